@@ -1,0 +1,103 @@
+# Spendgate: everything a newcomer needs, with nothing installed but make and Python.
+# Each environment is stamped: a warm `make setup` costs nothing.
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?=
+BIN := .venv/bin
+UV := .local/venvs/uv/bin/uv
+SAM := .local/venvs/sam/bin/sam
+REGION ?= us-east-1
+TRACE ?=
+PYTEST_ARGS ?=
+export TRACE
+# Our environments decide what is imported, and no tool of theirs phones home.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export SAM_CLI_TELEMETRY := 0
+export UV_NO_CONFIG := 1
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+export PYTHONUNBUFFERED := 1
+
+say = printf '\033[1m==> %s\033[0m\n'
+
+.PHONY: help setup build up down demo lint template test clean lock
+
+help: ## Show this help
+	@printf 'Spendgate. Targets:\n\n'
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@printf '\n  TRACE=file       replay another trace with make demo\n  PYTEST_ARGS=...  more arguments for pytest with make test\n'
+
+setup: .venv/.stamp .local/venvs/sam/.stamp .local/venvs/ministack/.stamp ## Install the tools into .venv and .local
+	@:
+
+.local/venvs/uv/.stamp: requirements/uv.txt
+	@python=$$(PYTHON='$(PYTHON)' sh local/find_python.sh); \
+	$(say) "Installing the installer (uv) for $$python"; \
+	rm -rf .local/venvs/uv; mkdir -p .local/venvs; \
+	"$$python" -m venv .local/venvs/uv; \
+	.local/venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --require-hashes --only-binary :all: -r requirements/uv.txt
+	@touch $@
+
+# $(call install,folder,requirements): the environment in that folder holds exactly those packages.
+define install
+	@$(say) "Installing $(2) into $(1)"
+	@$(UV) venv --quiet --allow-existing --python .local/venvs/uv/bin/python $(1)
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(1)/bin/python $(2)
+	@touch $@
+endef
+
+.venv/.stamp: requirements/dev.txt .local/venvs/uv/.stamp
+	$(call install,.venv,requirements/dev.txt)
+
+.local/venvs/sam/.stamp: requirements/sam.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/sam,requirements/sam.txt)
+
+.local/venvs/ministack/.stamp: requirements/ministack.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/ministack,requirements/ministack.txt)
+
+build: setup ## Build the functions and layers for AWS (sam build)
+	@$(say) "Building for AWS"
+	@PATH="$(CURDIR)/.local/venvs/sam/bin:$$PATH" $(SAM) build
+
+up: setup ## Start the whole service on this machine; writes .local/stack.json
+	@$(BIN)/python -m local.up
+
+down: ## Stop what make up started; its data stays
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; else echo "nothing was ever started here"; fi
+
+demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file)
+	@$(BIN)/python -m local.demo
+
+lint: .venv/.stamp ## Check style and types
+	@$(say) "Style (ruff)"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --diff
+	@$(say) "Types (mypy --strict)"
+	@$(BIN)/mypy
+
+template: setup ## Check the template (cfn-lint, sam validate --lint)
+	@$(say) "Template (cfn-lint)"
+	@$(BIN)/cfn-lint template.yaml
+	@$(say) "Template (sam validate --lint)"
+	@$(SAM) validate --lint --region $(REGION)
+
+test: setup lint template ## Run every check and every test suite
+	@$(say) "Tests (pytest)"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lock: .local/venvs/uv/.stamp ## Resolve the requirements anew and pin them with hashes
+	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack; do \
+	    $(say) "Resolving $$name.in"; \
+	    $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
+	        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	        $$name.in -o $$name.txt; \
+	done
+
+clean: down ## Stop the stack and remove everything that was built, its data too
+	@$(say) "Removing .local .aws-sam .venv and the caches"
+	@rm -rf .local .aws-sam .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

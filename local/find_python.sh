@@ -1,0 +1,19 @@
+#!/bin/sh
+# Prints the path of a Python of the version that .python-version names, or says what is missing.
+# $PYTHON, when set, is tried first; pyenv's shims follow .python-version by themselves.
+version=$(cat "$(dirname "$0")/../.python-version")
+pyenv_python=$(pyenv prefix "$(pyenv latest "$version" 2>/dev/null)" 2>/dev/null)/bin/python
+for candidate in "${PYTHON:-}" "python$version" python3 python "$pyenv_python"; do
+  [ -n "$candidate" ] || continue
+  found=$("$candidate" -c '
+import sys
+version = "%d.%d" % sys.version_info[:2]
+print(sys.executable if version == sys.argv[1] else "")' "$version" 2>/dev/null)
+  if [ -n "$found" ]; then
+    echo "$found"
+    exit 0
+  fi
+done
+echo "Spendgate needs Python $version and found none. Install it (\"pyenv install $version\", your system's" >&2
+echo "package python$version with python$version-venv), or name one: make PYTHON=/path/to/python$version" >&2
+exit 1
