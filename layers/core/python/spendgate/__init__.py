@@ -1,0 +1,1 @@
+"""Spendgate: a budget authority that grants before money is spent and settles afterwards."""

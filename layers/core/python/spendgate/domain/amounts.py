@@ -1,0 +1,77 @@
+"""Amounts: exact decimals with up to 9 fractional digits, kept as whole billionths.
+
+An `Amount` of 1 is 0.000000001 of its unit. Integers never round, never overflow and need no
+arithmetic context; a binary float is never an amount.
+"""
+
+from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
+
+type Amount = int
+
+FRACTION_DIGITS_MAX = 9
+INTEGER_DIGITS_MAX = 18
+ONE: Amount = 10**FRACTION_DIGITS_MAX
+AMOUNT_MAX: Amount = 10 ** (INTEGER_DIGITS_MAX + FRACTION_DIGITS_MAX) - 1
+
+_TEXT_LENGTH_MAX = 64
+_EXACT = Context(prec=80)
+
+
+def parse_amount(value: str | int | Decimal) -> Amount:
+    """Read an amount exactly as it was written.
+
+    Raises ValueError, with a sentence for the caller, for anything but a finite decimal with at
+    most 18 digits before the point and 9 after it. Zero and negative amounts are read as well:
+    whether they are allowed is the field's rule.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        raise ValueError('an amount is a decimal number, such as 0.05 or "0.05"')
+    if isinstance(value, str):
+        value = _decimal_of(value)
+    amount = value * ONE if isinstance(value, int) else _whole_billionths(value)
+    if abs(amount) > AMOUNT_MAX:
+        raise ValueError(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
+    return amount
+
+
+def _decimal_of(text: str) -> Decimal:
+    if len(text) > _TEXT_LENGTH_MAX or not text.isascii() or "_" in text or text != text.strip():
+        raise ValueError('an amount is a plain decimal number, such as "0.05"')
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError('an amount is a plain decimal number, such as "0.05"') from None
+
+
+def _whole_billionths(value: Decimal) -> Amount:
+    if not value.is_finite():
+        raise ValueError("an amount is a finite number")
+    if not value:
+        return 0
+    if value.adjusted() >= INTEGER_DIGITS_MAX:
+        raise ValueError(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
+    if len(value.as_tuple().digits) > _TEXT_LENGTH_MAX or value.adjusted() < -FRACTION_DIGITS_MAX:
+        raise ValueError(f"an amount has at most {FRACTION_DIGITS_MAX} fractional digits")
+    billionths = _EXACT.scaleb(value, FRACTION_DIGITS_MAX)
+    if billionths != billionths.to_integral_value():
+        raise ValueError(f"an amount has at most {FRACTION_DIGITS_MAX} fractional digits")
+    return int(billionths)
+
+
+def amount_text(amount: Amount) -> str:
+    """Write an amount in plain notation without trailing zeros: `0.0125`, `10`, `-3`."""
+    whole, fraction = divmod(abs(amount), ONE)
+    sign = "-" if amount < 0 else ""
+    if not fraction:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{fraction:09d}".rstrip("0")
+
+
+def amount_rounded_up(value: Decimal) -> Amount:
+    """The smallest amount that is not below a computed value, such as tokens times a price."""
+    return int(_EXACT.scaleb(value, FRACTION_DIGITS_MAX).to_integral_value(ROUND_CEILING, _EXACT))
+
+
+def tenths_of_percent(part: Amount, whole: Amount) -> int:
+    """How many tenths of a per cent `part` is of `whole`, rounded down; all of it if whole is 0."""
+    return part * 1000 // whole if whole > 0 else 1000

@@ -1,0 +1,81 @@
+"""Budgets, the policy of a subject, and which budgets apply to a request."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.periods import PeriodRule
+from spendgate.domain.subjects import Subject
+
+WARN_AT_PCT_DEFAULT = (80,)
+BUDGETS_PER_SUBJECT_MAX = 20
+"""Keeps a policy item small and a change to it within one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on one subject, in one unit, over one kind of period."""
+
+    budget_id: str
+    subject: Subject
+    unit: str
+    limit: Amount
+    period: PeriodRule
+    created_at_ms: int
+    updated_at_ms: int
+    warn_at_pct: tuple[int, ...] = WARN_AT_PCT_DEFAULT
+    name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that is laid down for one subject; every change increases `version`.
+
+    Version 0 is the policy of a subject for which nothing was ever laid down. A policy that was
+    emptied keeps its version, so that a version never stands for two sets of rules.
+    """
+
+    subject: Subject
+    version: int = 0
+    budgets: tuple[Budget, ...] = ()
+
+    def budget(self, budget_id: str) -> Budget | None:
+        """The budget of that id, if it is on this subject."""
+        return next((one for one in self.budgets if one.budget_id == budget_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One budget that a request must satisfy: how much of it, and for whom it counts.
+
+    `subject` is the one that spends, also where the budget is a default of its type.
+    `policy_version` is the version of the policy that the claim was read from.
+    """
+
+    budget: Budget
+    subject: Subject
+    amount: Amount
+    policy_version: int
+
+
+def budgets_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
+    """The policy that limits a subject: its own if it has budgets, else its type's defaults."""
+    own = policies[subject]
+    return own if own.budgets else policies[subject.default]
+
+
+def claims_on(
+    subjects: Iterable[Subject], amounts: Mapping[str, Amount], policies: Mapping[Subject, Policy]
+) -> list[Claim]:
+    """Every budget that applies to a request, in the order in which refusals are reported.
+
+    A budget in a unit that the request does not name does not apply.
+    """
+    return [
+        Claim(budget, subject, amounts[budget.unit], policy.version)
+        for subject in sorted(subjects, key=lambda one: one.refusal_rank)
+        for policy in (budgets_in_force(subject, policies),)
+        for budget in policy.budgets
+        if budget.unit in amounts
+    ]

@@ -1,0 +1,79 @@
+"""Reservations: what is held, for whom, and what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.subjects import Subject
+
+type StoredState = Literal["held", "settled", "released"]
+type ReservationState = Literal["held", "settled", "released", "expired"]
+
+LATE_SETTLEMENT_SECONDS = 86_400
+"""How long after its expiry a reservation that nobody settled is kept for a late settlement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one reservation holds on one counter.
+
+    `subject` is the subject of the reservation that spends; `period_key` is the period in which
+    it was reserved, to which its settlement belongs.
+    """
+
+    budget_id: str
+    subject: Subject
+    unit: str
+    period_key: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a settled amount comes from, as the caller reported it."""
+
+    meter_source: str | None = None
+    ref_type: str | None = None
+    ref_id: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An estimate held on every budget that applies to it, all or none."""
+
+    reservation_id: str
+    subjects: tuple[Subject, ...]
+    amounts: Mapping[str, Amount]
+    lines: tuple[Line, ...]
+    bucket: int
+    created_at_ms: int
+    expires_at_ms: int
+    fingerprint: str
+    state: StoredState = "held"
+    actual: Mapping[str, Amount] | None = None
+    finalized_at_ms: int | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def state_at(self, *, now_ms: int) -> ReservationState:
+        """The state as people see it: a hold that ran out unsettled is `expired`."""
+        if self.state == "held" and now_ms >= self.expires_at_ms:
+            return "expired"
+        return self.state
+
+    @property
+    def late(self) -> bool:
+        """Whether it was settled after its hold had expired."""
+        settled_at_ms = self.finalized_at_ms if self.state == "settled" else None
+        return settled_at_ms is not None and settled_at_ms >= self.expires_at_ms
+
+    @property
+    def overrun(self) -> bool:
+        """Whether it was settled above its estimate in any unit."""
+        actual = self.actual or {}
+        return any(actual[unit] > self.amounts.get(unit, 0) for unit in actual)
+
+    def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
+        """What a settlement comes to: a unit that was held and is not named costs its estimate."""
+        return {**self.amounts, **actual}

@@ -1,0 +1,1 @@
+"""The table: keys, expressions, items. The only place that knows botocore."""

@@ -1,0 +1,1 @@
+"""Items to domain values and back, one module for each kind of item."""

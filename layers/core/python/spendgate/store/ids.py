@@ -1,0 +1,22 @@
+"""Ids: 26 characters that sort by the time they were made (a ULID), after a prefix."""
+
+import secrets
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CHARACTERS = 26
+_RANDOM_BITS = 80
+
+
+def new_id(prefix: str, *, now_ms: int) -> str:
+    """A new id such as `bud_01jd...`; `prefix` includes its underscore."""
+    return prefix + new_ulid(now_ms=now_ms)
+
+
+def new_ulid(*, now_ms: int) -> str:
+    """48 bits of time, then 80 random ones, in Crockford's base 32."""
+    value = (now_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    digits = []
+    for _ in range(_CHARACTERS):
+        value, digit = divmod(value, 32)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))

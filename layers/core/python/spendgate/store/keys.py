@@ -1,0 +1,94 @@
+"""The keys of the table: every kind of item has its builder here.
+
+A part that comes from outside is escaped, and each kind has its own tag and number of parts, so
+that two different things never share a key and no id can address another tenant's item.
+"""
+
+from spendgate.domain.subjects import Subject
+
+type Key = tuple[str, str]
+"""Partition key and sort key."""
+
+PERIOD_PREFIX = "PERIOD#"
+LEDGER_PREFIX = "LEDGER#"
+STATEMENT_PREFIX = "STATEMENT#"
+TENANTS_PARTITION = "TENANTS"
+OPERATOR_TENANT = "-"
+"""Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
+
+DUE_SHARDS = 8
+"""Over how many partitions the index of due counters is spread."""
+
+
+def _joined(*parts: str) -> str:
+    return "#".join(part.replace("%", "%25").replace("#", "%23") for part in parts)
+
+
+def policy_key(tenant_id: str, subject: Subject) -> Key:
+    """The policy of a subject."""
+    return _joined("TENANT", tenant_id, "SUBJECT", str(subject)), "POLICY"
+
+
+def counter_partition(tenant_id: str, budget_id: str, subject: Subject) -> str:
+    """Where the counters, ledger entries and statements of a budget and subject live."""
+    return _joined("TENANT", tenant_id, "COUNTER", budget_id, str(subject))
+
+
+def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:
+    """The counter of a budget for one subject and period."""
+    return counter_partition(tenant_id, budget_id, subject), PERIOD_PREFIX + period_key
+
+
+def ledger_sort_key(created_at_ms: int, batch_id: str) -> str:
+    """Sorts the ledger by time; the batch that wrote the entries makes it unique."""
+    return f"{LEDGER_PREFIX}{created_at_ms:015d}#{batch_id}"
+
+
+def statement_sort_key(period_key: str) -> str:
+    """The statement of a period."""
+    return STATEMENT_PREFIX + period_key
+
+
+def reservation_key(tenant_id: str, reservation_id: str) -> Key:
+    """A reservation."""
+    return _joined("TENANT", tenant_id, "RESERVATION", reservation_id), "RESERVATION"
+
+
+def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:
+    """The mark that an operation took effect for an idempotency key."""
+    return _joined("TENANT", tenant_id, "ONCE", operation, idempotency_key), "ONCE"
+
+
+def budget_directory_partition(tenant_id: str) -> str:
+    """The list of a tenant's budgets: which subject each one is on."""
+    return _joined("TENANT", tenant_id, "BUDGETS")
+
+
+def budget_directory_key(tenant_id: str, budget_id: str) -> Key:
+    """Where to look up the subject of a budget."""
+    return budget_directory_partition(tenant_id), budget_id
+
+
+def api_keys_partition(tenant_id: str) -> str:
+    """The list of a tenant's API keys."""
+    return _joined("TENANT", tenant_id, "KEYS")
+
+
+def api_key_key(tenant_id: str, key_id: str) -> Key:
+    """One API key, hashed."""
+    return api_keys_partition(tenant_id), key_id
+
+
+def tenant_key(tenant_id: str) -> Key:
+    """A tenant and its settings."""
+    return TENANTS_PARTITION, tenant_id
+
+
+def budget_ref(tenant_id: str, budget_id: str) -> str:
+    """Partition of the index `by_budget`: all counters of one budget, whatever the subject."""
+    return _joined("TENANT", tenant_id, "BUDGET", budget_id)
+
+
+def due_shard(shard: int) -> str:
+    """Partition of the index `due`: counters whose period has an end."""
+    return f"DUE#{shard:02d}"

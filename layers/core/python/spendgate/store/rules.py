@@ -1,0 +1,95 @@
+"""Policies and tenant settings as the spending path sees them: cached for seconds.
+
+A cached policy can be stale, and that is safe: the version on the counter tells (see
+`spendgate.store.reservations`). What is absent is believed for a shorter time than what is there,
+so that the first budget of a subject bites soon.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from spendgate.domain.budgets import Policy
+from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import Tenant
+from spendgate.store import items, keys
+from spendgate.store.codec.policies import read_policy
+from spendgate.store.codec.tenants import read_tenant
+from spendgate.store.errors import Item
+from spendgate.store.table import Table
+
+PRESENT_SECONDS_MAX = 5.0
+ABSENT_SECONDS_MAX = 1.0
+_CACHED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides a request: the tenant's settings and the policy of every subject in it.
+
+    `policies` has, for each subject, its own policy and that of its type's defaults.
+    """
+
+    tenant: Tenant
+    policies: dict[Subject, Policy]
+
+
+class RuleBook:
+    """Reads rules, keeping what it read for a few seconds.
+
+    `monotonic` (seconds) is replaced by tests only.
+    """
+
+    def __init__(self, table: Table, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._table = table
+        self._monotonic = monotonic
+        self._cache: dict[keys.Key, tuple[float, Policy | Tenant]] = {}
+
+    def rules(self, tenant_id: str, subjects: Iterable[Subject], *, fresh: bool = False) -> Rules:
+        """The rules for a request. `fresh` reads them all anew and consistently.
+
+        One batch read of what is not cached, and no call where all of it is.
+        """
+        wanted: dict[keys.Key, Subject | None] = {keys.tenant_key(tenant_id): None}
+        for subject in subjects:
+            for one in (subject, subject.default):
+                wanted[keys.policy_key(tenant_id, one)] = one
+        now = self._monotonic()
+        missing = [key for key in wanted if fresh or not self._is_cached(key, now)]
+        if missing:
+            self._load(tenant_id, {key: wanted[key] for key in missing}, now, consistent=fresh)
+        found = {key: self._cache[key][1] for key in wanted}
+        policies = {
+            subject: cast("Policy", found[key])
+            for key, subject in wanted.items()
+            if subject is not None
+        }
+        return Rules(cast("Tenant", found[keys.tenant_key(tenant_id)]), policies)
+
+    def _is_cached(self, key: keys.Key, now: float) -> bool:
+        cached = self._cache.get(key)
+        return cached is not None and cached[0] > now
+
+    def _load(
+        self,
+        tenant_id: str,
+        wanted: dict[keys.Key, Subject | None],
+        now: float,
+        *,
+        consistent: bool,
+    ) -> None:
+        if len(self._cache) + len(wanted) > _CACHED_MAX:
+            self._cache.clear()
+        read = self._table.get_many(map(items.key, wanted), consistent=consistent)
+        found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+        for key, subject in wanted.items():
+            item = found.get(key)
+            ttl = PRESENT_SECONDS_MAX if item else ABSENT_SECONDS_MAX
+            self._cache[key] = (now + ttl, _read(tenant_id, subject, item))
+
+
+def _read(tenant_id: str, subject: Subject | None, item: Item | None) -> Policy | Tenant:
+    if subject is None:
+        return read_tenant(tenant_id, item)
+    return read_policy(subject, item)

@@ -1,0 +1,222 @@
+"""One table and the calls to it: what an error of a call means, and which calls are repeated.
+
+The SDK repeats nothing by itself: it would repeat an `UpdateItem` whose first try may have been
+applied. Here a refusal that certainly changed nothing (a throttle, a failed connect) is repeated a
+few times with jitter; a read is repeated also when its answer was lost; everything else whose
+outcome is unknown is `OutcomeUnknown`.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import botocore.exceptions
+from botocore.config import Config
+
+from spendgate.store.errors import (
+    ConditionFailed,
+    Item,
+    Objection,
+    OutcomeUnknown,
+    Throttled,
+    TransactionFailed,
+)
+
+TRIES_MAX = 5
+_READ_TRIES_MAX = 2
+_FIRST_WAIT_SECONDS = 0.025
+_BATCH_GET_KEYS_MAX = 100
+
+CLIENT_CONFIG = Config(
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    connect_timeout=1,
+    read_timeout=3,
+    max_pool_connections=32,
+    tcp_keepalive=True,
+    parameter_validation=False,
+)
+
+_REFUSED_CODES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionInProgressException",
+        "TransactionConflictException",
+    }
+)
+_REFUSED_ERRORS = (
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.EndpointConnectionError,
+)
+_BUSY_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+)
+
+
+class DynamoClient(Protocol):
+    """The calls of boto3's DynamoDB client that the store uses."""
+
+    def get_item(self, **arguments: Any) -> dict[str, Any]:
+        """GetItem."""
+        ...
+
+    def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
+        """BatchGetItem."""
+        ...
+
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        """Query."""
+        ...
+
+    def put_item(self, **arguments: Any) -> dict[str, Any]:
+        """PutItem."""
+        ...
+
+    def update_item(self, **arguments: Any) -> dict[str, Any]:
+        """UpdateItem."""
+        ...
+
+    def delete_item(self, **arguments: Any) -> dict[str, Any]:
+        """DeleteItem."""
+        ...
+
+    def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
+        """TransactWriteItems."""
+        ...
+
+
+class Table:
+    """Calls on one table. Every method may raise `Throttled` and `OutcomeUnknown`.
+
+    `sleep` is replaced by tests only.
+    """
+
+    def __init__(
+        self, client: DynamoClient, name: str, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.client = client
+        self.name = name
+        self._sleep = sleep
+
+    def get(self, key: Item, *, consistent: bool = True) -> Item | None:
+        """One item, or None. Half a read unit per 4 KB, one if consistent."""
+        answer = self._read(
+            self.client.get_item, TableName=self.name, Key=key, ConsistentRead=consistent
+        )
+        item: Item | None = answer.get("Item")
+        return item
+
+    def get_many(self, keys: Iterable[Item], *, consistent: bool = False) -> list[Item]:
+        """The items that exist among the keys, in no order."""
+        found: list[Item] = []
+        left = list(keys)
+        for _ in range(TRIES_MAX + len(left) // _BATCH_GET_KEYS_MAX):
+            if not left:
+                return found
+            batch, left = left[:_BATCH_GET_KEYS_MAX], left[_BATCH_GET_KEYS_MAX:]
+            request = {self.name: {"Keys": batch, "ConsistentRead": consistent}}
+            answer = self._read(self.client.batch_get_item, RequestItems=request)
+            found += answer["Responses"].get(self.name, [])
+            left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        if left:
+            raise Throttled("the table answers reads only in part; try again")
+        return found
+
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        """One page of a query, as DynamoDB answers it."""
+        return self._read(self.client.query, TableName=self.name, **arguments)
+
+    def put(self, item: Item, **arguments: Any) -> None:
+        """Put one item. Raises ConditionFailed with the item that stood there."""
+        self._write(self.client.put_item, TableName=self.name, Item=item, **arguments)
+
+    def update(self, key: Item, **arguments: Any) -> Item:
+        """Update one item, and return it as it is now. Raises ConditionFailed.
+
+        One write unit per KB of the item, also when the condition fails.
+        """
+        answer = self._write(
+            self.client.update_item,
+            TableName=self.name,
+            Key=key,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **arguments,
+        )
+        attributes: Item = answer["Attributes"]
+        return attributes
+
+    def delete(self, key: Item, **arguments: Any) -> None:
+        """Delete one item. Raises ConditionFailed."""
+        self._write(self.client.delete_item, TableName=self.name, Key=key, **arguments)
+
+    def transact(self, writes: Sequence[dict[str, Any]]) -> None:
+        """All writes or none. Two write units per KB of each item. Raises TransactionFailed.
+
+        A transaction that lost against another one on the same item is repeated a few times, and
+        then raises Throttled: nothing was changed.
+        """
+        for wait_seconds in self._waits():
+            try:
+                self._write(self.client.transact_write_items, TransactItems=list(writes))
+                return
+            except TransactionFailed as failed:
+                codes = {one.code for one in failed.objections if one}
+                if not codes or not codes <= _BUSY_REASONS:
+                    raise
+            self._sleep(wait_seconds)
+        raise Throttled("others are changing the same budgets right now; try again")
+
+    def _read(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        """A read changes nothing, so it is repeated whatever happened to the first try."""
+        for _ in range(_READ_TRIES_MAX):
+            try:
+                return self._write(call, **arguments)
+            except OutcomeUnknown:
+                continue
+        raise Throttled("the table does not answer; try again")
+
+    def _write(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        for wait_seconds in self._waits():
+            try:
+                return call(**arguments)
+            except botocore.exceptions.ClientError as error:
+                _raise_if_final(error)
+            except _REFUSED_ERRORS:
+                pass
+            except botocore.exceptions.HTTPClientError as error:
+                raise OutcomeUnknown("the table did not answer; try again") from error
+            self._sleep(wait_seconds)
+        raise Throttled("the table refuses calls right now; try again")
+
+    def _waits(self) -> Iterable[float]:
+        """Up to `TRIES_MAX` tries, with full jitter between them."""
+        for attempt in range(TRIES_MAX):
+            yield random.uniform(0, _FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 (not a secret)
+
+
+def _raise_if_final(error: botocore.exceptions.ClientError) -> None:
+    """Raise what an error answer means, unless it says that the call was refused unread."""
+    answer: dict[str, Any] = dict(error.response)
+    code = answer.get("Error", {}).get("Code", "")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "ConditionalCheckFailedException":
+        raise ConditionFailed(answer.get("Item")) from error
+    if code == "TransactionCanceledException":
+        raise TransactionFailed(_objections(answer)) from error
+    if code in _REFUSED_CODES:
+        return
+    if status >= 500 or code == "InternalServerError":
+        raise OutcomeUnknown("the table failed to answer; try again") from error
+    raise error
+
+
+def _objections(answer: dict[str, Any]) -> list[Objection | None]:
+    return [
+        Objection(reason["Code"], reason.get("Item"))
+        if reason.get("Code", "None") != "None"
+        else None
+        for reason in answer.get("CancellationReasons", [])
+    ]
