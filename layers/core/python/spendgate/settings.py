@@ -1,0 +1,18 @@
+"""What the template tells the functions, by environment variables of the same names."""
+
+import os
+
+
+def table_name() -> str:
+    """The one table."""
+    return os.environ["TABLE_NAME"]
+
+
+def dead_letter_queue_url() -> str:
+    """Where messages go that can never be applied."""
+    return os.environ["DEAD_LETTER_QUEUE_URL"]
+
+
+def event_bus_name() -> str:
+    """Where events are published."""
+    return os.environ["EVENT_BUS_NAME"]
