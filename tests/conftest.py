@@ -1,0 +1,27 @@
+"""Fixtures for every suite."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from spendgate import runtime
+from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from tests.engines import REGION, create_table
+
+TABLE_NAME = "spendgate-test"
+
+
+@pytest.fixture
+def moto_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    """An empty table in moto, which is also the one that functions get from the runtime."""
+    monkeypatch.setenv("TABLE_NAME", TABLE_NAME)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
+        create_table(client, TABLE_NAME)
+        table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=lambda _seconds: None)
+        monkeypatch.setattr(runtime, "table", lambda: table)
+        yield table

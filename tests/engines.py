@@ -1,0 +1,57 @@
+"""Engines that speak DynamoDB, and our table in them exactly as template.yaml describes it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+REGION = "us-east-1"
+
+_NOT_FOR_CREATION = {
+    "DeletionProtectionEnabled",
+    "SSESpecification",
+    "PointInTimeRecoverySpecification",
+    "TimeToLiveSpecification",
+    "StreamSpecification",
+}
+"""Properties that say nothing about reads and writes, or that not every engine knows."""
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads CloudFormation's short functions (`!Ref`, `!GetAtt`) as their bare arguments."""
+
+
+def _bare_argument(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    assert isinstance(node, yaml.ScalarNode)
+    return loader.construct_scalar(node)
+
+
+_TemplateLoader.add_multi_constructor("!", _bare_argument)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """template.yaml."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    parsed: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)
+    return parsed
+
+
+def table_definition() -> dict[str, Any]:
+    """The arguments of CreateTable for the table of the template, without its name."""
+    properties = template()["Resources"]["Table"]["Properties"]
+    return {name: value for name, value in properties.items() if name not in _NOT_FOR_CREATION}
+
+
+def create_table(client: Any, name: str) -> None:
+    """Create the table of the template under that name, and wait until it is there."""
+    client.create_table(TableName=name, **table_definition())
+    client.get_waiter("table_exists").wait(
+        TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
