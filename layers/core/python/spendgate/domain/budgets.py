@@ -59,23 +59,36 @@ class Claim:
     policy_version: int
 
 
-def budgets_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
+def policy_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
     """The policy that limits a subject: its own if it has budgets, else its type's defaults."""
     own = policies[subject]
     return own if own.budgets else policies[subject.default]
 
 
+def budgets_on(
+    subjects: Iterable[Subject], policies: Mapping[Subject, Policy]
+) -> list[tuple[Subject, Budget, int]]:
+    """Every budget that limits one of the subjects, with the version of its policy.
+
+    In the order in which refusals are reported.
+    """
+    return [
+        (subject, budget, policy.version)
+        for subject in sorted(subjects, key=lambda one: one.refusal_rank)
+        for policy in (policy_in_force(subject, policies),)
+        for budget in policy.budgets
+    ]
+
+
 def claims_on(
     subjects: Iterable[Subject], amounts: Mapping[str, Amount], policies: Mapping[Subject, Policy]
 ) -> list[Claim]:
-    """Every budget that applies to a request, in the order in which refusals are reported.
+    """What a request must be granted by every budget that applies to it.
 
     A budget in a unit that the request does not name does not apply.
     """
     return [
-        Claim(budget, subject, amounts[budget.unit], policy.version)
-        for subject in sorted(subjects, key=lambda one: one.refusal_rank)
-        for policy in (budgets_in_force(subject, policies),)
-        for budget in policy.budgets
+        Claim(budget, subject, amounts[budget.unit], version)
+        for subject, budget, version in budgets_on(subjects, policies)
         if budget.unit in amounts
     ]

@@ -1,0 +1,299 @@
+"""Reserving: one conditional update per budget, then one put. No transaction, no read when warm.
+
+A crash between the holds and the put leaves holds without a reservation: they expire by
+themselves. A reservation exists only if all its holds were taken.
+"""
+
+import hashlib
+import secrets
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from spendgate.domain.budgets import claims_on
+from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.errors import (
+    BudgetExceeded,
+    IdempotencyConflict,
+    InvalidValue,
+    NoBudget,
+    NotFound,
+    SpendgateError,
+)
+from spendgate.domain.holds import bucket_of
+from spendgate.domain.requests import CLAIMS_MAX, SpendRequest
+from spendgate.domain.reservations import Line, Reservation
+from spendgate.store import expressions, items, keys
+from spendgate.store.codec.reservations import held_attributes, read_reservation
+from spendgate.store.counters import (
+    PolicyChanged,
+    Target,
+    give_back,
+    read_balances,
+    take_hold,
+    target_of,
+)
+from spendgate.store.errors import ConditionFailed, Item, OutcomeUnknown, Throttled, Unavailable
+from spendgate.store.ids import new_id
+from spendgate.store.rules import RuleBook, Rules
+from spendgate.store.table import Table
+
+_POLICY_READS_MAX = 3
+_PUT_TRIES_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A reservation that was granted, and the balances after it."""
+
+    reservation: Reservation
+    balances: tuple[Balance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a reservation's request, in the caller's words; `replayed` if it is old."""
+
+    answer: str
+    replayed: bool
+
+
+type AnswerOf = Callable[[Grant], str]
+type Outcome = tuple[bool, Counter] | Exception
+
+
+class Reservations:
+    """Reservations of one table.
+
+    `pool` runs the updates of several budgets side by side; `now_ms` is the clock.
+    """
+
+    def __init__(
+        self, table: Table, rule_book: RuleBook, *, pool: Executor, now_ms: Callable[[], int]
+    ) -> None:
+        self._table = table
+        self._rule_book = rule_book
+        self._pool = pool
+        self._now_ms = now_ms
+
+    def find(self, tenant_id: str, reservation_id: str) -> Reservation:
+        """A reservation as it is now. Raises NotFound."""
+        item = self._table.get(items.key(keys.reservation_key(tenant_id, reservation_id)))
+        if item is None:
+            raise NotFound("reservation", reservation_id)
+        return read_reservation(reservation_id, item)
+
+    def reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
+        """Hold the amounts on every budget that applies, all or none.
+
+        k + 1 write units for k budgets whose policies are cached; a refusal that comes with an
+        idempotency key costs a read, since the first try may have been granted what is now gone.
+        Raises BudgetExceeded, NoBudget, IdempotencyConflict, InvalidValue, Unavailable.
+        """
+        try:
+            return self._reserve(request, answer_of)
+        except SpendgateError:
+            first = self._first_answer(request)
+            if first is None:
+                raise
+            return first
+
+    def _reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
+        for attempt in range(_POLICY_READS_MAX):
+            rules = self._rule_book.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
+            try:
+                return self._grant(request, rules, answer_of)
+            except PolicyChanged:
+                continue
+        raise Throttled("the budgets are being changed right now; try again")
+
+    def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
+        now_ms = self._now_ms()
+        targets = targets_of(request, rules, now_ms=now_ms)
+        expires_at_ms = now_ms + request.ttl_seconds * 1000
+        bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
+        balances = self._hold_all(targets, bucket, now_ms)
+        reservation = Reservation(
+            reservation_id=_reservation_id(request, now_ms),
+            subjects=request.subjects,
+            amounts=request.amounts,
+            lines=tuple(_line(target) for target in targets),
+            bucket=bucket,
+            created_at_ms=now_ms,
+            expires_at_ms=expires_at_ms,
+            fingerprint=request.fingerprint,
+            metadata=request.metadata,
+        )
+        if self._now_ms() >= expires_at_ms:
+            self._give_back_all(targets, bucket)
+            raise Throttled("the hold ran out before it could be recorded; try again")
+        answer = answer_of(Grant(reservation, balances))
+        replay = self._put(request, reservation, answer, targets)
+        return replay or Answered(answer, replayed=False)
+
+    def _hold_all(self, targets: Sequence[Target], bucket: int, now_ms: int) -> tuple[Balance, ...]:
+        """Take every hold, or none that lasts: what was taken is given back if one fails."""
+
+        def attempt(target: Target) -> Outcome:
+            try:
+                return take_hold(self._table, target, bucket=bucket, now_ms=now_ms)
+            except (PolicyChanged, Unavailable) as error:
+                return error
+
+        outcomes = self._side_by_side(attempt, targets)
+        balances: list[Balance] = []
+        taken, refused, errors = [], [], []
+        for target, outcome in zip(targets, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
+                continue
+            granted, counter = outcome
+            balance = target.balance(counter, now_ms=now_ms)
+            balances.append(balance)
+            if granted:
+                taken.append(target)
+            else:
+                refused.append(balance.violation(target.claim.amount))
+        if errors or refused:
+            self._give_back_all(taken, bucket)
+        if errors:
+            raise _worst_of(errors)
+        if refused:
+            raise BudgetExceeded(refused)
+        return tuple(balances)
+
+    def _give_back_all(self, targets: Sequence[Target], bucket: int) -> None:
+        """Give holds back. One that cannot be given back now expires by itself."""
+
+        def attempt(target: Target) -> None:
+            try:
+                give_back(self._table, target, bucket=bucket)
+            except Unavailable:
+                return
+
+        self._side_by_side(attempt, targets)
+
+    def _side_by_side[T](self, work: Callable[[Target], T], targets: Sequence[Target]) -> list[T]:
+        if not targets:
+            return []
+        others = [self._pool.submit(work, target) for target in targets[1:]]
+        return [work(targets[0]), *(other.result() for other in others)]
+
+    def _put(
+        self,
+        request: SpendRequest,
+        reservation: Reservation,
+        answer: str,
+        targets: Sequence[Target],
+    ) -> Answered | None:
+        """Store the reservation; the first answer if it is a replay, whose holds then go back.
+
+        A put whose answer was lost is repeated: the mark of this attempt tells it from a replay.
+        While it may have been applied, the holds stay.
+        """
+        attempt_mark = secrets.token_hex(4)
+        item = _item_of(request, reservation, answer, attempt_mark)
+        lost: OutcomeUnknown | None = None
+        for _ in range(_PUT_TRIES_MAX):
+            try:
+                self._table.put(
+                    item,
+                    ConditionExpression=expressions.IS_NEW,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except OutcomeUnknown as unknown:
+                lost = unknown
+                continue
+            except Throttled:
+                if lost is None:
+                    self._give_back_all(targets, reservation.bucket)
+                raise
+            except ConditionFailed as failed:
+                stored = failed.item or {}
+                if stored.get("attempt") == item["attempt"]:
+                    return None
+                self._give_back_all(targets, reservation.bucket)
+                return _replayed(request, stored)
+            return None
+        assert lost is not None
+        raise lost
+
+    def _first_answer(self, request: SpendRequest) -> Answered | None:
+        """What the same idempotency key was answered before, if it was granted."""
+        if request.idempotency_key is None:
+            return None
+        reservation_id = _reservation_id(request, 0)
+        item = self._table.get(items.key(keys.reservation_key(request.tenant_id, reservation_id)))
+        return None if item is None else _replayed(request, item)
+
+    def check(self, request: SpendRequest) -> list[tuple[Balance, Target]]:
+        """The balance of every budget that applies to a request; nothing is held.
+
+        Raises NoBudget, InvalidValue, Unavailable.
+        """
+        for attempt in range(_POLICY_READS_MAX):
+            rules = self._rule_book.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
+            now_ms = self._now_ms()
+            targets = targets_of(request, rules, now_ms=now_ms)
+            try:
+                balances = read_balances(self._table, targets, now_ms=now_ms)
+            except PolicyChanged:
+                continue
+            return list(zip(balances, targets, strict=True))
+        raise Throttled("the budgets are being changed right now; try again")
+
+
+def targets_of(request: SpendRequest, rules: Rules, *, now_ms: int) -> list[Target]:
+    """The counters that a request must be granted by. Raises NoBudget, InvalidValue."""
+    claims = claims_on(request.subjects, request.amounts, rules.policies)
+    if not claims and rules.tenant.require_budget:
+        raise NoBudget
+    if len(claims) > CLAIMS_MAX:
+        raise InvalidValue(
+            f"{len(claims)} budgets apply to this request and at most {CLAIMS_MAX} may; "
+            "name fewer subjects or units",
+            param="body.subjects",
+        )
+    return [target_of(request.tenant_id, claim, now_ms=now_ms) for claim in claims]
+
+
+def _worst_of(errors: Sequence[Exception]) -> Exception:
+    """A changed policy is judged again; otherwise the table could not answer."""
+    return next((error for error in errors if isinstance(error, PolicyChanged)), errors[0])
+
+
+def _line(target: Target) -> Line:
+    claim = target.claim
+    return Line(
+        budget_id=claim.budget.budget_id,
+        subject=claim.subject,
+        unit=claim.budget.unit,
+        period_key=target.period.key,
+        amount=claim.amount,
+    )
+
+
+def _reservation_id(request: SpendRequest, now_ms: int) -> str:
+    """A new id, or the one that belongs to the tenant's idempotency key."""
+    if request.idempotency_key is None:
+        return new_id("rsv_", now_ms=now_ms)
+    key = f"{request.tenant_id}\0{request.idempotency_key}".encode()
+    return f"rsv_{hashlib.blake2b(key, digest_size=16).hexdigest()}"
+
+
+def _item_of(
+    request: SpendRequest, reservation: Reservation, answer: str, attempt_mark: str
+) -> Item:
+    key = keys.reservation_key(request.tenant_id, reservation.reservation_id)
+    item = {**items.key(key), **held_attributes(reservation), "attempt": items.text(attempt_mark)}
+    if request.idempotency_key is not None:
+        item["answer"] = {"B": zlib.compress(answer.encode())}
+    return item
+
+
+def _replayed(request: SpendRequest, stored: Item) -> Answered:
+    """The first answer, if it was given to the same request. Raises IdempotencyConflict."""
+    if stored["fingerprint"]["S"] != request.fingerprint:
+        raise IdempotencyConflict
+    return Answered(zlib.decompress(stored["answer"]["B"]).decode(), replayed=True)
