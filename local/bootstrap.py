@@ -1,0 +1,127 @@
+"""The first keys of the local stack, and the file that tells everybody about it."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spendgate.operator_key import create_operator_key
+
+from local.console import LocalStackError, step
+from local.deploy import DeployedStack
+from local.emulator import EMULATOR, REGION, aws_client, endpoint_url
+from local.paths import STACK_FILE
+from local.ports import Ports
+
+TENANT_ID = "local"
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """What `.local/stack.json` says; its fields are part of the public interface."""
+
+    api_url: str
+    tenant_id: str
+    operator_key: str
+    admin_key: str
+    caller_key: str
+    settlement_queue_url: str
+    dead_letter_queue_url: str
+    table_name: str
+    event_bus_name: str
+    aws_endpoint_url: str
+    region: str
+
+
+def write_stack_file(ports: Ports, stack: DeployedStack) -> StackFile:
+    """Write `.local/stack.json`, with the keys it has if the API still takes them."""
+    api_url = f"http://127.0.0.1:{ports.api}"
+    keys = _known_keys(api_url) or _new_keys(api_url, ports, stack)
+    described = StackFile(
+        api_url=api_url,
+        tenant_id=TENANT_ID,
+        operator_key=keys["operator_key"],
+        admin_key=keys["admin_key"],
+        caller_key=keys["caller_key"],
+        settlement_queue_url=stack.outputs["SettlementQueueUrl"],
+        dead_letter_queue_url=stack.outputs["DeadLetterQueueUrl"],
+        table_name=stack.outputs["TableName"],
+        event_bus_name=stack.outputs["EventBusName"],
+        aws_endpoint_url=endpoint_url(ports),
+        region=REGION,
+    )
+    temporary = STACK_FILE.with_suffix(".tmp")
+    temporary.touch(mode=0o600)
+    temporary.write_text(json.dumps(asdict(described), indent=2) + "\n")
+    temporary.replace(STACK_FILE)
+    return described
+
+
+def wait_for_health(ports: Ports, *, timeout_seconds: float = 30) -> None:
+    """Wait until the API answers its health check, through the gateway and a function."""
+    url = f"http://127.0.0.1:{ports.api}/v1/health"
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        status, answer = _request("GET", url, key=None, body=None)
+        if status == 200:
+            return
+        if time.monotonic() > deadline:
+            raise LocalStackError(f"{url} answers {status} {answer}", log=EMULATOR.log)
+        time.sleep(0.2)
+
+
+def _known_keys(api_url: str) -> dict[str, str] | None:
+    try:
+        keys: dict[str, str] = json.loads(STACK_FILE.read_text())
+        with step("Checking the keys of the last run"):
+            valid = all(
+                _request("GET", f"{api_url}{path}", key=keys[name], body=None)[0] == 200
+                for path, name in (
+                    ("/v1/tenants?limit=1", "operator_key"),
+                    ("/v1/tenant", "admin_key"),
+                    ("/v1/spend?agent=nobody", "caller_key"),
+                )
+            )
+    except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        return None
+    return keys if valid else None
+
+
+def _new_keys(api_url: str, ports: Ports, stack: DeployedStack) -> dict[str, str]:
+    with step(f'Creating the tenant "{TENANT_ID}" and its keys'):
+        table: Any = aws_client("dynamodb", endpoint_url(ports))
+        operator_key = create_operator_key(stack.outputs["TableName"], table)
+        tenant = _create(f"{api_url}/v1/tenants", operator_key, {"tenant_id": TENANT_ID})
+        admin_key = tenant["admin_key"]
+        caller = _create(
+            f"{api_url}/v1/keys", admin_key, {"role": "caller", "name": "local caller"}
+        )
+    return {"operator_key": operator_key, "admin_key": admin_key, "caller_key": caller["key"]}
+
+
+def _create(url: str, key: str, body: dict[str, str]) -> dict[str, str]:
+    status, answer = _request("POST", url, key=key, body=body)
+    if status not in (200, 201):
+        raise LocalStackError(f"POST {url} answers {status} {answer}", log=EMULATOR.log)
+    created: dict[str, str] = json.loads(answer)
+    return created
+
+
+def _request(
+    method: str, url: str, *, key: str | None, body: dict[str, str] | None
+) -> tuple[int, str]:
+    request = urllib.request.Request(url, method=method)
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+        request.data = json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        return 0, str(error)

@@ -1,0 +1,111 @@
+"""Deploys the built template into the emulator with SAM, as one would into AWS."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.build import machine_architecture
+from local.console import LocalStackError, step
+from local.emulator import REGION, aws_client, aws_environment, endpoint_url
+from local.paths import BUILD, LOGS, ROOT, SAM
+from local.ports import Ports
+
+STACK_NAME = "spendgate"
+_BUCKET = "spendgate-artifacts"
+_DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+# Nobody waits for a batch to fill on one machine, and two cores gain nothing from more consumers.
+_PARAMETERS = {"SettlementBatchingSeconds": "0", "SettlementConcurrency": "2"}
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """What CloudFormation says of the stack: its outputs and the real names of its resources."""
+
+    outputs: dict[str, str]
+    physical_ids: dict[str, str]
+    fingerprint: str
+
+
+def deployed_stack(ports: Ports) -> DeployedStack | None:
+    """Describe the stack in the emulator, if it is there and whole."""
+    cloudformation: Any = aws_client("cloudformation", endpoint_url(ports))
+    try:
+        stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    except ClientError:
+        return None
+    if stack["StackStatus"] not in _DEPLOYED:
+        return None
+    resources = cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+    return DeployedStack(
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
+        physical_ids={r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources},
+        fingerprint=tags.get("sources", ""),
+    )
+
+
+def deploy(ports: Ports, fingerprint: str) -> DeployedStack:
+    """Bring the stack to the built sources; the table and its items stay."""
+    stack = deployed_stack(ports)
+    if stack is not None and stack.fingerprint == fingerprint:
+        return stack
+    with step("Deploying into the emulator (sam deploy)"):
+        _make_bucket(ports)
+        _sam_deploy(ports, fingerprint)
+    stack = deployed_stack(ports)
+    if stack is None:
+        raise LocalStackError("The stack is not whole after its deployment.", log=_log())
+    return stack
+
+
+def deployed_template(ports: Ports) -> str:
+    """Answer the template as SAM sent it."""
+    cloudformation: Any = aws_client("cloudformation", endpoint_url(ports))
+    answer = cloudformation.get_template(StackName=STACK_NAME, TemplateStage="Original")
+    return str(answer["TemplateBody"])
+
+
+def _make_bucket(ports: Ports) -> None:
+    storage: Any = aws_client("s3", endpoint_url(ports))
+    names = {bucket["Name"] for bucket in storage.list_buckets()["Buckets"]}
+    if _BUCKET not in names:
+        storage.create_bucket(Bucket=_BUCKET)
+
+
+def _sam_deploy(ports: Ports, fingerprint: str) -> None:
+    parameters = {"Architecture": machine_architecture(), **_PARAMETERS}
+    command = [
+        str(SAM), "deploy",
+        "--template-file", str(BUILD / "template.yaml"),
+        "--stack-name", STACK_NAME,
+        "--region", REGION,
+        "--s3-bucket", _BUCKET,
+        "--no-resolve-s3",
+        "--no-confirm-changeset",
+        "--no-progressbar",
+        "--no-fail-on-empty-changeset",
+        "--capabilities", "CAPABILITY_IAM",
+        "--tags", f"sources={fingerprint}",
+        "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
+    ]  # fmt: skip
+    environment = aws_environment(ports) | {"SAM_CLI_TELEMETRY": "0"}
+    with _log().open("wb") as output:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise LocalStackError("sam deploy failed.", log=_log())
+
+
+def _log() -> Path:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    return LOGS / "sam-deploy.log"

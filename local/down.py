@@ -1,0 +1,25 @@
+"""`make down`: stops what `make up` started, and only that; its state is written to disk first."""
+
+import sys
+
+from local.console import say, step
+from local.emulator import EMULATOR
+from local.lock import one_at_a_time
+
+# The emulator writes its whole state when it stops.
+_GRACE_SECONDS = 30
+
+
+def main() -> int:
+    """Stop the emulator if it is ours and runs."""
+    with one_at_a_time():
+        if EMULATOR.process() is None:
+            say("Nothing is running")
+            return 0
+        with step("Stopping the AWS emulator and writing its state"):
+            EMULATOR.stop(grace_seconds=_GRACE_SECONDS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

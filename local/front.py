@@ -1,0 +1,87 @@
+"""Runs the AWS emulator with a second door: the HTTP API under one plain URL.
+
+The emulator finds an API by the host name `<api-id>.execute-api.localhost`; a request that comes in
+by the API's port gets that name and is otherwise left alone. At most IN_FLIGHT_MAX of them are
+inside at once and the others wait, since the emulator starts a process of its own for each
+concurrent call of a function, and a burst would start more than a laptop has room for.
+
+It runs in the emulator's environment: python -m local.front EMULATOR_PORT API_PORT API_ID_FILE
+"""
+
+import asyncio
+import resource
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app as emulator
+
+IN_FLIGHT_MAX = 8
+
+type Message = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+
+_NOT_READY = b'{"message":"The API is not deployed yet."}'
+
+
+class Front:
+    """The emulator as an ASGI application, with the API's port told apart from its own."""
+
+    def __init__(self, *, emulator_port: int, api_port: int, api_id_file: Path) -> None:
+        self._emulator_port = emulator_port
+        self._api_port = api_port
+        self._api_id_file = api_id_file
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._api_id = ""
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one connection's request, or the server's start and end."""
+        if scope["type"] != "http" or scope["server"][1] != self._api_port:
+            await emulator(scope, receive, send)
+            return
+        if not (host := self._api_host()):
+            await _answer(send, 503, _NOT_READY)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        as_the_api = {**scope, "headers": [(b"host", host), *headers]}
+        async with self._in_flight:
+            await emulator(as_the_api, receive, send)
+
+    def _api_host(self) -> bytes:
+        if not self._api_id:
+            try:
+                self._api_id = self._api_id_file.read_text().strip()
+            except FileNotFoundError:
+                return b""
+        return f"{self._api_id}.execute-api.localhost:{self._emulator_port}".encode()
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def main() -> None:
+    """Serve until a signal asks to stop; the emulator then writes its state."""
+    emulator_port, api_port, api_id_file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    _allow_many_connections()
+    config = Config()
+    config.bind = [f"127.0.0.1:{emulator_port}", f"127.0.0.1:{api_port}"]
+    config.keep_alive_timeout = 75
+    front = Front(emulator_port=emulator_port, api_port=api_port, api_id_file=api_id_file)
+    asyncio.run(serve(front, config))  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Gives the emulated HTTP API its routes.
+
+In AWS they come from the OpenAPI document that SAM writes into the API's `Body`; the emulator
+ignores it, so the same document is read here and said again through the API's own calls.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.console import LocalStackError, step
+from local.deploy import DeployedStack, deployed_template
+from local.emulator import aws_client, aws_environment, endpoint_url
+from local.paths import API_ID_FILE, MINISTACK_PYTHON, ROOT
+from local.ports import Ports
+
+_METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+_DEFAULT_ROUTE = "$default"
+_FUNCTION_IN_URI = re.compile(r"\$\{(\w+)\.Arn\}/invocations")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route of the document: which function answers, and whether a key is asked for."""
+
+    key: str
+    function: str
+    authorized: bool
+
+
+@dataclass(frozen=True)
+class ApiDefinition:
+    """What the document says, in the template's own names."""
+
+    routes: tuple[Route, ...]
+    authorizer_name: str
+    authorizer_function: str
+    identity_source: tuple[str, ...]
+    ttl_seconds: int
+
+
+def put_routes(ports: Ports, stack: DeployedStack) -> None:
+    """Make the API's routes those of the deployed template, unless they are already."""
+    definition = read_definition(_translate(ports))
+    api: Any = aws_client("apigatewayv2", endpoint_url(ports))
+    api_id = stack.physical_ids["Api"]
+    API_ID_FILE.write_text(api_id)
+    arns = _function_arns(ports, stack)
+    if _is_current(api, api_id, definition, arns):
+        return
+    with step(f"Putting {len(definition.routes)} routes on the API"):
+        _remove_routes(api, api_id)
+        _create_routes(api, api_id, definition, arns)
+
+
+def read_definition(translated: Mapping[str, Any]) -> ApiDefinition:
+    """Read the API out of the template that the SAM transform has written."""
+    body = translated["Resources"]["Api"]["Properties"]["Body"]
+    routes = [
+        _route(path, method, operation)
+        for path, operations in body["paths"].items()
+        for method, operation in operations.items()
+    ]
+    [(name, scheme)] = body["components"]["securitySchemes"].items()
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    ttl = authorizer["authorizerResultTtlInSeconds"]
+    if isinstance(ttl, dict):
+        ttl = translated["Parameters"][ttl["Ref"]]["Default"]
+    return ApiDefinition(
+        routes=tuple(sorted(routes, key=lambda route: route.key)),
+        authorizer_name=name,
+        authorizer_function=authorizer["authorizerUri"]["Fn::Sub"][1]["__FunctionArn__"][
+            "Fn::GetAtt"
+        ][0],
+        identity_source=tuple(authorizer["identitySource"]),
+        ttl_seconds=int(ttl),
+    )
+
+
+def _route(path: str, method: str, operation: Mapping[str, Any]) -> Route:
+    uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    found = _FUNCTION_IN_URI.search(uri)
+    if found is None:
+        raise LocalStackError(f"The route {method} {path} leads to no function: {uri}")
+    security = [name for scheme in operation.get("security", []) for name in scheme]
+    return Route(
+        key=f"{method.upper()} {path}" if method in _METHODS else _DEFAULT_ROUTE,
+        function=found.group(1),
+        authorized=security not in ([], ["NONE"]),
+    )
+
+
+def _translate(ports: Ports) -> Mapping[str, Any]:
+    done = subprocess.run(
+        [str(MINISTACK_PYTHON), "-m", "local.translate"],
+        input=deployed_template(ports),
+        cwd=ROOT,
+        env=aws_environment(ports),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalStackError(f"The SAM transform refuses the template:\n{done.stderr[-2000:]}")
+    translated: Mapping[str, Any] = json.loads(done.stdout)
+    return translated
+
+
+def _function_arns(ports: Ports, stack: DeployedStack) -> dict[str, str]:
+    functions: Any = aws_client("lambda", endpoint_url(ports))
+    by_name = {
+        function["FunctionName"]: function["FunctionArn"]
+        for page in functions.get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+    }
+    return {
+        logical_id: by_name[physical_id]
+        for logical_id, physical_id in stack.physical_ids.items()
+        if physical_id in by_name
+    }
+
+
+def _is_current(api: Any, api_id: str, definition: ApiDefinition, arns: Mapping[str, str]) -> bool:
+    uris = {
+        f"integrations/{item['IntegrationId']}": item["IntegrationUri"]
+        for item in _all(api.get_integrations, api_id)
+    }
+    authorizers = {
+        (item["AuthorizerUri"], item["AuthorizerResultTtlInSeconds"])
+        for item in _all(api.get_authorizers, api_id)
+    }
+    found = {
+        (item["RouteKey"], uris.get(item["Target"]), item["AuthorizationType"] == "CUSTOM")
+        for item in _all(api.get_routes, api_id)
+    }
+    wanted = {(r.key, _invocation_uri(arns[r.function]), r.authorized) for r in definition.routes}
+    asked = (_invocation_uri(arns[definition.authorizer_function]), definition.ttl_seconds)
+    return found == wanted and authorizers == {asked}
+
+
+def _remove_routes(api: Any, api_id: str) -> None:
+    for item in _all(api.get_routes, api_id):
+        api.delete_route(ApiId=api_id, RouteId=item["RouteId"])
+    for item in _all(api.get_integrations, api_id):
+        api.delete_integration(ApiId=api_id, IntegrationId=item["IntegrationId"])
+    for item in _all(api.get_authorizers, api_id):
+        api.delete_authorizer(ApiId=api_id, AuthorizerId=item["AuthorizerId"])
+
+
+def _create_routes(
+    api: Any, api_id: str, definition: ApiDefinition, arns: Mapping[str, str]
+) -> None:
+    authorizer = api.create_authorizer(
+        ApiId=api_id,
+        AuthorizerType="REQUEST",
+        Name=definition.authorizer_name,
+        AuthorizerUri=_invocation_uri(arns[definition.authorizer_function]),
+        AuthorizerPayloadFormatVersion="2.0",
+        EnableSimpleResponses=True,
+        IdentitySource=list(definition.identity_source),
+        AuthorizerResultTtlInSeconds=definition.ttl_seconds,
+    )["AuthorizerId"]
+    integrations = {
+        function: api.create_integration(
+            ApiId=api_id,
+            IntegrationType="AWS_PROXY",
+            IntegrationMethod="POST",
+            IntegrationUri=_invocation_uri(arns[function]),
+            PayloadFormatVersion="2.0",
+        )["IntegrationId"]
+        for function in {route.function for route in definition.routes}
+    }
+    for route in definition.routes:
+        authorization = (
+            {"AuthorizationType": "CUSTOM", "AuthorizerId": authorizer} if route.authorized else {}
+        )
+        api.create_route(
+            ApiId=api_id,
+            RouteKey=route.key,
+            Target=f"integrations/{integrations[route.function]}",
+            **authorization,
+        )
+
+
+def _all(list_items: Callable[..., Mapping[str, Any]], api_id: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = list_items(ApiId=api_id, MaxResults="1000")["Items"]
+    return items
+
+
+def _invocation_uri(function_arn: str) -> str:
+    region = function_arn.split(":")[3]
+    return (
+        f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{function_arn}/invocations"
+    )

@@ -1,0 +1,21 @@
+"""One command at a time may change the local stack."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.console import say
+from local.paths import LOCAL
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait for any other `make up` or `make down` of this checkout; the system drops a dead one's."""
+    LOCAL.mkdir(exist_ok=True)
+    with (LOCAL / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another make up or make down to finish")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,71 @@
+"""The two ports of the stack: chosen once, remembered, moved only when somebody else has them."""
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+
+from local.console import LocalStackError, say
+from local.paths import PORTS_FILE
+
+_PREFERRED = {"api": 8787, "emulator": 4577}
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the API and the AWS emulator listen, on this machine only."""
+
+    api: int
+    emulator: int
+
+
+def remembered_ports() -> Ports | None:
+    """Read the ports of the stack that runs, or last ran, in this checkout."""
+    try:
+        return Ports(**json.loads(PORTS_FILE.read_text()))
+    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return None
+
+
+def choose_ports() -> Ports:
+    """Choose free ports: SPENDGATE_API_PORT and SPENDGATE_EMULATOR_PORT, the last ones, or any."""
+    last = remembered_ports()
+    chosen = Ports(
+        api=_choose("api", last.api if last else None),
+        emulator=_choose("emulator", last.emulator if last else None),
+    )
+    PORTS_FILE.parent.mkdir(exist_ok=True)
+    PORTS_FILE.write_text(json.dumps(asdict(chosen)))
+    return chosen
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def any_free_port() -> int:
+    """Let the system name a port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _choose(name: str, last: int | None) -> int:
+    variable = f"SPENDGATE_{name.upper()}_PORT"
+    if wanted := os.environ.get(variable):
+        if not is_free(int(wanted)):
+            raise LocalStackError(f"{variable}={wanted}: another program listens there.")
+        return int(wanted)
+    first_choice = last or _PREFERRED[name]
+    if is_free(first_choice):
+        return first_choice
+    port = any_free_port()
+    say(f"Port {first_choice} is taken; the {name} moves to {port}")
+    return port

@@ -1,0 +1,105 @@
+"""Programs that outlive the command that started them, each known by more than its number.
+
+A process id is reused by the system, so the file of a program also keeps when it was started:
+only a process that matches both is ours, and only ours is ever stopped.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from local.console import LocalStackError
+from local.paths import LOGS, ROOT, RUN
+
+
+@dataclass(frozen=True)
+class Program:
+    """A long-running part of the stack, by its name."""
+
+    name: str
+
+    @property
+    def log(self) -> Path:
+        """Where everything it prints goes."""
+        return LOGS / f"{self.name}.log"
+
+    @property
+    def _identity_file(self) -> Path:
+        return RUN / f"{self.name}.json"
+
+    def process(self) -> psutil.Process | None:
+        """Find the running process that we started, if it still runs."""
+        try:
+            identity = json.loads(self._identity_file.read_text())
+            process = psutil.Process(identity["pid"])
+            ours = process.create_time() == identity["create_time"]
+            alive = process.status() != psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, json.JSONDecodeError, KeyError, psutil.NoSuchProcess):
+            return None
+        return process if ours and alive else None
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start it in a session of its own, so that no terminal takes it along when it closes."""
+        for folder in (LOGS, RUN):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                list(command),
+                env=dict(environment),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        identity = {"pid": child.pid, "create_time": psutil.Process(child.pid).create_time()}
+        temporary = self._identity_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(identity))
+        temporary.replace(self._identity_file)
+
+    def wait_until(self, ready: Callable[[], bool], *, timeout_seconds: float) -> None:
+        """Wait until it answers.
+
+        Raises LocalStackError, with the end of its log, when it exits or takes too long.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while not ready():
+            if self.process() is None:
+                raise LocalStackError(
+                    f"The {self.name} stopped right after its start.", log=self.log
+                )
+            if time.monotonic() > deadline:
+                raise LocalStackError(
+                    f"The {self.name} does not answer after {timeout_seconds:.0f} s.", log=self.log
+                )
+            time.sleep(0.05)
+
+    def stop(self, *, grace_seconds: float) -> bool:
+        """Ask it to end, with its children; answer whether there was anything to stop."""
+        process = self.process()
+        if process is None:
+            self._identity_file.unlink(missing_ok=True)
+            return False
+        children = process.children(recursive=True)
+        process.terminate()
+        _gone, left = psutil.wait_procs([process], timeout=grace_seconds)
+        _gone, left_children = psutil.wait_procs(children, timeout=2)
+        for straggler in [*left, *left_children]:
+            straggler.kill()
+        psutil.wait_procs([*left, *left_children], timeout=5)
+        self._identity_file.unlink(missing_ok=True)
+        return True
+
+
+def base_environment() -> dict[str, str]:
+    """Copy the caller's environment without its AWS account: nothing here may ever reach it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+        kept.pop(name, None)
+    return kept
