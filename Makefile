@@ -12,8 +12,9 @@ UV := .local/venvs/uv/bin/uv
 SAM := .local/venvs/sam/bin/sam
 REGION ?= us-east-1
 TRACE ?=
+ARCHITECTURE ?=
 PYTEST_ARGS ?=
-export TRACE
+export TRACE ARCHITECTURE
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export SAM_CLI_TELEMETRY := 0
@@ -53,6 +54,7 @@ endef
 
 .venv/.stamp: requirements/dev.txt .local/venvs/uv/.stamp
 	$(call install,.venv,requirements/dev.txt)
+	@echo ../../../../layers/core/python > $$(echo .venv/lib/python3*/site-packages)/spendgate.pth
 
 .local/venvs/sam/.stamp: requirements/sam.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/sam,requirements/sam.txt)
@@ -60,9 +62,8 @@ endef
 .local/venvs/ministack/.stamp: requirements/ministack.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/ministack,requirements/ministack.txt)
 
-build: setup ## Build the functions and layers for AWS (sam build)
-	@$(say) "Building for AWS"
-	@PATH="$(CURDIR)/.local/venvs/sam/bin:$$PATH" $(SAM) build
+build: setup ## Build the functions and layers for AWS (ARCHITECTURE=x86_64, arm64 if not said)
+	@$(BIN)/python -m local.build
 
 up: setup ## Start the whole service on this machine; writes .local/stack.json
 	@$(BIN)/python -m local.up

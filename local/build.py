@@ -41,7 +41,10 @@ def sources_fingerprint() -> str:
 
 
 def build_for_this_machine() -> str:
-    """Build for the local stack unless the last build is of the same sources; answer their print."""
+    """Build for the local stack unless the last build is of the same sources.
+
+    Answers the fingerprint of the sources.
+    """
     fingerprint = sources_fingerprint()
     stamp = BUILD / _FINGERPRINT
     if stamp.exists() and stamp.read_text() == fingerprint:

@@ -80,7 +80,7 @@ def main() -> None:
     config.bind = [f"127.0.0.1:{emulator_port}", f"127.0.0.1:{api_port}"]
     config.keep_alive_timeout = 75
     front = Front(emulator_port=emulator_port, api_port=api_port, api_id_file=api_id_file)
-    asyncio.run(serve(front, config))  # type: ignore[arg-type]
+    asyncio.run(serve(front, config))
 
 
 if __name__ == "__main__":

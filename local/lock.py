@@ -10,7 +10,10 @@ from local.paths import LOCAL
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Wait for any other `make up` or `make down` of this checkout; the system drops a dead one's."""
+    """Wait for any other `make up` or `make down` of this checkout.
+
+    The system itself drops the lock of a command that died.
+    """
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "lock").open("w") as lock:
         try:

@@ -61,9 +61,8 @@ def main() -> int:
     except LocalStackError as error:
         return fail(error)
     say(f"Ready in {time.monotonic() - started:.0f} s: {stack.api_url}")
-    print(
-        f"    keys and names: {STACK_FILE.relative_to(ROOT)}, log: {EMULATOR.log.relative_to(ROOT)}"
-    )
+    print(f"    its keys and names: {STACK_FILE.relative_to(ROOT)}")
+    print(f"    its log: {EMULATOR.log.relative_to(ROOT)}")
     print("    stop it with: make down")
     return 0
 
