@@ -1,0 +1,60 @@
+"""What can be wrong with an HTTP request before any rule of the domain looks at it.
+
+RequestError
+├── InvalidJson        the body is not JSON that we read
+├── RequestTooLarge    the body is larger than any honest request
+├── InvalidApiKey      no credential, or one that nobody knows
+├── Forbidden          a credential whose role may not do this
+├── RouteNotFound      nothing lives at the path
+└── MethodNotAllowed   something does, and it takes other methods
+"""
+
+from collections.abc import Sequence
+
+
+class RequestError(Exception):
+    """The root of the errors of a request."""
+
+
+class InvalidJson(RequestError):
+    """The body is not JSON, or JSON that two parsers could read differently."""
+
+
+class RequestTooLarge(RequestError):
+    """The body is larger than `size_max` bytes."""
+
+    def __init__(self, *, size_max: int) -> None:
+        super().__init__(f"the body is larger than {size_max} bytes; send less")
+        self.size_max = size_max
+
+
+class InvalidApiKey(RequestError):
+    """There is no credential, or nobody knows it."""
+
+    def __init__(self) -> None:
+        super().__init__("no valid API key; send one as `Authorization: Bearer <key>`")
+
+
+class Forbidden(RequestError):
+    """The role of the credential may not do this."""
+
+    def __init__(self, *, role: str, roles: Sequence[str]) -> None:
+        super().__init__(
+            f"a key of the role {role} may not do this; use one of the role {' or '.join(roles)}"
+        )
+        self.role = role
+
+
+class RouteNotFound(RequestError):
+    """Nothing lives at the path."""
+
+    def __init__(self, *, method: str, path: str) -> None:
+        super().__init__(f"there is no {method} {path}; GET /v1/openapi.json lists all there is")
+
+
+class MethodNotAllowed(RequestError):
+    """The path takes other methods."""
+
+    def __init__(self, *, method: str, path: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{path} does not take {method}; it takes {' and '.join(allowed)}")
+        self.allowed = tuple(allowed)

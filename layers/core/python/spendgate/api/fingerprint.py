@@ -1,0 +1,26 @@
+"""Fingerprints: how a replay of a request is told from another request with the same key."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
+
+def fingerprint(
+    operation: str,
+    body: BaseModel,
+    *,
+    target: str = "",
+    fields: Iterable[str] | None = None,
+) -> str:
+    """A SHA-256 of what a request asks for, whatever way it was written.
+
+    Taken of the values that were read, so that 0.050 and "0.05" are the same, as are a default and
+    its absence. `target` is the id of the object in the path, where there is one; only `fields`
+    count, where they are given.
+    """
+    counted = None if fields is None else set(fields)
+    asked = body.model_dump(include=counted, exclude_defaults=True)
+    text = json.dumps([operation, target, asked], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""The messages that callers send to the settlement queue: the HTTP bodies, and who they are for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from spendgate.api.json_body import read_object
+from spendgate.api.models.fields import Body, EventIdField, ObjectIdField, TenantIdField
+from spendgate.api.models.spending import RecordBody, SettleBody
+from spendgate.api.validation import validated
+from spendgate.domain.requests import Release, SettlementCommand
+from spendgate.domain.tenants import UnpricedModel
+
+
+class SettleMessage(SettleBody):
+    """Settle a reservation."""
+
+    version: Literal[1]
+    type: Literal["settle"]
+    tenant_id: TenantIdField
+    reservation_id: ObjectIdField
+
+
+class ReleaseMessage(Body):
+    """Release a reservation."""
+
+    version: Literal[1]
+    type: Literal["release"]
+    tenant_id: TenantIdField
+    reservation_id: ObjectIdField
+
+
+class RecordMessage(RecordBody):
+    """Record spend that was never reserved; `event_id` makes it happen once."""
+
+    version: Literal[1]
+    type: Literal["record"]
+    tenant_id: TenantIdField
+    event_id: EventIdField
+
+
+type Message = SettleMessage | ReleaseMessage | RecordMessage
+
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(
+    Annotated[SettleMessage | ReleaseMessage | RecordMessage, Field(discriminator="type")]
+)
+
+
+def read_message(body: str) -> Message:
+    """The message in the body of an SQS record. Raises InvalidJson and InvalidValue."""
+    return validated(_MESSAGE.validate_python, read_object(body))
+
+
+def command_of(
+    message: Message, *, now_ms: int, unpriced_model: UnpricedModel = "reject"
+) -> SettlementCommand:
+    """What a message asks for, usage priced. Raises UnknownPrice."""
+    match message:
+        case ReleaseMessage():
+            return Release(message.tenant_id, message.reservation_id)
+        case SettleMessage():
+            priced = message.priced(now_ms=now_ms, unpriced_model=unpriced_model)
+            return message.to_settle(
+                tenant_id=message.tenant_id,
+                reservation_id=message.reservation_id,
+                actual=priced.amounts,
+            )
+        case RecordMessage():
+            priced = message.priced(now_ms=now_ms, unpriced_model=unpriced_model)
+            return message.to_record(
+                tenant_id=message.tenant_id,
+                key_id=None,
+                actual=priced.amounts,
+                idempotency_key=message.event_id,
+            )

@@ -1,0 +1,203 @@
+"""The bodies of the hot path: check, reserve, settle, extend and record."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from spendgate.api.fingerprint import fingerprint
+from spendgate.api.models.fields import (
+    AmountsField,
+    Body,
+    DescriptionField,
+    LabelField,
+    MetadataField,
+    ReferenceField,
+    SubjectsField,
+    TokensField,
+    TtlField,
+)
+from spendgate.api.principal import Principal
+from spendgate.domain.amounts import Amount
+from spendgate.domain.holds import TTL_SECONDS_DEFAULT
+from spendgate.domain.requests import Record, Settle, SpendRequest
+from spendgate.domain.reservations import Provenance
+from spendgate.domain.subjects import API_KEY, ORGANIZATION, Subject
+from spendgate.domain.tenants import UnpricedModel
+from spendgate.pricing.usage import PricedAmounts, Usage, with_usage
+
+
+def subjects_of(
+    subjects: dict[str, str], *, tenant_id: str, key_id: str | None
+) -> tuple[Subject, ...]:
+    """Everybody who spends: the named subjects, the tenant, and the key if one was used."""
+    named = tuple(Subject(name, subject_id) for name, subject_id in subjects.items())
+    key = (Subject(API_KEY, key_id),) if key_id else ()
+    return (Subject(ORGANIZATION, tenant_id), *key, *named)
+
+
+class _UsageBody(Body):
+    provider: LabelField
+    model: ReferenceField
+    input_tokens: TokensField
+    cached_input_tokens: TokensField = 0
+
+    @model_validator(mode="after")
+    def _cached_is_a_part(self) -> Self:
+        if self.cached_input_tokens > self.input_tokens:
+            raise ValueError("cached_input_tokens are a part of input_tokens, not more than them")
+        return self
+
+
+class EstimatedUsage(_UsageBody):
+    """What a call to a model may at most use; a model that writes nothing needs no maximum."""
+
+    max_output_tokens: TokensField = 0
+
+    def to_usage(self) -> Usage:
+        """What is to be priced."""
+        return Usage(
+            provider=self.provider,
+            model=self.model,
+            input_tokens=self.input_tokens,
+            output_tokens=self.max_output_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+        )
+
+
+class ActualUsage(_UsageBody):
+    """What a call to a model used."""
+
+    output_tokens: TokensField = 0
+
+    def to_usage(self) -> Usage:
+        """What is to be priced."""
+        return Usage(
+            provider=self.provider,
+            model=self.model,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+        )
+
+
+class ReserveBody(Body):
+    """The body of check and reserve."""
+
+    subjects: SubjectsField = Field(default_factory=dict)
+    amounts: AmountsField = Field(default_factory=dict)
+    usage: EstimatedUsage | None = None
+    ttl_seconds: TtlField = TTL_SECONDS_DEFAULT
+    metadata: MetadataField = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.amounts and self.usage is None:
+            raise ValueError("send amounts or usage, or both")
+        return self
+
+    def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
+        """What is asked for, usage included. Raises UnknownPrice."""
+        usage = self.usage.to_usage() if self.usage else None
+        return with_usage(self.amounts, usage, now_ms=now_ms, unpriced_model=unpriced_model)
+
+    def to_request(
+        self,
+        principal: Principal,
+        *,
+        amounts: Mapping[str, Amount],
+        idempotency_key: str | None = None,
+    ) -> SpendRequest:
+        """The wish of the principal to spend the (priced) amounts."""
+        return SpendRequest(
+            tenant_id=principal.tenant_id,
+            subjects=subjects_of(
+                self.subjects, tenant_id=principal.tenant_id, key_id=principal.key_id
+            ),
+            amounts=amounts,
+            ttl_seconds=self.ttl_seconds,
+            fingerprint=fingerprint("reserve", self),
+            idempotency_key=idempotency_key,
+            metadata=self.metadata,
+        )
+
+
+class _ActualBody(Body):
+    """What was spent, by amount or by usage, and where the number comes from."""
+
+    actual: AmountsField | None = None
+    usage: ActualUsage | None = None
+    meter_source: LabelField | None = None
+    ref_type: LabelField | None = None
+    ref_id: ReferenceField | None = None
+    description: DescriptionField | None = None
+
+    @model_validator(mode="after")
+    def _actual_or_usage(self) -> Self:
+        if self.actual is not None and self.usage is not None:
+            raise ValueError("send actual or usage, not both")
+        return self
+
+    def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
+        """What was spent, in the units that were reported. Raises UnknownPrice."""
+        usage = self.usage.to_usage() if self.usage else None
+        return with_usage(self.actual or {}, usage, now_ms=now_ms, unpriced_model=unpriced_model)
+
+    def to_provenance(self) -> Provenance:
+        """Where the number comes from."""
+        return Provenance(
+            meter_source=self.meter_source,
+            ref_type=self.ref_type,
+            ref_id=self.ref_id,
+            description=self.description,
+        )
+
+
+class SettleBody(_ActualBody):
+    """The body of settle; with neither actual nor usage it settles at the estimate."""
+
+    def to_settle(
+        self, *, tenant_id: str, reservation_id: str, actual: Mapping[str, Amount]
+    ) -> Settle:
+        """The settlement, at the (priced) actual amounts."""
+        return Settle(tenant_id, reservation_id, actual, self.to_provenance())
+
+
+class RecordBody(_ActualBody):
+    """The body of a record: spend that was never reserved."""
+
+    subjects: SubjectsField = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _spent_something(self) -> Self:
+        if not self.actual and self.usage is None:
+            raise ValueError("send actual or usage")
+        return self
+
+    def to_record(
+        self,
+        *,
+        tenant_id: str,
+        key_id: str | None,
+        actual: Mapping[str, Amount],
+        idempotency_key: str | None,
+    ) -> Record:
+        """The spend, at the (priced) actual amounts; a queue message comes without a key."""
+        return Record(
+            tenant_id=tenant_id,
+            subjects=subjects_of(self.subjects, tenant_id=tenant_id, key_id=key_id),
+            actual=actual,
+            fingerprint=fingerprint("record", self, fields=RecordBody.model_fields),
+            idempotency_key=idempotency_key,
+            provenance=self.to_provenance(),
+        )
+
+
+class ExtendBody(Body):
+    """The body of extend: the hold expires that long after now."""
+
+    ttl_seconds: TtlField
+
+
+class EmptyBody(Body):
+    """The body of a request that says everything by its path."""

@@ -1,0 +1,1 @@
+"""What usage of a model comes to, in tokens and in money."""

@@ -1,0 +1,103 @@
+"""Pricing usage: tokens, and money by the rates of genai-prices.
+
+genai-prices is imported when a usage is first priced: loading its table takes about 0.3 s. The
+table is the one of the pinned package; nothing is ever fetched over the network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import localcontext
+
+from spendgate.domain.amounts import ONE, Amount, amount_rounded_up
+from spendgate.domain.errors import UnknownPrice
+from spendgate.domain.tenants import UnpricedModel
+
+TOKENS = "tokens"
+PRICE_UNIT = "usd"
+"""The unit of all prices of genai-prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a model read and wrote, or may at most write.
+
+    `cached_input_tokens` are a part of `input_tokens`, billed at the lower rate of cached input.
+    """
+
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+
+    @property
+    def tokens(self) -> Amount:
+        """All tokens, as an amount."""
+        return (self.input_tokens + self.output_tokens) * ONE
+
+
+@dataclass(frozen=True, slots=True)
+class PricedAmounts:
+    """Amounts with those of a usage added; `unpriced` if money is missing for want of a price."""
+
+    amounts: dict[str, Amount]
+    unpriced: bool = False
+
+
+def with_usage(
+    amounts: Mapping[str, Amount],
+    usage: Usage | None,
+    *,
+    now_ms: int,
+    unpriced_model: UnpricedModel = "reject",
+) -> PricedAmounts:
+    """The amounts, with the tokens and the price of the usage where they are not given.
+
+    Raises UnknownPrice for a model without a price, unless `unpriced_model` is `allow`.
+    Some prices change by date: `now_ms` is the moment whose price holds.
+    """
+    if usage is None:
+        return PricedAmounts(dict(amounts))
+    priced = {**amounts, TOKENS: amounts.get(TOKENS, usage.tokens)}
+    if PRICE_UNIT in priced:
+        return PricedAmounts(priced)
+    try:
+        priced[PRICE_UNIT] = price_of(usage, now_ms=now_ms)
+    except UnknownPrice:
+        if unpriced_model == "reject":
+            raise
+        return PricedAmounts(priced, unpriced=True)
+    return PricedAmounts(priced)
+
+
+def price_of(usage: Usage, *, now_ms: int) -> Amount:
+    """What the usage costs in usd, rounded up to the next amount. Raises UnknownPrice."""
+    import genai_prices  # noqa: PLC0415 (see the module's docstring)
+
+    counted = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cached_input_tokens,
+    )
+    with localcontext(prec=80):
+        try:
+            price = genai_prices.calc_price(
+                counted,
+                usage.model,
+                provider_id=usage.provider,
+                genai_request_timestamp=datetime.fromtimestamp(now_ms // 1000, UTC),
+            )
+        except LookupError:
+            raise UnknownPrice(provider=usage.provider, model=usage.model) from None
+        rates = price.model_price
+        if _lacks(rates.input_mtok, usage.input_tokens - usage.cached_input_tokens) or _lacks(
+            rates.output_mtok, usage.output_tokens
+        ):
+            raise UnknownPrice(provider=usage.provider, model=usage.model)
+        return amount_rounded_up(price.total_price)
+
+
+def _lacks(rate: object, tokens: int) -> bool:
+    """Whether there are tokens for which the table has no rate (and so would count nothing)."""
+    return tokens > 0 and rate is None
