@@ -17,7 +17,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageWanted:
     """Which part of a list is wanted."""
 
     limit: int
@@ -45,7 +45,7 @@ def read_query(event: Mapping[str, object], known: Collection[str] | None) -> di
     return query
 
 
-def page_of(query: Mapping[str, str]) -> Page:
+def page_of(query: Mapping[str, str]) -> PageWanted:
     """The `limit` and `cursor` of a query. Raises InvalidValue."""
     text = query.get("limit", str(LIST_LIMIT_DEFAULT))
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LIST_LIMIT_MAX:
@@ -53,7 +53,7 @@ def page_of(query: Mapping[str, str]) -> Page:
     cursor = query.get("cursor") or None
     if cursor is not None and len(cursor) > CURSOR_LENGTH_MAX:
         refuse("query.cursor", "send the next_cursor of the page before, as it was")
-    return Page(int(text), cursor)
+    return PageWanted(int(text), cursor)
 
 
 def idempotency_key_of(header: str | None) -> str | None:

@@ -1,0 +1,170 @@
+"""The answers about spending: balances, reservations, recorded spend. Plain dictionaries."""
+
+from collections.abc import Iterable, Sequence
+
+from spendgate.api.wire import amounts_on_wire, optional_time_on_wire, time_on_wire
+from spendgate.domain.amounts import Amount, amount_text
+from spendgate.domain.counters import Balance
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, Period, PeriodRule
+from spendgate.domain.reservations import Reservation
+from spendgate.domain.settlements import RecordedSpend
+from spendgate.domain.subjects import CREDENTIAL_TYPES, Subject
+
+
+def balance_answer(balance: Balance) -> dict[str, object]:
+    """A budget's balances for one subject and period.
+
+    What remains in per cent is what is not spent, whatever is held; it is never below 0.
+    """
+    budget, counter = balance.budget, balance.counter
+    utilization = balance.utilization_tenths_pct
+    return {
+        "budget_id": budget.budget_id,
+        "name": budget.name,
+        "subject": str(balance.subject),
+        "unit": budget.unit,
+        "period": _period_answer(budget.period, balance.period),
+        "limit": amount_text(counter.limit),
+        "soft_limit": None,
+        "spent": amount_text(counter.spent),
+        "held": amount_text(balance.held),
+        "available": amount_text(balance.available),
+        "overrun": amount_text(counter.overrun),
+        "utilization_pct": utilization / 10,
+        "percent_remaining": max(0, 1000 - utilization) / 10,
+        "status": balance.status,
+        "resets_at": _boundary(balance.period.ends_at),
+        "resets_in_seconds": balance.resets_in_seconds,
+    }
+
+
+def _period_answer(rule: PeriodRule, period: Period) -> dict[str, object]:
+    return {
+        "type": period_rule_answer(rule)["type"],
+        "key": period.key,
+        "starts_at": _boundary(period.starts_at),
+        "ends_at": _boundary(period.ends_at),
+    }
+
+
+def period_rule_answer(rule: PeriodRule) -> dict[str, str]:
+    """What kind of period a budget has."""
+    match rule:
+        case NoPeriod():
+            return {"type": "none"}
+        case CalendarPeriod():
+            return {"type": "calendar", "unit": rule.unit, "timezone": rule.timezone}
+
+
+def _boundary(seconds: int | None) -> str | None:
+    return optional_time_on_wire(None if seconds is None else seconds * 1000)
+
+
+def warnings_of(balances: Iterable[Balance]) -> list[str]:
+    """One sentence for each budget that is past a threshold."""
+    return [_warning(balance) for balance in balances if balance.is_warning]
+
+
+def _warning(balance: Balance) -> str:
+    """For example `agent:researcher usd day at 85.0%: 8.50 of 10`."""
+    tenths = balance.utilization_tenths_pct
+    spent, whole = balance.counter.spent, balance.counter.entitlement
+    return (
+        f"{balance.subject} {balance.budget.unit} {balance.budget.period.label} "
+        f"at {tenths // 10}.{tenths % 10}%: {amount_in_sentence(spent)} of "
+        f"{amount_in_sentence(whole)}"
+    )
+
+
+def amount_in_sentence(amount: Amount) -> str:
+    """An amount for people: one with a fraction has at least two digits after the point.
+
+    So it is `8.50`, as money is written, and `10`; in every unit alike.
+    """
+    text = amount_text(amount)
+    _, point, fraction = text.partition(".")
+    return text + "0" if point and len(fraction) == 1 else text
+
+
+def subjects_answer(subjects: Iterable[Subject]) -> dict[str, str]:
+    """The subjects as the request named them, without those of the credential."""
+    return {
+        subject.type: subject.id for subject in subjects if subject.type not in CREDENTIAL_TYPES
+    }
+
+
+def reservation_granted(
+    reservation: Reservation, balances: Sequence[Balance], *, notes: Sequence[str] = ()
+) -> dict[str, object]:
+    """The answer to a reservation that was granted; `notes` are warnings of another origin."""
+    warnings = [*notes, *warnings_of(balances)]
+    return {
+        "reservation_id": reservation.reservation_id,
+        "state": "held",
+        "expires_at": time_on_wire(reservation.expires_at_ms),
+        "created_at": time_on_wire(reservation.created_at_ms),
+        "subjects": subjects_answer(reservation.subjects),
+        "amounts": amounts_on_wire(reservation.amounts),
+        "action": "warn" if warnings else "continue",
+        "warnings": warnings,
+        "budgets": [balance_answer(balance) for balance in balances],
+    }
+
+
+def reservation_answer(reservation: Reservation, *, now_ms: int) -> dict[str, object]:
+    """A reservation and what became of it; `actual` is null until it is settled or released."""
+    actual = reservation.actual
+    return {
+        "reservation_id": reservation.reservation_id,
+        "state": reservation.state_at(now_ms=now_ms),
+        "expires_at": time_on_wire(reservation.expires_at_ms),
+        "created_at": time_on_wire(reservation.created_at_ms),
+        "finalized_at": optional_time_on_wire(reservation.finalized_at_ms),
+        "subjects": subjects_answer(reservation.subjects),
+        "amounts": amounts_on_wire(reservation.amounts),
+        "actual": None if actual is None else amounts_on_wire(actual),
+        "late": reservation.late,
+        "overrun": reservation.overrun,
+        "metadata": dict(reservation.metadata),
+    }
+
+
+def spend_answer(
+    *, tenant_id: str, subjects: Iterable[Subject], balances: Iterable[Balance]
+) -> dict[str, object]:
+    """What was spent: all balances of the subjects."""
+    return {
+        "tenant_id": tenant_id,
+        "subjects": subjects_answer(subjects),
+        "budgets": [balance_answer(balance) for balance in balances],
+    }
+
+
+def record_answer(recorded: RecordedSpend) -> dict[str, object]:
+    """Spend that was recorded without a reservation, and what it debited."""
+    return {
+        "subjects": subjects_answer(recorded.subjects),
+        "actual": amounts_on_wire(recorded.actual),
+        "entries": [ledger_entry_answer(entry) for entry in recorded.entries],
+        "created_at": time_on_wire(recorded.created_at_ms),
+    }
+
+
+def ledger_entry_answer(entry: LedgerEntry) -> dict[str, object]:
+    """One debit or credit."""
+    return {
+        "id": entry.entry_id,
+        "budget_id": entry.budget_id,
+        "subject": str(entry.subject),
+        "period_key": entry.period_key,
+        "amount": amount_text(entry.amount),
+        "unit": entry.unit,
+        "meter_source": entry.meter_source,
+        "ref_type": entry.ref_type,
+        "ref_id": entry.ref_id,
+        "session_id": entry.session_id,
+        "reservation_id": entry.reservation_id,
+        "description": entry.description,
+        "created_at": time_on_wire(entry.created_at_ms),
+    }

@@ -1,0 +1,131 @@
+"""The answer to a check: may the caller go on, and if not, what can be done about it.
+
+It describes the most restrictive budget: the first that refuses, else the one that is spent most.
+"""
+
+from collections.abc import Sequence
+
+from spendgate.api.answers import amount_in_sentence, balance_answer, warnings_of
+from spendgate.api.errors import problem_of
+from spendgate.api.wire import time_on_wire
+from spendgate.domain.amounts import amount_text
+from spendgate.domain.counters import Balance
+from spendgate.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
+
+type Refusal = BudgetExceeded | BudgetPaused | NoBudget
+
+
+def check_answer(
+    balances: Sequence[Balance], *, refusal: Refusal | None = None, notes: Sequence[str] = ()
+) -> dict[str, object]:
+    """What a reservation of the same request would be answered now, always as a 200.
+
+    `balance` is what the most restrictive budget has available, in `currency`. `notes` are
+    warnings of another origin than the budgets.
+    """
+    warnings = [*notes, *warnings_of(balances)]
+    middle = _middle(balances, refusal, warnings)
+    return {
+        "action": _action(refusal, warnings),
+        "allowed": refusal is None,
+        **middle,
+        "warnings": warnings,
+        "hint": _hint(balances, refusal, warnings),
+        "budgets": [balance_answer(balance) for balance in balances],
+    }
+
+
+def _action(refusal: Refusal | None, warnings: Sequence[str]) -> str:
+    match refusal:
+        case BudgetPaused():
+            return "pause"
+        case None:
+            return "warn" if warnings else "continue"
+        case _:
+            return "stop"
+
+
+def _middle(
+    balances: Sequence[Balance], refusal: Refusal | None, warnings: Sequence[str]
+) -> dict[str, object]:
+    """The fields that describe the most restrictive budget; all null if nothing restricts."""
+    budget = _most_restrictive(balances, refusal)
+    if budget is None and refusal is None and not warnings:
+        message = None
+    else:
+        message = str(refusal) if refusal else "; ".join(warnings)
+    wait = refusal.retry_after_seconds if isinstance(refusal, BudgetExceeded) else None
+    return {
+        "message": message,
+        "error_code": problem_of(refusal).code if refusal else None,
+        "budget_id": budget.budget.budget_id if budget else _paused_id(refusal),
+        "balance": amount_text(budget.available) if budget else None,
+        "currency": budget.budget.unit if budget else None,
+        "retry_after_seconds": wait,
+    }
+
+
+def _paused_id(refusal: Refusal | None) -> str | None:
+    return refusal.budget_id if isinstance(refusal, BudgetPaused) else None
+
+
+def _most_restrictive(balances: Sequence[Balance], refusal: Refusal | None) -> Balance | None:
+    match refusal:
+        case BudgetExceeded():
+            first = refusal.violations[0]
+            return _find(balances, first.budget_id, first.subject)
+        case BudgetPaused():
+            return _find(balances, refusal.budget_id, None)
+        case NoBudget():
+            return None
+        case None:
+            warning = [balance for balance in balances if balance.is_warning]
+            return max(warning, key=lambda one: one.utilization_tenths_pct, default=None)
+
+
+def _find(balances: Sequence[Balance], budget_id: str, subject: str | None) -> Balance | None:
+    return next(
+        (
+            one
+            for one in balances
+            if one.budget.budget_id == budget_id and subject in {None, str(one.subject)}
+        ),
+        None,
+    )
+
+
+def _hint(balances: Sequence[Balance], refusal: Refusal | None, warnings: Sequence[str]) -> str:
+    """One sentence that an agent can act on."""
+    match refusal:
+        case BudgetExceeded():
+            return _hint_when_exceeded(refusal)
+        case BudgetPaused():
+            return "Stop and ask the people in charge to resume the budget."
+        case NoBudget():
+            return "Stop and ask an admin to create a budget for one of these subjects."
+        case None:
+            tightest = _most_restrictive(balances, None)
+            if tightest is not None:
+                return f"Go on, but save: {_what_is_left(tightest)}."
+            return "Go on, but heed the warnings." if warnings else "Go on."
+
+
+def _hint_when_exceeded(refusal: BudgetExceeded) -> str:
+    """To wait, to ask for less, or both: less helps where one unit alone is short."""
+    wait = refusal.retry_after_seconds
+    later = (
+        "ask an admin for a higher limit, because this balance does not reset by itself"
+        if wait is None
+        else f"try again in {wait} seconds"
+    )
+    units = {violation.unit for violation in refusal.violations}
+    most = min(violation.available for violation in refusal.violations)
+    if len(units) == 1 and most > 0:
+        return f"Ask for at most {amount_text(most)} {units.pop()}, or {later}."
+    return f"Stop and {later}."
+
+
+def _what_is_left(balance: Balance) -> str:
+    left = f"{balance.subject} has {amount_in_sentence(balance.available)} {balance.budget.unit}"
+    ends_at = balance.period.ends_at
+    return f"{left} left" + (f" until {time_on_wire(ends_at * 1000)}" if ends_at else "")
