@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from spendgate.domain.amounts import Amount
+from spendgate.domain.errors import InvalidValue
 from spendgate.domain.periods import PeriodRule
 from spendgate.domain.subjects import Subject
 
@@ -26,6 +27,22 @@ class Budget:
     warn_at_pct: tuple[int, ...] = WARN_AT_PCT_DEFAULT
     name: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def counted_subject(self, asked: Subject | None) -> Subject:
+        """Whose counter is meant: on a default, the subject's that was asked for.
+
+        Raises InvalidValue where that is nobody, or somebody whom the budget does not count.
+        """
+        if not self.subject.is_default:
+            if asked not in {None, self.subject}:
+                raise InvalidValue(f"this budget counts {self.subject}", param="query.subject")
+            return self.subject
+        if asked is None or asked.is_default or asked.type != self.subject.type:
+            raise InvalidValue(
+                f"this budget is a default: name the {self.subject.type} whose counter you mean",
+                param="query.subject",
+            )
+        return asked
 
 
 @dataclass(frozen=True, slots=True)

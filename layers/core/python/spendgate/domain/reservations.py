@@ -1,7 +1,7 @@
 """Reservations: what is held, for whom, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spendgate.domain.amounts import Amount
@@ -77,3 +77,7 @@ class Reservation:
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
         """What a settlement comes to: a unit that was held and is not named costs its estimate."""
         return {**self.amounts, **actual}
+
+    def extended(self, *, bucket: int, expires_at_ms: int) -> "Reservation":
+        """The reservation with its hold moved to another expiry."""
+        return replace(self, bucket=bucket, expires_at_ms=expires_at_ms)

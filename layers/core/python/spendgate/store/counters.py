@@ -9,6 +9,7 @@ from spendgate.domain.budgets import Budget, Claim
 from spendgate.domain.counters import Balance, Counter, new_counter
 from spendgate.domain.holds import DEAD_BUCKETS_MAX
 from spendgate.domain.periods import Period, period_in_force
+from spendgate.domain.reservations import Line
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute, read_counter
@@ -34,10 +35,15 @@ class Target:
     period: Period
 
     @cached_property
-    def key(self) -> Item:
-        """The key of the counter's item."""
+    def address(self) -> keys.Key:
+        """Where the counter's item is."""
         budget_id, subject = self.claim.budget.budget_id, self.claim.subject
-        return items.key(keys.counter_key(self.tenant_id, budget_id, subject, self.period.key))
+        return keys.counter_key(self.tenant_id, budget_id, subject, self.period.key)
+
+    @property
+    def key(self) -> Item:
+        """The key of the counter's item, as DynamoDB takes it."""
+        return items.key(self.address)
 
     @property
     def creation(self) -> Item:
@@ -51,6 +57,13 @@ class Target:
     def unused(self) -> Counter:
         """The counter while nobody has used it."""
         return new_counter(self.claim.budget, version=self.claim.policy_version)
+
+    @property
+    def line(self) -> Line:
+        """The claim as a reservation keeps it."""
+        claim = self.claim
+        budget = claim.budget
+        return Line(budget.budget_id, claim.subject, budget.unit, self.period.key, claim.amount)
 
     def balance(self, counter: Counter, *, now_ms: int) -> Balance:
         """The balance that a counter amounts to."""
@@ -230,7 +243,7 @@ def read_balances(table: Table, targets: Sequence[Target], *, now_ms: int) -> li
     }
     balances = []
     for target in targets:
-        counter = found.get((target.key["pk"]["S"], target.key["sk"]["S"]), target.unused)
+        counter = found.get(target.address, target.unused)
         claim = target.claim
         if counter.version > claim.policy_version:
             raise PolicyChanged

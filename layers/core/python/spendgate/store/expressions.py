@@ -74,6 +74,8 @@ IS_HELD_AS_SEEN = "stage = :held AND bucket = :bucket"
 FINALIZE = (
     "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, expires_ttl = :expires_ttl"
 )
+MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + :amount"
+IS_HELD_THERE = "#from >= :amount"
 EXTEND = "SET bucket = :new_bucket, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
 
 

@@ -23,7 +23,7 @@ from spendgate.domain.errors import (
 )
 from spendgate.domain.holds import bucket_of
 from spendgate.domain.requests import CLAIMS_MAX, SpendRequest
-from spendgate.domain.reservations import Line, Reservation
+from spendgate.domain.reservations import Reservation
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.reservations import held_attributes, read_reservation
 from spendgate.store.counters import (
@@ -118,7 +118,7 @@ class Reservations:
             reservation_id=_reservation_id(request, now_ms),
             subjects=request.subjects,
             amounts=request.amounts,
-            lines=tuple(_line(target) for target in targets),
+            lines=tuple(target.line for target in targets),
             bucket=bucket,
             created_at_ms=now_ms,
             expires_at_ms=expires_at_ms,
@@ -261,17 +261,6 @@ def targets_of(request: SpendRequest, rules: Rules, *, now_ms: int) -> list[Targ
 def _worst_of(errors: Sequence[Exception]) -> Exception:
     """A changed policy is judged again; otherwise the table could not answer."""
     return next((error for error in errors if isinstance(error, PolicyChanged)), errors[0])
-
-
-def _line(target: Target) -> Line:
-    claim = target.claim
-    return Line(
-        budget_id=claim.budget.budget_id,
-        subject=claim.subject,
-        unit=claim.budget.unit,
-        period_key=target.period.key,
-        amount=claim.amount,
-    )
 
 
 def _reservation_id(request: SpendRequest, now_ms: int) -> str:

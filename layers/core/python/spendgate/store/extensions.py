@@ -1,0 +1,100 @@
+"""Extending: a hold moves to a later bucket on every counter at once, or on none."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spendgate.domain.errors import NotFound, ReservationFinalized
+from spendgate.domain.holds import bucket_of
+from spendgate.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
+from spendgate.domain.settlements import extension_refused
+from spendgate.store import expressions, items, keys
+from spendgate.store.codec.counters import hold_attribute
+from spendgate.store.codec.reservations import read_reservation
+from spendgate.store.errors import Throttled, TransactionFailed
+from spendgate.store.table import Table
+
+_TRIES_MAX = 3
+
+
+def extend(
+    table: Table,
+    tenant_id: str,
+    reservation_id: str,
+    *,
+    ttl_seconds: int,
+    now_ms: Callable[[], int],
+) -> Reservation:
+    """Let a hold expire `ttl_seconds` from now instead; returns the reservation as it is then.
+
+    Two write units for the reservation and for each of its counters. Raises NotFound,
+    ReservationFinalized, Unavailable.
+    """
+    key = keys.reservation_key(tenant_id, reservation_id)
+    for _ in range(_TRIES_MAX):
+        item = table.get(items.key(key))
+        if item is None:
+            raise NotFound("reservation", reservation_id)
+        before, now = read_reservation(reservation_id, item), now_ms()
+        refusal = extension_refused(before, now_ms=now)
+        if refusal is not None:
+            raise refusal
+        expires_at_ms = now + ttl_seconds * 1000
+        bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=ttl_seconds)
+        writes = [_move_reservation(table.name, key, before, bucket, expires_at_ms)]
+        writes += [
+            _move_hold(table.name, tenant_id, line, before.bucket, bucket)
+            for line in before.lines
+            if line.amount and bucket != before.bucket
+        ]
+        try:
+            table.transact(writes)
+        except TransactionFailed as failed:
+            if any(failed.objections[1:]):
+                raise ReservationFinalized(
+                    reservation_id, why="has lost its hold and cannot be extended; reserve again"
+                ) from failed
+            continue
+        return before.extended(bucket=bucket, expires_at_ms=expires_at_ms)
+    raise Throttled("the reservation is being changed by others; try again")
+
+
+def _move_reservation(
+    table_name: str, key: keys.Key, before: Reservation, bucket: int, expires_at_ms: int
+) -> dict[str, Any]:
+    return {
+        "Update": {
+            "TableName": table_name,
+            "Key": items.key(key),
+            "UpdateExpression": expressions.EXTEND,
+            "ConditionExpression": expressions.IS_HELD_AS_SEEN,
+            "ExpressionAttributeValues": {
+                ":held": items.text("held"),
+                ":bucket": items.number(before.bucket),
+                ":new_bucket": items.number(bucket),
+                ":expires_at_ms": items.number(expires_at_ms),
+                ":expires_ttl": items.number(bucket + LATE_SETTLEMENT_SECONDS),
+            },
+        }
+    }
+
+
+def _move_hold(
+    table_name: str, tenant_id: str, line: Line, from_bucket: int, to_bucket: int
+) -> dict[str, Any]:
+    address = keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
+    return {
+        "Update": {
+            "TableName": table_name,
+            "Key": items.key(address),
+            "UpdateExpression": expressions.MOVE_HOLD,
+            "ConditionExpression": expressions.IS_HELD_THERE,
+            "ExpressionAttributeNames": {
+                "#from": hold_attribute(from_bucket),
+                "#hold": hold_attribute(to_bucket),
+            },
+            "ExpressionAttributeValues": {
+                ":amount": items.amount(line.amount),
+                ":zero": items.number(0),
+            },
+        }
+    }

@@ -1,0 +1,222 @@
+"""What a settlement, release or record will write: judged by what is stored, written elsewhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.budgets import claims_on
+from spendgate.domain.errors import InvalidValue, NotFound
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.requests import CLAIMS_MAX, Record, Release, Settle, SettlementCommand
+from spendgate.domain.reservations import Line, Provenance, Reservation
+from spendgate.domain.settlements import FINALIZED_RETENTION_SECONDS, RecordedSpend, finalize
+from spendgate.domain.subjects import Subject
+from spendgate.store import expressions, items, keys
+from spendgate.store.codec.reservations import read_reservation
+from spendgate.store.counters import target_of
+from spendgate.store.errors import Item
+from spendgate.store.once import Once
+from spendgate.store.postings import Posting
+from spendgate.store.rules import RuleBook
+from spendgate.store.table import Table
+
+RECORD = "record"
+"""The operation under which a record's idempotency key counts, over HTTP and SQS alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A reservation that is settled or released now; `replayed` if it was before."""
+
+    reservation: Reservation
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The answer to a record, in the caller's words; `replayed` if it is old."""
+
+    answer: str
+    replayed: bool
+
+
+type Result = Settled | Recorded
+type AnswerOf = Callable[[RecordedSpend], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command will write, apart from counters and ledger, which it shares with others."""
+
+    place: int
+    postings: Sequence[Posting]
+    finish: Callable[[list[LedgerEntry]], tuple[dict[str, Any] | None, Result]]
+
+    @property
+    def writes_max(self) -> int:
+        """At most how many writes of a transaction it takes."""
+        return 1 + 2 * len(self.postings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spending:
+    """What the ledger entries of one command have in common."""
+
+    subjects: Sequence[Subject]
+    provenance: Provenance
+    now_ms: int
+    reservation_id: str | None = None
+
+    def on(self, line: Line, amount: Amount) -> LedgerEntry:
+        """The entry on one budget; its id is given when it is written."""
+        return LedgerEntry(
+            entry_id="",
+            budget_id=line.budget_id,
+            subject=line.subject,
+            period_key=line.period_key,
+            unit=line.unit,
+            amount=amount,
+            created_at_ms=self.now_ms,
+            session_id=next((one.id for one in self.subjects if one.type == "session"), None),
+            reservation_id=self.reservation_id,
+            meter_source=self.provenance.meter_source,
+            ref_type=self.provenance.ref_type,
+            ref_id=self.provenance.ref_id,
+            description=self.provenance.description,
+        )
+
+
+class Planner:
+    """Judges commands. `answer_of` writes the answer to a record."""
+
+    def __init__(self, table: Table, rule_book: RuleBook, answer_of: AnswerOf) -> None:
+        self._table = table
+        self._rule_book = rule_book
+        self._answer_of = answer_of
+
+    def judge(
+        self, place: int, command: SettlementCommand, item: Item | None, now_ms: int
+    ) -> Plan | Result:
+        """A plan, or the result where the command took effect before. `item` is what is stored.
+
+        Raises NotFound, ReservationFinalized, IdempotencyConflict, InvalidValue, Unavailable.
+        """
+        if isinstance(command, Record):
+            once = _once(command)
+            replay = once and once.replay_in(item, now_ms=now_ms)
+            if replay:
+                return Recorded(replay.answer, replayed=True)
+            return self._plan_record(place, command, now_ms)
+        if item is None:
+            raise NotFound("reservation", command.reservation_id)
+        before = read_reservation(command.reservation_id, item)
+        after, is_new = finalize(before, command, now_ms=now_ms)
+        if not is_new:
+            return Settled(after, replayed=True)
+        return self._plan_settlement(place, command, after, now_ms)
+
+    def _plan_settlement(
+        self, place: int, command: Settle | Release, after: Reservation, now_ms: int
+    ) -> Plan:
+        write = self._finalizing(command.tenant_id, after, now_ms)
+        if isinstance(command, Release):
+            postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
+        else:
+            spending = _Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
+            actual = after.actual or {}
+            postings = [
+                _returned(command.tenant_id, after, line, spending.on(line, actual[line.unit]))
+                for line in after.lines
+            ]
+            beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
+            postings += self._debits(
+                command.tenant_id, spending, beyond, spent_at_ms=after.created_at_ms
+            )
+        return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
+
+    def _plan_record(self, place: int, command: Record, now_ms: int) -> Plan:
+        spending = _Spending(command.subjects, command.provenance, now_ms)
+        postings = self._debits(command.tenant_id, spending, command.actual, spent_at_ms=now_ms)
+
+        def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
+            spend = RecordedSpend(command.subjects, command.actual, tuple(entries), now_ms)
+            answer = self._answer_of(spend)
+            once = _once(command)
+            write = once and once.put(self._table, answer=answer, now_ms=now_ms)
+            return write, Recorded(answer, replayed=False)
+
+        return Plan(place, postings, finish)
+
+    def _debits(
+        self,
+        tenant_id: str,
+        spending: _Spending,
+        actual: Mapping[str, Amount],
+        *,
+        spent_at_ms: int,
+    ) -> list[Posting]:
+        """Direct debits on every budget that applies, in the period of the spending."""
+        if not actual:
+            return []
+        rules = self._rule_book.rules(tenant_id, spending.subjects)
+        claims = claims_on(spending.subjects, actual, rules.policies)
+        if len(claims) > CLAIMS_MAX:
+            raise InvalidValue(
+                f"{len(claims)} budgets apply to this spend and at most {CLAIMS_MAX} may",
+                param="body.subjects",
+            )
+        targets = [target_of(tenant_id, claim, now_ms=spent_at_ms) for claim in claims]
+        return [
+            Posting(
+                counter=target.address,
+                creation=target.creation,
+                entry=spending.on(target.line, target.claim.amount),
+            )
+            for target in targets
+        ]
+
+    def _finalizing(self, tenant_id: str, after: Reservation, now_ms: int) -> dict[str, Any]:
+        """The reservation leaves the state `held`, if it is held as it was read."""
+        key = keys.reservation_key(tenant_id, after.reservation_id)
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": items.key(key),
+                "UpdateExpression": expressions.FINALIZE,
+                "ConditionExpression": expressions.IS_HELD_AS_SEEN,
+                "ExpressionAttributeValues": {
+                    ":held": items.text("held"),
+                    ":bucket": items.number(after.bucket),
+                    ":stage": items.text(after.state),
+                    ":actual": items.amounts(after.actual or {}),
+                    ":now_ms": items.number(now_ms),
+                    ":expires_ttl": items.number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
+                },
+            }
+        }
+
+
+def own_key(command: SettlementCommand) -> keys.Key | None:
+    """The item that makes the command count once; None for a record without a key."""
+    if not isinstance(command, Record):
+        return keys.reservation_key(command.tenant_id, command.reservation_id)
+    if command.idempotency_key is None:
+        return None
+    return keys.once_key(command.tenant_id, RECORD, command.idempotency_key)
+
+
+def _once(command: Record) -> Once | None:
+    if command.idempotency_key is None:
+        return None
+    return Once(command.tenant_id, RECORD, command.idempotency_key, command.fingerprint)
+
+
+def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry | None) -> Posting:
+    """A hold that goes back, and what was spent instead, if anything."""
+    return Posting(
+        counter=keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key),
+        returned=line.amount,
+        bucket=after.bucket,
+        entry=entry,
+    )

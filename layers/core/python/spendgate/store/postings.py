@@ -1,0 +1,132 @@
+"""From what a batch of commands does to counters and the ledger to the writes of one transaction.
+
+What several commands do to one counter is summed, so a hot budget is written once per batch; the
+ledger entries of a batch on one budget and subject share an item.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.counters import Counter
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.store import expressions, items, keys
+from spendgate.store.codec.ledger import ENTRIES_PER_ITEM_MAX, entry_id, ledger_attributes
+from spendgate.store.errors import Item
+
+WRITES_MAX = 100
+"""DynamoDB's limit on one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What one command does to one counter.
+
+    `returned` goes back from `bucket` to what is available, then `entry.amount` is spent; a release
+    has no entry. `creation` has the values of a counter that may not be there yet.
+    """
+
+    counter: keys.Key
+    returned: Amount = 0
+    bucket: int | None = None
+    entry: LedgerEntry | None = None
+    creation: Item | None = None
+
+
+@dataclass(slots=True)
+class _Sum:
+    """All postings of a batch on one counter."""
+
+    spent: Amount = 0
+    returned: dict[int, Amount] = field(default_factory=dict)
+    creation: Item | None = None
+
+    def add(self, posting: Posting) -> None:
+        self.spent += posting.entry.amount if posting.entry else 0
+        self.creation = self.creation or posting.creation
+        if posting.bucket is not None and posting.returned:
+            self.returned[posting.bucket] = self.returned.get(posting.bucket, 0) + posting.returned
+
+
+def writes_of_counters(
+    table_name: str, postings: Sequence[Posting], seen: Mapping[keys.Key, Counter]
+) -> list[tuple[keys.Key, dict[str, Any]]]:
+    """One write for each counter that changes.
+
+    `seen` are counters that refused an earlier try: a bucket that was reclaimed since gives back
+    only what is left in it.
+    """
+    sums: dict[keys.Key, _Sum] = {}
+    for posting in postings:
+        sums.setdefault(posting.counter, _Sum()).add(posting)
+    for key, total in sums.items():
+        if key in seen:
+            holds = seen[key].holds
+            total.returned = {
+                bucket: min(wanted, holds[bucket])
+                for bucket, wanted in total.returned.items()
+                if holds.get(bucket)
+            }
+    return [
+        (key, {"Update": _counter_update(table_name, key, total)})
+        for key, total in sums.items()
+        if total.spent or total.returned or total.creation
+    ]
+
+
+def _counter_update(table_name: str, key: keys.Key, total: _Sum) -> dict[str, Any]:
+    values: Item = {
+        ":spent": items.amount(total.spent),
+        ":change": items.amount(sum(total.returned.values()) - total.spent),
+        **(total.creation or {}),
+    }
+    if total.creation is None:
+        expression, conditions = expressions.SETTLE, [expressions.COUNTER_EXISTS]
+    else:
+        has_end = ":ends_at" in total.creation
+        expression = expressions.RECORD_IN_PERIOD if has_end else expressions.RECORD
+        conditions = []
+    update: dict[str, Any] = {"TableName": table_name, "Key": items.key(key)}
+    if total.returned:
+        buckets = expressions.Buckets(total.returned)
+        expression = f"{expression}, {buckets.reduced}"
+        conditions.append(buckets.sufficient)
+        values |= buckets.values
+        update["ExpressionAttributeNames"] = buckets.names
+    if conditions:
+        update["ConditionExpression"] = " AND ".join(conditions)
+        update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return {**update, "UpdateExpression": expression, "ExpressionAttributeValues": values}
+
+
+def writes_of_ledger(
+    table_name: str, postings: Sequence[Posting], *, batch_id: str, now_ms: int
+) -> tuple[list[dict[str, Any]], list[LedgerEntry | None]]:
+    """One put for each budget and subject, and every posting's entry with its id."""
+    by_partition: dict[str, list[LedgerEntry]] = {}
+    numbered: list[LedgerEntry | None] = []
+    for posting in postings:
+        if posting.entry is None:
+            numbered.append(None)
+            continue
+        together = by_partition.setdefault(posting.counter[0], [])
+        assert len(together) < ENTRIES_PER_ITEM_MAX
+        entry = replace(posting.entry, entry_id=entry_id(batch_id, len(together)))
+        together.append(entry)
+        numbered.append(entry)
+    sort_key = keys.ledger_sort_key(now_ms, batch_id)
+    puts = [
+        {
+            "Put": {
+                "TableName": table_name,
+                "Item": {
+                    **items.key((partition, sort_key)),
+                    **ledger_attributes(batch_id, entries),
+                },
+                "ConditionExpression": expressions.IS_NEW,
+            }
+        }
+        for partition, entries in by_partition.items()
+    ]
+    return puts, numbered
