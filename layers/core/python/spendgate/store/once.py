@@ -4,6 +4,7 @@ The mark is put in the transaction of the operation itself, so that either both 
 neither. A replay finds it and gets the first answer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +27,17 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """One operation under one idempotency key; the fingerprint tells requests apart."""
+class Once[T]:
+    """One operation under one idempotency key; the fingerprint tells requests apart.
+
+    `answer` writes, as JSON, what a replay of the operation is answered.
+    """
 
     tenant_id: str
     operation: str
     idempotency_key: str
     fingerprint: str
+    answer: Callable[[T], str]
 
     def replay(self, table: Table, *, now_ms: int) -> Replay | None:
         """The first answer, if there was one; None the first time. Raises IdempotencyConflict.
@@ -47,7 +52,7 @@ class Once:
             return None
         return self._first_answer(item)
 
-    def put(self, table: Table, *, answer: str, now_ms: int) -> dict[str, Any]:
+    def put(self, table: Table, result: T, *, now_ms: int) -> dict[str, Any]:
         """The write, for the operation's transaction, that objects if it took effect before."""
         return {
             "Put": {
@@ -55,7 +60,7 @@ class Once:
                 "Item": {
                     **self._key,
                     "fingerprint": items.text(self.fingerprint),
-                    "answer": items.text(answer),
+                    "answer": items.text(self.answer(result)),
                     "created_at_ms": items.number(now_ms),
                     "expires_ttl": items.number(now_ms // 1000 + ONCE_RETENTION_SECONDS),
                 },

@@ -1,0 +1,183 @@
+"""Creating, changing and deleting budgets: each a new version of a subject's policy.
+
+A change is prepared from the policy as it was read and written on condition that it still is. Who
+loses the race prepares it again from what the winner left.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from spendgate.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
+from spendgate.domain.errors import BudgetChanged, InvalidValue
+from spendgate.store import expressions, items, keys
+from spendgate.store.budgets import (
+    StoredBudget,
+    find_budget,
+    read_budget,
+    read_policy_of,
+    target_on,
+)
+from spendgate.store.errors import Objection, TransactionFailed
+from spendgate.store.once import Once, Replay
+from spendgate.store.policy_changes import writes_of_change
+from spendgate.store.table import Table
+
+_TRIES_MAX = 5
+
+
+def create_budget(
+    table: Table,
+    tenant_id: str,
+    budget: Budget,
+    *,
+    once: Once[StoredBudget] | None,
+    now_ms: int,
+) -> StoredBudget | Replay:
+    """Lay down a new budget; under an idempotency key once.
+
+    Raises IdempotencyConflict, BudgetChanged, and InvalidValue if the subject has too many.
+    """
+    replay = once.replay(table, now_ms=now_ms) if once else None
+    if replay:
+        return replay
+    for _ in range(_TRIES_MAX):
+        before = read_policy_of(table, tenant_id, budget.subject)
+        after = _with_one_more(before, budget)
+        writes = _writes(table, tenant_id, before, after, now_ms=now_ms)
+        stored = _unused(tenant_id, budget, after.version, now_ms=now_ms)
+        if once:
+            writes.append(once.put(table, stored, now_ms=now_ms))
+        objections = _attempt(table, writes)
+        if not objections:
+            return stored
+        replay = once.replay_of(objections[-1]) if once else None
+        if replay:
+            return replay
+    raise BudgetChanged(str(budget.subject))
+
+
+def change_budget(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    change: Callable[[Budget], Budget],
+    *,
+    now_ms: int,
+) -> StoredBudget:
+    """Change one budget; a change that changes nothing writes nothing.
+
+    `change` may be called several times. Raises NotFound and BudgetChanged.
+    """
+
+    def changed(policy: Policy) -> tuple[Budget, ...]:
+        return tuple(
+            _changed(one, change) if one.budget_id == budget_id else one for one in policy.budgets
+        )
+
+    _replace_policy(table, tenant_id, budget_id, changed, now_ms=now_ms)
+    return read_budget(table, tenant_id, budget_id, now_ms=now_ms)
+
+
+def delete_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> None:
+    """Take a budget away; its counters and its ledger stay. Raises NotFound and BudgetChanged."""
+
+    def remaining(policy: Policy) -> tuple[Budget, ...]:
+        return tuple(one for one in policy.budgets if one.budget_id != budget_id)
+
+    _replace_policy(table, tenant_id, budget_id, remaining, now_ms=now_ms)
+
+
+def _replace_policy(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    change: Callable[[Policy], tuple[Budget, ...]],
+    *,
+    now_ms: int,
+) -> None:
+    subject = None
+    for _ in range(_TRIES_MAX):
+        before, budget = find_budget(table, tenant_id, budget_id)
+        subject = budget.subject
+        budgets = change(before)
+        if budgets == before.budgets:
+            return
+        after = replace(before, version=before.version + 1, budgets=budgets)
+        if not _attempt(table, _writes(table, tenant_id, before, after, now_ms=now_ms)):
+            return
+    raise BudgetChanged(str(subject))
+
+
+def _with_one_more(policy: Policy, budget: Budget) -> Policy:
+    if len(policy.budgets) >= BUDGETS_PER_SUBJECT_MAX:
+        raise InvalidValue(
+            f"{budget.subject} has {BUDGETS_PER_SUBJECT_MAX} budgets, which is as many as fit",
+            param="body.subject",
+        )
+    return replace(policy, version=policy.version + 1, budgets=(*policy.budgets, budget))
+
+
+def _changed(budget: Budget, change: Callable[[Budget], Budget]) -> Budget:
+    """The budget after a change; the moment of the change alone is no change."""
+    changed = change(budget)
+    identity = (budget.budget_id, budget.subject, budget.unit, budget.created_at_ms)
+    assert identity == (
+        changed.budget_id, changed.subject, changed.unit, changed.created_at_ms,
+    )  # fmt: skip
+    return budget if replace(changed, updated_at_ms=budget.updated_at_ms) == budget else changed
+
+
+def _unused(tenant_id: str, budget: Budget, version: int, *, now_ms: int) -> StoredBudget:
+    """A budget just created, which nobody can have used yet."""
+    if budget.subject.is_default:
+        return StoredBudget(budget, version, balance=None)
+    target = target_on(tenant_id, budget, budget.subject, version, now_ms=now_ms)
+    return StoredBudget(budget, version, target.balance(target.unused, now_ms=now_ms))
+
+
+def _attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
+    """Write all or nothing: what each write objected, and nothing if it was written."""
+    try:
+        table.transact(writes)
+    except TransactionFailed as failed:
+        if all(one is None or one.is_condition for one in failed.objections):
+            return failed.objections
+        raise
+    return ()
+
+
+def _writes(
+    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> list[dict[str, Any]]:
+    """The policy with its counters, and the directory for budgets that come and go."""
+    listed = [
+        _listing(table, tenant_id, one)
+        for one in after.budgets
+        if before.budget(one.budget_id) is None
+    ]
+    unlisted = [
+        {
+            "Delete": {
+                "TableName": table.name,
+                "Key": items.key(keys.budget_directory_key(tenant_id, one.budget_id)),
+            }
+        }
+        for one in before.budgets
+        if after.budget(one.budget_id) is None
+    ]
+    changed = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
+    return [*changed, *listed, *unlisted]
+
+
+def _listing(table: Table, tenant_id: str, budget: Budget) -> dict[str, Any]:
+    return {
+        "Put": {
+            "TableName": table.name,
+            "Item": {
+                **items.key(keys.budget_directory_key(tenant_id, budget.budget_id)),
+                "subject": items.text(str(budget.subject)),
+            },
+            "ConditionExpression": expressions.IS_NEW,
+        }
+    }

@@ -1,0 +1,134 @@
+"""A change to the policy of one subject, with all that must change in the same moment.
+
+A reserve trusts a policy that it read up to a few seconds ago, and the version on the counter tells
+it when that is stale. So the counters that such a reserve can reach get the new version together
+with the policy: those of the periods in force until no stale policy is trusted any more, also of
+budgets that leave the policy, and also where there is no counter yet (a stale reserve would create
+it). The counters of a default are not known, so a change to a default takes those seconds.
+
+Creating a budget for a subject that its type's defaults limited so far takes the seconds for which
+the absence of a policy is believed (`spendgate.store.rules.ABSENT_SECONDS_MAX`): to fence off the
+default's counters, they would need a version that none of the default's policies ever has.
+"""
+
+from typing import Any
+
+from spendgate.domain.budgets import Budget, Claim, Policy
+from spendgate.domain.counters import Counter
+from spendgate.domain.periods import Period, PeriodRule, period_in_force
+from spendgate.store import expressions, items, keys
+from spendgate.store.codec.counters import read_counter
+from spendgate.store.codec.policies import policy_attributes
+from spendgate.store.counters import Target
+from spendgate.store.errors import Item
+from spendgate.store.rules import PRESENT_SECONDS_MAX
+from spendgate.store.table import Table
+
+STALE_MS_MAX = int((PRESENT_SECONDS_MAX + 1) * 1000)
+"""How long after a change a reserve may still go by the old policy, with a second for clocks."""
+
+SET_POLICY = "SET version = :version, budgets = :budgets"
+POLICY_IS_NEW = "attribute_not_exists(version)"
+POLICY_IS_AS_READ = "version = :seen_version"
+
+CREATE_COUNTER = (
+    "SET limit_amount = :limit, available = :limit, spent = :zero, version = :version, "
+    "budget_ref = :budget_ref"
+)
+CREATE_COUNTER_IN_PERIOD = (
+    f"{CREATE_COUNTER}, starts_at = :starts_at, ends_at = :ends_at, due_shard = :due_shard, "
+    "expires_ttl = :expires_ttl"
+)
+
+
+def writes_of_change(
+    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> list[dict[str, Any]]:
+    """The writes that replace a policy; each objects if its item is not as it was read.
+
+    One read of all the counters within reach; two write units for the policy and for each counter.
+    """
+    assert after.version == before.version + 1
+    change = _policy_write(table, tenant_id, before, after)
+    if after.subject.is_default:
+        return [change]
+    targets = _targets_in_reach(tenant_id, before, after, now_ms=now_ms)
+    found = {
+        (item["pk"]["S"], item["sk"]["S"]): read_counter(item)
+        for item in table.get_many([target.key for target in targets], consistent=True)
+    }
+    return [change] + [
+        _counter_write(table, target, found.get((target.key["pk"]["S"], target.key["sk"]["S"])))
+        for target in targets
+    ]
+
+
+def _policy_write(table: Table, tenant_id: str, before: Policy, after: Policy) -> dict[str, Any]:
+    attributes = policy_attributes(after)
+    values: Item = {":version": attributes["version"], ":budgets": attributes["budgets"]}
+    condition = POLICY_IS_NEW
+    if before.version:
+        condition = POLICY_IS_AS_READ
+        values[":seen_version"] = items.number(before.version)
+    return {
+        "Update": {
+            "TableName": table.name,
+            "Key": items.key(keys.policy_key(tenant_id, after.subject)),
+            "UpdateExpression": SET_POLICY,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        }
+    }
+
+
+def _targets_in_reach(
+    tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> list[Target]:
+    """Every counter that a reserve under either policy may use from now on, as it shall be.
+
+    A budget that stays in its period is taken as the new policy has it.
+    """
+    reached: dict[tuple[str, str], Target] = {}
+    for budget in (*before.budgets, *after.budgets):
+        for period in _periods_in_reach(budget.period, now_ms=now_ms):
+            reached[budget.budget_id, period.key] = _target(
+                tenant_id, budget, period, version=after.version
+            )
+    return list(reached.values())
+
+
+def _target(tenant_id: str, budget: Budget, period: Period, *, version: int) -> Target:
+    claim = Claim(budget, budget.subject, amount=0, policy_version=version)
+    return Target(tenant_id, claim, period)
+
+
+def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
+    now = period_in_force(rule, now_ms=now_ms)
+    soon = period_in_force(rule, now_ms=now_ms + STALE_MS_MAX)
+    return [now] if soon == now else [now, soon]
+
+
+def _counter_write(table: Table, target: Target, seen: Counter | None) -> dict[str, Any]:
+    if seen is None:
+        has_end = target.period.ends_at is not None
+        expression = CREATE_COUNTER_IN_PERIOD if has_end else CREATE_COUNTER
+        condition, values = expressions.IS_NEW, target.creation
+    else:
+        limit, version = target.claim.budget.limit, target.claim.policy_version
+        expression, condition = expressions.BRING_UP, expressions.IS_AS_SEEN
+        values = {
+            ":limit": items.amount(limit),
+            ":change": items.amount(limit - seen.limit),
+            ":version": items.number(version),
+            ":seen_version": items.number(seen.version),
+            ":seen_limit": items.amount(seen.limit),
+        }
+    return {
+        "Update": {
+            "TableName": table.name,
+            "Key": target.key,
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        }
+    }
