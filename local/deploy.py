@@ -16,8 +16,13 @@ from local.ports import Ports
 STACK_NAME = "spendgate"
 _BUCKET = "spendgate-artifacts"
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# Nobody waits for a batch to fill on one machine, and two cores gain nothing from more consumers.
-_PARAMETERS = {"SettlementBatchingSeconds": "0", "SettlementConcurrency": "2"}
+# Nobody waits for a batch to fill on one machine, two cores gain nothing from more consumers, and
+# whoever tries out a revoked key need not wait for a minute.
+_PARAMETERS = {
+    "SettlementBatchingSeconds": "0",
+    "SettlementConcurrency": "2",
+    "AuthorizerCacheSeconds": "5",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class DeployedStack:
     """What CloudFormation says of the stack: its outputs and the real names of its resources."""
 
     outputs: dict[str, str]
+    parameters: dict[str, str]
     physical_ids: dict[str, str]
     fingerprint: str
 
@@ -42,6 +48,7 @@ def deployed_stack(ports: Ports) -> DeployedStack | None:
     tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
     return DeployedStack(
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
+        parameters={p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]},
         physical_ids={r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources},
         fingerprint=tags.get("sources", ""),
     )
@@ -55,6 +62,7 @@ def deploy(ports: Ports, fingerprint: str) -> DeployedStack:
     with step("Deploying into the emulator (sam deploy)"):
         _make_bucket(ports)
         _sam_deploy(ports, fingerprint)
+        _say_concurrency_again(ports)
     stack = deployed_stack(ports)
     if stack is None:
         raise LocalStackError("The stack is not whole after its deployment.", log=_log())
@@ -73,6 +81,19 @@ def _make_bucket(ports: Ports) -> None:
     names = {bucket["Name"] for bucket in storage.list_buckets()["Buckets"]}
     if _BUCKET not in names:
         storage.create_bucket(Bucket=_BUCKET)
+
+
+def _say_concurrency_again(ports: Ports) -> None:
+    """Give the queue's consumer its concurrency as a number.
+
+    The emulator keeps the template's parameter as text, and then polls no queue at all.
+    """
+    functions: Any = aws_client("lambda", endpoint_url(ports))
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        concurrency = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+        functions.update_event_source_mapping(
+            UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": concurrency}
+        )
 
 
 def _sam_deploy(ports: Ports, fingerprint: str) -> None:

@@ -44,7 +44,7 @@ class ApiDefinition:
 
 def put_routes(ports: Ports, stack: DeployedStack) -> None:
     """Make the API's routes those of the deployed template, unless they are already."""
-    definition = read_definition(_translate(ports))
+    definition = read_definition(_translate(ports), stack.parameters)
     api: Any = aws_client("apigatewayv2", endpoint_url(ports))
     api_id = stack.physical_ids["Api"]
     API_ID_FILE.write_text(api_id)
@@ -56,7 +56,7 @@ def put_routes(ports: Ports, stack: DeployedStack) -> None:
         _create_routes(api, api_id, definition, arns)
 
 
-def read_definition(translated: Mapping[str, Any]) -> ApiDefinition:
+def read_definition(translated: Mapping[str, Any], parameters: Mapping[str, str]) -> ApiDefinition:
     """Read the API out of the template that the SAM transform has written."""
     body = translated["Resources"]["Api"]["Properties"]["Body"]
     routes = [
@@ -66,9 +66,7 @@ def read_definition(translated: Mapping[str, Any]) -> ApiDefinition:
     ]
     [(name, scheme)] = body["components"]["securitySchemes"].items()
     authorizer = scheme["x-amazon-apigateway-authorizer"]
-    ttl = authorizer["authorizerResultTtlInSeconds"]
-    if isinstance(ttl, dict):
-        ttl = translated["Parameters"][ttl["Ref"]]["Default"]
+    ttl_parameter = authorizer["authorizerResultTtlInSeconds"]["Ref"]
     return ApiDefinition(
         routes=tuple(sorted(routes, key=lambda route: route.key)),
         authorizer_name=name,
@@ -76,7 +74,7 @@ def read_definition(translated: Mapping[str, Any]) -> ApiDefinition:
             "Fn::GetAtt"
         ][0],
         identity_source=tuple(authorizer["identitySource"]),
-        ttl_seconds=int(ttl),
+        ttl_seconds=int(parameters[ttl_parameter]),
     )
 
 
