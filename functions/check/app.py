@@ -1,8 +1,53 @@
-"""A placeholder that the commits to come replace."""
+"""What only reads: a check, what was spent, and one reservation."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from spendgate import runtime
+from spendgate.api.answers import reservation_answer, spend_answer
+from spendgate.api.check_answer import check_answer
+from spendgate.api.http import Call, handle
+from spendgate.api.models.spending import ReserveBody, subjects_in_query
+from spendgate.api.pricing import priced_amounts
+from spendgate.api.wire import Answer, ok
+from spendgate.domain.errors import NoBudget
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 501 until the function is written."""
-    return {"statusCode": 501, "body": "{}"}
+
+def check(call: Call) -> Answer:
+    """Say what a reservation of the same body would be answered; nothing is held."""
+    body = call.body(ReserveBody)
+    priced = priced_amounts(body, runtime.rule_book(), call.principal.tenant_id, call.now_ms)
+    request = body.to_request(call.principal, amounts=priced.amounts)
+    try:
+        outlook = runtime.reservations().check(request)
+    except NoBudget as refusal:
+        return ok(check_answer([], refusal=refusal, notes=priced.notes))
+    return ok(check_answer(outlook.balances, refusal=outlook.refusal, notes=priced.notes))
+
+
+def spend(call: Call) -> Answer:
+    """Show the balances of every budget on the subjects in the query."""
+    subjects = subjects_in_query(call.any_query(), call.principal)
+    balances = runtime.reservations().balances(call.principal.tenant_id, subjects)
+    return ok(
+        spend_answer(tenant_id=call.principal.tenant_id, subjects=subjects, balances=balances)
+    )
+
+
+def reservation(call: Call) -> Answer:
+    """Show one reservation."""
+    reservation_id = call.path_id("reservation")
+    found = runtime.reservations().find(call.principal.tenant_id, reservation_id)
+    return ok(reservation_answer(found, now_ms=call.now_ms))
+
+
+HANDLERS = {
+    "POST /v1/check": check,
+    "GET /v1/spend": spend,
+    "GET /v1/reservations/{id}": reservation,
+}
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
+    """Answer API Gateway."""
+    return handle(event, HANDLERS)

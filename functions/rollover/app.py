@@ -1,8 +1,27 @@
-"""A placeholder that the commits to come replace."""
+"""Every minute: close the periods that have ended. Enforcement does not wait for this."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from spendgate import runtime
+from spendgate.observability import logger
+from spendgate.store.rollover import close_due_periods
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 501 until the function is written."""
-    return {"statusCode": 501, "body": "{}"}
+TIME_TO_STOP_MS = 10_000
+"""How long before the function's time is up it stops; the next run goes on where it stopped."""
+
+
+def handler(_event: Mapping[str, Any], context: Any) -> dict[str, object]:
+    """Close what is due, as long as there is time."""
+    progress = close_due_periods(
+        runtime.table(),
+        now_ms=runtime.now_ms(),
+        has_time=lambda: context.get_remaining_time_in_millis() > TIME_TO_STOP_MS,
+    )
+    summary: dict[str, object] = {
+        "closed": progress.closed,
+        "waiting_for_holds": progress.waiting,
+        "ran_out_of_time": progress.ran_out_of_time,
+    }
+    logger.info("periods closed", extra=summary)
+    return summary

@@ -1,8 +1,93 @@
-"""A placeholder that the commits to come replace."""
+"""Settle, release, extend and record: over HTTP one by one, from the queue in batches."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from spendgate import runtime
+from spendgate.api.answers import reservation_answer
+from spendgate.api.consumer import consume
+from spendgate.api.http import Call, handle
+from spendgate.api.models.spending import EmptyBody, ExtendBody, RecordBody, SettleBody
+from spendgate.api.pricing import priced_amounts
+from spendgate.api.wire import Answer, created, ok, replayed
+from spendgate.domain.requests import Release, SettlementCommand
+from spendgate.store.extensions import extend as extend_reservation
+from spendgate.store.plans import Recorded, Settled
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer 501 until the function is written."""
-    return {"statusCode": 501, "body": "{}"}
+
+def settle(call: Call) -> Answer:
+    """Replace a hold by the actual cost."""
+    reservation_id = call.path_id("reservation")
+    body = call.optional_body(SettleBody)
+    tenant_id = call.principal.tenant_id
+    priced = priced_amounts(body, runtime.rule_book(), tenant_id, call.now_ms)
+    return _finalized(
+        call,
+        body.to_settle(tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts),
+    )
+
+
+def release(call: Call) -> Answer:
+    """Give a hold back."""
+    reservation_id = call.path_id("reservation")
+    call.optional_body(EmptyBody)
+    return _finalized(call, Release(call.principal.tenant_id, reservation_id))
+
+
+def _finalized(call: Call, command: SettlementCommand) -> Answer:
+    result = runtime.settlements().apply_one(command)
+    assert isinstance(result, Settled), "a reservation's command has a reservation's result"
+    body = reservation_answer(result.reservation, now_ms=call.now_ms)
+    return replayed(body) if result.replayed else ok(body)
+
+
+def extend(call: Call) -> Answer:
+    """Move the expiry of a hold."""
+    reservation_id = call.path_id("reservation")
+    body = call.body(ExtendBody)
+    extended = extend_reservation(
+        runtime.table(),
+        call.principal.tenant_id,
+        reservation_id,
+        ttl_seconds=body.ttl_seconds,
+        now_ms=runtime.now_ms,
+    )
+    return ok(reservation_answer(extended, now_ms=call.now_ms))
+
+
+def record(call: Call) -> Answer:
+    """Record spend that was never reserved."""
+    body = call.body(RecordBody)
+    tenant_id, key_id = call.principal.tenant_id, call.principal.key_id
+    priced = priced_amounts(body, runtime.rule_book(), tenant_id, call.now_ms)
+    result = runtime.settlements().apply_one(
+        body.to_record(
+            tenant_id=tenant_id,
+            key_id=key_id,
+            actual=priced.amounts,
+            idempotency_key=call.idempotency_key,
+        )
+    )
+    assert isinstance(result, Recorded), "a record's result is its answer"
+    return replayed(result.answer) if result.replayed else created(result.answer)
+
+
+HANDLERS = {
+    "POST /v1/reservations/{id}/settle": settle,
+    "POST /v1/reservations/{id}/release": release,
+    "POST /v1/reservations/{id}/extend": extend,
+    "POST /v1/spend": record,
+}
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
+    """Answer API Gateway, or SQS about a batch of messages."""
+    if "Records" in event:
+        return consume(
+            event["Records"],
+            settlements=runtime.settlements(),
+            rule_book=runtime.rule_book(),
+            dead_letters=runtime.dead_letters,
+            now_ms=runtime.now_ms(),
+        )
+    return handle(event, HANDLERS)

@@ -1,16 +1,32 @@
-"""What a function has from its surroundings: the table and the clock.
+"""What a function has from its surroundings: the clock, the table, and what works on it.
 
-Made once in each execution environment, so that a warm call opens no connection.
+Each is made once in an execution environment, so that a warm call opens no connection and keeps
+the rules it has read.
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import cast
 
 import boto3
 
 from spendgate import settings
+from spendgate.api.answers import record_answer
+from spendgate.api.wire import json_text
+from spendgate.store.dead_letters import DeadLetters, SqsClient
+from spendgate.store.reservations import Reservations
+from spendgate.store.rules import RuleBook
+from spendgate.store.settlements import Settlements
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+
+_SIDE_BY_SIDE_MAX = 16
+"""How many budgets of one request are updated at the same time."""
+
+
+def now_ms() -> int:
+    """The time, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 @cache
@@ -20,6 +36,31 @@ def table() -> Table:
     return Table(client, settings.table_name())
 
 
-def now_ms() -> int:
-    """The time, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+@cache
+def rule_book() -> RuleBook:
+    """The rules, as cached by this execution environment."""
+    return RuleBook(table())
+
+
+@cache
+def reservations() -> Reservations:
+    """The reservations of this stack."""
+    pool = ThreadPoolExecutor(_SIDE_BY_SIDE_MAX, thread_name_prefix="budget")
+    return Reservations(table(), rule_book(), pool=pool, now_ms=now_ms)
+
+
+@cache
+def settlements() -> Settlements:
+    """The settlements of this stack."""
+    return Settlements(
+        table(),
+        rule_book(),
+        now_ms=now_ms,
+        answer_of=lambda recorded: json_text(record_answer(recorded)),
+    )
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    """The dead-letter queue of this stack; its client is made when the first message needs it."""
+    return DeadLetters(cast("SqsClient", boto3.client("sqs")), settings.dead_letter_queue_url())

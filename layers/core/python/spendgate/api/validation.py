@@ -10,8 +10,6 @@ from spendgate.domain.errors import InvalidValue
 PARAM_LENGTH_MAX = 200
 """A path may contain a field's name as the caller wrote it, however long."""
 
-_ROOT = "body"
-
 _SENTENCES: Mapping[str, str] = {
     "missing": "this field is required",
     "extra_forbidden": "there is no such field; leave it out",
@@ -39,13 +37,16 @@ def read_model[M: BaseModel](model: type[M], value: Mapping[str, object]) -> M:
     return validated(model.model_validate, value)
 
 
-def validated[M](validate: Callable[[object], M], value: object) -> M:
-    """What pydantic makes of a value. Raises InvalidValue instead of pydantic's own error."""
+def validated[M](validate: Callable[[object], M], value: object, *, root: str = "body") -> M:
+    """What pydantic makes of a value. Raises InvalidValue instead of pydantic's own error.
+
+    `root` is where the value stands in the request: the first word of a `param`.
+    """
     try:
         return validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        param = _param(first["loc"], value)
+        param = _param(root, first["loc"], value)
         raise InvalidValue(f"{param}: {_sentence(first)}", param=param) from None
 
 
@@ -54,13 +55,13 @@ def _sentence(details: ErrorDetails) -> str:
     return sentence.format(**details.get("ctx", {}))
 
 
-def _param(loc: Sequence[int | str], value: object) -> str:
+def _param(root: str, loc: Sequence[int | str], value: object) -> str:
     """The path as the caller wrote it.
 
     Pydantic's path also names the variant of a union and marks a wrong key with `[key]`: neither
     is anywhere in the body.
     """
-    names = [_ROOT]
+    names = [root]
     for position, step in enumerate(loc):
         is_last = position == len(loc) - 1
         if step == "[key]":

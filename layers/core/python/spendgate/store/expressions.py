@@ -70,13 +70,19 @@ RECORD_IN_PERIOD = f"SET {_CREATED_WITH_AN_END}, {_RECORDED}"
 
 # The reservation itself: it leaves the state `held` once, out of the bucket that was read.
 IS_NEW = "attribute_not_exists(pk)"
-IS_HELD_AS_SEEN = "stage = :held AND bucket = :bucket"
+IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until"
 FINALIZE = (
     "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, expires_ttl = :expires_ttl"
 )
 MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + :amount"
 IS_HELD_THERE = "#from >= :amount"
-EXTEND = "SET bucket = :new_bucket, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
+EXTEND = (
+    "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
+)
+
+# The index of counters whose period has an end, and how a counter leaves it.
+IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
+IS_NO_LONGER_DUE = "REMOVE due_shard"
 
 
 class Buckets:

@@ -69,8 +69,8 @@ def _move_reservation(
             "ConditionExpression": expressions.IS_HELD_AS_SEEN,
             "ExpressionAttributeValues": {
                 ":held": items.text("held"),
-                ":bucket": items.number(before.bucket),
-                ":new_bucket": items.number(bucket),
+                ":held_until": items.number(before.bucket),
+                ":new_held_until": items.number(bucket),
                 ":expires_at_ms": items.number(expires_at_ms),
                 ":expires_ttl": items.number(bucket + LATE_SETTLEMENT_SECONDS),
             },

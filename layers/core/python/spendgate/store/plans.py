@@ -103,11 +103,11 @@ class Planner:
         Raises NotFound, ReservationFinalized, IdempotencyConflict, InvalidValue, Unavailable.
         """
         if isinstance(command, Record):
-            once = _once(command)
-            replay = once and once.replay_in(item, now_ms=now_ms)
-            if replay:
+            once = self._once(command)
+            replay = once.replay_in(item, now_ms=now_ms) if once else None
+            if replay is not None:
                 return Recorded(replay.answer, replayed=True)
-            return self._plan_record(place, command, now_ms)
+            return self._plan_record(place, command, once, now_ms)
         if item is None:
             raise NotFound("reservation", command.reservation_id)
         before = read_reservation(command.reservation_id, item)
@@ -115,6 +115,17 @@ class Planner:
         if not is_new:
             return Settled(after, replayed=True)
         return self._plan_settlement(place, command, after, now_ms)
+
+    def _once(self, command: Record) -> Once[RecordedSpend] | None:
+        if command.idempotency_key is None:
+            return None
+        return Once(
+            command.tenant_id,
+            RECORD,
+            command.idempotency_key,
+            command.fingerprint,
+            self._answer_of,
+        )
 
     def _plan_settlement(
         self, place: int, command: Settle | Release, after: Reservation, now_ms: int
@@ -135,16 +146,16 @@ class Planner:
             )
         return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
 
-    def _plan_record(self, place: int, command: Record, now_ms: int) -> Plan:
+    def _plan_record(
+        self, place: int, command: Record, once: Once[RecordedSpend] | None, now_ms: int
+    ) -> Plan:
         spending = _Spending(command.subjects, command.provenance, now_ms)
         postings = self._debits(command.tenant_id, spending, command.actual, spent_at_ms=now_ms)
 
         def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
             spend = RecordedSpend(command.subjects, command.actual, tuple(entries), now_ms)
-            answer = self._answer_of(spend)
-            once = _once(command)
-            write = once and once.put(self._table, answer=answer, now_ms=now_ms)
-            return write, Recorded(answer, replayed=False)
+            write = once.put(self._table, spend, now_ms=now_ms) if once else None
+            return write, Recorded(self._answer_of(spend), replayed=False)
 
         return Plan(place, postings, finish)
 
@@ -187,7 +198,7 @@ class Planner:
                 "ConditionExpression": expressions.IS_HELD_AS_SEEN,
                 "ExpressionAttributeValues": {
                     ":held": items.text("held"),
-                    ":bucket": items.number(after.bucket),
+                    ":held_until": items.number(after.bucket),
                     ":stage": items.text(after.state),
                     ":actual": items.amounts(after.actual or {}),
                     ":now_ms": items.number(now_ms),
@@ -204,12 +215,6 @@ def own_key(command: SettlementCommand) -> keys.Key | None:
     if command.idempotency_key is None:
         return None
     return keys.once_key(command.tenant_id, RECORD, command.idempotency_key)
-
-
-def _once(command: Record) -> Once | None:
-    if command.idempotency_key is None:
-        return None
-    return Once(command.tenant_id, RECORD, command.idempotency_key, command.fingerprint)
 
 
 def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry | None) -> Posting:

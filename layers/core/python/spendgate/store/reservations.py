@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from spendgate.domain.budgets import claims_on
+from spendgate.domain.budgets import Claim, budgets_on, claims_on
 from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.decisions import Outlook, outlook_of
 from spendgate.domain.errors import (
     BudgetExceeded,
     IdempotencyConflict,
@@ -24,6 +25,7 @@ from spendgate.domain.errors import (
 from spendgate.domain.holds import bucket_of
 from spendgate.domain.requests import CLAIMS_MAX, SpendRequest
 from spendgate.domain.reservations import Reservation
+from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.reservations import held_attributes, read_reservation
 from spendgate.store.counters import (
@@ -227,15 +229,43 @@ class Reservations:
         item = self._table.get(items.key(keys.reservation_key(request.tenant_id, reservation_id)))
         return None if item is None else _replayed(request, item)
 
-    def check(self, request: SpendRequest) -> list[tuple[Balance, Target]]:
-        """The balance of every budget that applies to a request; nothing is held.
+    def check(self, request: SpendRequest) -> Outlook:
+        """What a reservation of the request would meet; nothing is held.
 
-        Raises NoBudget, InvalidValue, Unavailable.
+        One read unit per budget. Raises NoBudget, InvalidValue, Unavailable.
         """
+
+        def targets(rules: Rules, now_ms: int) -> list[Target]:
+            return targets_of(request, rules, now_ms=now_ms)
+
+        read = self._balances(request.tenant_id, request.subjects, targets)
+        return outlook_of((balance, target.claim.amount) for balance, target in read)
+
+    def balances(self, tenant_id: str, subjects: Sequence[Subject]) -> list[Balance]:
+        """The balances of every budget that limits one of the subjects, in any unit.
+
+        One read unit per budget. Raises Unavailable.
+        """
+
+        def targets(rules: Rules, now_ms: int) -> list[Target]:
+            return [
+                target_of(tenant_id, Claim(budget, subject, 0, version), now_ms=now_ms)
+                for subject, budget, version in budgets_on(subjects, rules.policies)
+            ]
+
+        return [balance for balance, _ in self._balances(tenant_id, subjects, targets)]
+
+    def _balances(
+        self,
+        tenant_id: str,
+        subjects: Sequence[Subject],
+        targets_under: Callable[[Rules, int], list[Target]],
+    ) -> list[tuple[Balance, Target]]:
+        """The balances of the targets; the rules are read afresh if a counter knows better."""
         for attempt in range(_POLICY_READS_MAX):
-            rules = self._rule_book.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
+            rules = self._rule_book.rules(tenant_id, subjects, fresh=attempt > 0)
             now_ms = self._now_ms()
-            targets = targets_of(request, rules, now_ms=now_ms)
+            targets = targets_under(rules, now_ms)
             try:
                 balances = read_balances(self._table, targets, now_ms=now_ms)
             except PolicyChanged:

@@ -67,6 +67,10 @@ class RuleBook:
         }
         return Rules(cast("Tenant", found[keys.tenant_key(tenant_id)]), policies)
 
+    def tenant(self, tenant_id: str) -> Tenant:
+        """The tenant's settings alone."""
+        return self.rules(tenant_id, ()).tenant
+
     def _is_cached(self, key: keys.Key, now: float) -> bool:
         cached = self._cache.get(key)
         return cached is not None and cached[0] > now

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from spendgate.api.fingerprint import fingerprint
 from spendgate.api.models.fields import (
@@ -18,6 +18,7 @@ from spendgate.api.models.fields import (
     TtlField,
 )
 from spendgate.api.principal import Principal
+from spendgate.api.validation import validated
 from spendgate.domain.amounts import Amount
 from spendgate.domain.holds import TTL_SECONDS_DEFAULT
 from spendgate.domain.requests import Record, Settle, SpendRequest
@@ -34,6 +35,18 @@ def subjects_of(
     named = tuple(Subject(name, subject_id) for name, subject_id in subjects.items())
     key = (Subject(API_KEY, key_id),) if key_id else ()
     return (Subject(ORGANIZATION, tenant_id), *key, *named)
+
+
+_SUBJECTS: TypeAdapter[dict[str, str]] = TypeAdapter(SubjectsField)
+
+
+def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[Subject, ...]:
+    """The subjects that a query such as `agent=researcher&session=s-42` asks about.
+
+    Raises InvalidValue.
+    """
+    subjects = validated(_SUBJECTS.validate_python, dict(query), root="query")
+    return subjects_of(subjects, tenant_id=principal.tenant_id, key_id=principal.key_id)
 
 
 class _UsageBody(Body):
@@ -96,6 +109,11 @@ class ReserveBody(Body):
             raise ValueError("send amounts or usage, or both")
         return self
 
+    @property
+    def has_usage(self) -> bool:
+        """Whether there is usage to price."""
+        return self.usage is not None
+
     def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
         """What is asked for, usage included. Raises UnknownPrice."""
         usage = self.usage.to_usage() if self.usage else None
@@ -137,6 +155,11 @@ class _ActualBody(Body):
         if self.actual is not None and self.usage is not None:
             raise ValueError("send actual or usage, not both")
         return self
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether there is usage to price."""
+        return self.usage is not None
 
     def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
         """What was spent, in the units that were reported. Raises UnknownPrice."""

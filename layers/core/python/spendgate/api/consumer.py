@@ -1,0 +1,110 @@
+"""The consumer of the settlement queue: a batch of messages in, those to be tried again out.
+
+The whole batch is applied together, so this takes the place of powertools' batch processor, which
+handles records one by one; its answer to SQS is the same (partial batch failures).
+
+A message that can never succeed goes to the dead-letter queue with the reason, and never blocks its
+neighbours. One that may succeed later stays in the queue; at its last try it is put aside as well,
+so that the reason is known, and if even that fails SQS moves it by itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from spendgate.api.errors import problem_of
+from spendgate.api.exceptions import RequestError
+from spendgate.api.models.messages import command_of, read_message
+from spendgate.domain.errors import SpendgateError
+from spendgate.domain.requests import SettlementCommand
+from spendgate.domain.tenants import Tenant
+from spendgate.observability import logger
+from spendgate.store.errors import StoreError, Unavailable
+from spendgate.store.settlements import Outcome
+
+RECEIVES_MAX = 5
+"""How often SQS delivers a message: `maxReceiveCount` of the settlement queue in the template."""
+
+
+class AppliesCommands(Protocol):
+    """What the consumer wants of `spendgate.store.settlements.Settlements`."""
+
+    def apply(self, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
+        """Apply each command once; the outcome of each, in their order."""
+        ...
+
+
+class KnowsTenants(Protocol):
+    """What the consumer wants of `spendgate.store.rules.RuleBook`."""
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        """The tenant's settings."""
+        ...
+
+
+class PutsAside(Protocol):
+    """What the consumer wants of `spendgate.store.dead_letters.DeadLetters`."""
+
+    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+        """Send a message to the dead-letter queue. Raises Unavailable."""
+        ...
+
+
+def consume(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    settlements: AppliesCommands,
+    rule_book: KnowsTenants,
+    dead_letters: Callable[[], PutsAside],
+    now_ms: int,
+) -> dict[str, object]:
+    """Apply a batch of SQS records; names those that SQS shall deliver again.
+
+    `dead_letters` is asked for the queue only when a message needs it.
+    """
+    commands: list[SettlementCommand] = []
+    readable: list[Mapping[str, Any]] = []
+    failed: list[tuple[Mapping[str, Any], Exception]] = []
+    for record in records:
+        try:
+            message = read_message(record["body"])
+            tenant = rule_book.tenant(message.tenant_id)
+            command = command_of(message, now_ms=now_ms, unpriced_model=tenant.unpriced_model)
+        except (SpendgateError, RequestError, Unavailable) as error:
+            failed.append((record, error))
+            continue
+        commands.append(command)
+        readable.append(record)
+    for record, outcome in zip(readable, settlements.apply(commands), strict=True):
+        if isinstance(outcome, Exception):
+            failed.append((record, outcome))
+    again = [record for record, error in failed if not _put_aside(record, error, dead_letters)]
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in again]}
+
+
+def _put_aside(
+    record: Mapping[str, Any], error: Exception, dead_letters: Callable[[], PutsAside]
+) -> bool:
+    """Whether the message is done with here: it can never succeed, or has been tried enough."""
+    receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+    is_final = isinstance(error, (SpendgateError, RequestError))
+    code = error_code(error)
+    details = {"message_id": record["messageId"], "code": code, "reason": str(error)}
+    if not is_final and receives < RECEIVES_MAX:
+        logger.warning("a message is tried again", extra={**details, "receives": receives})
+        return False
+    try:
+        dead_letters().put_aside(
+            record["body"], code=code, reason=str(error), message_id=record["messageId"]
+        )
+    except Unavailable:
+        logger.error("a message could not be put aside", extra=details)
+        return False
+    logger.error("a message was put aside", extra=details)
+    return True
+
+
+def error_code(error: Exception) -> str:
+    """The code under which a failure is known on the wire, or the kind of a failure of ours."""
+    if isinstance(error, StoreError) and not isinstance(error, Unavailable):
+        return type(error).__name__
+    return problem_of(error).code

@@ -1,0 +1,50 @@
+"""The dead-letter queue: messages that cannot be applied, with the reason."""
+
+from typing import Any, Protocol
+
+import botocore.exceptions
+
+from spendgate.store.errors import Unavailable
+
+_REASON_LENGTH_MAX = 1000
+
+
+class SqsClient(Protocol):
+    """The call of boto3's SQS client that is used here."""
+
+    def send_message(self, **arguments: Any) -> dict[str, Any]:
+        """SendMessage."""
+        ...
+
+
+class DeadLetters:
+    """Puts messages aside."""
+
+    def __init__(self, client: SqsClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+        """Send a message to the dead-letter queue as it came. Raises Unavailable.
+
+        The reason travels as message attributes: `code`, `reason`, `source_message_id`.
+        """
+        texts = {
+            "code": code,
+            "reason": reason[:_REASON_LENGTH_MAX],
+            "source_message_id": message_id,
+        }
+        try:
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=body,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": text}
+                    for name, text in texts.items()
+                },
+            )
+        except (
+            botocore.exceptions.ClientError,
+            botocore.exceptions.HTTPClientError,
+        ) as error:
+            raise Unavailable("the dead-letter queue does not answer") from error
