@@ -66,7 +66,7 @@ def zone(name: str) -> ZoneInfo:
     """The time zone of that IANA name. Raises InvalidValue if there is none."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):  # unknown keys, folders of the database, malformed names
+    except (KeyError, OSError, ValueError):  # unknown, a folder of the database, malformed
         raise InvalidValue(f"{name} is not the name of an IANA time zone") from None
 
 
