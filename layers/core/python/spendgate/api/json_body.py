@@ -111,16 +111,12 @@ def _shown(name: str) -> str:
 
 def _check_structure(value: object, *, depth: int) -> None:
     """Refuse too deep a nesting, and text that UTF-8 cannot carry (half a surrogate pair)."""
-    if depth > NESTING_MAX:
-        raise InvalidJson(_TOO_DEEP)
     match value:
         case str():
             if not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
                 raise InvalidJson("a text in the body holds half a surrogate pair")
-        case dict():
-            for name, inner in value.items():
-                _check_structure(name, depth=depth)
-                _check_structure(inner, depth=depth + 1)
-        case list():
-            for inner in value:
+        case dict() | list():
+            if depth > NESTING_MAX:
+                raise InvalidJson(_TOO_DEEP)
+            for inner in (*value, *value.values()) if isinstance(value, dict) else value:
                 _check_structure(inner, depth=depth + 1)

@@ -1,0 +1,83 @@
+"""API Gateway events and domain values for the tests of the interface."""
+
+import json
+from typing import Any
+
+from spendgate.api.http import Handler, handle
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
+from spendgate.domain.subjects import parse_subject
+from spendgate.domain.tenants import Role
+
+NOON_MS = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
+DAY = CalendarPeriod("day")
+BALANCE = NoPeriod()
+
+
+def event(
+    route_key: str,
+    body: str | None = None,
+    *,
+    role: Role | None = "caller",
+    authorizer: dict[str, Any] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """An event as API Gateway sends it for a route; without a role nobody was recognised."""
+    method, _, path = route_key.partition(" ")
+    known = {"tenant_id": "acme", "key_id": "key_1", "role": role} if role else {"error": "unknown"}
+    return {
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {},
+        "body": body,
+        "isBase64Encoded": False,
+        "requestContext": {
+            "requestId": "req-1",
+            "http": {"method": method, "path": path},
+            "authorizer": {"lambda": known if authorizer is None else authorizer},
+        },
+        **fields,
+    }
+
+
+def answered(one_event: dict[str, Any], handler: Handler) -> tuple[int, dict[str, Any], Any]:
+    """Status, headers (by lower-case name) and body of the answer to an event."""
+    answer: Any = handle(one_event, {one_event["routeKey"]: handler}, now_ms=NOON_MS)
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    return answer["statusCode"], headers, json.loads(answer["body"]) if answer["body"] else None
+
+
+def balance(
+    limit: str = "10",
+    spent: str = "0",
+    *,
+    subject: str = "agent:researcher",
+    unit: str = "usd",
+    period: PeriodRule = DAY,
+    held: str = "0",
+    budget_id: str = "bud_1",
+) -> Balance:
+    """The balance of a budget at noon, in whole units and up to two digits after the point."""
+    most, gone, on_hold = (round(float(text) * 100) * ONE // 100 for text in (limit, spent, held))
+    holds = {NOON_MS // 1000 + 300: on_hold} if on_hold else {}
+    return Balance(
+        budget=Budget(
+            budget_id=budget_id,
+            subject=parse_subject(subject),
+            unit=unit,
+            limit=most,
+            period=period,
+            created_at_ms=NOON_MS,
+            updated_at_ms=NOON_MS,
+        ),
+        subject=parse_subject(subject),
+        period=period_in_force(period, now_ms=NOON_MS),
+        counter=Counter(
+            limit=most, spent=gone, available=most - gone - on_hold, version=1, holds=holds
+        ),
+        now_ms=NOON_MS,
+    )

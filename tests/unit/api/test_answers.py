@@ -1,0 +1,311 @@
+"""The answers have exactly the fields of the interface, amounts as strings and times in UTC."""
+
+from dataclasses import replace
+
+import pytest
+
+from spendgate.api.admin_answers import budget_answer, key_answer, page_answer, tenant_answer
+from spendgate.api.answers import (
+    amount_in_sentence,
+    balance_answer,
+    ledger_entry_answer,
+    record_answer,
+    reservation_answer,
+    reservation_granted,
+    spend_answer,
+    warnings_of,
+)
+from spendgate.api.check_answer import check_answer
+from spendgate.api.wire import time_on_wire
+from spendgate.domain.amounts import ONE, parse_amount
+from spendgate.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.reservations import Reservation
+from spendgate.domain.settlements import RecordedSpend
+from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import ApiKey, Tenant
+from tests.unit.api.support import BALANCE, NOON_MS, balance
+
+SUBJECTS = (
+    Subject("organization", "acme"),
+    Subject("api_key", "key_1"),
+    Subject("agent", "researcher"),
+)
+RESERVATION = Reservation(
+    reservation_id="rsv_1",
+    subjects=SUBJECTS,
+    amounts={"usd": ONE // 20, "tokens": 2000 * ONE},
+    lines=(),
+    bucket=0,
+    created_at_ms=NOON_MS,
+    expires_at_ms=NOON_MS + 300_000,
+    fingerprint="f",
+    metadata={"trace_id": "t"},
+)
+
+
+def test_a_balance_of_a_day() -> None:
+    assert balance_answer(balance("10", "8.5", held="1")) == {
+        "budget_id": "bud_1",
+        "name": None,
+        "subject": "agent:researcher",
+        "unit": "usd",
+        "period": {
+            "type": "calendar",
+            "key": "2026-03-01",
+            "starts_at": "2026-03-01T00:00:00.000Z",
+            "ends_at": "2026-03-02T00:00:00.000Z",
+        },
+        "limit": "10",
+        "soft_limit": None,
+        "spent": "8.5",
+        "held": "1",
+        "available": "0.5",
+        "overrun": "0",
+        "utilization_pct": 85.0,
+        "percent_remaining": 15.0,
+        "status": "warning",
+        "resets_at": "2026-03-02T00:00:00.000Z",
+        "resets_in_seconds": 43_200,
+    }
+
+
+def test_a_balance_that_never_resets_has_no_times() -> None:
+    answer = balance_answer(balance(period=BALANCE))
+
+    assert answer["period"] == {
+        "type": "none",
+        "key": "balance",
+        "starts_at": None,
+        "ends_at": None,
+    }
+    assert answer["resets_at"] is None
+    assert answer["resets_in_seconds"] is None
+
+
+def test_an_overrun_shows_below_zero_and_beside_the_limit() -> None:
+    answer = balance_answer(balance("10", "10.5"))
+
+    assert (answer["available"], answer["overrun"]) == ("-0.5", "0.5")
+    assert (answer["utilization_pct"], answer["percent_remaining"]) == (105.0, 0.0)
+
+
+def test_a_warning_is_the_sentence_of_the_interface() -> None:
+    assert warnings_of([balance("10", "8.5")]) == ["agent:researcher usd day at 85.0%: 8.50 of 10"]
+    assert warnings_of([balance("3", "2.5", subject="session:s", period=BALANCE)]) == [
+        "session:s usd balance at 83.3%: 2.50 of 3"
+    ]
+
+
+def test_a_budget_below_its_threshold_does_not_warn() -> None:
+    assert warnings_of([balance("10", "7.99"), balance("10", "0", held="9")]) == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("10", "10"), ("8.5", "8.50"), ("8.25", "8.25"), ("0.0125", "0.0125"), ("-0.5", "-0.50")],
+)
+def test_a_fraction_in_a_sentence_has_two_digits_at_least(amount: str, text: str) -> None:
+    assert amount_in_sentence(parse_amount(amount)) == text
+
+
+def test_a_granted_reservation() -> None:
+    answer = reservation_granted(RESERVATION, [balance("10", "8.5")])
+
+    assert answer == {
+        "reservation_id": "rsv_1",
+        "state": "held",
+        "expires_at": "2026-03-01T12:05:00.250Z",
+        "created_at": "2026-03-01T12:00:00.250Z",
+        "subjects": {"agent": "researcher"},
+        "amounts": {"usd": "0.05", "tokens": "2000"},
+        "action": "warn",
+        "warnings": ["agent:researcher usd day at 85.0%: 8.50 of 10"],
+        "budgets": [balance_answer(balance("10", "8.5"))],
+    }
+
+
+def test_a_grant_without_warnings_goes_on() -> None:
+    assert reservation_granted(RESERVATION, [balance()])["action"] == "continue"
+    assert reservation_granted(RESERVATION, [], notes=["no price"])["action"] == "warn"
+
+
+def test_a_reservation_tells_its_story() -> None:
+    settled = replace(
+        RESERVATION,
+        state="settled",
+        actual={"usd": ONE // 10},
+        finalized_at_ms=NOON_MS + 300_000,
+    )
+
+    held = reservation_answer(RESERVATION, now_ms=NOON_MS)
+    expired = reservation_answer(RESERVATION, now_ms=NOON_MS + 300_000)
+    after = reservation_answer(settled, now_ms=NOON_MS)
+
+    assert (held["state"], held["actual"], held["finalized_at"]) == ("held", None, None)
+    assert held["metadata"] == {"trace_id": "t"}
+    assert expired["state"] == "expired"
+    assert (after["state"], after["actual"]) == ("settled", {"usd": "0.1"})
+    assert (after["late"], after["overrun"]) == (True, True)
+    assert after["finalized_at"] == "2026-03-01T12:05:00.250Z"
+
+
+def test_a_check_that_nothing_restricts_has_nothing_to_say() -> None:
+    answer = check_answer([balance()])
+
+    assert answer == {
+        "action": "continue",
+        "allowed": True,
+        "message": None,
+        "error_code": None,
+        "budget_id": None,
+        "balance": None,
+        "currency": None,
+        "retry_after_seconds": None,
+        "warnings": [],
+        "hint": "Go on.",
+        "budgets": [balance_answer(balance())],
+    }
+
+
+def test_a_warning_check_describes_the_budget_that_is_spent_most() -> None:
+    most = balance("10", "9", budget_id="bud_2", subject="session:s")
+
+    answer = check_answer([balance("10", "8.5"), most])
+
+    assert (answer["action"], answer["allowed"]) == ("warn", True)
+    assert (answer["budget_id"], answer["balance"], answer["currency"]) == ("bud_2", "1", "usd")
+    assert answer["error_code"] is None
+    assert answer["hint"] == (
+        "Go on, but save: session:s has 1 usd left until 2026-03-02T00:00:00.000Z."
+    )
+
+
+def test_a_refused_check_describes_the_first_budget_that_refuses() -> None:
+    first = balance("10", "9.5", budget_id="bud_2")
+    refusal = BudgetExceeded([first.violation(ONE), balance().violation(ONE)])
+
+    answer = check_answer([balance(), first], refusal=refusal)
+
+    assert (answer["action"], answer["allowed"]) == ("stop", False)
+    assert answer["error_code"] == "rate_limit_exceeded"
+    assert (answer["budget_id"], answer["balance"]) == ("bud_2", "0.5")
+    assert answer["retry_after_seconds"] == 43_200
+    assert answer["hint"] == "Ask for at most 0.5 usd, or try again in 43200 seconds."
+
+
+def test_a_check_refused_by_an_empty_balance_says_who_can_help() -> None:
+    empty = balance("10", "10", period=BALANCE)
+
+    answer = check_answer([empty], refusal=BudgetExceeded([empty.violation(ONE)]))
+
+    assert (answer["error_code"], answer["retry_after_seconds"]) == ("insufficient_quota", None)
+    assert str(answer["hint"]).startswith("Stop and ask an admin")
+
+
+def test_a_check_may_be_refused_by_a_pause_or_for_want_of_a_budget() -> None:
+    paused = check_answer(
+        [balance()], refusal=BudgetPaused(budget_id="bud_1", subject="agent:researcher")
+    )
+    unlimited = check_answer([], refusal=NoBudget())
+
+    assert (paused["action"], paused["error_code"]) == ("pause", "budget_paused")
+    assert (paused["budget_id"], paused["balance"]) == ("bud_1", "10")
+    assert (unlimited["action"], unlimited["error_code"]) == ("stop", "no_budget")
+    assert unlimited["budget_id"] is None
+
+
+ENTRY = LedgerEntry(
+    entry_id="led_1",
+    budget_id="bud_1",
+    subject=Subject("agent", "researcher"),
+    period_key="2026-03-01",
+    unit="usd",
+    amount=-ONE,
+    created_at_ms=NOON_MS,
+    ref_id="gen-1",
+)
+
+
+def test_a_ledger_entry() -> None:
+    assert ledger_entry_answer(ENTRY) == {
+        "id": "led_1",
+        "budget_id": "bud_1",
+        "subject": "agent:researcher",
+        "period_key": "2026-03-01",
+        "amount": "-1",
+        "unit": "usd",
+        "meter_source": None,
+        "ref_type": None,
+        "ref_id": "gen-1",
+        "session_id": None,
+        "reservation_id": None,
+        "description": None,
+        "created_at": "2026-03-01T12:00:00.250Z",
+    }
+
+
+def test_recorded_spend_names_what_it_debited() -> None:
+    recorded = RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS)
+
+    assert record_answer(recorded) == {
+        "subjects": {"agent": "researcher"},
+        "actual": {"usd": "1"},
+        "entries": [ledger_entry_answer(ENTRY)],
+        "created_at": "2026-03-01T12:00:00.250Z",
+    }
+
+
+def test_a_snapshot_of_spend() -> None:
+    answer = spend_answer(tenant_id="acme", subjects=SUBJECTS, balances=[balance()])
+
+    assert answer == {
+        "tenant_id": "acme",
+        "subjects": {"agent": "researcher"},
+        "budgets": [balance_answer(balance())],
+    }
+
+
+def test_a_budget_with_and_without_its_balance() -> None:
+    one = balance("10", "10")
+
+    alone = budget_answer(one.budget, version=3)
+    full = budget_answer(one.budget, version=3, balance=one)
+
+    assert alone == {
+        "budget_id": "bud_1",
+        "subject": "agent:researcher",
+        "unit": "usd",
+        "limit": "10",
+        "warn_at_pct": [80],
+        "period": {"type": "calendar", "unit": "day", "timezone": "UTC"},
+        "name": None,
+        "metadata": {},
+        "status": "active",
+        "version": 3,
+        "created_at": "2026-03-01T12:00:00.250Z",
+        "updated_at": "2026-03-01T12:00:00.250Z",
+    }
+    assert full == {**alone, "status": "exhausted", "balance": balance_answer(one)}
+
+
+def test_the_secret_of_a_key_is_shown_only_when_given() -> None:
+    key = ApiKey("key_1", "acme", "caller", "CI", NOON_MS)
+
+    assert "secret" not in key_answer(key)
+    assert key_answer(key, secret="s3")["secret"] == "s3"
+
+
+def test_a_tenant_and_a_page() -> None:
+    answer = tenant_answer(Tenant("acme", created_at_ms=NOON_MS, updated_at_ms=NOON_MS))
+
+    assert (answer["require_budget"], answer["unpriced_model"]) == (False, "reject")
+    assert page_answer([answer], next_cursor=None) == {"data": [answer], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    ("moment_ms", "text"),
+    [(0, "1970-01-01T00:00:00.000Z"), (253_402_300_799_999, "9999-12-31T23:59:59.999Z")],
+)
+def test_times_are_exact_to_the_millisecond(moment_ms: int, text: str) -> None:
+    assert time_on_wire(moment_ms) == text
