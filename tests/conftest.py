@@ -19,9 +19,17 @@ def moto_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
     """An empty table in moto, which is also the one that functions get from the runtime."""
     monkeypatch.setenv("TABLE_NAME", TABLE_NAME)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    _forget_what_functions_keep()
     with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
         create_table(client, TABLE_NAME)
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=lambda _seconds: None)
         monkeypatch.setattr(runtime, "table", lambda: table)
         yield table
+    _forget_what_functions_keep()
+
+
+def _forget_what_functions_keep() -> None:
+    for made_once in vars(runtime).values():
+        if hasattr(made_once, "cache_clear"):
+            made_once.cache_clear()

@@ -35,11 +35,15 @@ class Budget:
         """
         if not self.subject.is_default:
             if asked not in {None, self.subject}:
-                raise InvalidValue(f"this budget counts {self.subject}", param="query.subject")
+                raise InvalidValue(
+                    f"query.subject: this budget counts {self.subject} alone",
+                    param="query.subject",
+                )
             return self.subject
         if asked is None or asked.is_default or asked.type != self.subject.type:
             raise InvalidValue(
-                f"this budget is a default: name the {self.subject.type} whose counter you mean",
+                "query.subject: this budget is a default; "
+                f"name the {self.subject.type} that you mean",
                 param="query.subject",
             )
         return asked

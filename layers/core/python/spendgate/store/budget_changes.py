@@ -112,7 +112,8 @@ def _replace_policy(
 def _with_one_more(policy: Policy, budget: Budget) -> Policy:
     if len(policy.budgets) >= BUDGETS_PER_SUBJECT_MAX:
         raise InvalidValue(
-            f"{budget.subject} has {BUDGETS_PER_SUBJECT_MAX} budgets, which is as many as fit",
+            f"body.subject: {budget.subject} has {BUDGETS_PER_SUBJECT_MAX} budgets already, "
+            "which is as many as a subject may have",
             param="body.subject",
         )
     return replace(policy, version=policy.version + 1, budgets=(*policy.budgets, budget))

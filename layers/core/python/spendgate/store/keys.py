@@ -4,7 +4,7 @@ A part that comes from outside is escaped, and each kind has its own tag and num
 that two different things never share a key and no id can address another tenant's item.
 """
 
-from spendgate.domain.subjects import Subject
+from spendgate.domain.subjects import Subject, parse_subject
 
 type Key = tuple[str, str]
 """Partition key and sort key."""
@@ -32,6 +32,12 @@ def policy_key(tenant_id: str, subject: Subject) -> Key:
 def counter_partition(tenant_id: str, budget_id: str, subject: Subject) -> str:
     """Where the counters, ledger entries and statements of a budget and subject live."""
     return _joined("TENANT", tenant_id, "COUNTER", budget_id, str(subject))
+
+
+def subject_of_counter(partition: str) -> Subject:
+    """Whose counters live in a partition that `counter_partition` named."""
+    _, _, subject = partition.rpartition("#")
+    return parse_subject(subject.replace("%23", "#").replace("%25", "%"))
 
 
 def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:

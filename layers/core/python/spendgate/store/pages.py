@@ -38,7 +38,10 @@ class Wanted:
             return None
         matched = pattern.fullmatch(_decoded(self.cursor))
         if matched is None:
-            raise InvalidValue("send a next_cursor that this list answered", param="query.cursor")
+            raise InvalidValue(
+                "query.cursor: send the next_cursor of the page before, as it was",
+                param="query.cursor",
+            )
         return matched
 
     def page_of[T](self, found: Sequence[T], position: Callable[[T], str]) -> Page[T]:

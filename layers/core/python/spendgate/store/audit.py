@@ -1,0 +1,199 @@
+"""The audit compares every counter of a budget with its ledger.
+
+    spent = the sum of the debits        available + spent + holds = limit + the sum of the credits
+
+Both are kept by the same transactions, so a difference is a defect of ours, or somebody's hand in
+the table. Counters are read before and after their ledger: one that moves meanwhile is right if the
+ledger stands between the two.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Counter
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.subjects import Subject, parse_subject
+from spendgate.store import items, keys
+from spendgate.store.codec.counters import read_counter
+from spendgate.store.counters import COUNTER_RETENTION_SECONDS
+from spendgate.store.errors import Item
+from spendgate.store.ledger import ledger_entries
+from spendgate.store.pages import Page, Wanted
+from spendgate.store.table import Table
+
+COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
+COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"
+
+_POSITION = re.compile(r"(?P<period_key>[^\n]{1,100})\n(?P<subject>[a-z][a-z0-9_]*:.+)")
+_NO_COUNTER = Counter(limit=0, spent=0, available=0, version=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A balance that is not what the ledger says; `entitlement` is the limit with all credits."""
+
+    subject: Subject
+    period_key: str
+    balance: Literal["spent", "entitlement"]
+    expected: Amount
+    found: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit has seen, and what was wrong with it; there may be more at `next_cursor`."""
+
+    counters: int
+    entries: int
+    differences: tuple[Difference, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(slots=True)
+class _Sums:
+    """The ledger of one period."""
+
+    debits: Amount = 0
+    credits: Amount = 0
+    entries: int = 0
+    newest_ms: int = 0
+
+    def add(self, entry: LedgerEntry) -> None:
+        self.debits += max(0, entry.amount)
+        self.credits += max(0, -entry.amount)
+        self.entries += 1
+        self.newest_ms = max(self.newest_ms, entry.created_at_ms)
+
+
+def audit_subject(
+    table: Table, tenant_id: str, budget_id: str, subject: Subject, *, now_ms: int
+) -> Audit:
+    """Audit all periods of one subject under a budget.
+
+    Reads the whole ledger of the subject, page by page; keeps two sums for each period.
+    """
+    partition = keys.counter_partition(tenant_id, budget_id, subject)
+    before = _counters(table, partition)
+    ledger: dict[str, _Sums] = {}
+    for entry in ledger_entries(table, tenant_id, budget_id, subject):
+        ledger.setdefault(entry.period_key, _Sums()).add(entry)
+    after = _counters(table, partition)
+    forgotten_ms = now_ms - COUNTER_RETENTION_SECONDS * 1000
+    periods = [key for key in ledger if key in after or ledger[key].newest_ms > forgotten_ms]
+    periods += [key for key in after if key not in ledger]
+    differences = [
+        difference
+        for key in periods
+        for difference in _differences(
+            subject, key, ledger.get(key, _Sums()),
+            (before.get(key, _NO_COUNTER), after.get(key, _NO_COUNTER)),
+        )
+    ]  # fmt: skip
+    entries = sum(sums.entries for sums in ledger.values())
+    return Audit(len(after), entries, tuple(differences))
+
+
+def audit_budget(
+    table: Table, tenant_id: str, budget: Budget, wanted: Wanted, *, now_ms: int
+) -> Audit:
+    """Audit a budget: a default, for as many of its counters as are wanted at a time.
+
+    A subject is audited, with all its periods, where its first counter comes up in the index. The
+    index follows within moments: a counter created just now may be missing.
+    """
+    if not budget.subject.is_default:
+        return audit_subject(table, tenant_id, budget.budget_id, budget.subject, now_ms=now_ms)
+    page = _listed_counters(table, tenant_id, budget.budget_id, wanted)
+    audits = [
+        audit_subject(table, tenant_id, budget.budget_id, subject, now_ms=now_ms)
+        for period_key, subject in page.data
+        if period_key == _first_period(table, tenant_id, budget.budget_id, subject)
+    ]
+    return Audit(
+        counters=sum(one.counters for one in audits),
+        entries=sum(one.entries for one in audits),
+        differences=tuple(difference for one in audits for difference in one.differences),
+        next_cursor=page.next_cursor,
+    )
+
+
+def _differences(
+    subject: Subject, period_key: str, ledger: _Sums, seen: tuple[Counter, Counter]
+) -> Iterator[Difference]:
+    before, after = seen
+    if not _between(ledger.debits, before.spent, after.spent):
+        yield Difference(subject, period_key, "spent", ledger.debits, after.spent)
+    credited = [one.entitlement - one.limit for one in seen]
+    if not _between(ledger.credits, *credited):
+        expected = after.limit + ledger.credits
+        yield Difference(subject, period_key, "entitlement", expected, after.entitlement)
+
+
+def _between(amount: Amount, one: Amount, other: Amount) -> bool:
+    return min(one, other) <= amount <= max(one, other)
+
+
+def _counters(table: Table, partition: str) -> Mapping[str, Counter]:
+    """All counters of a budget and subject, by period."""
+    return {
+        item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX): read_counter(item)
+        for item in _pages(table, **_counters_of(partition))
+    }
+
+
+def _first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:
+    partition = keys.counter_partition(tenant_id, budget_id, subject)
+    answer = table.query(**_counters_of(partition), Limit=1)
+    return next((_period_key(item) for item in answer["Items"]), None)
+
+
+def _counters_of(partition: str) -> dict[str, Any]:
+    return {
+        "KeyConditionExpression": COUNTERS_OF_ONE_SUBJECT,
+        "ExpressionAttributeValues": {
+            ":pk": items.text(partition),
+            ":period": items.text(keys.PERIOD_PREFIX),
+        },
+        "ConsistentRead": True,
+    }
+
+
+def _listed_counters(
+    table: Table, tenant_id: str, budget_id: str, wanted: Wanted
+) -> Page[tuple[str, Subject]]:
+    """The counters of a budget as the index lists them: period and subject."""
+    arguments: dict[str, Any] = {}
+    position = wanted.position(_POSITION)
+    budget_ref = items.text(keys.budget_ref(tenant_id, budget_id))
+    if position:
+        subject = parse_subject(position["subject"])
+        key = keys.counter_key(tenant_id, budget_id, subject, position["period_key"])
+        arguments["ExclusiveStartKey"] = {**items.key(key), "budget_ref": budget_ref}
+    answer = table.query(
+        IndexName="by_budget",
+        KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
+        ExpressionAttributeValues={":budget_ref": budget_ref},
+        Limit=wanted.limit + 1,
+        **arguments,
+    )
+    found = [
+        (_period_key(item), keys.subject_of_counter(item["pk"]["S"])) for item in answer["Items"]
+    ]
+    return wanted.page_of(found, lambda one: f"{one[0]}\n{one[1]}")
+
+
+def _period_key(item: Item) -> str:
+    return str(item["sk"]["S"]).removeprefix(keys.PERIOD_PREFIX)
+
+
+def _pages(table: Table, **arguments: Any) -> Iterable[Item]:
+    while True:
+        answer = table.query(**arguments)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -1,0 +1,151 @@
+"""The audit of counters against their ledgers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate.domain.requests import Record
+from spendgate.domain.subjects import Subject, parse_subject
+from spendgate.store import items, keys
+from spendgate.store.audit import Audit, audit_budget
+from spendgate.store.budget_changes import create_budget
+from spendgate.store.ids import new_id
+from spendgate.store.pages import Wanted
+from spendgate.store.rules import RuleBook
+from spendgate.store.settlements import Settlements
+from spendgate.store.table import Table
+
+TENANT = "acme"
+NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z
+HOUR_MS = 3_600_000
+AGENT = Subject("agent", "a#1")
+
+type Spend = Callable[..., None]
+
+
+@pytest.fixture
+def spend(moto_table: Table) -> Spend:
+    """Record what an agent spent, as the queue consumer would."""
+    clock = [NOW_MS]
+    settlements = Settlements(
+        moto_table, RuleBook(moto_table), now_ms=lambda: clock[0], answer_of=lambda _: "{}"
+    )
+
+    def record(amount: int, *, agent: str = AGENT.id, at_ms: int = NOW_MS) -> None:
+        clock[0] = at_ms
+        settlements.apply_one(
+            Record(TENANT, (Subject("agent", agent),), {"usd": amount * ONE}, fingerprint="f")
+        )
+
+    return record
+
+
+def a_budget(table: Table, subject: str, period: PeriodRule | None = None) -> Budget:
+    budget = Budget(
+        budget_id=new_id("bud_", now_ms=NOW_MS),
+        subject=parse_subject(subject),
+        unit="usd",
+        limit=10 * ONE,
+        period=period or NoPeriod(),
+        created_at_ms=NOW_MS,
+        updated_at_ms=NOW_MS,
+    )
+    create_budget(table, TENANT, budget, once=None, now_ms=NOW_MS)
+    return budget
+
+
+def tamper(table: Table, budget: Budget, subject: Subject, period_key: str, amount: int) -> None:
+    key = keys.counter_key(TENANT, budget.budget_id, subject, period_key)
+    table.update(
+        items.key(key),
+        UpdateExpression="SET spent = spent + :amount",
+        ExpressionAttributeValues={":amount": items.amount(amount * ONE)},
+    )
+
+
+def audit(table: Table, budget: Budget, cursor: str | None = None, limit: int = 20) -> Audit:
+    return audit_budget(table, TENANT, budget, Wanted(limit, cursor), now_ms=NOW_MS + HOUR_MS)
+
+
+def test_a_counter_that_equals_its_ledger_shows_no_difference(
+    moto_table: Table, spend: Spend
+) -> None:
+    budget = a_budget(moto_table, str(AGENT))
+    spend(3)
+    spend(4)
+
+    assert audit(moto_table, budget) == Audit(counters=1, entries=2, differences=())
+
+
+def test_a_counter_that_somebody_changed_shows_what_was_expected_and_found(
+    moto_table: Table, spend: Spend
+) -> None:
+    budget = a_budget(moto_table, str(AGENT))
+    spend(3)
+    tamper(moto_table, budget, AGENT, "balance", 1)
+
+    found = {one.balance: one for one in audit(moto_table, budget).differences}
+
+    assert (found["spent"].expected, found["spent"].found) == (3 * ONE, 4 * ONE)
+    assert (found["entitlement"].expected, found["entitlement"].found) == (10 * ONE, 11 * ONE)
+    assert found["spent"].subject == AGENT
+
+
+def test_entries_whose_counter_is_gone_are_a_difference(moto_table: Table, spend: Spend) -> None:
+    budget = a_budget(moto_table, str(AGENT))
+    spend(3)
+    moto_table.delete(items.key(keys.counter_key(TENANT, budget.budget_id, AGENT, "balance")))
+
+    assert [one.balance for one in audit(moto_table, budget).differences] == ["spent"]
+
+
+def test_each_period_is_compared_with_its_own_entries(moto_table: Table, spend: Spend) -> None:
+    budget = a_budget(moto_table, str(AGENT), CalendarPeriod("hour"))
+    spend(3)
+    spend(4, at_ms=NOW_MS + HOUR_MS)
+    tamper(moto_table, budget, AGENT, "2026-03-08T13", 1)
+
+    found = audit(moto_table, budget)
+
+    assert found.counters == 2
+    assert {one.period_key for one in found.differences} == {"2026-03-08T13"}
+
+
+def test_the_audit_of_a_default_visits_every_subject_once(moto_table: Table, spend: Spend) -> None:
+    budget = a_budget(moto_table, "agent:*", CalendarPeriod("hour"))
+    for agent in ("a", "b#%23", "c"):
+        spend(1, agent=agent)
+        spend(2, agent=agent, at_ms=NOW_MS + HOUR_MS)
+    tamper(moto_table, budget, Subject("agent", "b#%23"), "2026-03-08T13", 1)
+
+    seen, cursor = [audit(moto_table, budget, limit=2)], ""
+    while seen[-1].next_cursor:
+        cursor = seen[-1].next_cursor
+        seen.append(audit(moto_table, budget, cursor, limit=2))
+
+    assert len(seen) == 3
+    assert sum(one.counters for one in seen) == 6
+    assert sum(one.entries for one in seen) == 6
+    assert {str(one.subject) for page in seen for one in page.differences} == {"agent:b#%23"}
+
+
+def test_a_counter_that_moves_during_the_audit_is_no_difference(
+    moto_table: Table, spend: Spend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = a_budget(moto_table, str(AGENT))
+    spend(3)
+    query, calls = moto_table.query, [0]
+
+    def query_while_others_spend(**arguments: object) -> dict[str, object]:
+        answer = query(**arguments)
+        calls[0] += 1
+        if calls[0] <= 2:
+            spend(1)
+        return answer
+
+    monkeypatch.setattr(moto_table, "query", query_while_others_spend)
+
+    assert audit(moto_table, budget).differences == ()
