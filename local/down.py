@@ -3,11 +3,8 @@
 import sys
 
 from local.console import say, step
-from local.emulator import EMULATOR
+from local.emulator import EMULATOR, stop_emulator
 from local.lock import one_at_a_time
-
-# The emulator writes its whole state when it stops.
-_GRACE_SECONDS = 30
 
 
 def main() -> int:
@@ -17,7 +14,7 @@ def main() -> int:
             say("Nothing is running")
             return 0
         with step("Stopping the AWS emulator and writing its state"):
-            EMULATOR.stop(grace_seconds=_GRACE_SECONDS)
+            stop_emulator()
     return 0
 
 

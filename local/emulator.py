@@ -4,6 +4,8 @@ It keeps its state in memory and writes it to `.local/state` when it is asked to
 """
 
 import os
+import re
+import shutil
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 EMULATOR = Program("emulator")
+
+# Each concurrent call of a function unpacks its code and layers here, and nobody else cleans up.
+_SCRATCH = LOCAL / "tmp"
+_STOP_SECONDS_MAX = 60.0  # it writes its whole state first
 
 _ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -67,12 +73,22 @@ def aws_client(service: str, endpoint: str) -> "BaseClient":
 def start_emulator(ports: Ports) -> None:
     """Start the emulator with the state of its last run and wait until it answers."""
     with step(f"Starting the AWS emulator on port {ports.emulator}"):
-        for folder in (EMULATOR_STATE, LOCAL / "tmp"):
-            folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(_SCRATCH, ignore_errors=True)
+        _SCRATCH.mkdir(parents=True)
+        EMULATOR_STATE.mkdir(parents=True, exist_ok=True)
+        _move_state_to(ports.emulator)
         command = [str(MINISTACK_PYTHON), "-m", "local.front"]
         arguments = [str(ports.emulator), str(ports.api), str(API_ID_FILE)]
         EMULATOR.start(command + arguments, _environment(ports))
         EMULATOR.wait_until(lambda: emulator_answers(ports), timeout_seconds=60)
+
+
+def stop_emulator() -> bool:
+    """Stop the emulator once it has written its state; answer whether it ran."""
+    stopped = EMULATOR.stop(grace_seconds=_STOP_SECONDS_MAX)
+    if stopped:
+        shutil.rmtree(_SCRATCH, ignore_errors=True)
+    return stopped
 
 
 def emulator_answers(ports: Ports) -> bool:
@@ -86,6 +102,17 @@ def emulator_answers(ports: Ports) -> bool:
         return False
 
 
+def _move_state_to(port: int) -> None:
+    """Write this port into the state of the last run, whose queues know themselves by their URL."""
+    last_port = EMULATOR_STATE / "port"
+    last = last_port.read_text() if last_port.exists() else str(port)
+    if last != str(port):
+        for file in EMULATOR_STATE.glob("*.json"):
+            moved = re.sub(rf"localhost:{last}(?!\d)", f"localhost:{port}", file.read_text())
+            file.write_text(moved)
+    last_port.write_text(str(port))
+
+
 def _environment(ports: Ports) -> dict[str, str]:
     return {
         **base_environment(),
@@ -97,7 +124,7 @@ def _environment(ports: Ports) -> dict[str, str]:
         "STATE_DIR": str(EMULATOR_STATE),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(EMULATOR_STATE / "s3"),
-        "TMPDIR": str(LOCAL / "tmp"),
+        "TMPDIR": str(_SCRATCH),
         "LAMBDA_EXECUTOR": "local",
         "LOG_LEVEL": "INFO",
         # Neither the servers we do not need, nor anybody's Docker.

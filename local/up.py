@@ -7,7 +7,13 @@ from local.bootstrap import StackFile, wait_for_health, write_stack_file
 from local.build import build_for_this_machine
 from local.console import LocalStackError, fail, say, step
 from local.deploy import deploy
-from local.emulator import EMULATOR, emulator_answers, isolate_from_aws, start_emulator
+from local.emulator import (
+    EMULATOR,
+    emulator_answers,
+    isolate_from_aws,
+    start_emulator,
+    stop_emulator,
+)
 from local.gateway import put_routes
 from local.lock import one_at_a_time
 from local.paths import ROOT, STACK_FILE
@@ -36,7 +42,7 @@ def _running() -> Ports | None:
         return None
     if not emulator_answers(ports):
         say("The emulator runs but does not answer; starting it anew")
-        EMULATOR.stop(grace_seconds=10)
+        stop_emulator()
         return None
     say(f"Already running (process {_pid()})")
     return ports
