@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+_DIGITS = 32
+"""128 bits: nobody meets another request of the same fingerprint by chance."""
+
 
 def fingerprint(
     operation: str,
@@ -23,4 +26,4 @@ def fingerprint(
     counted = None if fields is None else set(fields)
     asked = body.model_dump(include=counted, exclude_defaults=True)
     text = json.dumps([operation, target, asked], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

@@ -6,7 +6,6 @@ themselves. A reservation exists only if all its holds were taken.
 
 import hashlib
 import secrets
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from spendgate.domain.requests import CLAIMS_MAX, SpendRequest
 from spendgate.domain.reservations import Reservation
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
+from spendgate.store.codec.answers import packed_answer, read_packed_answer
 from spendgate.store.codec.reservations import held_attributes, read_reservation
 from spendgate.store.counters import (
     PolicyChanged,
@@ -307,7 +307,7 @@ def _item_of(
     key = keys.reservation_key(request.tenant_id, reservation.reservation_id)
     item = {**items.key(key), **held_attributes(reservation), "attempt": items.text(attempt_mark)}
     if request.idempotency_key is not None:
-        item["answer"] = {"B": zlib.compress(answer.encode())}
+        item["answer"] = packed_answer(answer)
     return item
 
 
@@ -315,4 +315,4 @@ def _replayed(request: SpendRequest, stored: Item) -> Answered:
     """The first answer, if it was given to the same request. Raises IdempotencyConflict."""
     if stored["fingerprint"]["S"] != request.fingerprint:
         raise IdempotencyConflict
-    return Answered(zlib.decompress(stored["answer"]["B"]).decode(), replayed=True)
+    return Answered(read_packed_answer(stored["answer"]), replayed=True)

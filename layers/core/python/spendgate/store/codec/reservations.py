@@ -1,21 +1,20 @@
 """Reservations as items.
 
-Kept small, since a write costs a unit per KB: a line names its subject by type alone (a reservation
-has one subject of each), and the bucket, which all lines share, stands once.
+Kept small, since a write costs a unit per KB: a line is one text that names its subject by type
+alone (a reservation has one subject of each), and the bucket, which all lines share, stands once.
 """
 
 import json
 from typing import Any, cast
 
+from spendgate.domain.amounts import amount_text, parse_amount
 from spendgate.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
 from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store.errors import Item
 from spendgate.store.items import (
     Value,
-    amount,
     amounts,
     number,
-    read_amount,
     read_amounts,
     read_number,
     text,
@@ -52,7 +51,7 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         reservation_id=reservation_id,
         subjects=subjects,
         amounts=read_amounts(item["amounts"]),
-        lines=tuple(_read_line(by_type, value["M"]) for value in item["lines"]["L"]),
+        lines=tuple(_read_line(by_type, value) for value in item["lines"]["L"]),
         bucket=read_number(item["held_until"]),
         created_at_ms=read_number(item["created_at_ms"]),
         expires_at_ms=read_number(item["expires_at_ms"]),
@@ -65,22 +64,24 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
 
 
 def _line_value(line: Line) -> Value:
-    return {
-        "M": {
-            "budget_id": text(line.budget_id),
-            "subject_type": text(line.subject.type),
-            "counted_in": text(line.unit),
-            "period_key": text(line.period_key),
-            "amount": amount(line.amount),
-        }
-    }
+    """For example `agent bud_01jd3p usd 2026-11-22 0.05`: none of the five has a space in it."""
+    fields = (
+        line.subject.type,
+        line.budget_id,
+        line.unit,
+        line.period_key,
+        amount_text(line.amount),
+    )
+    assert not any(" " in field for field in fields)
+    return text(" ".join(fields))
 
 
-def _read_line(subjects: dict[str, Subject], fields: Item) -> Line:
+def _read_line(subjects: dict[str, Subject], value: Value) -> Line:
+    subject_type, budget_id, unit, period_key, amount = value["S"].split(" ")
     return Line(
-        budget_id=fields["budget_id"]["S"],
-        subject=subjects[fields["subject_type"]["S"]],
-        unit=fields["counted_in"]["S"],
-        period_key=fields["period_key"]["S"],
-        amount=read_amount(fields["amount"]),
+        budget_id=budget_id,
+        subject=subjects[subject_type],
+        unit=unit,
+        period_key=period_key,
+        amount=parse_amount(amount),
     )
