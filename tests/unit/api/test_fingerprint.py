@@ -69,3 +69,13 @@ def test_a_record_has_the_same_fingerprint_by_queue_and_by_http() -> None:
     )
 
     assert by_http.fingerprint == by_queue.fingerprint
+
+
+class LaterReserveBody(ReserveBody):
+    mode: str = "enforce"
+
+
+def test_a_field_that_comes_with_a_later_version_does_not_change_old_fingerprints() -> None:
+    later = read_model(LaterReserveBody, read_object(PLAIN))
+
+    assert fingerprint("reserve", later) == of(PLAIN)

@@ -1,0 +1,236 @@
+"""The schemas of the answers, as OpenAPI 3.1 wants them; a test compares them with real answers."""
+
+from collections.abc import Mapping
+
+type Schema = dict[str, object]
+
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer"}
+PERCENT: Schema = {"type": "number"}
+FLAG: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+AMOUNT: Schema = {
+    "type": "string",
+    "pattern": r"^-?\d{1,18}(\.\d{1,9})?$",
+    "description": "An exact decimal in plain notation, without trailing zeros.",
+}
+FREE: Schema = {"type": "object"}
+
+
+def ref(name: str) -> Schema:
+    """A schema by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def nullable(schema: Schema) -> Schema:
+    """That, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def list_of(schema: Schema) -> Schema:
+    """Any number of them."""
+    return {"type": "array", "items": schema}
+
+
+def map_of(schema: Schema) -> Schema:
+    """One for each key."""
+    return {"type": "object", "additionalProperties": schema}
+
+
+def word_of(*words: str) -> Schema:
+    """One of these words."""
+    return {"type": "string", "enum": list(words)}
+
+
+def object_of(
+    fields: Mapping[str, Schema], *, optional: Mapping[str, Schema] | None = None
+) -> Schema:
+    """An object of those fields; new ones may be added to it in time."""
+    properties = {**fields, **(optional or {})}
+    return {"type": "object", "properties": properties, "required": list(fields)}
+
+
+def page_of(schema: Schema) -> Schema:
+    """One page of a list of them."""
+    return object_of({"data": list_of(schema), "next_cursor": nullable(TEXT)})
+
+
+_STATUS = word_of("active", "warning", "paused", "exhausted", "disabled")
+_AMOUNTS = map_of(ref("AmountText"))
+_SUBJECTS = map_of(TEXT)
+_AMOUNT = ref("AmountText")
+
+_PERIOD_RULE = object_of(
+    {"type": word_of("none", "calendar")}, optional={"unit": TEXT, "timezone": TEXT}
+)
+_PERIOD = object_of(
+    {
+        "type": TEXT,
+        "key": TEXT,
+        "starts_at": nullable(TIME),
+        "ends_at": nullable(TIME),
+    }
+)
+_BALANCE = object_of(
+    {
+        "budget_id": TEXT,
+        "name": nullable(TEXT),
+        "subject": TEXT,
+        "unit": TEXT,
+        "period": _PERIOD,
+        "limit": _AMOUNT,
+        "soft_limit": nullable(_AMOUNT),
+        "spent": _AMOUNT,
+        "held": _AMOUNT,
+        "available": _AMOUNT,
+        "overrun": _AMOUNT,
+        "utilization_pct": PERCENT,
+        "percent_remaining": PERCENT,
+        "status": _STATUS,
+        "resets_at": nullable(TIME),
+        "resets_in_seconds": nullable(WHOLE),
+    }
+)
+_RESERVATION = {
+    "reservation_id": TEXT,
+    "expires_at": TIME,
+    "created_at": TIME,
+    "subjects": _SUBJECTS,
+    "amounts": _AMOUNTS,
+}
+_GRANTED = object_of(
+    {
+        **_RESERVATION,
+        "state": word_of("held"),
+        "action": word_of("continue", "warn"),
+        "warnings": list_of(TEXT),
+        "budgets": list_of(ref("Balance")),
+    }
+)
+_RESERVATION_READ = object_of(
+    {
+        **_RESERVATION,
+        "state": word_of("held", "settled", "released", "expired"),
+        "finalized_at": nullable(TIME),
+        "actual": nullable(_AMOUNTS),
+        "late": FLAG,
+        "overrun": FLAG,
+        "metadata": FREE,
+    }
+)
+_CHECK = object_of(
+    {
+        "action": word_of("continue", "warn", "pause", "stop"),
+        "allowed": FLAG,
+        "message": nullable(TEXT),
+        "error_code": nullable(TEXT),
+        "budget_id": nullable(TEXT),
+        "balance": nullable(_AMOUNT),
+        "currency": nullable(TEXT),
+        "retry_after_seconds": nullable(WHOLE),
+        "warnings": list_of(TEXT),
+        "hint": TEXT,
+        "budgets": list_of(ref("Balance")),
+    }
+)
+_SPEND = object_of({"tenant_id": TEXT, "subjects": _SUBJECTS, "budgets": list_of(ref("Balance"))})
+_LEDGER_ENTRY = object_of(
+    {
+        "id": TEXT,
+        "budget_id": TEXT,
+        "subject": TEXT,
+        "period_key": TEXT,
+        "amount": _AMOUNT,
+        "unit": TEXT,
+        "meter_source": nullable(TEXT),
+        "ref_type": nullable(TEXT),
+        "ref_id": nullable(TEXT),
+        "session_id": nullable(TEXT),
+        "reservation_id": nullable(TEXT),
+        "description": nullable(TEXT),
+        "created_at": TIME,
+    }
+)
+_RECORDED = object_of(
+    {
+        "subjects": _SUBJECTS,
+        "actual": _AMOUNTS,
+        "entries": list_of(ref("LedgerEntry")),
+        "created_at": TIME,
+    }
+)
+_BUDGET = object_of(
+    {
+        "budget_id": TEXT,
+        "subject": TEXT,
+        "unit": TEXT,
+        "limit": _AMOUNT,
+        "warn_at_pct": list_of(WHOLE),
+        "period": _PERIOD_RULE,
+        "name": nullable(TEXT),
+        "metadata": FREE,
+        "status": _STATUS,
+        "version": WHOLE,
+        "created_at": TIME,
+        "updated_at": TIME,
+    },
+    optional={"balance": ref("Balance")},
+)
+_KEY = object_of(
+    {
+        "key_id": TEXT,
+        "tenant_id": TEXT,
+        "role": word_of("operator", "admin", "caller", "reader"),
+        "name": nullable(TEXT),
+        "created_at": TIME,
+    },
+    optional={"secret": {**TEXT, "description": "Shown once, when the key is created."}},
+)
+_TENANT = object_of(
+    {
+        "tenant_id": TEXT,
+        "name": nullable(TEXT),
+        "require_budget": FLAG,
+        "unpriced_model": word_of("reject", "allow"),
+        "created_at": TIME,
+        "updated_at": TIME,
+    }
+)
+_VIOLATION = object_of(
+    {
+        "budget_id": TEXT,
+        "subject": TEXT,
+        "scope": TEXT,
+        "unit": TEXT,
+        "limit": _AMOUNT,
+        "spent": _AMOUNT,
+        "held": _AMOUNT,
+        "available": _AMOUNT,
+        "requested": _AMOUNT,
+        "retry_after_seconds": nullable(WHOLE),
+    }
+)
+_ERROR = object_of(
+    {
+        "error": object_of(
+            {"code": TEXT, "type": TEXT, "message": TEXT, "param": nullable(TEXT)},
+            optional={"violations": list_of(ref("Violation")), "budget_id": TEXT},
+        )
+    }
+)
+
+ANSWER_SCHEMAS: Mapping[str, Schema] = {
+    "AmountText": AMOUNT,
+    "Balance": _BALANCE,
+    "Budget": _BUDGET,
+    "Check": _CHECK,
+    "Error": _ERROR,
+    "Key": _KEY,
+    "LedgerEntry": _LEDGER_ENTRY,
+    "RecordedSpend": _RECORDED,
+    "Reservation": _RESERVATION_READ,
+    "ReservationGranted": _GRANTED,
+    "Spend": _SPEND,
+    "Tenant": _TENANT,
+    "Violation": _VIOLATION,
+}
