@@ -8,7 +8,6 @@ import pytest
 
 from spendgate.api.http import Call, handle
 from spendgate.api.models.spending import ReserveBody
-from spendgate.api.query import PageWanted
 from spendgate.api.routes import ROUTES, methods_at
 from spendgate.api.wire import Answer, created, ok, replayed
 from spendgate.domain.errors import NotFound
@@ -166,7 +165,6 @@ def test_a_list_is_paged() -> None:
 
     assert answered(one, page)[2] == {"limit": 100, "cursor": "abc"}
     assert answered(event(LEDGER, role="reader"), page)[2] == {"limit": 20, "cursor": None}
-    assert PageWanted(1, None) == PageWanted(limit=1, cursor=None)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,13 @@ from spendgate.api.models.administration import (
 )
 from spendgate.api.models.fields import Body
 from spendgate.api.models.messages import command_of, read_message
-from spendgate.api.models.spending import ExtendBody, RecordBody, ReserveBody, SettleBody
+from spendgate.api.models.spending import (
+    ExtendBody,
+    RecordBody,
+    ReserveBody,
+    SettleBody,
+    subjects_in_query,
+)
 from spendgate.api.principal import Principal
 from spendgate.api.validation import read_model
 from spendgate.domain.errors import InvalidValue
@@ -275,3 +281,19 @@ def test_a_bad_message_is_refused_by_field(message: dict[str, object], param: st
         read_message(json.dumps({**full, **message}))
 
     assert refused.value.param == param
+
+
+def test_the_subjects_of_a_query_are_those_of_a_body() -> None:
+    assert subjects_in_query({"agent": "a"}, CALLER) == (
+        Subject("organization", "acme"),
+        Subject("api_key", "key_1"),
+        Subject("agent", "a"),
+    )
+
+
+@pytest.mark.parametrize("name", ["organization", "Agent", "agent"])
+def test_a_bad_subject_in_a_query_is_refused_by_its_parameter(name: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        subjects_in_query({name: "*"}, CALLER)
+
+    assert refused.value.param == f"query.{name}"

@@ -16,11 +16,12 @@ from spendgate.api.errors import error_answer
 from spendgate.api.exceptions import Forbidden, InvalidApiKey, MethodNotAllowed, RouteNotFound
 from spendgate.api.json_body import read_event_body
 from spendgate.api.principal import Principal, principal_in
-from spendgate.api.query import PageWanted, idempotency_key_of, page_of, read_query
+from spendgate.api.query import idempotency_key_of, read_query, wanted_in
 from spendgate.api.routes import ROUTE_BY_KEY, Route, methods_at
 from spendgate.api.validation import read_model
 from spendgate.api.wire import Answer, json_text
 from spendgate.domain.errors import NotFound
+from spendgate.store.pages import Wanted
 
 type Event = Mapping[str, object]
 type Handler = Callable[[Call], Answer]
@@ -75,9 +76,9 @@ class Call:
         """The query's parameters, whatever their names."""
         return read_query(self.event, None)
 
-    def page(self, *known: str) -> PageWanted:
+    def page(self, *known: str) -> Wanted:
         """Which part of a list is wanted, where the query may also have `known` parameters."""
-        return page_of(read_query(self.event, ("limit", "cursor", *known)))
+        return wanted_in(read_query(self.event, ("limit", "cursor", *known)))
 
 
 def handle(

@@ -22,8 +22,8 @@ from spendgate.api.openapi_schemas import (
     page_of,
     ref,
 )
-from spendgate.api.query import LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from spendgate.api.routes import ROUTES, Route
+from spendgate.store.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
 _REF_TEMPLATE = "#/components/schemas/{model}"
 
@@ -216,7 +216,7 @@ def _parameters(route: Route, operation: Operation) -> list[Schema]:
     if "{id}" in route.path:
         parameters.append({**_parameter("id", "path", TEXT), "required": True})
     if operation.is_list:
-        limit = {**WHOLE, "minimum": 1, "maximum": LIST_LIMIT_MAX, "default": LIST_LIMIT_DEFAULT}
+        limit = {**WHOLE, "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": PAGE_SIZE_DEFAULT}
         parameters += [_parameter("limit", "query", limit), _parameter("cursor", "query", TEXT)]
     if operation.is_idempotent:
         key = {**TEXT, "minLength": 1, "maxLength": 255}

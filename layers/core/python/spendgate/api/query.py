@@ -2,26 +2,16 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
 from spendgate.domain.errors import InvalidValue
+from spendgate.store.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Wanted
 
-LIST_LIMIT_DEFAULT = 20
-LIST_LIMIT_MAX = 100
 CURSOR_LENGTH_MAX = 1024
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-
-
-@dataclass(frozen=True, slots=True)
-class PageWanted:
-    """Which part of a list is wanted."""
-
-    limit: int
-    cursor: str | None
 
 
 def read_query(event: Mapping[str, object], known: Collection[str] | None) -> dict[str, str]:
@@ -45,15 +35,15 @@ def read_query(event: Mapping[str, object], known: Collection[str] | None) -> di
     return query
 
 
-def page_of(query: Mapping[str, str]) -> PageWanted:
+def wanted_in(query: Mapping[str, str]) -> Wanted:
     """The `limit` and `cursor` of a query. Raises InvalidValue."""
-    text = query.get("limit", str(LIST_LIMIT_DEFAULT))
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LIST_LIMIT_MAX:
-        refuse("query.limit", f"send a whole number from 1 to {LIST_LIMIT_MAX}")
+    text = query.get("limit", str(PAGE_SIZE_DEFAULT))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= PAGE_SIZE_MAX:
+        refuse("query.limit", f"send a whole number from 1 to {PAGE_SIZE_MAX}")
     cursor = query.get("cursor") or None
     if cursor is not None and len(cursor) > CURSOR_LENGTH_MAX:
         refuse("query.cursor", "send the next_cursor of the page before, as it was")
-    return PageWanted(int(text), cursor)
+    return Wanted(int(text), cursor)
 
 
 def idempotency_key_of(header: str | None) -> str | None:
