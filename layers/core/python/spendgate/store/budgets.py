@@ -5,7 +5,7 @@ lists a tenant's budgets in the order in which they were created.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spendgate.domain.budgets import Budget, Claim, Policy
@@ -15,14 +15,12 @@ from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store import items, keys
 from spendgate.store.codec.policies import read_policy
 from spendgate.store.counters import PolicyChanged, Target, read_balances, target_of
+from spendgate.store.directory import listed, start_of
 from spendgate.store.errors import Throttled
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
 
-LISTED_AFTER = "pk = :pk AND sk > :after"
-
-_BEFORE_ALL_IDS = " "
-_CURSOR = re.compile(r"bud_[0-9a-z]{26}")
+_BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
 _TRIES_MAX = 5
 
 
@@ -62,15 +60,15 @@ def list_budgets(
 
     At most three rounds of reads, whatever the limit. Raises InvalidValue for a foreign cursor.
     """
-    position = wanted.position(_CURSOR)
-    after = position[0] if position else _BEFORE_ALL_IDS
     if subject is None:
-        listed = _listed(table, tenant_id, after=after, count=wanted.limit + 1)
+        partition = keys.budget_directory_partition(tenant_id)
+        rows = listed(table, partition, wanted, pattern=_BUDGET_ID)
+        ids = [(row["sk"]["S"], parse_subject(row["subject"]["S"])) for row in rows]
     else:
+        after = start_of(wanted, _BUDGET_ID)
         own = read_policy_of(table, tenant_id, subject)
-        ids = sorted(one.budget_id for one in own.budgets if one.budget_id > after)
-        listed = [(budget_id, subject) for budget_id in ids[: wanted.limit + 1]]
-    page = wanted.page_of(listed, lambda one: one[0])
+        ids = [(one, subject) for one in sorted(b.budget_id for b in own.budgets) if one > after]
+    page = wanted.page_of(ids, lambda one: one[0])
     found = _with_balances(
         table, tenant_id, lambda: _located(table, tenant_id, page.data), now_ms=now_ms
     )
@@ -97,10 +95,10 @@ def read_balance(
 
 def find_budget(table: Table, tenant_id: str, budget_id: str) -> Located:
     """A budget and its policy, read consistently. Raises NotFound."""
-    listed = table.get(items.key(keys.budget_directory_key(tenant_id, budget_id)))
-    if listed is None:
+    row = table.get(items.key(keys.budget_directory_key(tenant_id, budget_id)))
+    if row is None:
         raise NotFound("budget", budget_id)
-    policy = read_policy_of(table, tenant_id, parse_subject(listed["subject"]["S"]))
+    policy = read_policy_of(table, tenant_id, parse_subject(row["subject"]["S"]))
     budget = policy.budget(budget_id)
     if budget is None:
         raise NotFound("budget", budget_id)
@@ -120,23 +118,9 @@ def target_on(
     return target_of(tenant_id, claim, now_ms=now_ms)
 
 
-def _listed(table: Table, tenant_id: str, *, after: str, count: int) -> list[tuple[str, Subject]]:
-    answer = table.query(
-        KeyConditionExpression=LISTED_AFTER,
-        ExpressionAttributeValues={
-            ":pk": items.text(keys.budget_directory_partition(tenant_id)),
-            ":after": items.text(after),
-        },
-        Limit=count,
-        ConsistentRead=True,
-    )
-    return [(item["sk"]["S"], parse_subject(item["subject"]["S"])) for item in answer["Items"]]
-
-
-def _located(table: Table, tenant_id: str, listed: Iterable[tuple[str, Subject]]) -> list[Located]:
-    """The budgets that are still there, in the order of the list."""
-    wanted = list(listed)
-    subjects = {keys.policy_key(tenant_id, subject): subject for _, subject in wanted}
+def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
+    """The budgets that are still there, in the order of their ids."""
+    subjects = {keys.policy_key(tenant_id, subject): subject for _, subject in ids}
     read = table.get_many([items.key(key) for key in subjects], consistent=True)
     policies = {
         subject: read_policy(subject, item)
@@ -144,7 +128,7 @@ def _located(table: Table, tenant_id: str, listed: Iterable[tuple[str, Subject]]
         for subject in (subjects[item["pk"]["S"], item["sk"]["S"]],)
     }
     found = []
-    for budget_id, subject in wanted:
+    for budget_id, subject in ids:
         policy = policies.get(subject, Policy(subject))
         budget = policy.budget(budget_id)
         if budget is not None:

@@ -1,0 +1,39 @@
+"""The first key: whoever may write the table makes the operator, who makes the tenants.
+
+python -m spendgate.operator_key --table NAME
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from typing import cast
+
+from spendgate.store.api_keys import create_key, new_key
+from spendgate.store.keys import OPERATOR_TENANT
+from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+
+
+def create_operator_key(table: Table, now_ms: int) -> str:
+    """A new operator key; nobody can read it again."""
+    issued = new_key(OPERATOR_TENANT, "operator", name=None, now_ms=now_ms)
+    create_key(table, issued, once=None)
+    return issued.bearer
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a new operator key for a table, once."""
+    import boto3  # noqa: PLC0415 (the functions import this module without needing it)
+
+    parser = argparse.ArgumentParser(
+        prog="python -m spendgate.operator_key", description=main.__doc__
+    )
+    parser.add_argument("--table", required=True, help="the stack's output TableName")
+    options = parser.parse_args(arguments)
+    client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    table = Table(cast("DynamoClient", client), options.table)
+    sys.stdout.write(create_operator_key(table, time.time_ns() // 1_000_000) + "\n")
+
+
+if __name__ == "__main__":
+    main()

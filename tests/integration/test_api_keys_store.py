@@ -1,0 +1,159 @@
+"""API keys in the table."""
+
+import logging
+
+import pytest
+
+from spendgate import operator_key
+from spendgate.domain.errors import IdempotencyConflict, NotFound
+from spendgate.domain.tenants import ApiKey
+from spendgate.operator_key import create_operator_key
+from spendgate.store import keys
+from spendgate.store.api_keys import (
+    IssuedKey,
+    create_key,
+    list_keys,
+    new_key,
+    revoke_key,
+    verify,
+)
+from spendgate.store.once import Once, Replay
+from spendgate.store.pages import Wanted
+from spendgate.store.table import Table
+from tests.conftest import TABLE_NAME
+
+NOW_MS = 1_772_971_200_000
+
+
+def issue(table: Table, tenant_id: str = "acme", *, now_ms: int = NOW_MS) -> IssuedKey:
+    issued = new_key(tenant_id, "caller", name="ci", now_ms=now_ms)
+    assert create_key(table, issued, once=None) == issued
+    return issued
+
+
+def once(fingerprint: str = "f") -> Once[ApiKey]:
+    return Once("acme", "create_key", "k-1", fingerprint, answer=repr)
+
+
+def everything_in(table: Table) -> str:
+    scan = table.client.scan  # type: ignore[attr-defined]
+    return repr(scan(TableName=table.name)["Items"])
+
+
+def test_a_key_proves_its_tenant_and_role(moto_table: Table) -> None:
+    issued = issue(moto_table)
+
+    assert verify(moto_table, issued.bearer) == issued.key
+
+
+def test_a_tenants_id_may_contain_dots_and_hyphens(moto_table: Table) -> None:
+    issued = issue(moto_table, "acme.eu-1_x")
+
+    found = verify(moto_table, issued.bearer)
+
+    assert found is not None
+    assert found.tenant_id == "acme.eu-1_x"
+
+
+def test_a_wrong_secret_proves_nothing(moto_table: Table) -> None:
+    issued = issue(moto_table)
+    last = "a" if issued.bearer[-1] != "a" else "b"
+
+    assert verify(moto_table, issued.bearer[:-1] + last) is None
+
+
+def test_a_key_proves_nothing_for_another_tenant(moto_table: Table) -> None:
+    bearer = issue(moto_table).bearer
+
+    assert verify(moto_table, bearer.replace("sg.acme.", "sg.globex.")) is None
+
+
+@pytest.mark.parametrize(
+    "bearer",
+    ["", "sg", "sg...", "sg.acme.key_x.y", "x" * 10_000, "sg.a#b.key_" + "0" * 26 + "." + "s" * 43],
+)
+def test_what_cannot_be_a_key_never_reaches_the_table(
+    moto_table: Table, bearer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Table, "get")
+
+    assert verify(moto_table, bearer) is None
+
+
+def test_a_revoked_key_proves_nothing(moto_table: Table) -> None:
+    issued = issue(moto_table)
+
+    revoke_key(moto_table, "acme", issued.key.key_id)
+
+    assert verify(moto_table, issued.bearer) is None
+
+
+def test_an_unknown_key_cannot_be_revoked(moto_table: Table) -> None:
+    with pytest.raises(NotFound):
+        revoke_key(moto_table, "acme", "key_unknown")
+
+
+def test_another_tenants_key_cannot_be_revoked(moto_table: Table) -> None:
+    issued = issue(moto_table)
+
+    with pytest.raises(NotFound):
+        revoke_key(moto_table, "globex", issued.key.key_id)
+
+
+def test_the_secret_is_in_no_item_no_repr_and_no_log(
+    moto_table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    issued = new_key("acme", "admin", name=None, now_ms=NOW_MS)
+    secret = issued.bearer.rpartition(".")[2]
+
+    create_key(moto_table, issued, once=once())
+    verify(moto_table, issued.bearer)
+
+    assert secret not in everything_in(moto_table) + repr(issued) + str(issued) + caplog.text
+
+
+def test_creating_again_answers_without_a_secret_and_makes_no_second_key(
+    moto_table: Table,
+) -> None:
+    first = new_key("acme", "caller", name=None, now_ms=NOW_MS)
+    second = new_key("acme", "caller", name=None, now_ms=NOW_MS + 1)
+    create_key(moto_table, first, once=once())
+
+    assert create_key(moto_table, second, once=once()) == Replay(repr(first.key))
+    assert list_keys(moto_table, "acme", Wanted()).data == (first.key,)
+
+
+def test_an_idempotency_key_for_another_key_is_a_conflict(moto_table: Table) -> None:
+    create_key(moto_table, new_key("acme", "caller", name=None, now_ms=NOW_MS), once=once())
+
+    with pytest.raises(IdempotencyConflict):
+        create_key(
+            moto_table, new_key("acme", "admin", name=None, now_ms=NOW_MS), once=once("other")
+        )
+
+
+def test_keys_are_listed_page_by_page_in_the_order_of_their_creation(moto_table: Table) -> None:
+    made = [issue(moto_table, now_ms=NOW_MS + n).key for n in range(5)]
+    issue(moto_table, "globex")
+
+    first = list_keys(moto_table, "acme", Wanted(limit=3))
+    rest = list_keys(moto_table, "acme", Wanted(limit=3, cursor=first.next_cursor))
+
+    assert [*first.data, *rest.data] == made
+    assert rest.next_cursor is None
+
+
+def test_the_operators_key_belongs_to_no_tenant(moto_table: Table) -> None:
+    found = verify(moto_table, create_operator_key(moto_table, NOW_MS))
+
+    assert found is not None
+    assert (found.tenant_id, found.role) == (keys.OPERATOR_TENANT, "operator")
+
+
+def test_the_command_prints_an_operator_key_that_works(
+    moto_table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator_key.main(["--table", TABLE_NAME])
+
+    assert verify(moto_table, capsys.readouterr().out.strip()) is not None

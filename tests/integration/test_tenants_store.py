@@ -1,0 +1,93 @@
+"""Tenants in the table."""
+
+from dataclasses import replace
+
+import pytest
+
+from spendgate.domain.errors import AlreadyExists, IdempotencyConflict, NotFound
+from spendgate.domain.tenants import Tenant
+from spendgate.store.api_keys import verify
+from spendgate.store.once import Once, Replay
+from spendgate.store.pages import Wanted
+from spendgate.store.table import Table
+from spendgate.store.tenants import (
+    NewTenant,
+    change_tenant,
+    create_tenant,
+    list_tenants,
+    read_tenant_of,
+)
+
+NOW_MS = 1_772_971_200_000
+
+
+def a_tenant(tenant_id: str = "acme") -> Tenant:
+    return Tenant(tenant_id, name="Acme", created_at_ms=NOW_MS, updated_at_ms=NOW_MS)
+
+
+def once(key: str = "k-1", fingerprint: str = "f") -> Once[Tenant]:
+    return Once("-", "create_tenant", key, fingerprint, answer=lambda tenant: tenant.tenant_id)
+
+
+def test_a_new_tenant_comes_with_a_key_for_its_first_admin(moto_table: Table) -> None:
+    made = create_tenant(moto_table, a_tenant(), once=None)
+
+    assert isinstance(made, NewTenant)
+    admin = verify(moto_table, made.admin_key.bearer)
+    assert admin is not None
+    assert (admin.tenant_id, admin.role) == ("acme", "admin")
+    assert read_tenant_of(moto_table, "acme") == a_tenant()
+
+
+def test_a_tenants_id_is_given_once(moto_table: Table) -> None:
+    create_tenant(moto_table, a_tenant(), once=once())
+
+    with pytest.raises(AlreadyExists):
+        create_tenant(moto_table, a_tenant(), once=once("k-2"))
+
+
+def test_creating_again_with_the_same_idempotency_key_answers_without_the_key(
+    moto_table: Table,
+) -> None:
+    create_tenant(moto_table, a_tenant(), once=once())
+
+    assert create_tenant(moto_table, a_tenant(), once=once()) == Replay("acme")
+
+
+def test_an_idempotency_key_for_another_tenant_is_a_conflict(moto_table: Table) -> None:
+    create_tenant(moto_table, a_tenant(), once=once())
+
+    with pytest.raises(IdempotencyConflict):
+        create_tenant(moto_table, a_tenant("globex"), once=once(fingerprint="other"))
+
+
+def test_tenants_are_listed_page_by_page(moto_table: Table) -> None:
+    for tenant_id in ("b", "a", "c"):
+        create_tenant(moto_table, a_tenant(tenant_id), once=None)
+
+    first = list_tenants(moto_table, Wanted(limit=2))
+    rest = list_tenants(moto_table, Wanted(limit=2, cursor=first.next_cursor))
+
+    assert [one.tenant_id for one in (*first.data, *rest.data)] == ["a", "b", "c"]
+
+
+def test_an_unknown_tenant_is_not_found(moto_table: Table) -> None:
+    with pytest.raises(NotFound):
+        read_tenant_of(moto_table, "nobody")
+
+
+def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> None:
+    create_tenant(moto_table, a_tenant(), once=None)
+    rivals = iter([None])
+
+    def require_budget(tenant: Tenant) -> Tenant:
+        for _ in rivals:
+            change_tenant(
+                moto_table, "acme", lambda one: replace(one, unpriced_model="allow"), now_ms=NOW_MS
+            )
+        return replace(tenant, require_budget=True)
+
+    change_tenant(moto_table, "acme", require_budget, now_ms=NOW_MS)
+
+    found = read_tenant_of(moto_table, "acme")
+    assert (found.require_budget, found.unpriced_model) == (True, "allow")
