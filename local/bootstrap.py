@@ -5,15 +5,15 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import Any
-
-from spendgate.operator_key import create_operator_key
+from typing import cast
 
 from local.console import LocalStackError, step
 from local.deploy import DeployedStack
 from local.emulator import EMULATOR, REGION, aws_client, endpoint_url
 from local.paths import STACK_FILE
 from local.ports import Ports
+from spendgate.operator_key import create_operator_key
+from spendgate.store.table import DynamoClient, Table
 
 TENANT_ID = "local"
 
@@ -91,8 +91,9 @@ def _known_keys(api_url: str) -> dict[str, str] | None:
 
 def _new_keys(api_url: str, ports: Ports, stack: DeployedStack) -> dict[str, str]:
     with step(f'Creating the tenant "{TENANT_ID}" and its keys'):
-        table: Any = aws_client("dynamodb", endpoint_url(ports))
-        operator_key = create_operator_key(stack.outputs["TableName"], table)
+        client = cast("DynamoClient", aws_client("dynamodb", endpoint_url(ports)))
+        table = Table(client, stack.outputs["TableName"])
+        operator_key = create_operator_key(table, time.time_ns() // 1_000_000)
         tenant = _create(f"{api_url}/v1/tenants", operator_key, {"tenant_id": TENANT_ID})
         admin_key = tenant["admin_key"]
         caller = _create(
