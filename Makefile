@@ -25,11 +25,11 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down demo lint template test clean lock
+.PHONY: help setup build up down demo lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
 	@printf '\n  TRACE=file       replay another trace with make demo\n  PYTEST_ARGS=...  more arguments for pytest with make test\n'
 
 setup: .venv/.stamp .local/venvs/sam/.stamp .local/venvs/ministack/.stamp ## Install the tools into .venv and .local
@@ -99,6 +99,10 @@ lock: .local/venvs/uv/.stamp ## Resolve the requirements anew and pin them with 
 	        $$name.in -o $$name.txt; \
 	done
 
-clean: down ## Stop the stack and remove everything that was built, its data too
-	@$(say) "Removing .local .aws-sam .venv and the caches"
-	@rm -rf .local .aws-sam .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+clean: down ## Stop the stack and remove its data and everything that was built
+	@$(say) "Removing the stack's data, the builds and the caches; the tools stay"
+	@find .local -mindepth 1 -maxdepth 1 ! -name venvs ! -name dynamodb-local -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+
+distclean: clean ## Remove the installed tools as well
+	@rm -rf .local .venv

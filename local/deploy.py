@@ -124,7 +124,11 @@ def _sam_deploy(ports: Ports, fingerprint: str) -> None:
             check=False,
         )
     if done.returncode:
-        raise LocalStackError("sam deploy failed.", log=_log())
+        raise LocalStackError(
+            "sam deploy failed. If it is an older version's data that is in the way,"
+            " make clean removes it.",
+            log=_log(),
+        )
 
 
 def _log() -> Path:
