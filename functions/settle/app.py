@@ -18,7 +18,7 @@ from spendgate.store.plans import Recorded, Settled
 def settle(call: Call) -> Answer:
     """Replace a hold by the actual cost."""
     reservation_id = call.path_id("reservation")
-    body = call.optional_body(SettleBody)
+    body = call.body(SettleBody)
     tenant_id = call.principal.tenant_id
     priced = priced_amounts(body, runtime.rule_book(), tenant_id, call.now_ms)
     return _finalized(
