@@ -112,7 +112,10 @@ def _sam_deploy(ports: Ports, fingerprint: str) -> None:
         "--tags", f"sources={fingerprint}",
         "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
     ]  # fmt: skip
-    environment = aws_environment(ports) | {"SAM_CLI_TELEMETRY": "0"}
+    environment = aws_environment(ports) | {
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two looks at the stack
+    }
     with _log().open("wb") as output:
         done = subprocess.run(
             command,
