@@ -13,8 +13,9 @@ SAM := .local/venvs/sam/bin/sam
 REGION ?= us-east-1
 TRACE ?=
 ARCHITECTURE ?=
+FUNCTION ?=
 PYTEST_ARGS ?=
-export TRACE ARCHITECTURE
+export TRACE ARCHITECTURE FUNCTION
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export SAM_CLI_TELEMETRY := 0
@@ -25,7 +26,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down demo lint template test lock clean distclean
+.PHONY: help setup build up down logs demo lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -70,6 +71,9 @@ up: setup ## Start the whole service on this machine; writes .local/stack.json
 
 down: ## Stop what make up started; its data stays
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; else echo "nothing was ever started here"; fi
+
+logs: setup ## Show what the functions of the running stack have logged (FUNCTION=reserve)
+	@$(BIN)/python -m local.logs
 
 demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file)
 	@$(BIN)/python -m local.demo
