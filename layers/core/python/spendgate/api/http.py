@@ -16,11 +16,12 @@ from spendgate.api.errors import error_answer
 from spendgate.api.exceptions import Forbidden, InvalidApiKey, MethodNotAllowed, RouteNotFound
 from spendgate.api.json_body import read_event_body
 from spendgate.api.principal import Principal, principal_in
-from spendgate.api.query import idempotency_key_of, read_query, wanted_in
+from spendgate.api.query import idempotency_key_of, read_query, refuse, wanted_in
 from spendgate.api.routes import ROUTE_BY_KEY, Route, methods_at
 from spendgate.api.validation import read_model
 from spendgate.api.wire import Answer, json_text
-from spendgate.domain.errors import NotFound
+from spendgate.domain.errors import InvalidValue, NotFound
+from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store.pages import Wanted
 
 type Event = Mapping[str, object]
@@ -75,6 +76,14 @@ class Call:
     def any_query(self) -> dict[str, str]:
         """The query's parameters, whatever their names."""
         return read_query(self.event, None)
+
+    def subject(self, *known: str) -> Subject | None:
+        """The `subject` parameter, if there is one; the query may also have `known` ones."""
+        text = self.query("subject", *known).get("subject")
+        try:
+            return None if text is None else parse_subject(text)
+        except InvalidValue as error:
+            refuse("query.subject", str(error))
 
     def page(self, *known: str) -> Wanted:
         """Which part of a list is wanted, where the query may also have `known` parameters."""

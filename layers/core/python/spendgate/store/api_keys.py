@@ -109,12 +109,20 @@ def list_keys(table: Table, tenant_id: str, wanted: Wanted) -> Page[ApiKey]:
     return wanted.page_of([read_api_key(tenant_id, item) for item in found], lambda key: key.key_id)
 
 
-def revoke_key(table: Table, tenant_id: str, key_id: str) -> None:
-    """Make a key invalid; the gateway may trust it for up to a minute more. Raises NotFound."""
+def revoke_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:
+    """Make a key invalid and return it; the gateway may trust it for up to a minute more.
+
+    Raises NotFound.
+    """
+    key = items.key(keys.api_key_key(tenant_id, key_id))
+    item = table.get(key)
+    if item is None:
+        raise NotFound("key", key_id)
     try:
-        table.delete(items.key(keys.api_key_key(tenant_id, key_id)), ConditionExpression=IS_THERE)
+        table.delete(key, ConditionExpression=IS_THERE)
     except ConditionFailed:
         raise NotFound("key", key_id) from None
+    return read_api_key(tenant_id, item)
 
 
 def _sha256(secret: str) -> str:

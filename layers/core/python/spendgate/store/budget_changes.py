@@ -79,13 +79,18 @@ def change_budget(
     return read_budget(table, tenant_id, budget_id, now_ms=now_ms)
 
 
-def delete_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> None:
-    """Take a budget away; its counters and its ledger stay. Raises NotFound and BudgetChanged."""
+def delete_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> StoredBudget:
+    """Take a budget away and return it as it was; its counters and its ledger stay.
+
+    Raises NotFound and BudgetChanged.
+    """
 
     def remaining(policy: Policy) -> tuple[Budget, ...]:
         return tuple(one for one in policy.budgets if one.budget_id != budget_id)
 
+    last = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
     _replace_policy(table, tenant_id, budget_id, remaining, now_ms=now_ms)
+    return last
 
 
 def _replace_policy(
