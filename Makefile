@@ -12,10 +12,11 @@ UV := .local/venvs/uv/bin/uv
 SAM := .local/venvs/sam/bin/sam
 REGION ?= us-east-1
 TRACE ?=
+REQUESTS ?=
 ARCHITECTURE ?=
 FUNCTION ?=
 PYTEST_ARGS ?=
-export TRACE ARCHITECTURE FUNCTION
+export TRACE REQUESTS ARCHITECTURE FUNCTION
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export SAM_CLI_TELEMETRY := 0
@@ -31,7 +32,7 @@ say = printf '\033[1m==> %s\033[0m\n'
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
-	@printf '\n  TRACE=file       replay another trace with make demo\n  PYTEST_ARGS=...  more arguments for pytest with make test\n'
+	@printf '\n  TRACE=file       replay another trace with make demo\n  REQUESTS=n       replay only its first n requests\n  PYTEST_ARGS=...  more arguments for pytest with make test\n'
 
 setup: .venv/.stamp .local/venvs/sam/.stamp .local/venvs/ministack/.stamp ## Install the tools into .venv and .local
 	@:
@@ -75,7 +76,7 @@ down: ## Stop what make up started; its data stays
 logs: setup ## Show what the functions of the running stack have logged (FUNCTION=reserve)
 	@$(BIN)/python -m local.logs
 
-demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file)
+demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file REQUESTS=n)
 	@$(BIN)/python -m local.demo
 
 lint: .venv/.stamp ## Check style and types
