@@ -13,6 +13,7 @@ from local.emulator import EMULATOR, REGION, aws_client, endpoint_url
 from local.paths import STACK_FILE
 from local.ports import Ports
 from spendgate.operator_key import create_operator_key
+from spendgate.store.api_keys import create_key, new_key
 from spendgate.store.table import DynamoClient, Table
 
 TENANT_ID = "local"
@@ -93,21 +94,34 @@ def _new_keys(api_url: str, ports: Ports, stack: DeployedStack) -> dict[str, str
     with step(f'Creating the tenant "{TENANT_ID}" and its keys'):
         client = cast("DynamoClient", aws_client("dynamodb", endpoint_url(ports)))
         table = Table(client, stack.outputs["TableName"])
-        operator_key = create_operator_key(table, time.time_ns() // 1_000_000)
-        tenant = _create(f"{api_url}/v1/tenants", operator_key, {"tenant_id": TENANT_ID})
-        admin_key = tenant["admin_key"]
-        caller = _create(
-            f"{api_url}/v1/keys", admin_key, {"role": "caller", "name": "local caller"}
-        )
-    return {"operator_key": operator_key, "admin_key": admin_key, "caller_key": caller["key"]}
+        operator_key = create_operator_key(table, _now_ms())
+        tenant = _post(f"{api_url}/v1/tenants", operator_key, {"tenant_id": TENANT_ID})
+        # A tenant that is there already has keys that nobody knows any more; it gets another.
+        admin_key = tenant["admin_key"] if tenant else _another_admin_key(table)
+        caller = _post(f"{api_url}/v1/keys", admin_key, {"role": "caller", "name": "local"})
+        assert caller is not None
+    return {"operator_key": operator_key, "admin_key": admin_key, "caller_key": caller["secret"]}
 
 
-def _create(url: str, key: str, body: dict[str, str]) -> dict[str, str]:
+def _another_admin_key(table: Table) -> str:
+    issued = new_key(TENANT_ID, "admin", name="local", now_ms=_now_ms())
+    create_key(table, issued, once=None)
+    return issued.bearer
+
+
+def _post(url: str, key: str, body: dict[str, str]) -> dict[str, str] | None:
+    """Create something; None if it is there already."""
     status, answer = _request("POST", url, key=key, body=body)
-    if status not in (200, 201):
+    if status == 409:
+        return None
+    if status != 201:
         raise LocalStackError(f"POST {url} answers {status} {answer}", log=EMULATOR.log)
     created: dict[str, str] = json.loads(answer)
     return created
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _request(
