@@ -7,9 +7,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.dynamodb_local import dynamodb_local
 from spendgate import runtime
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
-from tests.engines import REGION, create_table
+from tests.engines import REGION, create_table, table_at
+from tests.ministack import ministack
+from tests.world import World
 
 TABLE_NAME = "spendgate-test"
 
@@ -33,3 +36,29 @@ def _forget_what_functions_keep() -> None:
     for made_once in vars(runtime).values():
         if hasattr(made_once, "cache_clear"):
             made_once.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_url() -> Iterator[str]:
+    """Amazon's own engine, one for the whole session."""
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ministack_url() -> Iterator[str]:
+    """The AWS emulator, one for the whole session and apart from the local stack."""
+    with ministack() as url:
+        yield url
+
+
+@pytest.fixture
+def local_table(dynamodb_local_url: str) -> Table:
+    """An empty table in DynamoDB Local."""
+    return table_at(dynamodb_local_url)
+
+
+@pytest.fixture
+def world(local_table: Table) -> World:
+    """A tenant without budgets, in DynamoDB Local."""
+    return World(local_table)

@@ -1,10 +1,14 @@
 """Engines that speak DynamoDB, and our table in them exactly as template.yaml describes it."""
 
+import uuid
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import boto3
 import yaml
+
+from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
@@ -55,3 +59,24 @@ def create_table(client: Any, name: str) -> None:
     client.get_waiter("table_exists").wait(
         TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
+
+
+@cache
+def client_at(url: str) -> DynamoClient:
+    """A client of an engine on this machine, with the configuration that functions use."""
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=CLIENT_CONFIG,
+    )
+    return cast("DynamoClient", client)
+
+
+def table_at(url: str) -> Table:
+    """A new table of its own in an engine on this machine."""
+    name = f"spendgate-{uuid.uuid4().hex}"
+    create_table(client_at(url), name)
+    return Table(client_at(url), name, sleep=lambda _seconds: None)

@@ -1,0 +1,91 @@
+"""The books of a table: what every counter, hold and ledger entry in it must add up to."""
+
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.counters import Counter
+from spendgate.domain.reservations import Reservation
+from spendgate.store import keys
+from spendgate.store.codec.counters import read_counter
+from spendgate.store.codec.ledger import read_ledger
+from spendgate.store.codec.reservations import read_reservation
+from spendgate.store.errors import Item
+from spendgate.store.table import Table
+
+RESERVATION_SORT_KEY = "RESERVATION"
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything in a table that has to do with money; counters are known by their keys."""
+
+    counters: dict[keys.Key, Counter] = field(default_factory=dict)
+    spent_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
+    entries: int = 0
+    reservations: list[tuple[str, Reservation]] = field(default_factory=list)
+    statements: list[Item] = field(default_factory=list)
+
+    @property
+    def held_by_reservations(self) -> Mapping[tuple[keys.Key, int], Amount]:
+        """What the reservations that are still held say each bucket of each counter holds."""
+        held: Tally[tuple[keys.Key, int]] = Tally()
+        for tenant_id, reservation in self.reservations:
+            for line in reservation.lines if reservation.state == "held" else ():
+                key = keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
+                held[key, reservation.bucket] += line.amount
+        return held
+
+
+def read_books(table: Table) -> Books:
+    books = Books()
+    for item in scan(table):
+        pk, sk = item["pk"]["S"], item["sk"]["S"]
+        if sk.startswith(keys.PERIOD_PREFIX):
+            books.counters[pk, sk] = read_counter(item)
+        elif sk.startswith(keys.LEDGER_PREFIX):
+            for entry in read_ledger(item):
+                books.spent_by_ledger[pk, keys.PERIOD_PREFIX + entry.period_key] += entry.amount
+                books.entries += 1
+        elif sk == RESERVATION_SORT_KEY:
+            _, tenant_id, _, reservation_id = pk.split("#")
+            books.reservations.append((tenant_id, read_reservation(reservation_id, item)))
+        elif sk.startswith(keys.STATEMENT_PREFIX):
+            books.statements.append(item)
+    return books
+
+
+def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = False) -> Books:
+    """Audit a whole table.
+
+    An orphan is a hold without a reservation: what a crash leaves until the hold expires.
+    """
+    books = read_books(table)
+    for key, counter in books.counters.items():
+        held = sum(counter.holds.values())
+        assert counter.available == counter.limit - counter.spent - held, (key, counter)
+        assert all(amount >= 0 for amount in counter.holds.values()), (key, counter)
+        assert books.spent_by_ledger[key] == counter.spent, (key, counter)
+    assert not books.spent_by_ledger.keys() - books.counters.keys()
+    wanted = books.held_by_reservations
+    for (key, bucket), amount in wanted.items():
+        if bucket * 1000 > now_ms:
+            assert books.counters[key].holds.get(bucket, 0) >= amount, (key, bucket)
+    if not orphans_allowed:
+        for key, counter in books.counters.items():
+            for bucket, amount in counter.holds.items():
+                assert amount <= wanted.get((key, bucket), 0), (key, bucket, "held by nobody")
+    return books
+
+
+def scan(table: Table) -> Iterator[Item]:
+    client: Any = table.client
+    arguments: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True}
+    while True:
+        page = client.scan(**arguments)
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -1,0 +1,80 @@
+"""Extending: the hold moves to a later expiry on every counter, or on none."""
+
+import pytest
+
+from spendgate.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
+from tests.world import AGENT, ORGANIZATION, World
+
+
+def test_an_extended_hold_lasts_from_now_on_for_the_new_time(world: World) -> None:
+    budgets = [world.budget(10, on=subject) for subject in (ORGANIZATION, AGENT)]
+    reservation = world.reserve(5, by=(ORGANIZATION, AGENT), ttl_seconds=10)
+    world.clock.advance(9)
+
+    extended = world.extend(reservation, 60)
+
+    assert extended.expires_at_ms == world.clock.now_ms() + 60_000
+    assert world.find(reservation) == extended
+    world.clock.advance(59)
+    assert [world.spent_and_held(budget) for budget in budgets] == [(0, 5), (0, 5)]
+
+
+def test_an_extended_hold_blocks_others_after_its_first_expiry(world: World) -> None:
+    world.budget(10)
+    world.extend(world.reserve(10, ttl_seconds=5), 600)
+    world.clock.advance(60)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(1)
+
+
+def test_a_hold_may_be_shortened(world: World) -> None:
+    world.budget(10)
+    world.extend(world.reserve(10, ttl_seconds=600), 1)
+    world.clock.advance(3)
+
+    world.reserve(10)
+
+
+def test_an_extension_within_the_same_bucket_moves_only_the_expiry(world: World) -> None:
+    budget = world.budget(10)
+    reservation = world.reserve(5, ttl_seconds=300)
+    world.clock.advance(0.001)
+    before = world.counter(budget)
+
+    world.extend(reservation, 299)
+
+    assert world.counter(budget) == before
+
+
+def test_an_extended_reservation_is_settled_out_of_its_new_bucket(world: World) -> None:
+    budget = world.budget(10)
+    reservation = world.reserve(5, ttl_seconds=10)
+    world.extend(reservation, 600)
+
+    world.settle(reservation, 4)
+
+    assert world.spent_and_held(budget) == (4, 0)
+
+
+def test_a_hold_that_has_expired_cannot_be_extended(world: World) -> None:
+    world.budget(10)
+    reservation = world.reserve(5, ttl_seconds=10)
+    world.clock.advance(10)
+
+    with pytest.raises(ReservationFinalized, match="has expired"):
+        world.extend(reservation, 60)
+
+
+def test_a_settled_reservation_cannot_be_extended(world: World) -> None:
+    world.budget(10)
+    reservation = world.reserve(5)
+    world.settle(reservation, 4)
+
+    with pytest.raises(ReservationFinalized, match="was settled"):
+        world.extend(reservation, 60)
+
+
+def test_an_unknown_reservation_cannot_be_extended(world: World) -> None:
+    with pytest.raises(NotFound):
+        world.extend("rsv_unknown", 60)

@@ -1,0 +1,231 @@
+"""One tenant over any table: short words for what the tests of the store do."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from spendgate.domain.amounts import ONE, Amount
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.periods import NoPeriod, PeriodRule, period_in_force
+from spendgate.domain.requests import Record, Release, Settle, SpendRequest
+from spendgate.domain.reservations import Reservation
+from spendgate.domain.settlements import RecordedSpend
+from spendgate.domain.subjects import parse_subject
+from spendgate.store import items, keys
+from spendgate.store.budget_changes import change_budget, create_budget, delete_budget
+from spendgate.store.codec.counters import read_counter
+from spendgate.store.extensions import extend
+from spendgate.store.ids import new_id
+from spendgate.store.plans import Settled
+from spendgate.store.reservations import Answered, Grant, Reservations
+from spendgate.store.rules import RuleBook
+from spendgate.store.settlements import Settlements
+from spendgate.store.table import Table
+from tests.fakes.clock import FakeClock
+
+TENANT = "acme"
+AGENT = "agent:researcher"
+ORGANIZATION = f"organization:{TENANT}"
+
+
+class Inline(Executor):
+    """Runs what it is given at once, in the caller's thread: one order, every time."""
+
+    def submit[**P, T](self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 (a future carries whatever was raised)
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class World:
+    """A tenant with its clock, its rules, and the operations on its budgets."""
+
+    table: Table
+    clock: FakeClock = field(default_factory=FakeClock)
+    pool: Executor = field(default_factory=Inline)
+
+    @cached_property
+    def rule_book(self) -> RuleBook:
+        return RuleBook(self.table, monotonic=self.clock.monotonic)
+
+    @cached_property
+    def reservations(self) -> Reservations:
+        return Reservations(self.table, self.rule_book, pool=self.pool, now_ms=self.clock.now_ms)
+
+    @cached_property
+    def settlements(self) -> Settlements:
+        return Settlements(
+            self.table, self.rule_book, now_ms=self.clock.now_ms, answer_of=_record_answer
+        )
+
+    def on(self, table: Table) -> "World":
+        """The same tenant and clock through another client, with rules of its own."""
+        return World(table, self.clock, self.pool)
+
+    def budget(
+        self,
+        limit: int,
+        *,
+        on: str = AGENT,
+        unit: str = "usd",
+        period: PeriodRule | None = None,
+    ) -> Budget:
+        now_ms = self.clock.now_ms()
+        budget = Budget(
+            budget_id=new_id("bud_", now_ms=now_ms),
+            subject=parse_subject(on),
+            unit=unit,
+            limit=limit * ONE,
+            period=period or NoPeriod(),
+            created_at_ms=now_ms,
+            updated_at_ms=now_ms,
+        )
+        create_budget(self.table, TENANT, budget, once=None, now_ms=now_ms)
+        return budget
+
+    def set_limit(self, budget: Budget, limit: int) -> None:
+        change_budget(
+            self.table, TENANT, budget.budget_id,
+            lambda one: replace(one, limit=limit * ONE), now_ms=self.clock.now_ms(),
+        )  # fmt: skip
+
+    def delete(self, budget: Budget) -> None:
+        delete_budget(self.table, TENANT, budget.budget_id, now_ms=self.clock.now_ms())
+
+    def ask(
+        self,
+        usd: int | None = None,
+        *,
+        by: tuple[str, ...] = (AGENT,),
+        key: str | None = None,
+        ttl_seconds: int = 300,
+        **others: int,
+    ) -> Answered:
+        return self.ask_exactly(amounts_of(usd, **others), by=by, key=key, ttl_seconds=ttl_seconds)
+
+    def ask_exactly(
+        self,
+        amounts: Mapping[str, Amount],
+        *,
+        by: tuple[str, ...] = (AGENT,),
+        key: str | None = None,
+        ttl_seconds: int = 300,
+    ) -> Answered:
+        """The same, with amounts as the rules count them."""
+        request = SpendRequest(
+            tenant_id=TENANT,
+            subjects=tuple(map(parse_subject, by)),
+            amounts=amounts,
+            ttl_seconds=ttl_seconds,
+            fingerprint=repr((amounts, by, ttl_seconds)),
+            idempotency_key=key,
+        )
+        return self.reservations.reserve(request, _grant_answer)
+
+    def reserve(self, usd: int | None = None, **arguments: Any) -> str:
+        """The id of a new reservation."""
+        return id_in(self.ask(usd, **arguments))
+
+    def find(self, reservation_id: str) -> Reservation:
+        return self.reservations.find(TENANT, reservation_id)
+
+    def settle(self, reservation_id: str, usd: int | None = None, **others: int) -> Settled:
+        result = self.settlements.apply_one(settle(reservation_id, usd, **others))
+        assert isinstance(result, Settled)
+        return result
+
+    def release(self, reservation_id: str) -> Settled:
+        result = self.settlements.apply_one(release(reservation_id))
+        assert isinstance(result, Settled)
+        return result
+
+    def record(self, usd: int | None = None, **arguments: Any) -> str:
+        result = self.settlements.apply_one(record(usd, **arguments))
+        assert not isinstance(result, Settled)
+        return result.answer
+
+    def extend(self, reservation_id: str, ttl_seconds: int) -> Reservation:
+        return extend(
+            self.table, TENANT, reservation_id,
+            ttl_seconds=ttl_seconds, now_ms=self.clock.now_ms,
+        )  # fmt: skip
+
+    def counter_key(self, budget: Budget, subject: str | None = None) -> keys.Key:
+        """The counter of the period in force, of the budget's own subject if none is named."""
+        period = period_in_force(budget.period, now_ms=self.clock.now_ms())
+        counted = parse_subject(subject) if subject else budget.subject
+        return keys.counter_key(TENANT, budget.budget_id, counted, period.key)
+
+    def reservation_key(self, reservation_id: str) -> keys.Key:
+        return keys.reservation_key(TENANT, reservation_id)
+
+    def balance_of(self, subject: str) -> Balance:
+        """The balance of the one budget that limits the subject."""
+        (balance,) = self.reservations.balances(TENANT, [parse_subject(subject)])
+        return balance
+
+    def counter(self, budget: Budget, subject: str | None = None) -> Counter:
+        item = self.table.get(items.key(self.counter_key(budget, subject)))
+        assert item is not None, "nobody has used this budget"
+        return read_counter(item)
+
+    def spent_and_held(self, budget: Budget, subject: str | None = None) -> tuple[float, float]:
+        """In whole units, with what has expired left out."""
+        counter = self.counter(budget, subject)
+        held = counter.held(now_ms=self.clock.now_ms())
+        return counter.spent / ONE, held / ONE
+
+
+def id_in(answered: Answered) -> str:
+    return str(json.loads(answered.answer)["reservation_id"])
+
+
+def amounts_of(usd: int | None = None, **others: int) -> dict[str, Amount]:
+    named = {"usd": usd, **others}
+    return {unit: amount * ONE for unit, amount in named.items() if amount is not None}
+
+
+def settle(reservation_id: str, usd: int | None = None, **others: int) -> Settle:
+    return Settle(TENANT, reservation_id, amounts_of(usd, **others))
+
+
+def release(reservation_id: str) -> Release:
+    return Release(TENANT, reservation_id)
+
+
+def record(
+    usd: int | None = None, *, by: tuple[str, ...] = (AGENT,), key: str | None = None, **others: int
+) -> Record:
+    actual = amounts_of(usd, **others)
+    subjects = tuple(map(parse_subject, by))
+    return Record(TENANT, subjects, actual, fingerprint=repr((actual, by)), idempotency_key=key)
+
+
+def many_subjects(count: int) -> tuple[str, ...]:
+    """As many subjects as wanted, each of another type."""
+    return tuple(f"kind{number}:one" for number in range(count))
+
+
+def _grant_answer(grant: Grant) -> str:
+    reservation = grant.reservation
+    return json.dumps(
+        {
+            "reservation_id": reservation.reservation_id,
+            "created_at_ms": reservation.created_at_ms,
+            "available": [balance.available for balance in grant.balances],
+        }
+    )
+
+
+def _record_answer(spend: RecordedSpend) -> str:
+    return json.dumps(
+        {"entries": [entry.entry_id for entry in spend.entries], "at_ms": spend.created_at_ms}
+    )
