@@ -122,7 +122,10 @@ OPERATIONS: Mapping[str, Operation] = {
         query=("subject",),
     ),
     "GET /v1/budgets/{id}/audit": Operation(
-        "Does every counter equal its ledger? The differences, if any.", FREE, query=("subject",)
+        "Does every counter equal its ledger? The differences, if any.",
+        ref("Audit"),
+        query=("subject",),
+        is_list=True,
     ),
     "POST /v1/keys": Operation(
         "Create an API key; its secret is shown once.",

@@ -176,6 +176,29 @@ _BUDGET = object_of(
     },
     optional={"balance": ref("Balance")},
 )
+_AUDIT = object_of(
+    {
+        "budget_id": TEXT,
+        "counters": WHOLE,
+        "entries": WHOLE,
+        "differences": list_of(
+            object_of(
+                {
+                    "subject": TEXT,
+                    "period_key": TEXT,
+                    "balance": word_of("spent", "entitlement"),
+                    "expected": _AMOUNT,
+                    "found": _AMOUNT,
+                }
+            )
+        ),
+        "next_cursor": nullable(TEXT),
+    }
+)
+_SHOWN_ONCE = {
+    **nullable(TEXT),
+    "description": "Shown once, in the answer that creates the key; null in a replay of it.",
+}
 _KEY = object_of(
     {
         "key_id": TEXT,
@@ -184,7 +207,7 @@ _KEY = object_of(
         "name": nullable(TEXT),
         "created_at": TIME,
     },
-    optional={"secret": {**TEXT, "description": "Shown once, when the key is created."}},
+    optional={"secret": _SHOWN_ONCE},
 )
 _TENANT = object_of(
     {
@@ -194,7 +217,8 @@ _TENANT = object_of(
         "unpriced_model": word_of("reject", "allow"),
         "created_at": TIME,
         "updated_at": TIME,
-    }
+    },
+    optional={"admin_key": _SHOWN_ONCE},
 )
 _VIOLATION = object_of(
     {
@@ -221,6 +245,7 @@ _ERROR = object_of(
 
 ANSWER_SCHEMAS: Mapping[str, Schema] = {
     "AmountText": AMOUNT,
+    "Audit": _AUDIT,
     "Balance": _BALANCE,
     "Budget": _BUDGET,
     "Check": _CHECK,
