@@ -126,6 +126,7 @@ def _environment(ports: Ports) -> dict[str, str]:
         "S3_DATA_DIR": str(EMULATOR_STATE / "s3"),
         "TMPDIR": str(_SCRATCH),
         "LAMBDA_EXECUTOR": "local",
+        "LAMBDA_WARM_TTL_SECONDS": "3600",
         "LOG_LEVEL": "INFO",
         # Neither the servers we do not need, nor anybody's Docker.
         "SFTP_ENABLED": "0",
