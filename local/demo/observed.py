@@ -1,6 +1,6 @@
 """What the API says after the replay: balances, ledgers and audits, read as anybody could."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,24 +44,41 @@ class BudgetAudit:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What the service says became of a reservation."""
+
+    state: str
+    late: bool
+    overrun: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that was read."""
 
     balances: tuple[Balance, ...]
     ledger: tuple[LedgerLine, ...]
     audits: tuple[BudgetAudit, ...]
+    endings: Mapping[str, Ending]
 
 
 def observe(
-    admin: Client, budgets: Sequence[DemoBudget], subjects: Sequence[tuple[str, str]]
+    admin: Client,
+    budgets: Sequence[DemoBudget],
+    subjects: Sequence[tuple[str, str]],
+    reservation_ids: Sequence[str],
 ) -> Observed:
-    """Read the balance and ledger of every budget and subject, and every budget's audit."""
+    """Read the balance and ledger of every budget and subject, every audit, some reservations."""
     with ThreadPoolExecutor(_READERS) as readers:
         balances = readers.map(lambda one: _balance(admin, *one), subjects)
         ledgers = readers.map(lambda one: _ledger(admin, *one), subjects)
         audits = readers.map(lambda one: _audit(admin, one.budget_id), budgets)
+        endings = readers.map(lambda one: _ending(admin, one), reservation_ids)
         return Observed(
-            tuple(balances), tuple(line for lines in ledgers for line in lines), tuple(audits)
+            balances=tuple(balances),
+            ledger=tuple(line for lines in ledgers for line in lines),
+            audits=tuple(audits),
+            endings=dict(zip(reservation_ids, endings, strict=True)),
         )
 
 
@@ -88,6 +105,11 @@ def _line(entry: dict[str, Any]) -> LedgerLine:
         reservation_id=entry["reservation_id"],
         amount=Decimal(entry["amount"]),
     )
+
+
+def _ending(admin: Client, reservation_id: str) -> Ending:
+    found = admin.get(f"/v1/reservations/{reservation_id}")
+    return Ending(found["state"], found["late"], found["overrun"])
 
 
 def _audit(admin: Client, budget_id: str) -> BudgetAudit:

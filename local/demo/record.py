@@ -43,6 +43,12 @@ class Grant:
     holds: tuple[Held, ...]
     reported_at: float | None = None
 
+    @property
+    def overran(self) -> bool:
+        """Whether it cost more than was held for it."""
+        request = self.request
+        return any(self.final_amount(unit) > held for unit, held in request.estimate.items())
+
     def final_amount(self, unit: str) -> Decimal:
         """What it is to end up with on every counter in that unit."""
         return self.request.actual[unit] if self.request.outcome == "settle" else Decimal(0)

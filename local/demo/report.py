@@ -26,11 +26,11 @@ def print_table(
 ) -> None:
     """Print every budget with its subjects, those that spent most first."""
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    table.add_column("Budget")
-    table.add_column("Subject")
+    table.add_column("Budget", no_wrap=True)
     for name in ("Limit", "Spent", "Held", "Refused", "Overrun"):
         table.add_column(name, justify="right")
     for budget in budgets:
+        table.add_row(f"{budget.plan.name}, {budget.plan.unit}", style="bold")
         for row in _rows(budget, observed, record):
             table.add_row(*row)
     console.print()
@@ -43,14 +43,13 @@ def _rows(budget: DemoBudget, observed: Observed, record: Record) -> list[list[s
     balances.sort(key=lambda one: (-one.spent, one.counter))
     alone = len(balances) if len(balances) <= SUBJECTS_MAX + 1 else SUBJECTS_MAX
     rows = [
-        _row(one.counter.subject, str(_shown(one.limit, one.unit)), [one], record)
+        _row(one.counter.subject, _shown(one.limit, one.unit), [one], record)
         for one in balances[:alone]
     ]
     if rest := balances[alone:]:
         kind = budget.plan.subject_type
         rows.append(_row(f"{len(rest)} more of {kind}:*", "", rest, record))
-    title = f"{budget.plan.name}, {budget.plan.unit}"
-    return [[title if not place else "", *row] for place, row in enumerate(rows)]
+    return rows
 
 
 def _row(subject: str, limit: str, balances: Sequence[Balance], record: Record) -> list[str | Text]:
@@ -58,7 +57,7 @@ def _row(subject: str, limit: str, balances: Sequence[Balance], record: Record) 
     refused = sum(record.refusals_by(*one.counter[:2]) for one in balances)
     overrun = sum((one.overrun for one in balances), Decimal(0))
     return [
-        subject,
+        f"  {subject}",
         limit,
         _shown(sum((one.spent for one in balances), Decimal(0)), unit),
         _shown(sum((one.held for one in balances), Decimal(0)), unit),
