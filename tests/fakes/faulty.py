@@ -5,6 +5,7 @@ no call any more.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -40,6 +41,16 @@ def answered(code: str, status: int) -> Callable[[], BaseException]:
     )
 
 
+def cancelled(*reasons: str) -> Fault:
+    """A transaction that was cancelled, with a reason for each of its writes."""
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+        "CancellationReasons": [{"Code": reason} for reason in reasons],
+    }
+    return Fault(lambda: ClientError(response, "TransactWriteItems"))
+
+
 THROTTLED = Fault(answered("ThrottlingException", 400))
 SERVER_ERROR = Fault(answered("InternalServerError", 500))
 SERVER_ERROR_BUT_APPLIED = Fault(answered("InternalServerError", 500), applied=True)
@@ -52,7 +63,7 @@ KILLED_AFTER = Fault(Killed, applied=True)
 
 def meanwhile(others_do: Callable[[], object]) -> Fault:
     """Nothing fails, but others come first."""
-    return Fault(None, applied=True, meanwhile=others_do)
+    return Fault(None, meanwhile=others_do)
 
 
 @dataclass
@@ -85,10 +96,12 @@ class FaultyClient:
     def _with(self, fault: Fault, call: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         if fault.meanwhile:
             fault.meanwhile()
-        answer = call(**arguments) if fault.applied else None
         if fault.error is None:
-            return answer
+            return call(**arguments)
         error = fault.error()
+        if fault.applied:
+            with suppress(ClientError):  # an error's answer is lost like any other
+                call(**arguments)
         self.killed = isinstance(error, Killed)
         raise error
 
