@@ -7,7 +7,7 @@ these is certain, and the sum of what is certain is never above what the service
 it is above the limit, the service broke its promise.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -37,7 +37,7 @@ def certainly_committed(committed: Commitments) -> Iterator[Decimal]:
     returned_at, returned_sums = [at for at, _ in returned], _running_sums(returned)
     for grant, held in committed:
         before = taken_sums[bisect_left(taken_at, grant.asked_at)]
-        given_back = returned_sums[bisect_right(returned_at, grant.answered_at)]
+        given_back = returned_sums[bisect_left(returned_at, grant.answered_at)]
         yield held.amount + before - given_back
 
 
