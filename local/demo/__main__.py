@@ -74,11 +74,9 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
         observed = observe(tenant.admin, budgets, _subjects(budgets, record), odd)
     dead_after = waiting_messages(sqs, stack.dead_letter_queue_url)
     print_table(console, budgets, observed, record)
-    agents = next(one.budget_id for one in budgets if one.plan.name == AGENT_BUDGET)
     found = [
-        *_checks_of_the_books(record, observed, len(requests)),
+        *_checks(record, observed, budgets, len(requests)),
         checks.no_dead_letters(record, before=dead_before, after=dead_after, waiting=left),
-        checks.runaway_was_stopped(record, budget_id=agents, subject=f"agent:{RUNAWAY}"),
     ]
     print_checks(console, found)
     good = all(check.holds for check in found)
@@ -87,11 +85,17 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     return good
 
 
-def _checks_of_the_books(record: Record, observed: Observed, requests: int) -> list[checks.Check]:
+def _checks(
+    record: Record, observed: Observed, budgets: Sequence[DemoBudget], requests: int
+) -> list[checks.Check]:
+    limits = {one.budget_id: one.plan.limit for one in budgets}
+    agents = next(one.budget_id for one in budgets if one.plan.name == AGENT_BUDGET)
+    runaway = f"agent:{RUNAWAY}"
     return [
         checks.everything_was_answered(record, requests),
-        checks.no_grant_past_a_limit(record.grants),
-        checks.no_grant_past_a_limit_by_own_record(record.grants),
+        checks.no_grant_past_a_limit(record.grants, limits),
+        checks.no_grant_past_a_limit_by_own_record(record.grants, limits),
+        checks.runaway_was_stopped(record, limits, budget_id=agents, subject=runaway),
         checks.ledger_agrees_with_counters(record.grants, observed),
         checks.ledger_is_what_was_settled(record.grants, observed),
         checks.reservations_say_how_they_ended(record.grants, observed),

@@ -4,13 +4,16 @@ Each check says what it looked at, and for every untruth which number it expecte
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from local.demo.commitments import by_counter, certainly_committed
 from local.demo.observed import Ending, Observed
 from local.demo.record import CounterName, Grant, Record, holds_of
+
+type Limits = Mapping[str, Decimal]
+"""What the demo itself set as the limit of each budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +40,32 @@ def everything_was_answered(record: Record, requests: int) -> Check:
     return Check("every request was granted or refused", looked_at, tuple(failures))
 
 
-def no_grant_past_a_limit(grants: Sequence[Grant]) -> Check:
+def no_grant_past_a_limit(grants: Sequence[Grant], limits: Limits) -> Check:
     """In the answer of every grant, what is spent and held is within the limit."""
     failures = [
-        f"{_name(held.counter)}: expected at most {_text(held.limit)} spent and held at the grant "
+        f"{_name(held.counter)}: expected at most {_text(limit)} spent and held at the grant "
         f"{grant.reservation_id}, found {_text(held.spent + held.held)}"
         for grant, held in holds_of(grants)
-        if held.spent + held.held > held.limit
+        if held.spent + held.held > (limit := limits[held.counter.budget_id])
     ]
     looked_at = f"{len(grants)} grants, {sum(len(one.holds) for one in grants)} balances"
     return Check("no grant went past a limit, by its answer", looked_at, tuple(failures))
 
 
-def no_grant_past_a_limit_by_own_record(grants: Sequence[Grant]) -> Check:
+def no_grant_past_a_limit_by_own_record(grants: Sequence[Grant], limits: Limits) -> Check:
     """By the demo's own clock and amounts, what was certainly committed was within the limit."""
     failures, fullest = [], Decimal(0)
     for counter, committed in by_counter(grants).items():
-        for (grant, held), certain in zip(committed, certainly_committed(committed), strict=True):
-            fullest = max(fullest, certain / held.limit)
-            if certain > held.limit:
+        limit = limits[counter.budget_id]
+        for (grant, _), certain in zip(committed, certainly_committed(committed), strict=True):
+            fullest = max(fullest, certain / limit)
+            if certain > limit:
                 failures.append(
-                    f"{_name(counter)}: expected at most {_text(held.limit)} at the grant "
+                    f"{_name(counter)}: expected at most {_text(limit)} at the grant "
                     f"{grant.reservation_id}, found {_text(certain)} in our own record"
                 )
-    looked_at = f"{len(grants)} grants, fullest at {fullest:.1%} of its limit"
+    tenths_pct = int(fullest * 1000)
+    looked_at = f"{len(grants)} grants, the fullest at {tenths_pct / 10}% of its limit"
     return Check("no grant went past a limit, by our own record", looked_at, tuple(failures))
 
 
@@ -77,7 +82,7 @@ def ledger_agrees_with_counters(grants: Sequence[Grant], observed: Observed) -> 
     ]
     for audit in observed.audits:
         failures += [
-            f"{audit.budget_id}: expected an audit without differences, found {difference}"
+            f"{audit.budget_id} {difference} by the service's own audit"
             for difference in audit.differences
         ]
     audited = sum(audit.counters for audit in observed.audits)
@@ -168,20 +173,18 @@ def no_dead_letters(record: Record, *, before: int, after: int, waiting: int) ->
     return Check("no message is waiting or dead", looked_at, tuple(failures))
 
 
-def runaway_was_stopped(record: Record, *, budget_id: str, subject: str) -> Check:
+def runaway_was_stopped(record: Record, limits: Limits, *, budget_id: str, subject: str) -> Check:
     """The agents' hourly limit refused the runaway, and it never spent more than that limit."""
     refused = record.refusals_by(budget_id, subject)
     failures = [] if refused else [f"{subject}: expected a refusal by {budget_id}, found none"]
     spent: dict[CounterName, Decimal] = defaultdict(Decimal)
-    limits: dict[CounterName, Decimal] = {}
     for grant, held in holds_of(record.grants):
         if held.counter[:2] == (budget_id, subject):
             spent[held.counter] += grant.final_amount(held.unit)
-            limits[held.counter] = held.limit
     failures += [
-        f"{_name(counter)}: expected at most {_text(limits[counter])} spent, found {_text(amount)}"
+        f"{_name(counter)}: expected at most {_text(limit)} spent, found {_text(amount)}"
         for counter, amount in spent.items()
-        if amount > limits[counter]
+        if amount > (limit := limits[budget_id])
     ]
     return Check("the runaway agent was stopped", f"refused {refused} times", tuple(failures))
 

@@ -117,5 +117,11 @@ def _audit(admin: Client, budget_id: str) -> BudgetAudit:
     return BudgetAudit(
         budget_id=budget_id,
         counters=sum(page["counters"] for page in pages),
-        differences=tuple(str(one) for page in pages for one in page["differences"]),
+        differences=tuple(_difference(one) for page in pages for one in page["differences"]),
     )
+
+
+def _difference(found: dict[str, str]) -> str:
+    """For example `agent:a 2026-01: expected 3 spent, found 4`."""
+    counter, balance = f"{found['subject']} {found['period_key']}", found["balance"]
+    return f"{counter}: expected {found['expected']} {balance}, found {found['found']}"

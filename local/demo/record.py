@@ -24,7 +24,6 @@ class Held:
     counter: CounterName
     unit: str
     amount: Decimal
-    limit: Decimal
     spent: Decimal
     held: Decimal
 
@@ -71,6 +70,7 @@ class Record:
     refusals: list[Refusal] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     asked_twice: int = 0
+    reported: int = 0
     messages: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -120,7 +120,6 @@ def read_holds(request: PlannedRequest, body: Mapping[str, Any]) -> tuple[Held, 
             counter=CounterName(balance["budget_id"], balance["subject"], balance["period"]["key"]),
             unit=balance["unit"],
             amount=request.estimate[balance["unit"]],
-            limit=Decimal(balance["limit"]),
             spent=Decimal(balance["spent"]),
             held=Decimal(balance["held"]),
         )

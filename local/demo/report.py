@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ SUBJECTS_MAX = 6
 """How many subjects of one budget have a line of their own; the others share one."""
 
 _FAILURES_MAX = 5
+_INDENT = 7
 
 
 def print_table(
@@ -82,9 +84,9 @@ def print_checks(console: Console, checks: Sequence[Check]) -> None:
         line = f"{mark} {escape(check.promise):<{width}}  [dim]{escape(check.looked_at)}[/]"
         console.print(line, soft_wrap=True)
         for failure in check.failures[:_FAILURES_MAX]:
-            console.print(f"       {failure}", style="red", markup=False, soft_wrap=True)
+            console.print(Padding(Text(failure, style="red"), (0, 0, 0, _INDENT)))
         if (more := len(check.failures) - _FAILURES_MAX) > 0:
-            console.print(f"       and {more} more", style="red")
+            console.print(f"{' ' * _INDENT}and {more} more", style="red")
 
 
 def verdict(checks: Sequence[Check], record: Record, *, took_seconds: float) -> str:

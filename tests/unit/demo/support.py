@@ -8,6 +8,7 @@ from local.demo.record import CounterName, Grant, Held, Record, Refusal
 from local.demo.scenario import PlannedRequest
 
 COUNTER = CounterName("bud_1", "agent:a", "2026-01")
+LIMITS = {"bud_1": Decimal(2)}
 
 _REQUEST = PlannedRequest(
     number=0,
@@ -37,7 +38,6 @@ def grant(
     asked_at: float = 0.0,
     answered_at: float = 1.0,
     reported_at: float | None = None,
-    limit: int = 2,
     spent: int = 0,
     held: int = 1,
     **changes: object,
@@ -47,7 +47,6 @@ def grant(
         COUNTER,
         "usd",
         planned.estimate["usd"],
-        limit=Decimal(limit),
         spent=Decimal(spent),
         held=Decimal(held),
     )

@@ -7,7 +7,7 @@ from local.demo import checks
 from local.demo.commitments import certainly_committed
 from local.demo.observed import Balance, BudgetAudit, Ending, LedgerLine, Observed
 from local.demo.record import Grant
-from tests.unit.demo.support import COUNTER, grant, record, refusal
+from tests.unit.demo.support import COUNTER, LIMITS, grant, record, refusal
 
 BALANCE = Balance(
     COUNTER, "usd", limit=Decimal(2), spent=Decimal(1), held=Decimal(0), overrun=Decimal(0)
@@ -32,14 +32,14 @@ def test_a_good_run_passes_every_check() -> None:
     seen = record(grant(), refusals=(refusal(("bud_1", "agent:a")),))
     for check in (
         checks.everything_was_answered(seen, 2),
-        checks.no_grant_past_a_limit(seen.grants),
-        checks.no_grant_past_a_limit_by_own_record(seen.grants),
+        checks.no_grant_past_a_limit(seen.grants, LIMITS),
+        checks.no_grant_past_a_limit_by_own_record(seen.grants, LIMITS),
         checks.ledger_agrees_with_counters(seen.grants, OBSERVED),
         checks.ledger_is_what_was_settled(seen.grants, OBSERVED),
         checks.reservations_say_how_they_ended(seen.grants, OBSERVED),
         checks.nothing_is_held(OBSERVED),
         checks.no_dead_letters(seen, before=3, after=3, waiting=0),
-        checks.runaway_was_stopped(seen, budget_id="bud_1", subject="agent:a"),
+        checks.runaway_was_stopped(seen, LIMITS, budget_id="bud_1", subject="agent:a"),
     ):
         assert check.holds, check
 
@@ -51,15 +51,15 @@ def test_a_request_without_an_answer_is_found() -> None:
 
 
 def test_an_answer_that_shows_more_than_the_limit_is_found() -> None:
-    failure = the_failure(checks.no_grant_past_a_limit([grant(limit=2, spent=2, held=1)]))
+    failure = the_failure(checks.no_grant_past_a_limit([grant(spent=2, held=1)], LIMITS))
     assert "expected at most 2" in failure
     assert "found 3" in failure
 
 
 def test_grants_that_can_not_all_have_fitted_are_found_though_every_answer_looks_right() -> None:
     grants = [grant(number, asked_at=number * 2, answered_at=number * 2 + 1) for number in range(3)]
-    assert checks.no_grant_past_a_limit(grants).holds
-    failure = the_failure(checks.no_grant_past_a_limit_by_own_record(grants))
+    assert checks.no_grant_past_a_limit(grants, LIMITS).holds
+    failure = the_failure(checks.no_grant_past_a_limit_by_own_record(grants, LIMITS))
     assert "expected at most 2" in failure
     assert "found 3 in our own record" in failure
 
@@ -166,11 +166,13 @@ def test_a_message_that_still_waits_is_found() -> None:
 
 def test_a_runaway_that_nobody_stopped_is_found() -> None:
     stopped_by_another = record(grant(), refusals=(refusal(("bud_2", "agent:a")),))
-    check = checks.runaway_was_stopped(stopped_by_another, budget_id="bud_1", subject="agent:a")
+    check = checks.runaway_was_stopped(
+        stopped_by_another, LIMITS, budget_id="bud_1", subject="agent:a"
+    )
     assert "expected a refusal by bud_1, found none" in the_failure(check)
 
 
 def test_a_runaway_that_spent_more_than_its_limit_is_found() -> None:
     seen = record(grant(0), grant(1), grant(2), refusals=(refusal(("bud_1", "agent:a")),))
-    check = checks.runaway_was_stopped(seen, budget_id="bud_1", subject="agent:a")
+    check = checks.runaway_was_stopped(seen, LIMITS, budget_id="bud_1", subject="agent:a")
     assert "expected at most 2 spent, found 3" in the_failure(check)
