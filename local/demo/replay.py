@@ -10,8 +10,8 @@ from local.demo.record import Grant, Record, read_holds, read_refusal
 from local.demo.scenario import PlannedRequest
 from local.demo.settlements import Reporter
 
-CALLERS = 4
-"""How many ask at once. The emulator starts a process for each; more would share the cores."""
+CALLERS = 8
+"""How many ask at once: as many as the local stack lets in, and enough to keep two cores busy."""
 
 REQUESTS_PER_SECOND = 100
 """To what a trace is compressed; a slower stack is simply always busy."""
