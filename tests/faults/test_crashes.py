@@ -5,8 +5,9 @@ import pytest
 from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import Budget
 from spendgate.domain.requests import SettlementCommand
+from spendgate.store.errors import Throttled
 from tests.books import assert_books_balance, read_books
-from tests.fakes.faulty import KILLED_AFTER, KILLED_BEFORE, Fault, FaultyClient, Killed
+from tests.fakes.faulty import KILLED_AFTER, KILLED_BEFORE, Fault, FaultyClient, Killed, meanwhile
 from tests.world import AGENT, ORGANIZATION, World, record, release, settle
 
 SUBJECTS = (ORGANIZATION, AGENT, "session:s")
@@ -115,3 +116,16 @@ def test_an_extension_that_a_crash_interrupted_moved_every_hold_or_none(
 
     assert_books_balance(world.table, now_ms=world.clock.now_ms())
     assert [world.spent_and_held(budget) for budget in budgets] == [(0, 2)] * 3
+
+
+def test_a_hold_that_ran_out_before_it_was_recorded_is_given_back_and_never_granted(
+    world: World, shaky: World, faults: FaultyClient, budgets: list[Budget]
+) -> None:
+    """A process that stood still for longer than its hold must not answer with a reservation."""
+    faults.fail("update_item", meanwhile(lambda: world.clock.advance(60)), at=3)
+
+    with pytest.raises(Throttled, match="ran out"):
+        shaky.reserve(6, by=SUBJECTS, ttl_seconds=30)
+
+    assert read_books(world.table).reservations == []
+    assert all(world.counter(budget).available == 10 * ONE for budget in budgets)
