@@ -96,6 +96,7 @@ def handle(
     """Answer an event by the handler of its route key (`POST /v1/check`)."""
     context = _mapping(event, "requestContext")
     request_id = str(context.get("requestId", ""))
+    logger.set_correlation_id(request_id)
     try:
         answer = _answer(event, handlers, request_id, now_ms or time.time_ns() // 1_000_000)
     except Exception as error:  # noqa: BLE001 (logged there, if nobody foresaw it)
