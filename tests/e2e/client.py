@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -61,7 +61,7 @@ class Caller:
         *,
         once: str | None = None,
         expected: int | None = None,
-        **query: str | int,
+        query: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Text and bytes are sent as they are, anything else as JSON."""
         headers = {**self._headers, **({"Idempotency-Key": once} if once else {})}
@@ -75,13 +75,13 @@ class Caller:
         return reply
 
     def get(self, path: str, **query: str | int) -> Json:
-        return self.send("GET", path, expected=200, **query).body
+        return self.send("GET", path, expected=200, query=query).body
 
     def post(self, path: str, body: object = None, **options: Any) -> Reply:
         return self.send("POST", path, body, **options)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A tenant of a test module's own, and short words for what its people do."""
 
@@ -89,7 +89,6 @@ class Tenant:
     admin: Caller
     caller: Caller
     reader: Caller
-    names: list[str] = field(default_factory=list)
 
     def budget(self, limit: int | str, *, on: str | None = None, **fields: object) -> Json:
         """A new budget, on an agent that nobody has heard of unless one is named."""

@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[StackFile]:
+def stack() -> StackFile:
     """The stack of `make up`; it stays up. If it cannot start, every test here fails."""
     before = dict(os.environ)
     try:
@@ -32,7 +32,7 @@ def stack() -> Iterator[StackFile]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-    yield described
+    return described
 
 
 @pytest.fixture(scope="session")

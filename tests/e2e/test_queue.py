@@ -6,6 +6,11 @@ import pytest
 
 from tests.e2e.client import Json, Queues, Tenant, eventually, new_name, subjects_of
 
+_SETTLE = '"version": 1, "type": "settle", "tenant_id": "{tenant}"'
+_UNKNOWN = '"reservation_id": "{tag}"'
+_ONE = '"actual": {{"usd": 1}}'
+_ENDLESS = '"actual": {{"usd": 1e400}}'
+
 
 def settle_message(tenant: Tenant, reservation_id: str, usd: str | int, **more: object) -> Json:
     return {
@@ -150,17 +155,10 @@ def test_a_record_that_came_by_the_queue_first_is_replayed_over_http(
     [
         ("not JSON {tag}", "invalid_json"),
         ('{{"version": 1, "type": "refund", "tag": "{tag}"}}', "invalid_request"),
-        (
-            '{{"version": 1, "type": "settle", "tenant_id": "{tenant}",'
-            ' "reservation_id": "{tag}", "actual": {{"usd": 1}}}}',
-            "not_found",
-        ),
-        (
-            '{{"version": 1, "type": "settle", "tenant_id": "{tenant}",'
-            ' "reservation_id": "{tag}", "actual": {{"usd": 1e400}}}}',
-            "invalid_request",
-        ),
+        (f"{{{{{_SETTLE}, {_UNKNOWN}, {_ONE}}}}}", "not_found"),
+        (f"{{{{{_SETTLE}, {_UNKNOWN}, {_ENDLESS}}}}}", "invalid_request"),
     ],
+    ids=["not JSON", "an unknown type", "an unknown reservation", "1e400"],
 )
 def test_poison_is_put_aside_with_its_reason_and_its_neighbours_go_through(
     tenant: Tenant, queues: Queues, poison: str, code: str
