@@ -22,6 +22,7 @@ from spendgate.api.validation import read_model
 from spendgate.api.wire import Answer, json_text
 from spendgate.domain.errors import InvalidValue, NotFound
 from spendgate.domain.subjects import Subject, parse_subject
+from spendgate.observability import logger
 from spendgate.store.pages import Wanted
 
 type Event = Mapping[str, object]
