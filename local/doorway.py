@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from threading import Thread
 from typing import Any
@@ -33,7 +33,10 @@ def reachable_from_containers(url: str) -> Iterator[str]:
         return
     with listener:
         Thread(target=_serve, args=(listener, port), daemon=True).start()
-        yield f"http://{address}:{listener.getsockname()[1]}"
+        try:
+            yield f"http://{address}:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake up who accepts
 
 
 def _bridge_address() -> str:
@@ -55,17 +58,26 @@ def _serve(listener: socket.socket, port: int) -> None:
             inside, _ = listener.accept()
         except OSError:  # the doorway is closed
             return
-        outside = socket.create_connection(("127.0.0.1", port))
-        Thread(target=_copy, args=(inside, outside), daemon=True).start()
-        Thread(target=_copy, args=(outside, inside), daemon=True).start()
+        try:
+            outside = socket.create_connection(("127.0.0.1", port))
+        except OSError:  # the emulator was stopped meanwhile
+            inside.close()
+            continue
+        Thread(target=_join, args=(inside, outside), daemon=True).start()
+
+
+def _join(inside: socket.socket, outside: socket.socket) -> None:
+    """Carry what either end says to the other one, until both have hung up."""
+    with inside, outside:
+        answers = Thread(target=_copy, args=(outside, inside), daemon=True)
+        answers.start()
+        _copy(inside, outside)
+        answers.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Copy until either end hangs up, and hang up on the other one."""
-    try:
+    with suppress(OSError):
         while chunk := source.recv(_CHUNK):
             target.sendall(chunk)
+    with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-    except OSError:
-        source.close()
-        target.close()
