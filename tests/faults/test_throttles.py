@@ -26,7 +26,7 @@ def test_a_call_that_was_refused_unread_is_tried_again(
     world: World, shaky: World, faults: FaultyClient, fault: Fault
 ) -> None:
     budget = world.budget(10)
-    faults.fail("update_item", *[fault] * (TRIES_MAX - 1))
+    faults.fail("update_item", *[fault] * 4)
 
     shaky.reserve(6)
 

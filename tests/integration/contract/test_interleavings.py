@@ -1,6 +1,7 @@
 """Others come between two calls of one operation: the decision travels inside the write."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -8,8 +9,8 @@ from spendgate.domain.amounts import ONE
 from spendgate.domain.errors import BudgetExceeded
 from spendgate.domain.holds import DEAD_BUCKETS_MAX
 from spendgate.store.rules import PRESENT_SECONDS_MAX
-from tests.fakes.faulty import FaultyClient, faulty, meanwhile
-from tests.world import AGENT, ORGANIZATION, World
+from tests.fakes.faulty import KILLED_AFTER, FaultyClient, Killed, faulty, meanwhile
+from tests.world import AGENT, ORGANIZATION, World, settle
 
 type Slow = tuple[World, FaultyClient]
 
@@ -154,6 +155,27 @@ def test_a_hold_that_is_reclaimed_while_it_is_settled_is_returned_once(
     assert world.spent_and_held(budget) == (1, 8)
 
 
+def test_a_late_settlement_meets_the_hold_of_a_slow_process_in_its_own_reclaimed_bucket(
+    world: World, slow: Slow
+) -> None:
+    budget = world.budget(20)
+    late = world.reserve(5, ttl_seconds=1)
+    overtaken, client = slow
+
+    def time_passes_and_others_reserve() -> None:
+        world.clock.advance(5)
+        world.reserve(16)
+
+    client.fail("update_item", replace(KILLED_AFTER, meanwhile=time_passes_and_others_reserve))
+    with pytest.raises(Killed):
+        overtaken.reserve(3, ttl_seconds=1)
+
+    world.settle(late, 1)
+
+    assert world.spent_and_held(budget) == (1, 16)
+    assert world.counter(budget).available == 3 * ONE
+
+
 def test_a_settlement_that_another_delivery_overtakes_counts_once(world: World, slow: Slow) -> None:
     budget = world.budget(10)
     reservation = world.reserve(5)
@@ -198,3 +220,18 @@ def test_a_duplicate_reservation_that_overtakes_answers_for_both(world: World, s
     assert overtaken.ask(4, key="k").answer == first[0]
 
     assert world.spent_and_held(budget) == (0, 4)
+
+
+def test_a_settlement_that_was_overtaken_is_taken_out_and_its_neighbours_go_through_at_once(
+    world: World, slow: Slow
+) -> None:
+    budget = world.budget(100)
+    reservations = [world.reserve(5) for _ in range(3)]
+    overtaken, client = slow
+    client.fail("transact_write_items", meanwhile(lambda: world.settle(reservations[1], 3)))
+
+    outcomes = overtaken.settlements.apply([settle(one, 3) for one in reservations])
+
+    assert [getattr(one, "replayed", None) for one in outcomes] == [False, True, False]
+    assert client.calls.count("transact_write_items") == 2
+    assert world.spent_and_held(budget) == (9, 0)

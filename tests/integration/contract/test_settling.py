@@ -239,11 +239,12 @@ def test_a_reservation_that_no_budget_limited_is_settled_all_the_same(world: Wor
     assert world.settle(reservation, 4).replayed
 
 
+@pytest.mark.parametrize("estimate", [5, 0])
 def test_a_settlement_whose_counter_was_removed_by_hand_is_not_lost_but_fails(
-    world: World,
+    world: World, estimate: int
 ) -> None:
     budget = world.budget(10)
-    reservation = world.reserve(5)
+    reservation = world.reserve(estimate)
     world.table.delete(items.key(world.counter_key(budget)))
 
     with pytest.raises(CounterGone):
