@@ -1,9 +1,12 @@
 """What callers ask for, as the rules see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spendgate.domain.amounts import Amount
+from spendgate.domain.budgets import Claim
+from spendgate.domain.caps import TokenCounts
+from spendgate.domain.errors import InvalidValue
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
 
@@ -11,12 +14,22 @@ CLAIMS_MAX = 40
 """How many budgets may apply to one request: settling it must fit one transaction of 100 writes."""
 
 
+def claims_fit_one_transaction(claims: Sequence[Claim]) -> None:
+    """Raises InvalidValue where more budgets apply to a request than can be settled at once."""
+    if len(claims) > CLAIMS_MAX:
+        raise InvalidValue(
+            f"{len(claims)} budgets apply to this request and at most {CLAIMS_MAX} may; "
+            "name fewer subjects or units",
+            param="body.subjects",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class SpendRequest:
     """A wish to spend: what a check asks about and a reservation holds.
 
     `subjects` include the organization and the calling key. `fingerprint` tells whether a repeated
-    `idempotency_key` comes with the same request.
+    `idempotency_key` comes with the same request. `tokens` are held against the token caps.
     """
 
     tenant_id: str
@@ -26,6 +39,7 @@ class SpendRequest:
     fingerprint: str
     idempotency_key: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    tokens: TokenCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spendgate.domain.amounts import Amount
+from spendgate.domain.rates import Conversion
 from spendgate.domain.subjects import Subject
 
 type StoredState = Literal["held", "settled", "released"]
@@ -19,7 +20,7 @@ class Line:
     """What one reservation holds on one counter.
 
     `subject` is the subject of the reservation that spends; `period_key` is the period in which
-    it was reserved, to which its settlement belongs.
+    it was reserved, to which its settlement belongs. `amount` is in the budget's unit.
     """
 
     budget_id: str
@@ -27,6 +28,13 @@ class Line:
     unit: str
     period_key: str
     amount: Amount
+    conversion: Conversion | None = None
+
+    def cost(self, actual: Mapping[str, Amount]) -> Amount:
+        """What an actual cost comes to on this counter, at the rate of the reservation."""
+        if self.conversion is None:
+            return actual[self.unit]
+        return self.conversion.converted(actual[self.conversion.unit])
 
 
 @dataclass(frozen=True, slots=True)

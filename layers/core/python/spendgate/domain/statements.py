@@ -34,7 +34,7 @@ def statement_of(counter: Counter, *, starts_at: int, ends_at: int, now_ms: int)
         limit=counter.limit,
         entitlement=counter.entitlement,
         spent=counter.spent,
-        overrun=counter.overrun,
+        overrun=counter.overrun(now_ms=now_ms),
         starts_at=starts_at,
         ends_at=ends_at,
         closed_at_ms=now_ms,

@@ -19,11 +19,11 @@ from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store import items, keys
 from spendgate.store.codec.counters import read_counter
-from spendgate.store.counters import COUNTER_RETENTION_SECONDS
 from spendgate.store.errors import Item
 from spendgate.store.ledger import ledger_entries
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
+from spendgate.store.targets import COUNTER_RETENTION_SECONDS
 
 COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
 COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"

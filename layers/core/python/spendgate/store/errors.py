@@ -2,6 +2,7 @@
 
 StoreError
 ├── ConditionFailed    a conditional write found the item otherwise; carries the item as it was
+├── PolicyChanged      the table knows newer rules than those a request was judged by
 ├── TransactionFailed  a transaction was cancelled; says which of its writes objected, and why
 └── Unavailable        nothing can be said now; the caller tries again
     ├── Throttled      DynamoDB refused the call: it was certainly not applied
@@ -25,6 +26,10 @@ class ConditionFailed(StoreError):
     def __init__(self, item: Item | None) -> None:
         super().__init__("the condition of a write did not hold")
         self.item = item
+
+
+class PolicyChanged(StoreError):
+    """The table knows newer rules than those by which a request was judged: judge it again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ type Key = tuple[str, str]
 PERIOD_PREFIX = "PERIOD#"
 LEDGER_PREFIX = "LEDGER#"
 STATEMENT_PREFIX = "STATEMENT#"
+WINDOW_PREFIX = "WINDOW#"
 TENANTS_PARTITION = "TENANTS"
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
@@ -43,6 +44,11 @@ def subject_of_counter(partition: str) -> Subject:
 def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:
     """The counter of a budget for one subject and period."""
     return counter_partition(tenant_id, budget_id, subject), PERIOD_PREFIX + period_key
+
+
+def window_key(tenant_id: str, budget_id: str, subject: Subject, seconds: int) -> Key:
+    """When the last window of a duration started."""
+    return counter_partition(tenant_id, budget_id, subject), f"{WINDOW_PREFIX}{seconds}"
 
 
 def ledger_sort_key(created_at_ms: int, batch_id: str) -> str:

@@ -11,35 +11,41 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from spendgate.domain.budgets import Claim, budgets_on, claims_on
+from spendgate.domain.caps import check_token_caps
 from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.decisions import Outlook, outlook_of
+from spendgate.domain.decisions import Outlook, Verdict, outlook_of, refusal_of, refuses
 from spendgate.domain.errors import (
-    BudgetExceeded,
     IdempotencyConflict,
-    InvalidValue,
     NoBudget,
     NotFound,
     SpendgateError,
 )
 from spendgate.domain.holds import bucket_of
-from spendgate.domain.requests import CLAIMS_MAX, SpendRequest
+from spendgate.domain.periods import Period
+from spendgate.domain.requests import SpendRequest, claims_fit_one_transaction
 from spendgate.domain.reservations import Reservation
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.answers import packed_answer, read_packed_answer
 from spendgate.store.codec.reservations import held_attributes, read_reservation
 from spendgate.store.counters import (
-    PolicyChanged,
-    Target,
     give_back,
     read_balances,
     take_hold,
-    target_of,
 )
-from spendgate.store.errors import ConditionFailed, Item, OutcomeUnknown, Throttled, Unavailable
+from spendgate.store.errors import (
+    ConditionFailed,
+    Item,
+    OutcomeUnknown,
+    PolicyChanged,
+    Throttled,
+    Unavailable,
+)
 from spendgate.store.ids import new_id
 from spendgate.store.rules import RuleBook, Rules
 from spendgate.store.table import Table
+from spendgate.store.targets import Target
+from spendgate.store.windows import Windows
 
 _POLICY_READS_MAX = 3
 _PUT_TRIES_MAX = 3
@@ -62,7 +68,8 @@ class Answered:
 
 
 type AnswerOf = Callable[[Grant], str]
-type Outcome = tuple[bool, Counter] | Exception
+type Outcome = tuple[Verdict, Counter] | Exception
+type PeriodOf = Callable[[str, Claim, int], Period]
 
 
 class Reservations:
@@ -76,6 +83,7 @@ class Reservations:
     ) -> None:
         self._table = table
         self._rule_book = rule_book
+        self._windows = Windows(table)
         self._pool = pool
         self._now_ms = now_ms
 
@@ -91,7 +99,8 @@ class Reservations:
 
         k + 1 write units for k budgets whose policies are cached; a refusal that comes with an
         idempotency key costs a read, since the first try may have been granted what is now gone.
-        Raises BudgetExceeded, NoBudget, IdempotencyConflict, InvalidValue, Unavailable.
+        Raises BudgetExceeded, BudgetPaused, TokenCapExceeded, NoBudget, UnknownRate,
+        IdempotencyConflict, InvalidValue, Unavailable.
         """
         try:
             return self._reserve(request, answer_of)
@@ -112,7 +121,7 @@ class Reservations:
 
     def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
         now_ms = self._now_ms()
-        targets = targets_of(request, rules, now_ms=now_ms)
+        targets = self._targets(request, rules, self._windows.use, now_ms)
         expires_at_ms = now_ms + request.ttl_seconds * 1000
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
         balances = self._hold_all(targets, bucket, now_ms)
@@ -134,6 +143,26 @@ class Reservations:
         replay = self._put(request, reservation, answer, targets)
         return replay or Answered(answer, replayed=False)
 
+    def _targets(
+        self, request: SpendRequest, rules: Rules, period_of: PeriodOf, now_ms: int
+    ) -> list[Target]:
+        """The counters that a request must be granted by.
+
+        Raises TokenCapExceeded, UnknownRate, NoBudget, InvalidValue.
+        """
+        if request.tokens is not None:
+            check_token_caps(request.tokens, request.subjects, rules.policies)
+        claims = claims_on(
+            request.subjects, request.amounts, rules.policies, rules.tenant.rates, now_ms=now_ms
+        )
+        if not claims and rules.tenant.require_budget:
+            raise NoBudget
+        claims_fit_one_transaction(claims)
+        return [
+            Target(request.tenant_id, claim, period_of(request.tenant_id, claim, now_ms))
+            for claim in claims
+        ]
+
     def _hold_all(self, targets: Sequence[Target], bucket: int, now_ms: int) -> tuple[Balance, ...]:
         """Take every hold, or none that lasts: what was taken is given back if one fails."""
 
@@ -150,19 +179,20 @@ class Reservations:
             if isinstance(outcome, Exception):
                 errors.append(outcome)
                 continue
-            granted, counter = outcome
+            verdict, counter = outcome
             balance = target.balance(counter, now_ms=now_ms)
             balances.append(balance)
-            if granted:
-                taken.append(target)
+            if refuses(target.claim.budget, verdict):
+                refused.append((balance, target.claim.amount, verdict))
             else:
-                refused.append(balance.violation(target.claim.amount))
-        if errors or refused:
+                taken.append(target)
+        refusal = refusal_of(refused)
+        if errors or refusal:
             self._give_back_all(taken, bucket)
         if errors:
             raise _worst_of(errors)
-        if refused:
-            raise BudgetExceeded(refused)
+        if refusal:
+            raise refusal
         return tuple(balances)
 
     def _give_back_all(self, targets: Sequence[Target], bucket: int) -> None:
@@ -236,7 +266,7 @@ class Reservations:
         """
 
         def targets(rules: Rules, now_ms: int) -> list[Target]:
-            return targets_of(request, rules, now_ms=now_ms)
+            return self._targets(request, rules, self._windows.period, now_ms)
 
         read = self._balances(request.tenant_id, request.subjects, targets)
         return outlook_of((balance, target.claim.amount) for balance, target in read)
@@ -249,8 +279,9 @@ class Reservations:
 
         def targets(rules: Rules, now_ms: int) -> list[Target]:
             return [
-                target_of(tenant_id, Claim(budget, subject, 0, version), now_ms=now_ms)
+                Target(tenant_id, claim, self._windows.period(tenant_id, claim, now_ms))
                 for subject, budget, version in budgets_on(subjects, rules.policies)
+                for claim in (Claim(budget, subject, 0, version),)
             ]
 
         return [balance for balance, _ in self._balances(tenant_id, subjects, targets)]
@@ -272,20 +303,6 @@ class Reservations:
                 continue
             return list(zip(balances, targets, strict=True))
         raise Throttled("the budgets are being changed right now; try again")
-
-
-def targets_of(request: SpendRequest, rules: Rules, *, now_ms: int) -> list[Target]:
-    """The counters that a request must be granted by. Raises NoBudget, InvalidValue."""
-    claims = claims_on(request.subjects, request.amounts, rules.policies)
-    if not claims and rules.tenant.require_budget:
-        raise NoBudget
-    if len(claims) > CLAIMS_MAX:
-        raise InvalidValue(
-            f"{len(claims)} budgets apply to this request and at most {CLAIMS_MAX} may; "
-            "name fewer subjects or units",
-            param="body.subjects",
-        )
-    return [target_of(request.tenant_id, claim, now_ms=now_ms) for claim in claims]
 
 
 def _worst_of(errors: Sequence[Exception]) -> Exception:
