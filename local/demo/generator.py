@@ -7,6 +7,7 @@ bursts. Nothing is taken from any real trace.
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from local.demo.trace import COLUMNS, SHIPPED_TRACE
 
@@ -25,7 +26,7 @@ def trace_text() -> str:
     """The whole file; the same on every machine."""
     chance = random.Random(SEED)  # noqa: S311  (the same numbers each time are the point)
     lines = [",".join(COLUMNS)]
-    for _, at_seconds in zip(range(REQUESTS), _arrivals(chance), strict=False):
+    for at_seconds in islice(_arrivals(chance), REQUESTS):
         at = _STARTS_AT + timedelta(milliseconds=round(at_seconds * 1000))
         context, generated = _size(chance, *_CONTEXT_TOKENS), _size(chance, *_GENERATED_TOKENS)
         lines.append(f"{at.isoformat(sep=' ', timespec='milliseconds')},{context},{generated}")

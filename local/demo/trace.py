@@ -39,7 +39,7 @@ def _rows(path: Path, file: TextIO, requests_max: int | None) -> list[tuple[date
     reader = csv.DictReader(file)
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise LocalStackError(f"The trace {path} has no column {missing[0]}.")
-    rows = []
+    rows: list[tuple[datetime, int, int]] = []
     for row in reader:
         if requests_max is not None and len(rows) == requests_max:
             break

@@ -1,0 +1,124 @@
+"""`make demo`: bring the stack up, replay a trace through it, and check it from the outside."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from local.bootstrap import StackFile
+from local.console import LocalStackError, fail, say, step
+from local.demo import checks
+from local.demo.limits import AGENT_BUDGET, budgets_for
+from local.demo.observed import Observed, observe
+from local.demo.progress import Display
+from local.demo.record import Record
+from local.demo.replay import CALLERS, Replay
+from local.demo.report import COLUMNS_MAX, print_checks, print_table, verdict
+from local.demo.scenario import RUNAWAY, PlannedRequest, plan
+from local.demo.settlements import Reporter, waiting_messages
+from local.demo.tenant import DemoBudget, DemoTenant, create_budgets, create_tenant
+from local.demo.trace import SHIPPED_TRACE, read_trace
+from local.emulator import aws_client
+from local.up import up
+
+DRAIN_SECONDS_MAX = 120.0
+
+
+def main() -> int:
+    """Run the demo; the exit code is 0 only if every check holds."""
+    console = Console(width=COLUMNS_MAX, highlight=False)
+    try:
+        return 0 if _run(console, *_arguments()) else 1
+    except LocalStackError as error:
+        return fail(error)
+
+
+def _arguments() -> tuple[Path, int | None]:
+    """The trace and how many of its requests, as make passes them on."""
+    requests = os.environ.get("REQUESTS", "")
+    if requests and not (requests.isdecimal() and int(requests) > 0):
+        raise LocalStackError(f"REQUESTS={requests} is not a number of requests.")
+    trace = Path(os.environ.get("TRACE") or SHIPPED_TRACE)
+    return trace, int(requests) if requests else None
+
+
+def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
+    requests = plan(read_trace(trace, requests_max=requests_max))
+    stack = up()
+    started = time.monotonic()
+    run = f"demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    with step(f'Creating the tenant "{run}" with its budgets and keys'):
+        tenant = create_tenant(stack.api_url, stack.operator_key, run, callers=CALLERS)
+        budgets = create_budgets(tenant, budgets_for(requests, tenant_id=run))
+    sqs: Any = aws_client("sqs", stack.aws_endpoint_url)
+    dead_before = waiting_messages(sqs, stack.dead_letter_queue_url)
+    say(f"Replaying {len(requests)} requests of {trace.name}")
+    record = Record()
+    left = _replay(console, requests, tenant, stack, sqs, record)
+    with step("Reading balances, ledgers and audits"):
+        observed = observe(tenant.admin, budgets, _subjects(budgets, record))
+    dead_after = waiting_messages(sqs, stack.dead_letter_queue_url)
+    print_table(console, budgets, observed, record)
+    agents = next(one.budget_id for one in budgets if one.plan.name == AGENT_BUDGET)
+    found = [
+        *_checks_of_the_books(record, observed, len(requests)),
+        checks.no_dead_letters(record, before=dead_before, after=dead_after, waiting=left),
+        checks.runaway_was_stopped(record, budget_id=agents, subject=f"agent:{RUNAWAY}"),
+    ]
+    print_checks(console, found)
+    good = all(check.holds for check in found)
+    sentence = verdict(found, record, took_seconds=time.monotonic() - started)
+    console.print(f"\n{sentence}", style="bold green" if good else "bold red")
+    return good
+
+
+def _checks_of_the_books(record: Record, observed: Observed, requests: int) -> list[checks.Check]:
+    return [
+        checks.everything_was_answered(record, requests),
+        checks.no_grant_past_a_limit(record.grants),
+        checks.no_grant_past_a_limit_by_own_record(record.grants),
+        checks.ledger_agrees_with_counters(observed),
+        checks.ledger_is_what_was_settled(record.grants, observed),
+        checks.nothing_is_held(observed),
+    ]
+
+
+def _replay(
+    console: Console,
+    requests: Sequence[PlannedRequest],
+    tenant: DemoTenant,
+    stack: StackFile,
+    sqs: Any,
+    record: Record,
+) -> int:
+    """Replay everything and wait for the queue; answers how many messages it still has."""
+
+    def waiting() -> int:
+        return waiting_messages(sqs, stack.settlement_queue_url)
+
+    reporter = Reporter(sqs, stack.settlement_queue_url, record, tenant_id=tenant.tenant_id)
+    replay = Replay(tenant.caller, reporter, record, run=tenant.tenant_id)
+    with Display(console, record, len(requests), waiting) as display:
+        replay.play(requests, while_waiting=display.look)
+        reporter.close(while_waiting=display.look)
+        deadline = time.monotonic() + DRAIN_SECONDS_MAX
+        while (left := waiting()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+            display.look()
+    return left
+
+
+def _subjects(budgets: Sequence[DemoBudget], record: Record) -> list[tuple[str, str]]:
+    """Every budget and subject that was granted or refused something, budget by budget."""
+    seen = {counter[:2] for counter in record.counters()}
+    seen |= {violated for refusal in record.refusals for violated in refusal.violated}
+    order = {budget.budget_id: place for place, budget in enumerate(budgets)}
+    return sorted(seen, key=lambda one: (order[one[0]], one[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""What the API says after the replay: balances, ledgers and audits, read as anybody could."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from local.demo.client import Client
+from local.demo.record import CounterName
+from local.demo.tenant import DemoBudget
+
+_READERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A counter's balances, of the period in force."""
+
+    counter: CounterName
+    unit: str
+    limit: Decimal
+    spent: Decimal
+    held: Decimal
+    overrun: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A ledger entry: what a reservation came to on a counter."""
+
+    counter: CounterName
+    reservation_id: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetAudit:
+    """What the service says when it compares a budget's counters with its ledger itself."""
+
+    budget_id: str
+    counters: int
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that was read."""
+
+    balances: tuple[Balance, ...]
+    ledger: tuple[LedgerLine, ...]
+    audits: tuple[BudgetAudit, ...]
+
+
+def observe(
+    admin: Client, budgets: Sequence[DemoBudget], subjects: Sequence[tuple[str, str]]
+) -> Observed:
+    """Read the balance and ledger of every budget and subject, and every budget's audit."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        balances = readers.map(lambda one: _balance(admin, *one), subjects)
+        ledgers = readers.map(lambda one: _ledger(admin, *one), subjects)
+        audits = readers.map(lambda one: _audit(admin, one.budget_id), budgets)
+        return Observed(
+            tuple(balances), tuple(line for lines in ledgers for line in lines), tuple(audits)
+        )
+
+
+def _balance(admin: Client, budget_id: str, subject: str) -> Balance:
+    found = admin.get(f"/v1/budgets/{budget_id}/balance", subject=subject)
+    return Balance(
+        counter=CounterName(budget_id, found["subject"], found["period"]["key"]),
+        unit=found["unit"],
+        limit=Decimal(found["limit"]),
+        spent=Decimal(found["spent"]),
+        held=Decimal(found["held"]),
+        overrun=Decimal(found["overrun"]),
+    )
+
+
+def _ledger(admin: Client, budget_id: str, subject: str) -> list[LedgerLine]:
+    pages = admin.pages(f"/v1/budgets/{budget_id}/ledger", subject=subject)
+    return [_line(entry) for page in pages for entry in page["data"]]
+
+
+def _line(entry: dict[str, Any]) -> LedgerLine:
+    return LedgerLine(
+        counter=CounterName(entry["budget_id"], entry["subject"], entry["period_key"]),
+        reservation_id=entry["reservation_id"],
+        amount=Decimal(entry["amount"]),
+    )
+
+
+def _audit(admin: Client, budget_id: str) -> BudgetAudit:
+    pages = list(admin.pages(f"/v1/budgets/{budget_id}/audit"))
+    return BudgetAudit(
+        budget_id=budget_id,
+        counters=sum(page["counters"] for page in pages),
+        differences=tuple(str(one) for page in pages for one in page["differences"]),
+    )

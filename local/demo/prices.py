@@ -1,0 +1,37 @@
+"""What a request costs, worked out by the demo itself from genai-prices."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal, localcontext
+
+import genai_prices
+
+USD = "usd"
+TOKENS = "tokens"
+
+type Amounts = dict[str, Decimal]
+
+_BILLIONTH = Decimal("1e-9")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that genai-prices knows."""
+
+    provider: str
+    name: str
+
+
+MODELS = (
+    Model("openai", "gpt-4o"),
+    Model("anthropic", "claude-sonnet-4-5"),
+    Model("google", "gemini-2.5-flash"),
+)
+
+
+def amounts_of(model: Model, *, input_tokens: int, output_tokens: int) -> Amounts:
+    """The tokens and their price, rounded up to the billionth as the interface promises."""
+    usage = genai_prices.Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    with localcontext(prec=50):
+        price = genai_prices.calc_price(usage, model.name, provider_id=model.provider)
+        usd = price.total_price.quantize(_BILLIONTH, ROUND_CEILING)
+    return {USD: usd, TOKENS: Decimal(input_tokens + output_tokens)}

@@ -1,0 +1,129 @@
+"""What the demo's callers saw and did, in order: the evidence for the checks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from threading import Lock
+from typing import Any, NamedTuple
+
+from local.demo.scenario import PlannedRequest
+
+
+class CounterName(NamedTuple):
+    """One budget's counter for one subject and one period."""
+
+    budget_id: str
+    subject: str
+    period_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A grant's hold on one counter, and the counter's balances as the answer showed them."""
+
+    counter: CounterName
+    unit: str
+    amount: Decimal
+    limit: Decimal
+    spent: Decimal
+    held: Decimal
+
+
+@dataclass(slots=True, eq=False)
+class Grant:
+    """A reservation that was granted; the times are of one monotonic clock.
+
+    `reported_at` is just before its settlement or release was first handed to the queue.
+    """
+
+    request: PlannedRequest
+    reservation_id: str
+    asked_at: float
+    answered_at: float
+    holds: tuple[Held, ...]
+    reported_at: float | None = None
+
+    def final_amount(self, unit: str) -> Decimal:
+        """What it is to end up with on every counter in that unit."""
+        return self.request.actual[unit] if self.request.outcome == "settle" else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that was refused, and by which budgets and subjects."""
+
+    request: PlannedRequest
+    code: str
+    violated: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything that was answered; any number of threads write it."""
+
+    grants: list[Grant] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    asked_twice: int = 0
+    messages: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def granted(self, grant: Grant) -> None:
+        """Keep a grant."""
+        with self._lock:
+            self.grants.append(grant)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Keep a refusal."""
+        with self._lock:
+            self.refusals.append(refusal)
+
+    def surprised(self, sentence: str) -> None:
+        """Keep what should not have happened."""
+        with self._lock:
+            self.surprises.append(sentence)
+
+    def asked_again(self) -> None:
+        """Count a grant that was asked for a second time."""
+        with self._lock:
+            self.asked_twice += 1
+
+    @property
+    def answered(self) -> int:
+        """How many requests have their answer."""
+        return len(self.grants) + len(self.refusals) + len(self.surprises)
+
+    def counters(self) -> list[CounterName]:
+        """Every counter that a grant has touched, in order."""
+        return sorted({held.counter for _, held in holds_of(self.grants)})
+
+    def refusals_by(self, budget_id: str, subject: str) -> int:
+        """How often a budget refused a subject."""
+        return sum((budget_id, subject) in refusal.violated for refusal in self.refusals)
+
+
+def holds_of(grants: Iterable[Grant]) -> Iterator[tuple[Grant, Held]]:
+    """Every hold of every grant."""
+    return ((grant, held) for grant in grants for held in grant.holds)
+
+
+def read_holds(request: PlannedRequest, body: Mapping[str, Any]) -> tuple[Held, ...]:
+    """The holds in the answer that grants a request."""
+    return tuple(
+        Held(
+            counter=CounterName(balance["budget_id"], balance["subject"], balance["period"]["key"]),
+            unit=balance["unit"],
+            amount=request.estimate[balance["unit"]],
+            limit=Decimal(balance["limit"]),
+            spent=Decimal(balance["spent"]),
+            held=Decimal(balance["held"]),
+        )
+        for balance in body["budgets"]
+    )
+
+
+def read_refusal(request: PlannedRequest, body: Mapping[str, Any]) -> Refusal:
+    """The refusal in a 429."""
+    error = body["error"]
+    violated = tuple((one["budget_id"], one["subject"]) for one in error["violations"])
+    return Refusal(request, error["code"], violated)
