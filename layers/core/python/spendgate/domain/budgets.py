@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spendgate.domain.amounts import Amount
+from spendgate.domain.amounts import AMOUNT_MAX, Amount, amount_text
 from spendgate.domain.errors import InvalidValue
 from spendgate.domain.periods import Period, PeriodRule
 from spendgate.domain.rates import Conversion, Rate, best_conversion
@@ -184,5 +184,11 @@ def claims_on(
         conversion = best_conversion(amounts, rates.get(budget.unit, {}), now_ms=now_ms)
         if conversion is not None:
             amount = conversion.converted(amounts[conversion.unit])
+            if amount > AMOUNT_MAX:
+                raise InvalidValue(
+                    f"{amount_text(amounts[conversion.unit])} {conversion.unit} is more than can "
+                    f"be counted in {budget.unit}",
+                    param=f"body.amounts.{conversion.unit}",
+                )
             claims.append(Claim(budget, subject, amount, version, conversion))
     return claims

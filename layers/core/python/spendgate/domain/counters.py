@@ -25,7 +25,8 @@ class Counter:
     """The balances as one item holds them.
 
     `holds` maps an expiry bucket to what it holds. In a rolling window `slices` maps the moment at
-    which a slice leaves the window to what was spent in it; `spent` is their sum.
+    which a slice leaves the window to what was spent in it; `spent` is their sum, and `spent_ever`
+    that of all time.
     """
 
     limit: Amount
@@ -34,6 +35,12 @@ class Counter:
     version: int
     holds: Mapping[int, Amount] = field(default_factory=dict)
     slices: Mapping[int, Amount] = field(default_factory=dict)
+    spent_ever: Amount | None = None
+
+    @property
+    def spent_of_all_time(self) -> Amount:
+        """What the ledger adds up to: in a rolling window more than what is spent in it."""
+        return self.spent if self.spent_ever is None else self.spent_ever
 
     @property
     def entitlement(self) -> Amount:

@@ -11,7 +11,7 @@ from decimal import localcontext
 
 from spendgate.domain.amounts import ONE, Amount, amount_rounded_up
 from spendgate.domain.errors import UnknownPrice
-from spendgate.domain.tenants import UnpricedModel
+from spendgate.domain.tenants import Price, UnpricedModel
 
 TOKENS = "tokens"
 PRICE_UNIT = "usd"
@@ -51,15 +51,20 @@ def with_usage(
     *,
     now_ms: int,
     unpriced_model: UnpricedModel = "reject",
+    prices: Mapping[str, Price] | None = None,
 ) -> PricedAmounts:
     """The amounts, with the tokens and the price of the usage where they are not given.
 
-    Raises UnknownPrice for a model without a price, unless `unpriced_model` is `allow`.
-    Some prices change by date: `now_ms` is the moment whose price holds.
+    The tenant's own `prices` (by `provider/model`) come before the built-in ones. Raises
+    UnknownPrice for a model without a price, unless `unpriced_model` is `allow`. Some prices change
+    by date: `now_ms` is the moment whose price holds.
     """
     if usage is None:
         return PricedAmounts(dict(amounts))
     priced = {**amounts, TOKENS: amounts.get(TOKENS, usage.tokens)}
+    own = (prices or {}).get(f"{usage.provider}/{usage.model}")
+    if own is not None:
+        return PricedAmounts({own.currency: own_price_of(usage, own), **priced})
     if PRICE_UNIT in priced:
         return PricedAmounts(priced)
     try:
@@ -69,6 +74,23 @@ def with_usage(
             raise
         return PricedAmounts(priced, unpriced=True)
     return PricedAmounts(priced)
+
+
+def own_price_of(usage: Usage, price: Price) -> Amount:
+    """What the usage costs at a tenant's own price, rounded up.
+
+    Cached input costs the full rate where the price names none for it.
+    """
+    cached_rate = price.cached_input_per_million
+    if cached_rate is None:
+        cached_rate = price.input_per_million
+    fresh_tokens = usage.input_tokens - usage.cached_input_tokens
+    total = (
+        fresh_tokens * price.input_per_million
+        + usage.cached_input_tokens * cached_rate
+        + usage.output_tokens * price.output_per_million
+    )
+    return -(-total // 1_000_000)
 
 
 def price_of(usage: Usage, *, now_ms: int) -> Amount:

@@ -125,8 +125,9 @@ def _differences(
     subject: Subject, period_key: str, ledger: _Sums, seen: tuple[Counter, Counter]
 ) -> Iterator[Difference]:
     before, after = seen
-    if not _between(ledger.debits, before.spent, after.spent):
-        yield Difference(subject, period_key, "spent", ledger.debits, after.spent)
+    if not _between(ledger.debits, before.spent_of_all_time, after.spent_of_all_time):
+        found = after.spent_of_all_time
+        yield Difference(subject, period_key, "spent", ledger.debits, found)
     credited = [one.entitlement - one.limit for one in seen]
     if not _between(ledger.credits, *credited):
         expected = after.limit + ledger.credits

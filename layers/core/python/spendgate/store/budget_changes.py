@@ -22,6 +22,7 @@ from spendgate.store.errors import Objection, TransactionFailed
 from spendgate.store.once import Once, Replay
 from spendgate.store.policy_changes import writes_of_change
 from spendgate.store.table import Table
+from spendgate.store.windows import Windows
 
 _TRIES_MAX = 5
 
@@ -45,7 +46,7 @@ def create_budget(
         before = read_policy_of(table, tenant_id, budget.subject)
         after = _with_one_more(before, budget)
         writes = _writes(table, tenant_id, before, after, now_ms=now_ms)
-        stored = _unused(tenant_id, budget, after.version, now_ms=now_ms)
+        stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
         if once:
             writes.append(once.put(table, stored, now_ms=now_ms))
         objections = _attempt(table, writes)
@@ -134,11 +135,13 @@ def _changed(budget: Budget, change: Callable[[Budget], Budget]) -> Budget:
     return budget if replace(changed, updated_at_ms=budget.updated_at_ms) == budget else changed
 
 
-def _unused(tenant_id: str, budget: Budget, version: int, *, now_ms: int) -> StoredBudget:
+def _unused(
+    table: Table, tenant_id: str, budget: Budget, version: int, *, now_ms: int
+) -> StoredBudget:
     """A budget just created, which nobody can have used yet."""
     if budget.subject.is_default:
         return StoredBudget(budget, version, balance=None)
-    target = target_on(tenant_id, budget, budget.subject, version, now_ms=now_ms)
+    target = target_on(Windows(table), tenant_id, budget, budget.subject, version, now_ms=now_ms)
     return StoredBudget(budget, version, target.balance(target.unused, now_ms=now_ms))
 
 

@@ -10,29 +10,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from spendgate.domain.budgets import Claim, budgets_on, claims_on
-from spendgate.domain.caps import check_token_caps
 from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.decisions import Outlook, Verdict, outlook_of, refusal_of, refuses
-from spendgate.domain.errors import (
-    IdempotencyConflict,
-    NoBudget,
-    NotFound,
-    SpendgateError,
-)
+from spendgate.domain.decisions import Verdict, refusal_of, refuses
+from spendgate.domain.errors import IdempotencyConflict, SpendgateError
 from spendgate.domain.holds import bucket_of
-from spendgate.domain.periods import Period
-from spendgate.domain.requests import SpendRequest, claims_fit_one_transaction
+from spendgate.domain.requests import SpendRequest
 from spendgate.domain.reservations import Reservation
-from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.answers import packed_answer, read_packed_answer
-from spendgate.store.codec.reservations import held_attributes, read_reservation
-from spendgate.store.counters import (
-    give_back,
-    read_balances,
-    take_hold,
-)
+from spendgate.store.codec.reservations import held_attributes
+from spendgate.store.counters import give_back, take_hold
 from spendgate.store.errors import (
     ConditionFailed,
     Item,
@@ -42,12 +29,11 @@ from spendgate.store.errors import (
     Unavailable,
 )
 from spendgate.store.ids import new_id
-from spendgate.store.rules import RuleBook, Rules
+from spendgate.store.rules import RULE_READS_MAX, RuleBook, Rules
 from spendgate.store.table import Table
-from spendgate.store.targets import Target
+from spendgate.store.targets import Target, targets_of
 from spendgate.store.windows import Windows
 
-_POLICY_READS_MAX = 3
 _PUT_TRIES_MAX = 3
 
 
@@ -69,7 +55,6 @@ class Answered:
 
 type AnswerOf = Callable[[Grant], str]
 type Outcome = tuple[Verdict, Counter] | Exception
-type PeriodOf = Callable[[str, Claim, int], Period]
 
 
 class Reservations:
@@ -86,13 +71,6 @@ class Reservations:
         self._windows = Windows(table)
         self._pool = pool
         self._now_ms = now_ms
-
-    def find(self, tenant_id: str, reservation_id: str) -> Reservation:
-        """A reservation as it is now. Raises NotFound."""
-        item = self._table.get(items.key(keys.reservation_key(tenant_id, reservation_id)))
-        if item is None:
-            raise NotFound("reservation", reservation_id)
-        return read_reservation(reservation_id, item)
 
     def reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
         """Hold the amounts on every budget that applies, all or none.
@@ -111,7 +89,7 @@ class Reservations:
             return first
 
     def _reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
-        for attempt in range(_POLICY_READS_MAX):
+        for attempt in range(RULE_READS_MAX):
             rules = self._rule_book.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
             try:
                 return self._grant(request, rules, answer_of)
@@ -121,7 +99,7 @@ class Reservations:
 
     def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
         now_ms = self._now_ms()
-        targets = self._targets(request, rules, self._windows.use, now_ms)
+        targets = targets_of(request, rules, self._windows.use, now_ms)
         expires_at_ms = now_ms + request.ttl_seconds * 1000
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
         balances = self._hold_all(targets, bucket, now_ms)
@@ -142,26 +120,6 @@ class Reservations:
         answer = answer_of(Grant(reservation, balances))
         replay = self._put(request, reservation, answer, targets)
         return replay or Answered(answer, replayed=False)
-
-    def _targets(
-        self, request: SpendRequest, rules: Rules, period_of: PeriodOf, now_ms: int
-    ) -> list[Target]:
-        """The counters that a request must be granted by.
-
-        Raises TokenCapExceeded, UnknownRate, NoBudget, InvalidValue.
-        """
-        if request.tokens is not None:
-            check_token_caps(request.tokens, request.subjects, rules.policies)
-        claims = claims_on(
-            request.subjects, request.amounts, rules.policies, rules.tenant.rates, now_ms=now_ms
-        )
-        if not claims and rules.tenant.require_budget:
-            raise NoBudget
-        claims_fit_one_transaction(claims)
-        return [
-            Target(request.tenant_id, claim, period_of(request.tenant_id, claim, now_ms))
-            for claim in claims
-        ]
 
     def _hold_all(self, targets: Sequence[Target], bucket: int, now_ms: int) -> tuple[Balance, ...]:
         """Take every hold, or none that lasts: what was taken is given back if one fails."""
@@ -258,51 +216,6 @@ class Reservations:
         reservation_id = _reservation_id(request, 0)
         item = self._table.get(items.key(keys.reservation_key(request.tenant_id, reservation_id)))
         return None if item is None else _replayed(request, item)
-
-    def check(self, request: SpendRequest) -> Outlook:
-        """What a reservation of the request would meet; nothing is held.
-
-        One read unit per budget. Raises NoBudget, InvalidValue, Unavailable.
-        """
-
-        def targets(rules: Rules, now_ms: int) -> list[Target]:
-            return self._targets(request, rules, self._windows.period, now_ms)
-
-        read = self._balances(request.tenant_id, request.subjects, targets)
-        return outlook_of((balance, target.claim.amount) for balance, target in read)
-
-    def balances(self, tenant_id: str, subjects: Sequence[Subject]) -> list[Balance]:
-        """The balances of every budget that limits one of the subjects, in any unit.
-
-        One read unit per budget. Raises Unavailable.
-        """
-
-        def targets(rules: Rules, now_ms: int) -> list[Target]:
-            return [
-                Target(tenant_id, claim, self._windows.period(tenant_id, claim, now_ms))
-                for subject, budget, version in budgets_on(subjects, rules.policies)
-                for claim in (Claim(budget, subject, 0, version),)
-            ]
-
-        return [balance for balance, _ in self._balances(tenant_id, subjects, targets)]
-
-    def _balances(
-        self,
-        tenant_id: str,
-        subjects: Sequence[Subject],
-        targets_under: Callable[[Rules, int], list[Target]],
-    ) -> list[tuple[Balance, Target]]:
-        """The balances of the targets; the rules are read afresh if a counter knows better."""
-        for attempt in range(_POLICY_READS_MAX):
-            rules = self._rule_book.rules(tenant_id, subjects, fresh=attempt > 0)
-            now_ms = self._now_ms()
-            targets = targets_under(rules, now_ms)
-            try:
-                balances = read_balances(self._table, targets, now_ms=now_ms)
-            except PolicyChanged:
-                continue
-            return list(zip(balances, targets, strict=True))
-        raise Throttled("the budgets are being changed right now; try again")
 
 
 def _worst_of(errors: Sequence[Exception]) -> Exception:

@@ -23,6 +23,9 @@ PRESENT_SECONDS_MAX = 5.0
 ABSENT_SECONDS_MAX = 1.0
 _CACHED_MAX = 10_000
 
+RULE_READS_MAX = 3
+"""How often a request is judged anew because its rules were changed meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

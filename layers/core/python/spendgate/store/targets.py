@@ -1,19 +1,24 @@
 """Targets: the counter that a claim is on, and by what rule its budget refuses."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from spendgate.domain.amounts import Amount
-from spendgate.domain.budgets import Budget, Claim
+from spendgate.domain.budgets import Budget, Claim, claims_on
+from spendgate.domain.caps import check_token_caps
 from spendgate.domain.counters import Balance, Counter, new_counter
 from spendgate.domain.decisions import Verdict, verdict_on
+from spendgate.domain.errors import NoBudget
 from spendgate.domain.periods import Period
+from spendgate.domain.requests import SpendRequest, claims_fit_one_transaction
 from spendgate.domain.reservations import Line
 from spendgate.domain.subjects import Subject
 from spendgate.store import items, keys
 from spendgate.store.errors import Item
+from spendgate.store.rules import Rules
 
 COUNTER_RETENTION_SECONDS = 400 * 86_400
 """How long a counter outlives its period."""
@@ -75,9 +80,7 @@ class Target:
         return "limit" if self.claim.budget.pauses_at(self.period) is None else "limit and pause"
 
     def pause_value(self, left_window: Amount = 0) -> Item:
-        """The value `:pauses_at`, where the rule has one, for a counter that still counts what
-        has left the window.
-        """
+        """The value `:pauses_at`, where the rule has one; `left_window` is still in `spent`."""
         pauses_at = self.claim.budget.pauses_at(self.period)
         if self.rule != "limit and pause" or pauses_at is None:
             return {}
@@ -113,3 +116,28 @@ def creation_values(
         values[":due_shard"] = items.text(keys.due_shard(spread % keys.DUE_SHARDS))
         values[":expires_ttl"] = items.number(period.ends_at + COUNTER_RETENTION_SECONDS)
     return values
+
+
+type PeriodOf = Callable[[str, Claim, int], Period]
+"""`Windows.use`, or `Windows.period` where nothing may be written."""
+
+
+def targets_of(
+    request: SpendRequest, rules: Rules, period_of: PeriodOf, now_ms: int
+) -> list[Target]:
+    """The counters that a request must be granted by.
+
+    Raises TokenCapExceeded, UnknownRate, NoBudget, InvalidValue.
+    """
+    if request.tokens is not None:
+        check_token_caps(request.tokens, request.subjects, rules.policies)
+    claims = claims_on(
+        request.subjects, request.amounts, rules.policies, rules.tenant.rates, now_ms=now_ms
+    )
+    if not claims and rules.tenant.require_budget:
+        raise NoBudget
+    claims_fit_one_transaction(claims)
+    return [
+        Target(request.tenant_id, claim, period_of(request.tenant_id, claim, now_ms))
+        for claim in claims
+    ]

@@ -75,8 +75,7 @@ class Windows:
         a change to it must find every counter that is in use (`spendgate.store.policy_changes`).
         """
         assert period.starts_at is not None and period.ends_at is not None
-        update = {
-            "Key": items.key(key),
+        update: dict[str, Any] = {
             "UpdateExpression": expressions.START_WINDOW,
             "ConditionExpression": expressions.NO_WINDOW_IS_OPEN,
             "ExpressionAttributeValues": {
@@ -87,12 +86,17 @@ class Windows:
         }
         try:
             if claim.budget.subject.is_default:
-                arguments = dict(update)
-                self._table.update(arguments.pop("Key"), **arguments)
+                self._table.update(items.key(key), **update)
             else:
                 self._table.transact(
                     [
-                        {"Update": {"TableName": self._table.name, **update}},
+                        {
+                            "Update": {
+                                "TableName": self._table.name,
+                                "Key": items.key(key),
+                                **update,
+                            }
+                        },
                         self._policy_is_as_read(tenant_id, claim),
                     ]
                 )

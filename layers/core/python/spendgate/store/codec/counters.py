@@ -33,6 +33,7 @@ def read_counter(item: Item) -> Counter:
         version=read_number(item["version"]),
         holds=_buckets(item, HOLD_PREFIX),
         slices=_buckets(item, SLICE_PREFIX),
+        spent_ever=read_amount(item["spent_ever"]) if "spent_ever" in item else None,
     )
 
 
