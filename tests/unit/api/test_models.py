@@ -29,6 +29,7 @@ from spendgate.domain.periods import CalendarPeriod, NoPeriod
 from spendgate.domain.requests import Record, Release, Settle
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import Tenant
 
 NOW_MS = 1_772_366_400_250
 CALLER = Principal("acme", "key_1", "caller")
@@ -36,6 +37,13 @@ CALLER = Principal("acme", "key_1", "caller")
 
 def read[M: Body](model: type[M], text: str) -> M:
     return read_model(model, read_object(text))
+
+
+class NoTenants:
+    """Nobody has settings of their own."""
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        return Tenant(tenant_id)
 
 
 def refused_param[M: Body](model: type[M], text: str) -> str | None:
@@ -89,9 +97,7 @@ def test_metadata_keeps_its_shape_and_its_numbers_become_plain() -> None:
 def test_a_settlement_may_say_nothing_and_then_costs_the_estimate() -> None:
     body = read(SettleBody, "{}")
 
-    settle = body.to_settle(
-        tenant_id="acme", reservation_id="rsv_1", actual=body.priced(now_ms=NOW_MS).amounts
-    )
+    settle = body.to_settle(tenant_id="acme", reservation_id="rsv_1", actual=body.named_amounts())
 
     assert settle == Settle("acme", "rsv_1", {}, Provenance())
 
@@ -251,11 +257,11 @@ def test_messages_become_commands() -> None:
         '"subjects":{"agent":"a"},"actual":{"tokens":900}}'
     )
 
-    assert command_of(settle, now_ms=NOW_MS) == Settle(
+    assert command_of(settle, NoTenants(), now_ms=NOW_MS) == Settle(
         "acme", "rsv_1", {"usd": 31_000_000}, Provenance(ref_type="llm_generation", ref_id="gen-1")
     )
-    assert command_of(release, now_ms=NOW_MS) == Release("acme", "rsv_1")
-    recorded = command_of(record, now_ms=NOW_MS)
+    assert command_of(release, NoTenants(), now_ms=NOW_MS) == Release("acme", "rsv_1")
+    recorded = command_of(record, NoTenants(), now_ms=NOW_MS)
     assert isinstance(recorded, Record)
     assert recorded.idempotency_key == "evt-7"
     assert recorded.subjects == (Subject("organization", "acme"), Subject("agent", "a"))
