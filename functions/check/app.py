@@ -22,13 +22,14 @@ def check(call: Call) -> Answer:
     try:
         outlook = runtime.balances().check(request)
     except NoBudget as refusal:
-        return ok(check_answer([], refusal=refusal, notes=priced.notes))
+        return ok(check_answer([], refusal=refusal, notes=priced.notes, unpriced=priced.unpriced))
     return ok(
         check_answer(
             outlook.balances,
             shadowed=outlook.shadowed,
             refusal=outlook.refusal,
             notes=priced.notes,
+            unpriced=priced.unpriced,
         )
     )
 

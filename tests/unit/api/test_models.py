@@ -5,15 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from spendgate.api.json_body import read_object
-from spendgate.api.models.administration import (
-    CreateBudgetBody,
-    CreateKeyBody,
-    CreateTenantBody,
-    PatchBudgetBody,
-    PatchTenantBody,
-)
-from spendgate.api.models.fields import Body
 from spendgate.api.models.messages import command_of, read_message
 from spendgate.api.models.spending import (
     ExtendBody,
@@ -25,18 +16,14 @@ from spendgate.api.models.spending import (
 from spendgate.api.principal import Principal
 from spendgate.api.validation import read_model
 from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import CalendarPeriod, NoPeriod
 from spendgate.domain.requests import Record, Release, Settle
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
 from spendgate.domain.tenants import Tenant
+from tests.unit.api.support import read, refused_param
 
 NOW_MS = 1_772_366_400_250
 CALLER = Principal("acme", "key_1", "caller")
-
-
-def read[M: Body](model: type[M], text: str) -> M:
-    return read_model(model, read_object(text))
 
 
 class NoTenants:
@@ -44,12 +31,6 @@ class NoTenants:
 
     def tenant(self, tenant_id: str) -> Tenant:
         return Tenant(tenant_id)
-
-
-def refused_param[M: Body](model: type[M], text: str) -> str | None:
-    with pytest.raises(InvalidValue) as refused:
-        read(model, text)
-    return refused.value.param
 
 
 @pytest.mark.parametrize("written", ["0.1", '"0.1"', "0.100", "1e-1", '"0.100000000"'])
@@ -132,116 +113,6 @@ def test_an_extension_says_for_how_long() -> None:
 def test_every_text_has_a_limit(field: str) -> None:
     assert refused_param(SettleBody, json.dumps({field: "x" * 501})) == f"body.{field}"
     assert refused_param(SettleBody, json.dumps({field: ""})) == f"body.{field}"
-
-
-def test_a_budget_is_built_from_its_body() -> None:
-    body = read(
-        CreateBudgetBody,
-        '{"subject":"agent:*","unit":"usd","limit":"10","warn_at_pct":[90,50,90],'
-        '"period":{"type":"calendar","unit":"day","timezone":"Europe/Paris"},'
-        '"name":"Agents","metadata":{"team":"x"}}',
-    )
-
-    budget = body.to_budget(tenant_id="acme", budget_id="bud_1", now_ms=NOW_MS)
-
-    assert budget.subject == Subject("agent", "*")
-    assert budget.limit == 10 * 10**9
-    assert budget.period == CalendarPeriod("day", "Europe/Paris")
-    assert budget.warn_at_pct == (50, 90)
-    assert (budget.name, budget.metadata) == ("Agents", {"team": "x"})
-    assert budget.created_at_ms == budget.updated_at_ms == NOW_MS
-
-
-def test_a_budget_without_a_period_is_a_balance_that_warns_at_80_per_cent() -> None:
-    body = read(CreateBudgetBody, '{"subject":"session:s:1","unit":"tokens","limit":0}')
-
-    budget = body.to_budget(tenant_id="acme", budget_id="bud_1", now_ms=NOW_MS)
-
-    assert (budget.period, budget.warn_at_pct) == (NoPeriod(), (80,))
-    assert budget.subject == Subject("session", "s:1")
-
-
-def test_a_budget_on_another_organization_is_refused() -> None:
-    body = read(CreateBudgetBody, '{"subject":"organization:other","unit":"usd","limit":1}')
-
-    with pytest.raises(InvalidValue) as refused:
-        body.to_subject(tenant_id="acme")
-
-    assert refused.value.param == "body.subject"
-
-
-@pytest.mark.parametrize(
-    ("change", "param"),
-    [
-        ({"subject": "agent"}, "body.subject"),
-        ({"subject": "Agent:a"}, "body.subject"),
-        ({"unit": "US Dollar"}, "body.unit"),
-        ({"limit": "-1"}, "body.limit"),
-        ({"warn_at_pct": [0]}, "body.warn_at_pct.0"),
-        ({"warn_at_pct": [80, 101]}, "body.warn_at_pct.1"),
-        ({"warn_at_pct": 80}, "body.warn_at_pct"),
-        ({"period": {}}, "body.period"),
-        ({"period": {"type": "rolling", "seconds": 60}}, "body.period"),
-        ({"period": {"type": "calendar"}}, "body.period.unit"),
-        ({"period": {"type": "calendar", "unit": "minute"}}, "body.period.unit"),
-        (
-            {"period": {"type": "calendar", "unit": "day", "timezone": "Mars/Base"}},
-            "body.period.timezone",
-        ),
-        (
-            {"period": {"type": "calendar", "unit": "day", "timezone": "../../etc"}},
-            "body.period.timezone",
-        ),
-        ({"period": {"type": "none", "unit": "day"}}, "body.period.unit"),
-        ({"metadata": {"a": "x" * 5000}}, "body.metadata"),
-        ({"metadata": {"a": 1}}, "body.metadata.a"),
-        ({"mode": "shadow"}, "body.mode"),
-    ],
-)
-def test_a_bad_budget_is_refused_by_field(change: dict[str, object], param: str) -> None:
-    body = {"subject": "agent:a", "unit": "usd", "limit": 1, **change}
-
-    assert refused_param(CreateBudgetBody, json.dumps(body)) == param
-
-
-def test_a_patch_changes_only_what_it_names() -> None:
-    before = read(
-        CreateBudgetBody, '{"subject":"agent:a","unit":"usd","limit":1,"name":"A"}'
-    ).to_budget(tenant_id="acme", budget_id="bud_1", now_ms=NOW_MS)
-
-    after = read(PatchBudgetBody, '{"limit":"2.5"}').applied_to(before, now_ms=NOW_MS + 1)
-    unnamed = read(PatchBudgetBody, '{"name":null}').applied_to(before, now_ms=NOW_MS + 1)
-
-    assert (after.limit, after.name, after.updated_at_ms) == (2_500_000_000, "A", NOW_MS + 1)
-    assert (unnamed.limit, unnamed.name) == (before.limit, None)
-
-
-def test_a_patch_that_changes_nothing_is_refused() -> None:
-    assert refused_param(PatchBudgetBody, "{}") == "body"
-    assert refused_param(PatchTenantBody, "{}") == "body"
-
-
-def test_nobody_makes_an_operator_key_over_http() -> None:
-    assert read(CreateKeyBody, '{"role":"reader"}').role == "reader"
-    assert refused_param(CreateKeyBody, '{"role":"operator"}') == "body.role"
-
-
-@pytest.mark.parametrize("tenant_id", ["-", "", "a#b", "a b", "é", "x" * 65, ".a"])
-def test_a_tenant_id_is_a_plain_name(tenant_id: str) -> None:
-    text = json.dumps({"tenant_id": tenant_id})
-
-    assert refused_param(CreateTenantBody, text) == "body.tenant_id"
-
-
-def test_a_tenants_settings_are_patched() -> None:
-    tenant = read(CreateTenantBody, '{"tenant_id":"acme"}').to_tenant(now_ms=NOW_MS)
-
-    after = read(PatchTenantBody, '{"require_budget":true,"unpriced_model":"allow"}').applied_to(
-        tenant, now_ms=NOW_MS + 1
-    )
-
-    assert (tenant.require_budget, tenant.unpriced_model) == (False, "reject")
-    assert (after.require_budget, after.unpriced_model) == (True, "allow")
 
 
 def test_messages_become_commands() -> None:

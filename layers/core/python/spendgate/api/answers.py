@@ -110,9 +110,16 @@ def subjects_answer(subjects: Iterable[Subject]) -> dict[str, str]:
 
 
 def reservation_granted(
-    reservation: Reservation, balances: Sequence[Balance], *, notes: Sequence[str] = ()
+    reservation: Reservation,
+    balances: Sequence[Balance],
+    *,
+    notes: Sequence[str] = (),
+    unpriced: bool = False,
 ) -> dict[str, object]:
-    """The answer to a reservation that was granted; `notes` are warnings of another origin."""
+    """The answer to a reservation that was granted; `notes` are warnings of another origin.
+
+    `unpriced` says that a usage counts in tokens only, for want of a price.
+    """
     warnings = [*notes, *warnings_of(balances, shadowed_after(balances))]
     return {
         "reservation_id": reservation.reservation_id,
@@ -123,6 +130,7 @@ def reservation_granted(
         "amounts": amounts_on_wire(reservation.amounts),
         "action": "warn" if warnings else "continue",
         "warnings": warnings,
+        "unpriced": unpriced,
         "budgets": [balance_answer(balance) for balance in balances],
     }
 

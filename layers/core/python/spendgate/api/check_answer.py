@@ -21,11 +21,12 @@ def check_answer(
     shadowed: Sequence[Balance] = (),
     refusal: Refusal | None = None,
     notes: Sequence[str] = (),
+    unpriced: bool = False,
 ) -> dict[str, object]:
     """What a reservation of the same request would be answered now, always as a 200.
 
     `balance` is what the most restrictive budget has available, in `currency`. `notes` are
-    warnings of another origin than the budgets.
+    warnings of another origin than the budgets; `unpriced` says that a usage counts in tokens only.
     """
     warnings = [*notes, *warnings_of(balances, shadowed)]
     middle = _middle(balances, refusal, warnings)
@@ -34,6 +35,7 @@ def check_answer(
         "allowed": refusal is None,
         **middle,
         "warnings": warnings,
+        "unpriced": unpriced,
         "hint": _hint(balances, refusal, warnings),
         "budgets": [balance_answer(balance) for balance in balances],
     }

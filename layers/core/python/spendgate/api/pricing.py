@@ -33,10 +33,15 @@ class KnowsTenants(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """Amounts, and what the caller should be warned of."""
+    """Amounts; `unpriced` if a usage counts in tokens only, of which the caller is warned."""
 
     amounts: Mapping[str, Amount]
-    notes: tuple[str, ...]
+    unpriced: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the caller should be warned of."""
+        return (_UNPRICED,) if self.unpriced else ()
 
 
 def priced_amounts(body: Priceable, rule_book: KnowsTenants, tenant_id: str, now_ms: int) -> Priced:
@@ -46,7 +51,7 @@ def priced_amounts(body: Priceable, rule_book: KnowsTenants, tenant_id: str, now
     """
     usage = body.named_usage()
     if usage is None:
-        return Priced(body.named_amounts(), ())
+        return Priced(body.named_amounts())
     tenant = rule_book.tenant(tenant_id)
     priced: PricedAmounts = with_usage(
         body.named_amounts(),
@@ -55,4 +60,4 @@ def priced_amounts(body: Priceable, rule_book: KnowsTenants, tenant_id: str, now
         unpriced_model=tenant.unpriced_model,
         prices=tenant.prices,
     )
-    return Priced(priced.amounts, (_UNPRICED,) if priced.unpriced else ())
+    return Priced(priced.amounts, priced.unpriced)

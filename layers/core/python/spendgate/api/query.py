@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from spendgate.domain.errors import InvalidValue
 from spendgate.store.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Wanted
 
-CURSOR_LENGTH_MAX = 1024
+CURSOR_LENGTH_MAX = 2048
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')

@@ -1,12 +1,18 @@
 """Budgets, the policy of a subject, and which budgets apply to a request."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NoReturn
 
 from spendgate.domain.amounts import AMOUNT_MAX, Amount, amount_text
 from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import Period, PeriodRule
+from spendgate.domain.periods import (
+    CalendarPeriod,
+    DurationPeriod,
+    Period,
+    PeriodRule,
+    period_in_force,
+)
 from spendgate.domain.rates import Conversion, Rate, best_conversion
 from spendgate.domain.subjects import Subject
 
@@ -69,25 +75,51 @@ class Budget:
             return False
         return period.starts_at is None or period.starts_at * 1000 <= self.resumed_at_ms
 
-    def counted_subject(self, asked: Subject | None) -> Subject:
-        """Whose counter is meant: on a default, the subject's that was asked for.
+    def resumed(self, *, now_ms: int) -> "Budget":
+        """The budget after a resume, which lifts a soft pause until the period ends."""
+        lifted_at_ms = self.resumed_at_ms
+        period = period_in_force(self.period, now_ms=now_ms)
+        if self.on_soft_limit == "pause" and not self._resumed_in(period):
+            lifted_at_ms = now_ms
+        return replace(self, paused=False, resumed_at_ms=lifted_at_ms)
 
-        Raises InvalidValue where that is nobody, or somebody whom the budget does not count.
-        """
-        if not self.subject.is_default:
-            if asked not in {None, self.subject}:
-                raise InvalidValue(
-                    f"query.subject: this budget counts {self.subject} alone",
-                    param="query.subject",
-                )
-            return self.subject
-        if asked is None or asked.is_default or asked.type != self.subject.type:
-            raise InvalidValue(
-                "query.subject: this budget is a default; "
-                f"name the {self.subject.type} that you mean",
-                param="query.subject",
-            )
-        return asked
+
+def counted_subject(
+    own: Subject, asked: Subject | None, *, param: str = "query.subject"
+) -> Subject:
+    """Whose counter is meant of a budget on `own`: on a default, the subject's that was asked for.
+
+    Raises InvalidValue where that is nobody, or somebody whom the budget does not count.
+    """
+    if not own.is_default:
+        if asked not in {None, own}:
+            raise InvalidValue(f"{param}: this budget counts {own} alone", param=param)
+        return own
+    if asked is None or asked.is_default or asked.type != own.type:
+        raise InvalidValue(
+            f"{param}: this budget is a default; name the {own.type} that you mean", param=param
+        )
+    return asked
+
+
+def check_fits_together(budget: Budget) -> None:
+    """Raises InvalidValue where one part of a budget contradicts another."""
+    if budget.soft_limit is None and budget.on_soft_limit == "pause":
+        _refuse("on_soft_limit", "there is no soft_limit to pause at; send one as well")
+    if budget.soft_limit is not None and budget.soft_limit > budget.limit:
+        soft_limit, limit = amount_text(budget.soft_limit), amount_text(budget.limit)
+        _refuse("soft_limit", f"{soft_limit} is above the limit of {limit}; send {limit} or less")
+    if budget.carry_over is None:
+        return
+    if not isinstance(budget.period, CalendarPeriod | DurationPeriod):
+        _refuse("carry_over", "this period never resets, so nothing carries over; leave it out")
+    if budget.carry_over.max is not None and not budget.carry_over.unused:
+        _refuse("carry_over.max", "it limits what was not used; set unused to true as well")
+
+
+def _refuse(field_name: str, what_to_do: str) -> NoReturn:
+    param = f"body.{field_name}"
+    raise InvalidValue(f"{param}: {what_to_do}", param=param)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Tenants and their settings, and the API keys that act for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spendgate.domain.amounts import Amount
+from spendgate.domain.errors import InvalidValue
 from spendgate.domain.rates import Rate
 
 type UnpricedModel = Literal["reject", "allow"]
@@ -31,6 +32,11 @@ class Price:
         return f"{self.provider}/{self.model}"
 
 
+PRICES_MAX = 100
+RATES_MAX = 100
+"""Whoever spends reads the settings of the tenant: with as many of both they have some 30 KB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """One organisation, the isolation boundary.
@@ -46,6 +52,37 @@ class Tenant:
     updated_at_ms: int = 0
     rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
+
+    def rate(self, source: str, target: str) -> Rate | None:
+        """The rate from one unit to another, if the tenant has set one."""
+        return self.rates.get(target, {}).get(source)
+
+    def with_rate(self, rate: Rate) -> "Tenant":
+        """The tenant with that rate in the place of an older one. Raises InvalidValue."""
+        by_source = {**self.rates.get(rate.target, {}), rate.source: rate}
+        changed = replace(self, rates={**self.rates, rate.target: by_source})
+        if sum(map(len, changed.rates.values())) > RATES_MAX:
+            raise InvalidValue(f"a tenant has at most {RATES_MAX} rates; delete one first")
+        return changed
+
+    def without_rate(self, source: str, target: str) -> "Tenant":
+        """The tenant without that rate."""
+        by_source = {
+            unit: rate for unit, rate in self.rates.get(target, {}).items() if unit != source
+        }
+        return replace(self, rates={**self.rates, target: by_source})
+
+    def with_price(self, price: Price) -> "Tenant":
+        """The tenant with that price in the place of an older one. Raises InvalidValue."""
+        changed = replace(self, prices={**self.prices, price.key: price})
+        if len(changed.prices) > PRICES_MAX:
+            raise InvalidValue(f"a tenant has at most {PRICES_MAX} own prices; delete one first")
+        return changed
+
+    def without_price(self, key: str) -> "Tenant":
+        """The tenant without that price."""
+        kept = {one: price for one, price in self.prices.items() if one != key}
+        return replace(self, prices=kept)
 
 
 @dataclass(frozen=True, slots=True)

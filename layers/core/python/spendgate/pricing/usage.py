@@ -7,7 +7,7 @@ table is the one of the pinned package; nothing is ever fetched over the network
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import localcontext
+from decimal import Decimal, localcontext
 
 from spendgate.domain.amounts import ONE, Amount, amount_rounded_up
 from spendgate.domain.errors import UnknownPrice
@@ -118,6 +118,41 @@ def price_of(usage: Usage, *, now_ms: int) -> Amount:
         ):
             raise UnknownPrice(provider=usage.provider, model=usage.model)
         return amount_rounded_up(price.total_price)
+
+
+def builtin_price(provider: str, model: str, *, now_ms: int) -> Price | None:
+    """What the built-in table says of a model, None if it says nothing.
+
+    Where the rate depends on the size of the request, it is that of the smallest.
+    """
+    import genai_prices  # noqa: PLC0415 (see the module's docstring)
+
+    try:
+        price = genai_prices.calc_price(
+            genai_prices.Usage(),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=datetime.fromtimestamp(now_ms // 1000, UTC),
+        )
+    except LookupError:
+        return None
+    rates = price.model_price
+    read, written = _base_rate(rates.input_mtok), _base_rate(rates.output_mtok)
+    if read is None and written is None:
+        return None
+    return Price(
+        provider=provider,
+        model=model,
+        currency=PRICE_UNIT,
+        input_per_million=read or 0,
+        output_per_million=written or 0,
+        cached_input_per_million=_base_rate(rates.cache_read_mtok),
+    )
+
+
+def _base_rate(rate: object) -> Amount | None:
+    base = getattr(rate, "base", rate)
+    return amount_rounded_up(base) if isinstance(base, Decimal) else None
 
 
 def _lacks(rate: object, tokens: int) -> bool:

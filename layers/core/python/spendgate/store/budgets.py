@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spendgate.domain.budgets import Budget, Claim, Policy
+from spendgate.domain.budgets import Budget, Claim, Policy, counted_subject
 from spendgate.domain.counters import Balance
 from spendgate.domain.errors import NotFound
 from spendgate.domain.subjects import Subject, parse_subject
@@ -92,7 +92,7 @@ def read_balance(
             windows,
             tenant_id,
             budget,
-            budget.counted_subject(subject),
+            counted_subject(budget.subject, subject),
             policy.version,
             now_ms=now_ms,
         )

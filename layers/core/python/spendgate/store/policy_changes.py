@@ -11,6 +11,7 @@ the absence of a policy is believed (`spendgate.store.rules.ABSENT_SECONDS_MAX`)
 default's counters, they would need a version that none of the default's policies ever has.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from spendgate.domain.budgets import Budget, Claim, Policy
@@ -25,7 +26,7 @@ from spendgate.domain.periods import (
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.codec.policies import policy_attributes
-from spendgate.store.errors import Item
+from spendgate.store.errors import Item, Objection, TransactionFailed
 from spendgate.store.rules import PRESENT_SECONDS_MAX
 from spendgate.store.table import Table
 from spendgate.store.targets import Target
@@ -67,6 +68,17 @@ def writes_of_change(
     }
     counters = [_counter_write(table, target, found.get(target.address)) for target in targets]
     return [change, *counters, *windows]
+
+
+def attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
+    """Write all or nothing: what each write objected, and nothing if it was written."""
+    try:
+        table.transact(writes)
+    except TransactionFailed as failed:
+        if all(one is None or one.is_condition for one in failed.objections):
+            return failed.objections
+        raise
+    return ()
 
 
 def _windows_in_reach(

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from spendgate.domain.statements import Statement, may_close, statement_of
+from spendgate.domain.statements import may_close, statement_of
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
+from spendgate.store.codec.statements import statement_item
 from spendgate.store.errors import ConditionFailed, Item
 from spendgate.store.table import Table
 
@@ -78,7 +79,7 @@ def _close(table: Table, key: Item, *, now_ms: int) -> bool:
         return False
     statement = statement_of(counter, starts_at=starts_at, ends_at=ends_at, now_ms=now_ms)
     with suppress(ConditionFailed):  # an earlier run wrote it, and stopped before the next step
-        table.put(_statement_item(item, statement), ConditionExpression=expressions.IS_NEW)
+        table.put(statement_item(item, statement), ConditionExpression=expressions.IS_NEW)
     with suppress(ConditionFailed):  # TTL took the counter; the statement stays
         table.update(
             key,
@@ -86,18 +87,3 @@ def _close(table: Table, key: Item, *, now_ms: int) -> bool:
             ConditionExpression=expressions.COUNTER_EXISTS,
         )
     return True
-
-
-def _statement_item(counter_item: Item, statement: Statement) -> Item:
-    period_key = counter_item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX)
-    return {
-        "pk": counter_item["pk"],
-        "sk": items.text(keys.statement_sort_key(period_key)),
-        "limit_amount": items.amount(statement.limit),
-        "entitlement": items.amount(statement.entitlement),
-        "spent": items.amount(statement.spent),
-        "overrun": items.amount(statement.overrun),
-        "starts_at": items.number(statement.starts_at),
-        "ends_at": items.number(statement.ends_at),
-        "closed_at_ms": items.number(statement.closed_at_ms),
-    }

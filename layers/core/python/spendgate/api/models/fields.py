@@ -47,6 +47,12 @@ def _amount(value: object) -> int:
     return amount
 
 
+def _positive(amount: int) -> int:
+    if amount <= 0:
+        raise ValueError("this amount is greater than 0")
+    return amount
+
+
 def _unit(text: str) -> str:
     if not is_word(text):
         raise ValueError(
@@ -117,6 +123,7 @@ AMOUNT_SCHEMA = {
 }
 
 AmountField = Annotated[int, PlainValidator(_amount), WithJsonSchema(AMOUNT_SCHEMA)]
+PositiveAmountField = Annotated[AmountField, AfterValidator(_positive)]
 UnitField = Annotated[str, AfterValidator(_unit)]
 AmountsField = Annotated[dict[UnitField, AmountField], Field(max_length=UNITS_MAX)]
 SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]
