@@ -15,8 +15,10 @@ TRACE ?=
 REQUESTS ?=
 ARCHITECTURE ?=
 FUNCTION ?=
+EVENT ?=
+SAM_ARGS ?=
 PYTEST_ARGS ?=
-export TRACE REQUESTS ARCHITECTURE FUNCTION
+export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export SAM_CLI_TELEMETRY := 0
@@ -27,7 +29,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs demo lint template test lock clean distclean
+.PHONY: help setup build up down logs invoke demo lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -75,6 +77,9 @@ down: ## Stop what make up started; its data stays
 
 logs: setup ## Show what the functions of the running stack have logged (FUNCTION=reserve)
 	@$(BIN)/python -m local.logs
+
+invoke: setup ## Run one function in Docker on the stack (EVENT=events/reserve-granted.json)
+	@$(BIN)/python -m local.invoke
 
 demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file REQUESTS=n)
 	@$(BIN)/python -m local.demo

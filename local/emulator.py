@@ -5,7 +5,7 @@ It keeps its state in memory and writes it to `.local/state` when it is asked to
 
 import os
 import re
-import shutil
+import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from botocore.config import Config
 from local.console import step
 from local.paths import API_ID_FILE, EMULATOR_STATE, LOCAL, MINISTACK_PYTHON
 from local.ports import Ports
-from local.processes import Program, base_environment
+from local.processes import Program, base_environment, start_detached
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -73,7 +73,7 @@ def aws_client(service: str, endpoint: str) -> "BaseClient":
 def start_emulator(ports: Ports) -> None:
     """Start the emulator with the state of its last run and wait until it answers."""
     with step(f"Starting the AWS emulator on port {ports.emulator}"):
-        shutil.rmtree(_SCRATCH, ignore_errors=True)
+        _clear_scratch()
         _SCRATCH.mkdir(parents=True)
         EMULATOR_STATE.mkdir(parents=True, exist_ok=True)
         _move_state_to(ports.emulator)
@@ -86,8 +86,7 @@ def start_emulator(ports: Ports) -> None:
 def stop_emulator() -> bool:
     """Stop the emulator once it has written its state; answer whether it ran."""
     stopped = EMULATOR.stop(grace_seconds=_STOP_SECONDS_MAX)
-    if stopped:
-        shutil.rmtree(_SCRATCH, ignore_errors=True)
+    _clear_scratch()
     return stopped
 
 
@@ -100,6 +99,16 @@ def emulator_answers(ports: Ports) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         return False
+
+
+def _clear_scratch() -> None:
+    """Remove what the functions' processes unpacked, without waiting for its many small files."""
+    if not _SCRATCH.exists():
+        return
+    rubbish = _SCRATCH.with_name(f"rubbish-{time.time_ns()}")
+    _SCRATCH.rename(rubbish)
+    leftovers = [str(folder) for folder in LOCAL.glob("rubbish-*")]
+    start_detached(["rm", "-rf", *leftovers], base_environment(), EMULATOR.log)
 
 
 def _move_state_to(port: int) -> None:
@@ -126,6 +135,7 @@ def _environment(ports: Ports) -> dict[str, str]:
         "S3_DATA_DIR": str(EMULATOR_STATE / "s3"),
         "TMPDIR": str(_SCRATCH),
         "LAMBDA_EXECUTOR": "local",
+        "LAMBDA_WARM_TTL_SECONDS": "3600",
         "LOG_LEVEL": "INFO",
         # Neither the servers we do not need, nor anybody's Docker.
         "SFTP_ENABLED": "0",

@@ -17,6 +17,9 @@ import psutil
 from local.console import LocalStackError
 from local.paths import LOGS, ROOT, RUN
 
+# Python warns of a child that is forgotten while it runs, and ours are meant to.
+_detached: list[subprocess.Popen[bytes]] = []
+
 
 @dataclass(frozen=True)
 class Program:
@@ -45,19 +48,10 @@ class Program:
         return process if ours and alive else None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it in a session of its own, so that no terminal takes it along when it closes."""
+        """Start it in a session of its own, so that no terminal takes it along."""
         for folder in (LOGS, RUN):
             folder.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            child = subprocess.Popen(
-                list(command),
-                env=dict(environment),
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        child = start_detached(command, environment, self.log)
         identity = {"pid": child.pid, "create_time": psutil.Process(child.pid).create_time()}
         temporary = self._identity_file.with_suffix(".tmp")
         temporary.write_text(json.dumps(identity))
@@ -95,6 +89,24 @@ class Program:
         psutil.wait_procs([*left, *left_children], timeout=5)
         self._identity_file.unlink(missing_ok=True)
         return True
+
+
+def start_detached(
+    command: Sequence[str], environment: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a program that goes on when this one ends."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _detached.append(child)
+    return child
 
 
 def base_environment() -> dict[str, str]:

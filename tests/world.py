@@ -1,5 +1,6 @@
 """One tenant over any table: short words for what the tests of the store do."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from spendgate.api.answers import record_answer, reservation_granted
+from spendgate.api.wire import json_text
 from spendgate.domain.amounts import ONE, Amount
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance, Counter
@@ -130,7 +133,7 @@ class World:
             subjects=tuple(map(parse_subject, by)),
             amounts=amounts,
             ttl_seconds=ttl_seconds,
-            fingerprint=repr((amounts, by, ttl_seconds)),
+            fingerprint=_fingerprint(amounts, by, ttl_seconds),
             idempotency_key=key,
         )
         return self.reservations.reserve(request, _grant_answer)
@@ -211,7 +214,9 @@ def record(
 ) -> Record:
     actual = amounts_of(usd, **others)
     subjects = tuple(map(parse_subject, by))
-    return Record(TENANT, subjects, actual, fingerprint=repr((actual, by)), idempotency_key=key)
+    return Record(
+        TENANT, subjects, actual, fingerprint=_fingerprint(actual, by), idempotency_key=key
+    )
 
 
 def many_subjects(count: int) -> tuple[str, ...]:
@@ -220,17 +225,12 @@ def many_subjects(count: int) -> tuple[str, ...]:
 
 
 def _grant_answer(grant: Grant) -> str:
-    reservation = grant.reservation
-    return json.dumps(
-        {
-            "reservation_id": reservation.reservation_id,
-            "created_at_ms": reservation.created_at_ms,
-            "available": [balance.available for balance in grant.balances],
-        }
-    )
+    return json_text(reservation_granted(grant.reservation, grant.balances))
 
 
 def _record_answer(spend: RecordedSpend) -> str:
-    return json.dumps(
-        {"entries": [entry.entry_id for entry in spend.entries], "at_ms": spend.created_at_ms}
-    )
+    return json_text(record_answer(spend))
+
+
+def _fingerprint(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

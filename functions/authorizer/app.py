@@ -2,8 +2,8 @@
 
 Whether somebody may do what they ask is the functions' matter; without a principal they answer 401.
 Nothing is cached here: the gateway keeps an answer for up to a minute, and a revoked key shall not
-live longer than that. Where the table does not answer, neither does this: what the gateway makes of
-an error is not cached, and a valid key must not be called invalid.
+live longer than that. Where the table does not answer, neither does this: an answer would be
+kept for that minute, and a valid key must not be called invalid.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ from spendgate.api.models.spending import ReserveBody, subjects_in_query
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, ok
 from spendgate.domain.errors import NoBudget
+from spendgate.observability import logger
 from spendgate.store.looks import find_reservation
 
 
@@ -57,6 +58,7 @@ HANDLERS = {
 }
 
 
+@logger.inject_lambda_context
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway."""
     return handle(event, HANDLERS)

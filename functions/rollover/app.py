@@ -11,6 +11,7 @@ TIME_TO_STOP_MS = 10_000
 """How long before the function's time is up it stops; the next run goes on where it stopped."""
 
 
+@logger.inject_lambda_context
 def handler(_event: Mapping[str, Any], context: Any) -> dict[str, object]:
     """Close what is due, as long as there is time."""
     progress = close_due_periods(

@@ -11,6 +11,7 @@ from spendgate.api.models.spending import EmptyBody, ExtendBody, RecordBody, Set
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, created, ok, replayed
 from spendgate.domain.requests import Release, SettlementCommand
+from spendgate.observability import logger
 from spendgate.store.extensions import extend as extend_reservation
 from spendgate.store.plans import Recorded, Settled
 
@@ -80,6 +81,7 @@ HANDLERS = {
 }
 
 
+@logger.inject_lambda_context
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway, or SQS about a batch of messages."""
     if "Records" in event:

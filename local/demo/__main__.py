@@ -30,11 +30,21 @@ DRAIN_SECONDS_MAX = 120.0
 
 def main() -> int:
     """Run the demo; the exit code is 0 only if every check holds."""
-    console = Console(width=COLUMNS_MAX, highlight=False)
+    console = _console()
     try:
         return 0 if _run(console, *_arguments()) else 1
     except LocalStackError as error:
         return fail(error)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted; the stack goes on, stop it with: make down")
+        return 130
+
+
+def _console() -> Console:
+    """A console as wide as the table may be, or as a narrower terminal is."""
+    console = Console(highlight=False)
+    console.width = min(COLUMNS_MAX, console.width) if console.is_terminal else COLUMNS_MAX
+    return console
 
 
 def _arguments() -> tuple[Path, int | None]:
@@ -50,7 +60,7 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     requests = plan(read_trace(trace, requests_max=requests_max))
     stack = up()
     started = time.monotonic()
-    run = f"demo-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    run = f"demo-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
     with step(f'Creating the tenant "{run}" with its budgets and keys'):
         tenant = create_tenant(stack.api_url, stack.operator_key, run, callers=CALLERS)
         budgets = create_budgets(tenant, budgets_for(requests, tenant_id=run))
@@ -60,14 +70,13 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     record = Record()
     left = _replay(console, requests, tenant, stack, sqs, record)
     with step("Reading balances, ledgers and audits"):
-        observed = observe(tenant.admin, budgets, _subjects(budgets, record))
+        odd = [grant.reservation_id for grant in checks.remarkable(record.grants)]
+        observed = observe(tenant.admin, budgets, _subjects(budgets, record), odd)
     dead_after = waiting_messages(sqs, stack.dead_letter_queue_url)
     print_table(console, budgets, observed, record)
-    agents = next(one.budget_id for one in budgets if one.plan.name == AGENT_BUDGET)
     found = [
-        *_checks_of_the_books(record, observed, len(requests)),
+        *_checks(record, observed, budgets, len(requests)),
         checks.no_dead_letters(record, before=dead_before, after=dead_after, waiting=left),
-        checks.runaway_was_stopped(record, budget_id=agents, subject=f"agent:{RUNAWAY}"),
     ]
     print_checks(console, found)
     good = all(check.holds for check in found)
@@ -76,13 +85,20 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     return good
 
 
-def _checks_of_the_books(record: Record, observed: Observed, requests: int) -> list[checks.Check]:
+def _checks(
+    record: Record, observed: Observed, budgets: Sequence[DemoBudget], requests: int
+) -> list[checks.Check]:
+    limits = {one.budget_id: one.plan.limit for one in budgets}
+    agents = next(one.budget_id for one in budgets if one.plan.name == AGENT_BUDGET)
+    runaway = f"agent:{RUNAWAY}"
     return [
         checks.everything_was_answered(record, requests),
-        checks.no_grant_past_a_limit(record.grants),
-        checks.no_grant_past_a_limit_by_own_record(record.grants),
-        checks.ledger_agrees_with_counters(observed),
+        checks.no_grant_past_a_limit(record.grants, limits),
+        checks.no_grant_past_a_limit_by_own_record(record.grants, limits),
+        checks.runaway_was_stopped(record, limits, budget_id=agents, subject=runaway),
+        checks.ledger_agrees_with_counters(record.grants, observed),
         checks.ledger_is_what_was_settled(record.grants, observed),
+        checks.reservations_say_how_they_ended(record.grants, observed),
         checks.nothing_is_held(observed),
     ]
 

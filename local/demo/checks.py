@@ -3,17 +3,17 @@
 Each check says what it looked at, and for every untruth which number it expected and found.
 """
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate
 
-from local.demo.observed import Observed
-from local.demo.record import CounterName, Grant, Held, Record, holds_of
+from local.demo.commitments import by_counter, certainly_committed
+from local.demo.observed import Ending, Observed
+from local.demo.record import CounterName, Grant, Record, holds_of
 
-type Commitments = dict[CounterName, list[tuple[Grant, Held]]]
+type Limits = Mapping[str, Decimal]
+"""What the demo itself set as the limit of each budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,79 +40,36 @@ def everything_was_answered(record: Record, requests: int) -> Check:
     return Check("every request was granted or refused", looked_at, tuple(failures))
 
 
-def no_grant_past_a_limit(grants: Sequence[Grant]) -> Check:
+def no_grant_past_a_limit(grants: Sequence[Grant], limits: Limits) -> Check:
     """In the answer of every grant, what is spent and held is within the limit."""
     failures = [
-        f"{_name(held.counter)}: expected at most {_text(held.limit)} spent and held at the grant "
+        f"{_name(held.counter)}: expected at most {_text(limit)} spent and held at the grant "
         f"{grant.reservation_id}, found {_text(held.spent + held.held)}"
         for grant, held in holds_of(grants)
-        if held.spent + held.held > held.limit
+        if held.spent + held.held > (limit := limits[held.counter.budget_id])
     ]
     looked_at = f"{len(grants)} grants, {sum(len(one.holds) for one in grants)} balances"
     return Check("no grant went past a limit, by its answer", looked_at, tuple(failures))
 
 
-def no_grant_past_a_limit_by_own_record(grants: Sequence[Grant]) -> Check:
-    """By the demo's own clock and amounts, no grant can have been past a limit.
-
-    When a grant was decided, every grant answered before it was asked for was held or settled. What
-    such a grant may since have given back is subtracted, so the sum is one that the service had
-    committed for certain; above the limit it proves a broken promise.
-    """
+def no_grant_past_a_limit_by_own_record(grants: Sequence[Grant], limits: Limits) -> Check:
+    """By the demo's own clock and amounts, what was certainly committed was within the limit."""
     failures, fullest = [], Decimal(0)
-    for counter, committed in _by_counter(grants).items():
-        for (grant, held), certain in zip(committed, _certainly_committed(committed), strict=True):
-            fullest = max(fullest, certain / held.limit)
-            if certain > held.limit:
+    for counter, committed in by_counter(grants).items():
+        limit = limits[counter.budget_id]
+        for (grant, _), certain in zip(committed, certainly_committed(committed), strict=True):
+            fullest = max(fullest, certain / limit)
+            if certain > limit:
                 failures.append(
-                    f"{_name(counter)}: expected at most {_text(held.limit)} at the grant "
+                    f"{_name(counter)}: expected at most {_text(limit)} at the grant "
                     f"{grant.reservation_id}, found {_text(certain)} in our own record"
                 )
-    looked_at = f"{len(grants)} grants, fullest at {fullest:.1%} of its limit"
+    tenths_pct = int(fullest * 1000)
+    looked_at = f"{len(grants)} grants, the fullest at {tenths_pct / 10}% of its limit"
     return Check("no grant went past a limit, by our own record", looked_at, tuple(failures))
 
 
-def _by_counter(grants: Iterable[Grant]) -> Commitments:
-    committed: Commitments = defaultdict(list)
-    for grant, held in holds_of(grants):
-        committed[held.counter].append((grant, held))
-    return committed
-
-
-def _certainly_committed(committed: Sequence[tuple[Grant, Held]]) -> Iterator[Decimal]:
-    """At each grant of one counter: its own estimate and what is left of those before it."""
-    taken = sorted((grant.answered_at, held.amount) for grant, held in committed)
-    returned = sorted(
-        (_returned_from(grant), held.amount - min(held.amount, _left_over(grant, held)))
-        for grant, held in committed
-    )
-    taken_at, taken_sums = [at for at, _ in taken], _running_sums(taken)
-    returned_at, returned_sums = [at for at, _ in returned], _running_sums(returned)
-    for grant, held in committed:
-        before = taken_sums[bisect_left(taken_at, grant.asked_at)]
-        given_back = returned_sums[bisect_right(returned_at, grant.answered_at)]
-        yield held.amount + before - given_back
-
-
-def _returned_from(grant: Grant) -> float:
-    """The first moment at which a part of its hold may be given back."""
-    if grant.request.expires_first or grant.reported_at is None:
-        return grant.answered_at
-    return grant.reported_at
-
-
-def _left_over(grant: Grant, held: Held) -> Decimal:
-    """What is certain to stay of its hold; nothing, if the hold expires before it is settled."""
-    if grant.request.expires_first:
-        return Decimal(0)
-    return grant.final_amount(held.unit)
-
-
-def _running_sums(timed: Iterable[tuple[float, Decimal]]) -> list[Decimal]:
-    return list(accumulate((amount for _, amount in timed), initial=Decimal(0)))
-
-
-def ledger_agrees_with_counters(observed: Observed) -> Check:
+def ledger_agrees_with_counters(grants: Sequence[Grant], observed: Observed) -> Check:
     """Every balance says what its ledger adds up to, and the service's own audit agrees."""
     sums: dict[CounterName, Decimal] = defaultdict(Decimal)
     for line in observed.ledger:
@@ -125,10 +82,13 @@ def ledger_agrees_with_counters(observed: Observed) -> Check:
     ]
     for audit in observed.audits:
         failures += [
-            f"{audit.budget_id}: expected an audit without differences, found {difference}"
+            f"{audit.budget_id} {difference} by the service's own audit"
             for difference in audit.differences
         ]
     audited = sum(audit.counters for audit in observed.audits)
+    counters = len({held.counter for _, held in holds_of(grants)})
+    if audited < counters:
+        failures.append(f"the audits: expected at least {counters} counters, found {audited}")
     looked_at = (
         f"{len(observed.ledger)} entries, {len(observed.balances)} balances, "
         f"{audited} counters audited"
@@ -154,12 +114,40 @@ def ledger_is_what_was_settled(grants: Sequence[Grant], observed: Observed) -> C
         != found.get((counter, reservation_id), [])
     ]
     settlements = sum(grant.request.outcome == "settle" for grant in grants)
-    looked_at = f"{settlements} settlements, {len(settled)} ledger entries"
+    looked_at = f"{settlements} settlements, {len(observed.ledger)} ledger entries"
     return Check("each settlement was applied once, in full", looked_at, tuple(failures))
 
 
 def _once(amount: Decimal | None) -> list[Decimal]:
     return [amount] if amount else []
+
+
+def remarkable(grants: Sequence[Grant]) -> list[Grant]:
+    """The grants that ended in another way than by a settlement within time and estimate."""
+    return [
+        grant
+        for grant in grants
+        if grant.request.outcome == "release" or grant.request.expires_first or grant.overran
+    ]
+
+
+def reservations_say_how_they_ended(grants: Sequence[Grant], observed: Observed) -> Check:
+    """A release, a late settlement and one above its estimate are marked as such."""
+    failures, some = [], remarkable(grants)
+    for grant in some:
+        expected = Ending(
+            state="released" if grant.request.outcome == "release" else "settled",
+            late=grant.request.expires_first,
+            overrun=grant.overran,
+        )
+        found = observed.endings[grant.reservation_id]
+        if found != expected:
+            failures.append(f"{grant.reservation_id}: expected {expected}, found {found}")
+    released = sum(grant.request.outcome == "release" for grant in some)
+    late = sum(grant.request.expires_first for grant in some)
+    overran = sum(grant.overran for grant in some)
+    looked_at = f"{released} released, {late} late, {overran} above their estimate"
+    return Check("every odd ending is marked as such", looked_at, tuple(failures))
 
 
 def nothing_is_held(observed: Observed) -> Check:
@@ -185,20 +173,18 @@ def no_dead_letters(record: Record, *, before: int, after: int, waiting: int) ->
     return Check("no message is waiting or dead", looked_at, tuple(failures))
 
 
-def runaway_was_stopped(record: Record, *, budget_id: str, subject: str) -> Check:
+def runaway_was_stopped(record: Record, limits: Limits, *, budget_id: str, subject: str) -> Check:
     """The agents' hourly limit refused the runaway, and it never spent more than that limit."""
     refused = record.refusals_by(budget_id, subject)
     failures = [] if refused else [f"{subject}: expected a refusal by {budget_id}, found none"]
     spent: dict[CounterName, Decimal] = defaultdict(Decimal)
-    limits: dict[CounterName, Decimal] = {}
     for grant, held in holds_of(record.grants):
         if held.counter[:2] == (budget_id, subject):
             spent[held.counter] += grant.final_amount(held.unit)
-            limits[held.counter] = held.limit
     failures += [
-        f"{_name(counter)}: expected at most {_text(limits[counter])} spent, found {_text(amount)}"
+        f"{_name(counter)}: expected at most {_text(limit)} spent, found {_text(amount)}"
         for counter, amount in spent.items()
-        if amount > limits[counter]
+        if amount > (limit := limits[budget_id])
     ]
     return Check("the runaway agent was stopped", f"refused {refused} times", tuple(failures))
 

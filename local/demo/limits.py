@@ -59,7 +59,7 @@ def budgets_for(requests: Sequence[PlannedRequest], *, tenant_id: str) -> list[B
             period={"type": "none"},
         ),
         BudgetPlan(
-            name="tokens per model and day",
+            name="models per day",
             subject="model:*",
             unit=TOKENS,
             limit=_rounded(_at_most(requests, TOKENS), ROUND_CEILING),

@@ -1,6 +1,6 @@
 """What the API says after the replay: balances, ledgers and audits, read as anybody could."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,24 +44,41 @@ class BudgetAudit:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What the service says became of a reservation."""
+
+    state: str
+    late: bool
+    overrun: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that was read."""
 
     balances: tuple[Balance, ...]
     ledger: tuple[LedgerLine, ...]
     audits: tuple[BudgetAudit, ...]
+    endings: Mapping[str, Ending]
 
 
 def observe(
-    admin: Client, budgets: Sequence[DemoBudget], subjects: Sequence[tuple[str, str]]
+    admin: Client,
+    budgets: Sequence[DemoBudget],
+    subjects: Sequence[tuple[str, str]],
+    reservation_ids: Sequence[str],
 ) -> Observed:
-    """Read the balance and ledger of every budget and subject, and every budget's audit."""
+    """Read the balance and ledger of every budget and subject, every audit, some reservations."""
     with ThreadPoolExecutor(_READERS) as readers:
         balances = readers.map(lambda one: _balance(admin, *one), subjects)
         ledgers = readers.map(lambda one: _ledger(admin, *one), subjects)
         audits = readers.map(lambda one: _audit(admin, one.budget_id), budgets)
+        endings = readers.map(lambda one: _ending(admin, one), reservation_ids)
         return Observed(
-            tuple(balances), tuple(line for lines in ledgers for line in lines), tuple(audits)
+            balances=tuple(balances),
+            ledger=tuple(line for lines in ledgers for line in lines),
+            audits=tuple(audits),
+            endings=dict(zip(reservation_ids, endings, strict=True)),
         )
 
 
@@ -90,10 +107,21 @@ def _line(entry: dict[str, Any]) -> LedgerLine:
     )
 
 
+def _ending(admin: Client, reservation_id: str) -> Ending:
+    found = admin.get(f"/v1/reservations/{reservation_id}")
+    return Ending(found["state"], found["late"], found["overrun"])
+
+
 def _audit(admin: Client, budget_id: str) -> BudgetAudit:
     pages = list(admin.pages(f"/v1/budgets/{budget_id}/audit"))
     return BudgetAudit(
         budget_id=budget_id,
         counters=sum(page["counters"] for page in pages),
-        differences=tuple(str(one) for page in pages for one in page["differences"]),
+        differences=tuple(_difference(one) for page in pages for one in page["differences"]),
     )
+
+
+def _difference(found: dict[str, str]) -> str:
+    """For example `agent:a 2026-01: expected 3 spent, found 4`."""
+    counter, balance = f"{found['subject']} {found['period_key']}", found["balance"]
+    return f"{counter}: expected {found['expected']} {balance}, found {found['found']}"

@@ -15,7 +15,7 @@ _PLAIN_LINE_SECONDS = 3.0
 
 
 class Display:
-    """Shows a record while it grows; `settled` waits for what the queue still has."""
+    """Shows a record while it grows; what the queue still has is not settled yet."""
 
     def __init__(
         self, console: Console, record: Record, requests: int, waiting: Callable[[], int]
@@ -52,7 +52,7 @@ class Display:
     def numbers(self) -> str:
         """The line that is shown."""
         record = self._record
-        settled = max(0, record.messages - self._in_queue)
+        settled = max(0, record.reported - self._in_queue)
         return (
             f"{record.answered}/{self._requests} requests  {len(record.grants)} granted  "
             f"{len(record.refusals)} refused  {settled} settled  {self._rate:.0f}/s"

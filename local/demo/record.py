@@ -24,7 +24,6 @@ class Held:
     counter: CounterName
     unit: str
     amount: Decimal
-    limit: Decimal
     spent: Decimal
     held: Decimal
 
@@ -42,6 +41,12 @@ class Grant:
     answered_at: float
     holds: tuple[Held, ...]
     reported_at: float | None = None
+
+    @property
+    def overran(self) -> bool:
+        """Whether it cost more than was held for it."""
+        request = self.request
+        return any(self.final_amount(unit) > held for unit, held in request.estimate.items())
 
     def final_amount(self, unit: str) -> Decimal:
         """What it is to end up with on every counter in that unit."""
@@ -65,6 +70,7 @@ class Record:
     refusals: list[Refusal] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     asked_twice: int = 0
+    reported: int = 0
     messages: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -114,7 +120,6 @@ def read_holds(request: PlannedRequest, body: Mapping[str, Any]) -> tuple[Held, 
             counter=CounterName(balance["budget_id"], balance["subject"], balance["period"]["key"]),
             unit=balance["unit"],
             amount=request.estimate[balance["unit"]],
-            limit=Decimal(balance["limit"]),
             spent=Decimal(balance["spent"]),
             held=Decimal(balance["held"]),
         )

@@ -11,7 +11,7 @@ from local.demo.scenario import PlannedRequest
 from local.demo.settlements import Reporter
 
 CALLERS = 8
-"""How many ask at once: as many as the local stack lets in at once."""
+"""How many ask at once: as many as the local stack lets in, and enough to keep two cores busy."""
 
 REQUESTS_PER_SECOND = 100
 """To what a trace is compressed; a slower stack is simply always busy."""
@@ -30,8 +30,9 @@ class Replay:
         """Ask for every request, at its compressed time or as soon after it as somebody is free."""
         started = time.monotonic()
         compression = _compression(requests)
-        with ThreadPoolExecutor(CALLERS, thread_name_prefix="caller") as callers:
-            asked: list[Future[None]] = []
+        callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="caller")
+        asked: list[Future[None]] = []
+        try:
             for request in requests:
                 due = started + request.at_seconds * compression
                 while (wait := due - time.monotonic()) > 0:
@@ -43,6 +44,8 @@ class Replay:
                     time.sleep(0.05)
                     while_waiting()
                 future.result()
+        finally:
+            callers.shutdown(cancel_futures=True)
 
     def _ask(self, request: PlannedRequest) -> None:
         asked_at = time.monotonic()

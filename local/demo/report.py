@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ SUBJECTS_MAX = 6
 """How many subjects of one budget have a line of their own; the others share one."""
 
 _FAILURES_MAX = 5
+_INDENT = 7
 
 
 def print_table(
@@ -26,11 +28,11 @@ def print_table(
 ) -> None:
     """Print every budget with its subjects, those that spent most first."""
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    table.add_column("Budget")
-    table.add_column("Subject")
+    table.add_column("Budget", no_wrap=True)
     for name in ("Limit", "Spent", "Held", "Refused", "Overrun"):
         table.add_column(name, justify="right")
     for budget in budgets:
+        table.add_row(f"{budget.plan.name}, {budget.plan.unit}", style="bold")
         for row in _rows(budget, observed, record):
             table.add_row(*row)
     console.print()
@@ -43,14 +45,13 @@ def _rows(budget: DemoBudget, observed: Observed, record: Record) -> list[list[s
     balances.sort(key=lambda one: (-one.spent, one.counter))
     alone = len(balances) if len(balances) <= SUBJECTS_MAX + 1 else SUBJECTS_MAX
     rows = [
-        _row(one.counter.subject, str(_shown(one.limit, one.unit)), [one], record)
+        _row(one.counter.subject, _shown(one.limit, one.unit), [one], record)
         for one in balances[:alone]
     ]
     if rest := balances[alone:]:
         kind = budget.plan.subject_type
         rows.append(_row(f"{len(rest)} more of {kind}:*", "", rest, record))
-    title = f"{budget.plan.name}, {budget.plan.unit}"
-    return [[title if not place else "", *row] for place, row in enumerate(rows)]
+    return rows
 
 
 def _row(subject: str, limit: str, balances: Sequence[Balance], record: Record) -> list[str | Text]:
@@ -58,7 +59,7 @@ def _row(subject: str, limit: str, balances: Sequence[Balance], record: Record) 
     refused = sum(record.refusals_by(*one.counter[:2]) for one in balances)
     overrun = sum((one.overrun for one in balances), Decimal(0))
     return [
-        subject,
+        f"  {subject}",
         limit,
         _shown(sum((one.spent for one in balances), Decimal(0)), unit),
         _shown(sum((one.held for one in balances), Decimal(0)), unit),
@@ -83,9 +84,9 @@ def print_checks(console: Console, checks: Sequence[Check]) -> None:
         line = f"{mark} {escape(check.promise):<{width}}  [dim]{escape(check.looked_at)}[/]"
         console.print(line, soft_wrap=True)
         for failure in check.failures[:_FAILURES_MAX]:
-            console.print(f"       {failure}", style="red", markup=False, soft_wrap=True)
+            console.print(Padding(Text(failure, style="red"), (0, 0, 0, _INDENT)))
         if (more := len(check.failures) - _FAILURES_MAX) > 0:
-            console.print(f"       and {more} more", style="red")
+            console.print(f"{' ' * _INDENT}and {more} more", style="red")
 
 
 def verdict(checks: Sequence[Check], record: Record, *, took_seconds: float) -> str:

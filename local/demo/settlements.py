@@ -122,7 +122,9 @@ class Reporter:
 
     def _send(self, batch: list[Grant]) -> None:
         for grant in batch:
-            grant.reported_at = grant.reported_at or time.monotonic()
+            if grant.reported_at is None:
+                grant.reported_at = time.monotonic()
+                self._record.reported += 1
         entries = [
             {
                 "Id": str(place),

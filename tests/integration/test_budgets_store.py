@@ -186,6 +186,16 @@ def test_a_deleted_budget_is_gone_from_reads_and_lists_but_its_counter_stays(
     assert counter_item(moto_table, budget, "balance") is not None
 
 
+def test_a_deleted_budget_takes_no_place_in_a_page(moto_table: Table) -> None:
+    gone = create(moto_table, a_budget(now_ms=NOW_MS))
+    stays = create(moto_table, a_budget(now_ms=NOW_MS + 1))
+
+    delete_budget(moto_table, TENANT, gone.budget_id, now_ms=NOW_MS)
+
+    page = list_budgets(moto_table, TENANT, Wanted(limit=1), now_ms=NOW_MS)
+    assert [stored.budget for stored in page.data] == [stays]
+
+
 def test_a_policy_that_was_emptied_never_uses_a_version_again(moto_table: Table) -> None:
     first = create(moto_table, a_budget())
     delete_budget(moto_table, TENANT, first.budget_id, now_ms=NOW_MS)

@@ -3,6 +3,7 @@
 import pytest
 
 from spendgate.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
+from tests.fakes.faulty import faulty, meanwhile
 from tests.world import AGENT, ORGANIZATION, World
 
 
@@ -78,3 +79,39 @@ def test_a_settled_reservation_cannot_be_extended(world: World) -> None:
 def test_an_unknown_reservation_cannot_be_extended(world: World) -> None:
     with pytest.raises(NotFound):
         world.extend("rsv_unknown", 60)
+
+
+def test_of_two_extensions_at_once_both_take_effect_in_turn(world: World) -> None:
+    world.budget(10)
+    reservation = world.reserve(5, ttl_seconds=10)
+    table, client = faulty(world.table)
+    client.fail("transact_write_items", meanwhile(lambda: world.extend(reservation, 60)))
+
+    world.on(table).extend(reservation, 120)
+
+    assert world.find(reservation).expires_at_ms == world.clock.now_ms() + 120_000
+
+
+def test_an_extension_that_a_settlement_overtakes_says_so(world: World) -> None:
+    world.budget(10)
+    reservation = world.reserve(5, ttl_seconds=10)
+    table, client = faulty(world.table)
+    client.fail("transact_write_items", meanwhile(lambda: world.settle(reservation, 4)))
+
+    with pytest.raises(ReservationFinalized, match="was settled"):
+        world.on(table).extend(reservation, 120)
+
+
+def test_a_hold_that_was_reclaimed_meanwhile_cannot_be_extended(world: World) -> None:
+    world.budget(10)
+    reservation = world.reserve(10, ttl_seconds=10)
+    table, client = faulty(world.table)
+
+    def time_passes_and_others_reserve() -> None:
+        world.clock.advance(20)
+        world.reserve(10)
+
+    client.fail("transact_write_items", meanwhile(time_passes_and_others_reserve))
+
+    with pytest.raises(ReservationFinalized, match="has lost its hold"):
+        world.on(table).extend(reservation, 120)

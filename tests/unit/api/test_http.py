@@ -8,6 +8,7 @@ import pytest
 
 from spendgate.api.http import Call, handle
 from spendgate.api.models.spending import ReserveBody
+from spendgate.api.query import CURSOR_LENGTH_MAX
 from spendgate.api.routes import ROUTES, methods_at
 from spendgate.api.wire import Answer, created, ok, replayed
 from spendgate.domain.errors import NotFound
@@ -176,7 +177,7 @@ def test_a_list_is_paged() -> None:
         ("limit=%D9%A3", "query.limit"),
         ("limit=", "query.limit"),
         ("limit=1&limit=2", "query.limit"),
-        ("cursor=" + "x" * 2049, "query.cursor"),
+        ("cursor=" + "x" * (CURSOR_LENGTH_MAX + 1), "query.cursor"),
         ("colour=red", "query.colour"),
         ("limit=%FF", "query"),
         ("&".join(f"a{i}=1" for i in range(40)), "query"),

@@ -23,6 +23,7 @@ from spendgate.api.validation import read_model
 from spendgate.api.wire import Answer, json_text
 from spendgate.domain.errors import InvalidValue, NotFound
 from spendgate.domain.subjects import Subject, parse_subject
+from spendgate.observability import logger
 from spendgate.store.pages import Wanted
 
 type Event = Mapping[str, object]
@@ -109,6 +110,7 @@ def handle(
     """Answer an event by the handler of its route key (`POST /v1/check`)."""
     context = _mapping(event, "requestContext")
     request_id = str(context.get("requestId", ""))
+    logger.set_correlation_id(request_id)
     try:
         answer = _answer(event, handlers, request_id, now_ms or time.time_ns() // 1_000_000)
     except Exception as error:  # noqa: BLE001 (logged there, if nobody foresaw it)

@@ -49,13 +49,19 @@ def extend(
         try:
             table.transact(writes)
         except TransactionFailed as failed:
-            if any(failed.objections[1:]):
+            if _only_a_hold_is_gone(failed):
                 raise ReservationFinalized(
                     reservation_id, why="has lost its hold and cannot be extended; reserve again"
                 ) from failed
             continue
         return before.extended(bucket=bucket, expires_at_ms=expires_at_ms)
     raise Throttled("the reservation is being changed by others; try again")
+
+
+def _only_a_hold_is_gone(failed: TransactionFailed) -> bool:
+    """A reservation that objects was changed by others, who moved its holds as well."""
+    reservation, *counters = failed.objections
+    return reservation is None and any(one is not None and one.is_condition for one in counters)
 
 
 def _move_reservation(

@@ -59,10 +59,10 @@ class RuleBook:
             for one in (subject, subject.default):
                 wanted[keys.policy_key(tenant_id, one)] = one
         now = self._monotonic()
-        missing = [key for key in wanted if fresh or not self._is_cached(key, now)]
+        found = {} if fresh else self._cached(wanted, now)
+        missing = {key: subject for key, subject in wanted.items() if key not in found}
         if missing:
-            self._load(tenant_id, {key: wanted[key] for key in missing}, now, consistent=fresh)
-        found = {key: self._cache[key][1] for key in wanted}
+            found |= self._load(tenant_id, missing, now, consistent=fresh)
         policies = {
             subject: cast("Policy", found[key])
             for key, subject in wanted.items()
@@ -74,9 +74,9 @@ class RuleBook:
         """The tenant's settings alone."""
         return self.rules(tenant_id, ()).tenant
 
-    def _is_cached(self, key: keys.Key, now: float) -> bool:
-        cached = self._cache.get(key)
-        return cached is not None and cached[0] > now
+    def _cached(self, wanted: Iterable[keys.Key], now: float) -> dict[keys.Key, Policy | Tenant]:
+        known = {key: self._cache[key] for key in wanted if key in self._cache}
+        return {key: value for key, (until, value) in known.items() if until > now}
 
     def _load(
         self,
@@ -85,15 +85,18 @@ class RuleBook:
         now: float,
         *,
         consistent: bool,
-    ) -> None:
+    ) -> dict[keys.Key, Policy | Tenant]:
         if len(self._cache) + len(wanted) > _CACHED_MAX:
             self._cache.clear()
         read = self._table.get_many(map(items.key, wanted), consistent=consistent)
         found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+        loaded: dict[keys.Key, Policy | Tenant] = {}
         for key, subject in wanted.items():
             item = found.get(key)
             ttl = PRESENT_SECONDS_MAX if item else ABSENT_SECONDS_MAX
-            self._cache[key] = (now + ttl, _read(tenant_id, subject, item))
+            loaded[key] = _read(tenant_id, subject, item)
+            self._cache[key] = (now + ttl, loaded[key])
+        return loaded
 
 
 def _read(tenant_id: str, subject: Subject | None, item: Item | None) -> Policy | Tenant:

@@ -1,0 +1,124 @@
+"""Lays down what the sample events name: budgets, reservations and a key of the tenant `local`.
+
+Every id in `events/` is fixed, so it is made here under that very id; made once, it stays. The
+budget that refuses has less than any event asks for, and nothing ever spends from it.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import cast
+
+from local.bootstrap import TENANT_ID, StackFile
+from local.emulator import aws_client
+from spendgate.api.answers import record_answer, reservation_granted
+from spendgate.api.wire import json_text
+from spendgate.domain.amounts import parse_amount
+from spendgate.domain.budgets import Budget
+from spendgate.domain.errors import AlreadyExists, NotFound
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate.domain.requests import Record, SpendRequest
+from spendgate.domain.subjects import ORGANIZATION, Subject, parse_subject
+from spendgate.domain.tenants import ApiKey, Tenant
+from spendgate.store.api_keys import IssuedKey, put_of_key, verify
+from spendgate.store.budget_changes import create_budget
+from spendgate.store.budgets import find_budget
+from spendgate.store.reservations import Reservations
+from spendgate.store.rules import RuleBook
+from spendgate.store.settlements import Settlements
+from spendgate.store.table import DynamoClient, Table
+from spendgate.store.tenants import create_tenant
+
+KEY_ID = "key_00000000000000sampleevents"
+# Nobody's secret: it opens nothing but the tenant `local` of a stack on this machine.
+BEARER = f"sg.{TENANT_ID}.{KEY_ID}.a-sample-that-only-the-local-stack-takes-xx"
+
+GRANTING = "agent:sample-rich"
+REFUSING = "agent:sample-broke"
+CLOSING = "agent:sample-closing"
+ESTIMATE = "0.05"
+RESERVATION_KEYS = ("events-settle-over-http", "events-settle-from-queue")
+
+_HOUR_MS = 3_600_000
+_DAY_SECONDS = 86_400
+_BUDGETS: tuple[tuple[str, str, str, PeriodRule], ...] = (
+    ("bud_0000000000000samplegranted", GRANTING, "1000", NoPeriod()),
+    ("bud_0000000000000samplerefused", REFUSING, "0.01", NoPeriod()),
+    ("bud_0000000000000sampleclosing", CLOSING, "10", CalendarPeriod("hour")),
+)
+
+
+def seed(table: Table, *, now_ms: int) -> None:
+    """Make whatever of it is not there; what is there stays as it is."""
+    with suppress(AlreadyExists):
+        tenant = Tenant(TENANT_ID, created_at_ms=now_ms, updated_at_ms=now_ms)
+        create_tenant(table, tenant, once=None)
+    if verify(table, BEARER) is None:
+        key = ApiKey(KEY_ID, TENANT_ID, "caller", "sample events", now_ms)
+        table.transact([put_of_key(table, IssuedKey(key, BEARER))])
+    for budget_id, subject, limit, period in _BUDGETS:
+        try:
+            find_budget(table, TENANT_ID, budget_id)
+        except NotFound:
+            budget = Budget(
+                budget_id=budget_id,
+                subject=parse_subject(subject),
+                unit="usd",
+                limit=parse_amount(limit),
+                period=period,
+                created_at_ms=now_ms,
+                updated_at_ms=now_ms,
+                name="sample of events/",
+            )
+            create_budget(table, TENANT_ID, budget, once=None, now_ms=now_ms)
+    _reserve(table, now_ms=now_ms)
+    _spend_an_hour_ago(table, now_ms=now_ms)
+
+
+def seed_stack(stack: StackFile) -> None:
+    """Seed the running local stack."""
+    client = cast("DynamoClient", aws_client("dynamodb", stack.aws_endpoint_url))
+    seed(Table(client, stack.table_name), now_ms=time.time_ns() // 1_000_000)
+
+
+def _reserve(table: Table, *, now_ms: int) -> None:
+    """Hold what the settlements settle; a reservation's id follows from its idempotency key."""
+    with ThreadPoolExecutor(1) as pool:
+        reservations = Reservations(table, RuleBook(table), pool=pool, now_ms=lambda: now_ms)
+        for key in RESERVATION_KEYS:
+            request = SpendRequest(
+                tenant_id=TENANT_ID,
+                subjects=_subjects(GRANTING),
+                amounts={"usd": parse_amount(ESTIMATE)},
+                ttl_seconds=_DAY_SECONDS,
+                fingerprint="events",
+                idempotency_key=key,
+            )
+            reservations.reserve(
+                request,
+                lambda grant: json_text(reservation_granted(grant.reservation, grant.balances)),
+            )
+
+
+def _spend_an_hour_ago(table: Table, *, now_ms: int) -> None:
+    """Leave the rollover a period that has ended."""
+    then_ms = now_ms - _HOUR_MS
+    settlements = Settlements(
+        table,
+        RuleBook(table),
+        now_ms=lambda: then_ms,
+        answer_of=lambda recorded: json_text(record_answer(recorded)),
+    )
+    settlements.apply_one(
+        Record(
+            TENANT_ID,
+            _subjects(CLOSING),
+            {"usd": parse_amount("1")},
+            fingerprint="events",
+            idempotency_key=f"events-{then_ms // _HOUR_MS}",
+        )
+    )
+
+
+def _subjects(agent: str) -> tuple[Subject, ...]:
+    return Subject(ORGANIZATION, TENANT_ID), parse_subject(agent)

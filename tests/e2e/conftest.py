@@ -1,0 +1,79 @@
+"""The local stack, brought up if it is not, and a tenant of its own for every module."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from local.bootstrap import StackFile
+from local.emulator import aws_client
+from local.up import up
+from tests.e2e.client import Caller, Queues, Tenant, new_name
+
+type NewTenant = Callable[[], Tenant]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs the stack."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.stack)
+
+
+@pytest.fixture(scope="session")
+def stack() -> StackFile:
+    """The stack of `make up`; it stays up. If it cannot start, every test here fails."""
+    before = dict(os.environ)
+    try:
+        described = up()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return described
+
+
+@pytest.fixture(scope="session")
+def http(stack: StackFile) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=stack.api_url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def operator(stack: StackFile, http: httpx2.Client) -> Caller:
+    return Caller(http, stack.operator_key)
+
+
+@pytest.fixture(scope="session")
+def stranger(http: httpx2.Client) -> Caller:
+    """Somebody without a key."""
+    return Caller(http, None)
+
+
+@pytest.fixture(scope="session")
+def new_tenant(operator: Caller, http: httpx2.Client) -> NewTenant:
+    def make() -> Tenant:
+        tenant_id = new_name()
+        made = operator.post("/v1/tenants", {"tenant_id": tenant_id}, expected=201).body
+        admin = Caller(http, made["admin_key"])
+
+        def key(role: str) -> Caller:
+            made_key = admin.post("/v1/keys", {"role": role}, expected=201).body
+            return Caller(http, made_key["secret"])
+
+        return Tenant(tenant_id, admin, key("caller"), key("reader"))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def tenant(new_tenant: NewTenant) -> Tenant:
+    return new_tenant()
+
+
+@pytest.fixture(scope="session")
+def queues(stack: StackFile) -> Queues:
+    sqs: Any = aws_client("sqs", stack.aws_endpoint_url)
+    return Queues(sqs, stack.settlement_queue_url, stack.dead_letter_queue_url)

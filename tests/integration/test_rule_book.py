@@ -1,0 +1,58 @@
+"""The cache of rules: how long it believes what it read, and that it never loses what it needs."""
+
+import pytest
+
+from spendgate.domain.subjects import Subject
+from spendgate.store import rules
+from spendgate.store.rules import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
+from spendgate.store.table import Table
+from tests.fakes.faulty import faulty
+from tests.world import TENANT, World
+
+AGENT = Subject("agent", "researcher")
+
+
+def test_rules_that_are_there_are_read_once_in_five_seconds(moto_table: Table) -> None:
+    table, client = faulty(moto_table)
+    world = World(moto_table).on(table)
+    world.budget(1)
+    world.rule_book.rules(TENANT, [AGENT])
+    client.calls.clear()
+    world.clock.advance(ABSENT_SECONDS_MAX / 2)
+    world.rule_book.rules(TENANT, [AGENT])
+    assert client.calls == []
+
+    world.clock.advance(PRESENT_SECONDS_MAX)
+    world.rule_book.rules(TENANT, [AGENT])
+
+    assert client.calls == ["batch_get_item"]
+
+
+def test_a_first_budget_bites_after_a_second(moto_table: Table) -> None:
+    world = World(moto_table)
+    assert not world.rule_book.rules(TENANT, [AGENT]).policies[AGENT].budgets
+    world.budget(1)
+    assert not world.rule_book.rules(TENANT, [AGENT]).policies[AGENT].budgets
+
+    world.clock.advance(ABSENT_SECONDS_MAX)
+
+    assert world.rule_book.rules(TENANT, [AGENT]).policies[AGENT].budgets
+
+
+def test_fresh_rules_are_read_whatever_is_remembered(moto_table: Table) -> None:
+    world = World(moto_table)
+    world.rule_book.rules(TENANT, [AGENT])
+    world.budget(1)
+
+    assert world.rule_book.rules(TENANT, [AGENT], fresh=True).policies[AGENT].budgets
+
+
+def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
+    moto_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "_CACHED_MAX", 6)
+    world = World(moto_table)
+    world.budget(1)
+    for number in range(20):
+        found = world.rule_book.rules(TENANT, [AGENT, Subject("session", str(number))])
+        assert found.policies[AGENT].budgets

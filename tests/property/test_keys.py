@@ -1,0 +1,89 @@
+"""Keys: two different things never share one, whatever their ids are made of."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spendgate.domain.subjects import Subject
+from spendgate.store import keys
+
+TRICKY = st.text(alphabet="#%:/|\\-_ \n\t\0~*2350aB\u00e9\u4e2d\U0001f600", max_size=8)
+PARTS = TRICKY | st.text(max_size=8)
+SUBJECTS = st.builds(Subject, st.from_regex(r"[a-z][a-z0-9_]{0,3}", fullmatch=True), PARTS)
+
+BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]]] = {
+    "policy": (keys.policy_key, (PARTS, SUBJECTS)),
+    "counter": (keys.counter_key, (PARTS, PARTS, SUBJECTS, PARTS)),
+    "reservation": (keys.reservation_key, (PARTS, PARTS)),
+    "once": (keys.once_key, (PARTS, PARTS, PARTS)),
+    "budget": (keys.budget_directory_key, (PARTS, PARTS)),
+    "api key": (keys.api_key_key, (PARTS, PARTS)),
+}
+
+
+@st.composite
+def named_things(draw: st.DrawFn) -> tuple[tuple[Any, ...], keys.Key]:
+    kind = draw(st.sampled_from(sorted(BUILDERS)))
+    build, strategies = BUILDERS[kind]
+    arguments = tuple(draw(one) for one in strategies)
+    return (kind, *arguments), build(*arguments)
+
+
+@settings(max_examples=2000, deadline=None, database=None)
+@given(one=named_things(), other=named_things())
+def test_two_things_have_the_same_key_only_if_they_are_the_same(
+    one: tuple[tuple[Any, ...], keys.Key], other: tuple[tuple[Any, ...], keys.Key]
+) -> None:
+    assert (one[0] == other[0]) == (one[1] == other[1])
+
+
+@settings(max_examples=2000, deadline=None, database=None)
+@given(parts=st.lists(TRICKY, min_size=4, max_size=4), data=st.data())
+def test_moving_a_character_from_one_part_to_the_next_makes_another_key(
+    parts: list[str], data: st.DataObject
+) -> None:
+    text = "".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=3, max_size=3)))
+    moved = [text[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
+
+    def counter(tenant: str, budget: str, subject: str, period: str) -> keys.Key:
+        return keys.counter_key(tenant, budget, Subject("agent", subject), period)
+
+    same = moved == parts
+    assert (counter(*moved) == counter(*parts)) == same
+
+
+@given(tenant=PARTS, other=PARTS, subject=SUBJECTS)
+def test_no_id_addresses_the_partition_of_another_tenant(
+    tenant: str, other: str, subject: Subject
+) -> None:
+    """Whatever is put into an id, the tenant's part of the key stays the tenant's."""
+    partitions = [
+        keys.policy_key(tenant, subject)[0],
+        keys.reservation_key(tenant, other)[0],
+        keys.counter_partition(tenant, other, subject),
+    ]
+    escaped = keys.reservation_key(tenant, "")[0].split("#")[1]
+    assert all(partition.split("#")[1] == escaped for partition in partitions)
+
+
+@given(tenant=PARTS, budget=PARTS, subject=SUBJECTS)
+def test_the_subject_of_a_counter_can_be_read_from_its_partition(
+    tenant: str, budget: str, subject: Subject
+) -> None:
+    if subject.id and subject.id.isprintable():
+        partition = keys.counter_partition(tenant, budget, subject)
+        assert keys.subject_of_counter(partition) == subject
+
+
+@given(
+    one=st.tuples(st.integers(0, 10**14), st.integers(0, 10**6)),
+    other=st.tuples(st.integers(0, 10**14), st.integers(0, 10**6)),
+)
+def test_ledger_items_sort_by_the_time_of_their_writing(
+    one: tuple[int, int], other: tuple[int, int]
+) -> None:
+    first, second = (keys.ledger_sort_key(at, f"{batch:026d}") for at, batch in (one, other))
+    assert (first < second) == (one < other)

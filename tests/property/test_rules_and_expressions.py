@@ -1,0 +1,245 @@
+"""Each rule stands twice, in Python and as a DynamoDB expression: both give the same answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spendgate.domain.amounts import ONE, Amount
+from spendgate.domain.budgets import Budget, Claim
+from spendgate.domain.counters import Counter, new_counter
+from spendgate.domain.holds import DEAD_BUCKETS_MAX
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.periods import BALANCE, NoPeriod
+from spendgate.domain.subjects import Subject
+from spendgate.store import items
+from spendgate.store.codec.counters import hold_attribute, read_counter
+from spendgate.store.counters import Target, bring_up, give_back, take_hold
+from spendgate.store.ids import new_id
+from spendgate.store.postings import Posting, writes_of_counters
+from spendgate.store.table import Table
+from tests.engines import table_at
+from tests.fakes.clock import NOON_MS
+
+NOW = NOON_MS // 1000
+VERSION = 3
+BUCKET = NOW + 300
+
+exactly = settings(
+    max_examples=120,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def amounts(least: int = 0) -> st.SearchStrategy[Amount]:
+    """Small ones, whose sums often meet a limit exactly, and exact ones of any size."""
+    return st.integers(least, 12).map(lambda units: units * ONE) | st.integers(least, 10**27 - 1)
+
+
+@st.composite
+def counters(draw: st.DrawFn, most_holds: int = DEAD_BUCKETS_MAX + 2) -> Counter:
+    """Balances that belong together: buckets around now, and sometimes an overrun."""
+    offsets = st.integers(-6, 6) | st.sampled_from([BUCKET - NOW])
+    holds = draw(
+        st.dictionaries(offsets.map(lambda offset: NOW + offset), amounts(), max_size=most_holds)
+    )
+    limit, spent = draw(amounts()), draw(amounts())
+    return Counter(
+        limit=limit,
+        spent=spent,
+        available=limit - spent - sum(holds.values()),
+        version=VERSION,
+        holds=holds,
+    )
+
+
+@dataclass
+class Stored:
+    """One counter in the table, as the rules see it and as the expressions do."""
+
+    table: Table
+    target: Target
+
+    def put(self, counter: Counter) -> None:
+        balances = {
+            "limit_amount": items.amount(counter.limit),
+            "spent": items.amount(counter.spent),
+            "available": items.amount(counter.available),
+            "version": items.number(counter.version),
+            **{hold_attribute(at): items.amount(held) for at, held in counter.holds.items()},
+        }
+        self.table.put({**self.target.key, **balances})
+
+    @property
+    def counter(self) -> Counter:
+        item = self.table.get(self.target.key)
+        assert item is not None
+        return read_counter(item)
+
+
+def stored(table: Table, amount: Amount, *, limit: Amount = 0) -> Stored:
+    budget = Budget(
+        budget_id=new_id("bud_", now_ms=NOON_MS),
+        subject=Subject("agent", "*"),
+        unit="usd",
+        limit=limit,
+        period=NoPeriod(),
+        created_at_ms=NOON_MS,
+        updated_at_ms=NOON_MS,
+    )
+    claim = Claim(budget, Subject("agent", "a"), amount, policy_version=VERSION)
+    return Stored(table, Target("acme", claim, BALANCE))
+
+
+def swept(counter: Counter) -> Counter:
+    """Without what has expired and without empty buckets: how it was written does not matter."""
+    holds = {at: held for at, held in counter.holds.items() if held and at * 1000 > NOON_MS}
+    return replace(counter, available=counter.available_at(now_ms=NOON_MS), holds=holds)
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb_local_url: str) -> Table:
+    """One table for all examples: every one has a counter of its own."""
+    return table_at(dynamodb_local_url)
+
+
+@exactly
+@given(counter=counters(), amount=amounts())
+def test_a_hold_is_granted_where_the_rule_grants_it_and_leaves_the_same_balances(
+    table: Table, counter: Counter, amount: Amount
+) -> None:
+    there = stored(table, amount)
+    there.put(counter)
+
+    granted, seen = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+
+    assert granted == counter.can_grant(amount, now_ms=NOON_MS)
+    after = counter.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if granted else counter
+    assert swept(seen) == swept(there.counter) == swept(after)
+    assert there.counter.entitlement == counter.entitlement
+
+
+@exactly
+@given(counter=counters())
+def test_a_hold_takes_exactly_what_is_left(table: Table, counter: Counter) -> None:
+    left = counter.available_at(now_ms=NOON_MS)
+    if left < 0:
+        counter = replace(counter, limit=counter.limit - left, available=counter.available - left)
+        left = 0
+    for wanted, fits in ((left, True), (left + 1, False)):
+        there = stored(table, wanted)
+        there.put(counter)
+        granted, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+        assert granted == fits
+
+
+@exactly
+@given(limit=amounts(), amount=amounts())
+def test_a_counter_that_is_not_there_grants_what_a_new_one_would(
+    table: Table, limit: Amount, amount: Amount
+) -> None:
+    there = stored(table, amount, limit=limit)
+    unused = new_counter(there.target.claim.budget, version=VERSION)
+
+    granted, seen = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+
+    assert granted == unused.can_grant(amount, now_ms=NOON_MS)
+    after = unused.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if granted else unused
+    assert seen == after
+    assert (table.get(there.target.key) is not None) == granted
+
+
+@exactly
+@given(counter=counters(), limit=amounts(), amount=amounts(), behind=st.integers(0, 2))
+def test_a_counter_is_brought_up_to_its_policy_as_the_rule_says(
+    table: Table, counter: Counter, limit: Amount, amount: Amount, behind: int
+) -> None:
+    there = stored(table, amount, limit=limit)
+    there.put(replace(counter, version=VERSION - behind))
+    expected = counter.with_limit(limit, version=VERSION) if behind else counter
+
+    if behind:
+        bring_up(table, there.target, replace(counter, version=VERSION - behind))
+    granted, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+
+    assert granted == expected.can_grant(amount, now_ms=NOON_MS)
+    after = expected.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if granted else expected
+    assert swept(there.counter) == swept(after)
+
+
+@exactly
+@given(counter=counters(), amount=amounts(1))
+def test_what_was_held_and_given_back_leaves_the_balances_as_they_were(
+    table: Table, counter: Counter, amount: Amount
+) -> None:
+    there = stored(table, amount)
+    there.put(counter)
+    granted, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+    if granted:
+        give_back(table, there.target, bucket=BUCKET)
+
+    assert swept(there.counter) == swept(counter)
+
+
+@exactly
+@given(counter=counters(most_holds=3), amount=amounts(1))
+def test_what_is_no_longer_held_is_not_given_back(
+    table: Table, counter: Counter, amount: Amount
+) -> None:
+    there = stored(table, amount)
+    there.put(replace(counter, holds={BUCKET: amount - 1}))
+
+    give_back(table, there.target, bucket=BUCKET)
+
+    assert there.counter.holds == {BUCKET: amount - 1}
+    assert there.counter.available == counter.available
+
+
+@exactly
+@given(counter=counters(), spent=amounts(), data=st.data())
+def test_a_settlement_moves_what_was_held_to_what_is_spent_and_available(
+    table: Table, counter: Counter, spent: Amount, data: st.DataObject
+) -> None:
+    there = stored(table, 0)
+    there.put(counter)
+    at = data.draw(st.sampled_from([*counter.holds, None]))
+    returned = data.draw(st.integers(0, counter.holds[at])) if at else 0
+
+    settle(there, returned=returned, at=at, spent=spent)
+
+    after = there.counter
+    assert after.spent == counter.spent + spent
+    assert after.available == counter.available + returned - spent
+    assert after.entitlement == counter.entitlement
+    assert total(after.holds) == total(counter.holds) - returned
+
+
+def total(holds: Mapping[int, Amount]) -> Amount:
+    return sum(holds.values())
+
+
+def entry(spent: Amount) -> LedgerEntry:
+    return LedgerEntry(
+        entry_id="",
+        budget_id="bud_x",
+        subject=Subject("agent", "a"),
+        period_key=BALANCE.key,
+        unit="usd",
+        amount=spent,
+        created_at_ms=NOON_MS,
+    )
+
+
+def settle(there: Stored, *, returned: Amount, at: int | None, spent: Amount) -> None:
+    address = there.target.address
+    postings = [Posting(counter=address, returned=returned, bucket=at, entry=entry(spent))]
+    writes: list[dict[str, Any]] = [
+        write for _, write in writes_of_counters(there.table.name, postings, seen={})
+    ]
+    if writes:
+        there.table.transact(writes)

@@ -1,0 +1,104 @@
+"""Which budgets apply to a request."""
+
+import pytest
+
+from spendgate.domain.budgets import Budget, Policy, claims_on
+from spendgate.domain.errors import InvalidValue
+from spendgate.domain.periods import NoPeriod
+from spendgate.domain.subjects import Subject, parse_subject
+
+AGENT = Subject("agent", "a")
+OTHER = Subject("agent", "b")
+USER = Subject("user", "u")
+
+
+def budget(budget_id: str, subject: Subject, unit: str = "usd") -> Budget:
+    return Budget(budget_id, subject, unit, 10, NoPeriod(), 0, 0)
+
+
+def policies(*budgets: Budget, version: int = 1) -> dict[Subject, Policy]:
+    """A policy for every subject of these tests and its type, most of them empty."""
+    subjects = [one for subject in (AGENT, OTHER, USER) for one in (subject, subject.default)]
+    return {
+        subject: Policy(subject, version, tuple(one for one in budgets if one.subject == subject))
+        for subject in subjects
+    }
+
+
+def claimed(subjects: list[Subject], amounts: dict[str, int], *budgets: Budget) -> list[str]:
+    return [one.budget.budget_id for one in claims_on(subjects, amounts, policies(*budgets))]
+
+
+def test_a_budget_of_the_subjects_own_applies() -> None:
+    assert claimed([AGENT], {"usd": 1}, budget("own", AGENT)) == ["own"]
+
+
+def test_a_default_applies_to_every_subject_of_its_type_and_counts_for_each() -> None:
+    default = budget("default", AGENT.default)
+
+    claims = claims_on([AGENT], {"usd": 1}, policies(default))
+
+    assert [(one.budget, one.subject) for one in claims] == [(default, AGENT)]
+
+
+def test_an_override_replaces_all_the_defaults_of_its_type() -> None:
+    budgets = [
+        budget("default usd", AGENT.default),
+        budget("default tokens", AGENT.default, "tokens"),
+        budget("own", AGENT),
+    ]
+
+    assert claimed([AGENT], {"usd": 1, "tokens": 1}, *budgets) == ["own"]
+    assert claimed([OTHER], {"usd": 1, "tokens": 1}, *budgets) == ["default usd", "default tokens"]
+
+
+def test_an_override_in_a_unit_that_is_not_asked_for_still_replaces_the_defaults() -> None:
+    budgets = [budget("default usd", AGENT.default), budget("own tokens", AGENT, "tokens")]
+
+    assert claimed([AGENT], {"usd": 1}, *budgets) == []
+
+
+def test_a_budget_in_a_unit_that_is_not_asked_for_does_not_apply() -> None:
+    budgets = [budget("usd", AGENT), budget("tokens", AGENT, "tokens")]
+
+    assert claimed([AGENT], {"tokens": 5}, *budgets) == ["tokens"]
+
+
+def test_every_budget_of_a_subject_applies_each_with_the_amount_in_its_unit() -> None:
+    budgets = [budget("usd", AGENT), budget("more usd", AGENT), budget("tokens", AGENT, "tokens")]
+
+    claims = claims_on([AGENT], {"usd": 1, "tokens": 5}, policies(*budgets))
+
+    assert [one.amount for one in claims] == [1, 1, 5]
+
+
+def test_claims_stand_in_the_order_of_refusal_whatever_the_order_of_the_request() -> None:
+    budgets = [budget("agent", AGENT), budget("user", USER)]
+
+    assert claimed([AGENT, USER], {"usd": 1}, *budgets) == ["user", "agent"]
+
+
+def test_a_claim_carries_the_version_of_the_policy_it_was_read_from() -> None:
+    (claim,) = claims_on([AGENT], {"usd": 1}, policies(budget("own", AGENT), version=7))
+
+    assert claim.policy_version == 7
+
+
+def test_a_budget_of_one_subject_counts_that_subject_alone() -> None:
+    one = budget("own", AGENT)
+
+    assert one.counted_subject(None) == one.counted_subject(AGENT) == AGENT
+    with pytest.raises(InvalidValue):
+        one.counted_subject(OTHER)
+
+
+def test_a_default_counts_the_subject_that_is_asked_for() -> None:
+    default = budget("default", AGENT.default)
+
+    assert default.counted_subject(OTHER) == OTHER
+
+
+@pytest.mark.parametrize("asked", [None, "agent:*", "user:u"])
+def test_a_default_counts_nobody_in_particular(asked: str | None) -> None:
+    with pytest.raises(InvalidValue, match="name the agent"):
+        budget("default", AGENT.default).counted_subject(parse_subject(asked) if asked else None)

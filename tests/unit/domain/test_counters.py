@@ -1,0 +1,134 @@
+"""Counters and balances: what can be granted, and what people see of it."""
+
+import pytest
+
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance, Counter, new_counter
+from spendgate.domain.decisions import outlook_of
+from spendgate.domain.periods import BALANCE, CalendarPeriod, NoPeriod, Period, period_in_force
+from spendgate.domain.subjects import Subject
+from tests.fakes.clock import NOON_MS
+
+NOW = NOON_MS // 1000
+AGENT = Subject("agent", "a")
+
+
+def counter(limit: int, spent: int = 0, **holds: int) -> Counter:
+    """Holds are named by the seconds from now at which they expire: `in_5`, `ago_5`."""
+    buckets = {
+        NOW + int(name[3:]) if name.startswith("in_") else NOW - int(name[4:]): amount
+        for name, amount in holds.items()
+    }
+    return Counter(limit, spent, limit - spent - sum(buckets.values()), version=1, holds=buckets)
+
+
+def budget(limit: int = 100, *, warn_at_pct: tuple[int, ...] = (80,)) -> Budget:
+    return Budget("bud_1", AGENT, "usd", limit, NoPeriod(), 0, 0, warn_at_pct=warn_at_pct)
+
+
+def balance(of: Counter, period: Period = BALANCE, **arguments: tuple[int, ...]) -> Balance:
+    return Balance(budget(of.limit, **arguments), AGENT, period, of, NOON_MS)
+
+
+def test_a_new_counter_has_its_whole_limit_available() -> None:
+    assert new_counter(budget(100), version=7) == Counter(100, 0, 100, 7)
+
+
+def test_a_hold_in_force_is_not_available_and_an_expired_one_is() -> None:
+    one = counter(100, 10, in_5=20, ago_5=30)
+
+    assert one.held(now_ms=NOON_MS) == 20
+    assert one.available_at(now_ms=NOON_MS) == 70
+    assert one.expired_holds(now_ms=NOON_MS) == {NOW - 5: 30}
+
+
+def test_a_hold_expires_at_its_bucket_to_the_millisecond() -> None:
+    one = counter(100, in_5=100)
+
+    assert not one.can_grant(1, now_ms=NOON_MS + 4_999)
+    assert one.can_grant(100, now_ms=NOON_MS + 5_000)
+
+
+def test_an_amount_is_granted_up_to_what_is_available_and_not_a_billionth_more() -> None:
+    assert counter(100, 40).can_grant(60, now_ms=NOON_MS)
+    assert not counter(100, 40).can_grant(61, now_ms=NOON_MS)
+
+
+def test_nothing_is_granted_below_zero_not_even_nothing() -> None:
+    assert not counter(100, 101).can_grant(0, now_ms=NOON_MS)
+    assert counter(100, 100).can_grant(0, now_ms=NOON_MS)
+
+
+def test_a_grant_reclaims_expired_holds_and_keeps_the_others() -> None:
+    after = counter(100, 10, in_5=20, ago_5=30, ago_0=5).hold(60, bucket=NOW + 9, now_ms=NOON_MS)
+
+    assert after.holds == {NOW + 5: 20, NOW + 9: 60}
+    assert after.available == 10
+
+
+def test_grants_of_one_expiry_share_a_bucket() -> None:
+    after = counter(100, in_5=20).hold(30, bucket=NOW + 5, now_ms=NOON_MS)
+
+    assert after.holds == {NOW + 5: 50}
+
+
+def test_a_newer_policy_moves_what_is_available_by_the_difference() -> None:
+    after = counter(100, 40, in_5=20).with_limit(70, version=2)
+
+    assert (after.limit, after.available, after.version) == (70, 10, 2)
+    assert after.spent == 40
+
+
+def test_a_limit_below_what_is_spent_shows_as_an_overrun() -> None:
+    assert counter(100, 40).with_limit(30, version=2).overrun == 10
+    assert counter(100, 100).overrun == 0
+
+
+def test_credits_belong_to_the_entitlement_and_not_to_the_limit() -> None:
+    credited = Counter(limit=100, spent=120, available=30, version=1)
+
+    assert credited.entitlement == 150
+    assert credited.overrun == 0
+
+
+@pytest.mark.parametrize(
+    ("spent", "status"),
+    [(0, "active"), (79, "active"), (80, "warning"), (99, "warning"), (100, "exhausted"),
+     (130, "exhausted")],
+)  # fmt: skip
+def test_a_balance_warns_from_its_threshold_on_and_is_exhausted_at_its_limit(
+    spent: int, status: str
+) -> None:
+    assert balance(counter(100, spent)).status == status
+
+
+def test_the_lowest_threshold_warns_and_without_thresholds_nothing_does() -> None:
+    assert balance(counter(100, 50), warn_at_pct=(90, 50)).is_warning
+    assert not balance(counter(100, 99), warn_at_pct=()).is_warning
+
+
+def test_a_budget_that_is_fully_held_is_exhausted_until_the_hold_expires() -> None:
+    assert balance(counter(100, in_5=100)).status == "exhausted"
+    assert balance(counter(100, ago_5=100)).status == "active"
+
+
+def test_a_violation_tells_what_people_need_to_know() -> None:
+    period = period_in_force(CalendarPeriod("hour"), now_ms=NOON_MS)
+    seen = counter(10 * ONE, 4 * ONE, in_5=ONE, ago_5=2 * ONE)
+
+    violation = balance(seen, period).violation(9 * ONE)
+
+    assert (violation.held, violation.available, violation.requested) == (ONE, 5 * ONE, 9 * ONE)
+    assert violation.retry_after_seconds == 3600
+    assert str(violation) == "agent:a has 5 usd of 10 left and 9 was asked for"
+
+
+def test_an_outlook_names_every_refusal_in_the_order_of_the_balances() -> None:
+    full, fine, short = (balance(counter(10, spent)) for spent in (10, 0, 8))
+
+    outlook = outlook_of([(full, 5), (fine, 5), (short, 5)])
+
+    assert outlook.refusal is not None
+    assert [violation.spent for violation in outlook.refusal.violations] == [10, 8]
+    assert outlook_of([(fine, 10)]).refusal is None
