@@ -41,6 +41,12 @@ def acme(service: Service) -> Party:
 
 
 @pytest.fixture
+def agent(acme: Party) -> Party:
+    """The same for one agent of the tenant."""
+    return acme.on(agent="a")
+
+
+@pytest.fixture
 def globex(service: Service) -> Party:
     """Another tenant."""
     return tenant(service, "globex")

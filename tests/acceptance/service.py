@@ -14,6 +14,8 @@ from tests.fakes.http_events import Context, http_event
 
 FUNCTIONS = ("admin", "check", "reserve", "settle")
 HOUR, DAY = 3600, 86_400
+RULES_SECONDS_MAX = 5
+"""How long a function may go by rules that it has read."""
 
 type Body = dict[str, Any]
 
