@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spendgate.admin import budgets, prices, reports, tenants, token_caps
 from spendgate.api import openapi
-from spendgate.api.handlers import budgets, prices, reports, tenants, token_caps
 from spendgate.api.http import Call, Handler, handle
 from spendgate.api.wire import Answer, ok
 from spendgate.observability import correlation_paths, logger

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from spendgate.domain import tenants as rules
+from spendgate.domain.rates import Rate
 from spendgate.store.table import Table
 from spendgate.store.tenants import change_tenant
 from tests.integration.conftest import Ask
@@ -105,7 +106,7 @@ def test_a_budget_in_another_unit_is_met_at_the_rate_of_the_tenant(ask: Ask) -> 
 def test_a_rate_that_is_too_old_is_unknown(ask: Ask, moto_table: Table) -> None:
     ask("POST", "/v1/budgets", {"subject": "agent:*", "unit": "usd", "limit": 11})
     ask("PUT", "/v1/rates/eur/usd", {"rate": "1.1", "max_age_seconds": 60})
-    old = rules.Rate("eur", "usd", 1, updated_at_ms=0, max_age_seconds=60)
+    old = Rate("eur", "usd", 1, updated_at_ms=0, max_age_seconds=60)
     change_tenant(moto_table, "acme", lambda one: one.with_rate(old), now_ms=0)
 
     body = {"subjects": {"agent": "a"}, "amounts": {"eur": "10"}}

@@ -110,6 +110,8 @@ def _of_subject(
     table: Table, tenant_id: str, place: Place, subject: Subject, span: Span
 ) -> Iterator[Step]:
     """The ledger of one budget and subject, from that place on."""
+    if place.after == _DONE:
+        return
     first, last = keys.ledger_moment(span.from_ms), keys.ledger_moment(span.to_ms)
     if place.after:
         first = max(first, f"{place.after} ")

@@ -1,9 +1,9 @@
 """Tenants with their settings, and the keys that act for them."""
 
 from spendgate import runtime
+from spendgate.admin.once import once_of
 from spendgate.api.admin_answers import key_answer, page_answer, tenant_answer
 from spendgate.api.http import Call
-from spendgate.api.idempotency import once_of
 from spendgate.api.models.administration import CreateKeyBody, CreateTenantBody, PatchTenantBody
 from spendgate.api.wire import Answer, created, ok, replayed
 from spendgate.domain.tenants import ApiKey, Tenant

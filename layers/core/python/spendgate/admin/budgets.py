@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from spendgate import runtime
+from spendgate.admin.once import once_of
 from spendgate.api.admin_answers import budget_answer, credit_answer, page_answer
 from spendgate.api.http import Call
-from spendgate.api.idempotency import once_of
 from spendgate.api.models.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
 from spendgate.api.models.spending import EmptyBody
 from spendgate.api.wire import Answer, created, ok, replayed
