@@ -11,8 +11,11 @@ from pydantic.json_schema import models_json_schema
 
 from spendgate.api.errors import INSUFFICIENT_QUOTA, INTERNAL_ERROR, PROBLEMS, RATE_LIMIT_EXCEEDED
 from spendgate.api.openapi_admin_schemas import ADMIN_SCHEMAS
-from spendgate.api.openapi_operations import OPERATIONS, Operation
+from spendgate.api.openapi_examples import Example, examples
+from spendgate.api.openapi_headers import HEADERS, described, headers_of_error
+from spendgate.api.openapi_operations import OPERATIONS, PARAMETERS, Operation
 from spendgate.api.openapi_schemas import SPENDING_SCHEMAS, TEXT, WHOLE, Schema, map_of, ref
+from spendgate.api.openapi_words import explained
 from spendgate.api.routes import ROUTES, Route
 from spendgate.store.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
@@ -45,7 +48,9 @@ def document() -> dict[str, object]:
         },
         "paths": paths,
         "components": {
-            "schemas": {**_body_schemas(), **ANSWER_SCHEMAS},
+            "schemas": explained({**_body_schemas(), **ANSWER_SCHEMAS}),
+            "headers": HEADERS,
+            "responses": _ANYWHERE_ELSE,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -57,7 +62,12 @@ def documented_path(path: str) -> str:
 
 
 def _body_schemas() -> dict[str, Schema]:
-    models = {operation.body for operation in OPERATIONS.values() if operation.body}
+    models = {
+        body
+        for operation in OPERATIONS.values()
+        for body in (operation.body, operation.optional_body)
+        if body is not None
+    }
     in_order = sorted(models, key=lambda model: model.__name__)
     _, schema = models_json_schema(
         [(model, "validation") for model in in_order], ref_template=_REF_TEMPLATE
@@ -67,19 +77,24 @@ def _body_schemas() -> dict[str, Schema]:
 
 
 def _operation(route: Route, operation: Operation) -> dict[str, object]:
-    described: dict[str, object] = {
+    shown = examples().get(route.key, ())
+    operation_in_document: dict[str, object] = {
         "operationId": _operation_id(route),
         "summary": operation.summary,
         "security": [{"key": []}] if route.roles else [],
-        "parameters": _parameters(route, operation),
-        "responses": _responses(route, operation),
+        "parameters": _parameters(route, operation, shown),
+        "responses": _responses(route, operation, shown),
     }
     if route.roles:
-        described["description"] = f"For keys of the role {' or '.join(route.roles)}."
-    if operation.body is not None:
-        content = {"application/json": {"schema": ref(operation.body.__name__)}}
-        described["requestBody"] = {"required": True, "content": content}
-    return described
+        operation_in_document["description"] = f"For keys of the role {' or '.join(route.roles)}."
+    body = operation.body or operation.optional_body
+    if body is not None:
+        bodies = {one.name: one.body for one in shown if one.body is not None}
+        operation_in_document["requestBody"] = {
+            "required": operation.body is not None,
+            "content": {"application/json": _media(ref(body.__name__), bodies)},
+        }
+    return operation_in_document
 
 
 def _operation_id(route: Route) -> str:
@@ -88,7 +103,7 @@ def _operation_id(route: Route) -> str:
     return "_".join([route.method.lower(), *steps])
 
 
-def _parameters(route: Route, operation: Operation) -> list[Schema]:
+def _parameters(route: Route, operation: Operation, shown: Sequence[Example]) -> list[Schema]:
     parameters = [_parameter(name, "query", TEXT) for name in operation.query]
     parameters += [
         {**_parameter(name, "path", TEXT), "required": True}
@@ -100,46 +115,56 @@ def _parameters(route: Route, operation: Operation) -> list[Schema]:
     if operation.is_idempotent:
         key = {**TEXT, "minLength": 1, "maxLength": 255}
         parameters.append(_parameter("Idempotency-Key", "header", key))
+    parameters = [_with_example(one, route, shown) for one in parameters]
     if route.key == "GET /v1/spend":
-        parameters.append({**_parameter("subjects", "query", map_of(TEXT)), "explode": True})
+        subjects = _parameter("subjects", "query", map_of(TEXT))
+        parameters.append({**subjects, "explode": True, "example": {"agent": "researcher"}})
     return parameters
 
 
 def _parameter(name: str, place: str, schema: Schema) -> Schema:
-    return {"name": name, "in": place, "schema": schema}
+    return {"name": name, "in": place, "description": PARAMETERS[name], "schema": schema}
 
 
-def _responses(route: Route, operation: Operation) -> dict[str, object]:
-    responses: dict[str, object] = {
-        str(operation.status): _response(
-            "Done.",
-            operation.answer,
-            "X-Request-Id",
-            *operation.headers,
-            media_types=operation.media_types,
-        )
-    }
-    if operation.is_idempotent:
+def _with_example(parameter: Schema, route: Route, shown: Sequence[Example]) -> Schema:
+    name, place, schema = str(parameter["name"]), str(parameter["in"]), parameter["schema"]
+    values = (one.value_of(name, place, route) for one in shown)
+    value = next((value for value in values if value is not None), None)
+    if value is None:
+        return parameter
+    assert isinstance(schema, dict)
+    return {**parameter, "example": int(value) if schema["type"] == "integer" else value}
+
+
+def _responses(route: Route, operation: Operation, shown: Sequence[Example]) -> dict[str, object]:
+    responses: dict[str, object] = {}
+    done = ("X-Request-Id", *operation.headers)
+    if operation.is_idempotent or operation.is_replayed:
         responses["200"] = _response(
-            "The first answer again.", operation.answer, "X-Request-Id", "Idempotency-Replayed"
+            "The first answer again." if operation.is_idempotent else "Done, now or before.",
+            operation,
+            (*done, "Idempotency-Replayed"),
+            [one for one in shown if one.status == 200],
         )
+    if str(operation.status) not in responses:
+        well = [one for one in shown if one.status == operation.status]
+        responses[str(operation.status)] = _response("Done.", operation, done, well)
     codes_by_status: dict[int, list[str]] = {}
     for code in _codes(route, operation):
         codes_by_status.setdefault(_STATUS_BY_CODE[code], []).append(code)
     for status, codes in sorted(codes_by_status.items()):
-        waits = ("Retry-After",) if status in {429, 503} else ()
-        responses[str(status)] = _response(
-            ", ".join(f"`{code}`" for code in codes), ref("Error"), "X-Request-Id", *waits
-        )
+        failed = {one.name: one.answer for one in shown if one.status == status}
+        responses[str(status)] = _error_response(status, codes, failed)
     return responses
 
 
 def _codes(route: Route, operation: Operation) -> list[str]:
     """The codes that a route may answer: those of its kind, its own, and those of every route."""
     codes = ["invalid_api_key", "forbidden"] if route.roles else []
-    if operation.body:
+    if operation.body or operation.optional_body:
         codes += ["invalid_json", "request_too_large"]
-    if operation.body or operation.query or operation.is_list or "+}" in route.path:
+    takes_values = operation.body or operation.optional_body or operation.query
+    if takes_values or operation.is_list or operation.checks_path:
         codes.append("invalid_request")
     if "{" in route.path:
         codes.append("not_found")
@@ -148,13 +173,39 @@ def _codes(route: Route, operation: Operation) -> list[str]:
 
 
 def _response(
-    description: str,
-    schema: Schema,
-    *headers: str,
-    media_types: Sequence[str] = ("application/json",),
+    description: str, operation: Operation, headers: tuple[str, ...], shown: Sequence[Example]
 ) -> dict[str, object]:
+    values = {one.name: one.answer for one in shown}
     return {
         "description": description,
-        "headers": {name: {"schema": TEXT} for name in headers},
-        "content": {media_type: {"schema": schema} for media_type in media_types},
+        "headers": described(headers),
+        "content": {
+            media_type: _media(
+                operation.answer,
+                values if media_type == operation.media_types[0] else {},
+            )
+            for media_type in operation.media_types
+        },
     }
+
+
+def _error_response(
+    status: int, codes: Sequence[str], values: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    return {
+        "description": ", ".join(f"`{code}`" for code in codes),
+        "headers": described(headers_of_error(status)),
+        "content": {"application/json": _media(ref("Error"), values or {})},
+    }
+
+
+def _media(schema: Schema, values: Mapping[str, object]) -> dict[str, object]:
+    named = {name: {"value": value} for name, value in values.items()}
+    return {"schema": schema, "examples": named} if named else {"schema": schema}
+
+
+_ANYWHERE_ELSE = {
+    "NoSuchRoute": _error_response(404, ["not_found"]),
+    "NoSuchMethod": _error_response(405, ["method_not_allowed"]),
+}
+"""What is answered where no operation lives."""

@@ -33,7 +33,7 @@ _BUDGET = object_of(
         "soft_limit": nullable(AMOUNT_REF),
         "on_soft_limit": word_of("warn", "pause"),
         "warn_at_pct": list_of(WHOLE),
-        "period": _PERIOD_RULE,
+        "period": ref("PeriodRule"),
         "carry_over": nullable(_CARRY_OVER),
         "mode": word_of("enforce", "shadow"),
         "name": nullable(TEXT),
@@ -63,22 +63,21 @@ _STATEMENT = object_of(
         "closed_at": TIME,
     }
 )
+_DIFFERENCE = object_of(
+    {
+        "subject": TEXT,
+        "period_key": TEXT,
+        "balance": word_of("spent", "entitlement"),
+        "expected": AMOUNT_REF,
+        "found": AMOUNT_REF,
+    }
+)
 _AUDIT = object_of(
     {
         "budget_id": TEXT,
         "counters": WHOLE,
         "entries": WHOLE,
-        "differences": list_of(
-            object_of(
-                {
-                    "subject": TEXT,
-                    "period_key": TEXT,
-                    "balance": word_of("spent", "entitlement"),
-                    "expected": AMOUNT_REF,
-                    "found": AMOUNT_REF,
-                }
-            )
-        ),
+        "differences": list_of(ref("Difference")),
         "next_cursor": nullable(TEXT),
     }
 )
@@ -141,7 +140,9 @@ ADMIN_SCHEMAS: Mapping[str, Schema] = {
     "Audit": _AUDIT,
     "Budget": _BUDGET,
     "Credit": _CREDIT,
+    "Difference": _DIFFERENCE,
     "Key": _KEY,
+    "PeriodRule": _PERIOD_RULE,
     "Price": _PRICE,
     "Rate": _RATE,
     "Statement": _STATEMENT,

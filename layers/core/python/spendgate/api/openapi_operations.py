@@ -15,20 +15,40 @@ class Operation:
 
     `codes` are its own errors; those that any such route may answer are added. `query` names its
     parameters; a list has `limit` and `cursor` besides. `headers` are its answer's own; an answer
-    that is no JSON has `media_types` and no schema.
+    that is no JSON has `media_types` and no schema. What `is_replayed` needs no key to be told from
+    its first time, and answers alike.
     """
 
     summary: str
     answer: Schema
     body: type[BaseModel] | None = None
+    optional_body: type[BaseModel] | None = None
     status: int = 200
     codes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     is_list: bool = False
     is_idempotent: bool = False
+    is_replayed: bool = False
+    checks_path: bool = False
     media_types: tuple[str, ...] = ("application/json",)
     headers: tuple[str, ...] = ()
 
+
+PARAMETERS: Mapping[str, str] = {
+    "Idempotency-Key": "The same key with the same request gets the first answer again.",
+    "cursor": "Where to go on: the next cursor of the page before.",
+    "format": "csv (if not said) or jsonl.",
+    "from": "For an export its first moment, else the unit that is converted.",
+    "id": "The id of the object; in a token cap the subject's, or * for its type's default.",
+    "limit": "How many on one page.",
+    "model": "The model as its provider names it; it may have slashes.",
+    "provider": "Who runs the model.",
+    "subject": "Only of this subject, as type:id.",
+    "subjects": "Any number of type=id.",
+    "to": "For an export the first moment after it, else the unit that is converted to.",
+    "type": "The type of the subject.",
+}
+"""What each parameter means."""
 
 _PRICED = ("unknown_price", "unknown_rate")
 _CAPPED = ("token_cap_exceeded",)
@@ -44,7 +64,9 @@ OPERATIONS: Mapping[str, Operation] = {
         codes=(*_CAPPED, *_PRICED),
     ),
     "GET /v1/spend": Operation(
-        "What was spent by subjects, each a parameter: agent=researcher&session=s-42.", ref("Spend")
+        "What was spent by subjects, each a parameter: agent=researcher&session=s-42.",
+        ref("Spend"),
+        checks_path=True,
     ),
     "GET /v1/reservations/{id}": Operation("One reservation.", ref("Reservation")),
     "POST /v1/reservations": Operation(
@@ -60,9 +82,14 @@ OPERATIONS: Mapping[str, Operation] = {
         ref("Reservation"),
         spending.SettleBody,
         codes=(*_FINAL, *_PRICED),
+        is_replayed=True,
     ),
     "POST /v1/reservations/{id}/release": Operation(
-        "Give a hold back.", ref("Reservation"), codes=_FINAL
+        "Give a hold back.",
+        ref("Reservation"),
+        optional_body=spending.EmptyBody,
+        codes=_FINAL,
+        is_replayed=True,
     ),
     "POST /v1/reservations/{id}/extend": Operation(
         "Move the expiry of a hold.", ref("Reservation"), spending.ExtendBody, codes=_FINAL
@@ -130,20 +157,26 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /v1/budgets/{id}/pause": Operation(
         "Refuse whatever the budget applies to, until it is resumed.",
         ref("Budget"),
+        optional_body=spending.EmptyBody,
         codes=("budget_changed",),
     ),
     "POST /v1/budgets/{id}/resume": Operation(
         "Go on after a pause; one of the soft limit is lifted until the period ends.",
         ref("Budget"),
+        optional_body=spending.EmptyBody,
         codes=("budget_changed",),
     ),
     "POST /v1/budgets/{id}/disable": Operation(
         "Neither enforce the budget nor count on it, until it is enabled.",
         ref("Budget"),
+        optional_body=spending.EmptyBody,
         codes=("budget_changed",),
     ),
     "POST /v1/budgets/{id}/enable": Operation(
-        "Enforce the budget and count on it again.", ref("Budget"), codes=("budget_changed",)
+        "Enforce the budget and count on it again.",
+        ref("Budget"),
+        optional_body=spending.EmptyBody,
+        codes=("budget_changed",),
     ),
     "GET /v1/export/ledger": Operation(
         "The tenant's ledger from one moment to another, by budget and then by time. "
@@ -154,34 +187,49 @@ OPERATIONS: Mapping[str, Operation] = {
         headers=("X-Next-Cursor", "Link"),
     ),
     "GET /v1/token-caps/{type}/{id+}": Operation(
-        "The token cap of a subject, or with * that of its type.", ref("TokenCap")
+        "The token cap of a subject, or with * that of its type.",
+        ref("TokenCap"),
+        checks_path=True,
     ),
     "PUT /v1/token-caps/{type}/{id+}": Operation(
         "Cap the tokens of one request of a subject, or with * of its type.",
         ref("TokenCap"),
         administration.TokenCapBody,
         codes=("budget_changed",),
+        checks_path=True,
     ),
     "DELETE /v1/token-caps/{type}/{id+}": Operation(
-        "Take a token cap away.", ref("TokenCap"), codes=("budget_changed",)
+        "Take a token cap away.",
+        ref("TokenCap"),
+        codes=("budget_changed",),
+        checks_path=True,
     ),
     "GET /v1/prices/{provider}/{model+}": Operation(
         "What a model costs per million tokens: the tenant's own price, or the built-in one.",
         ref("Price"),
+        checks_path=True,
     ),
     "PUT /v1/prices/{provider}/{model+}": Operation(
-        "Set a price over the built-in one.", ref("Price"), administration.PriceBody
+        "Set a price over the built-in one.",
+        ref("Price"),
+        administration.PriceBody,
+        checks_path=True,
     ),
     "DELETE /v1/prices/{provider}/{model+}": Operation(
-        "Go back to the built-in price.", ref("Price")
+        "Go back to the built-in price.",
+        ref("Price"),
+        checks_path=True,
     ),
-    "GET /v1/rates/{from}/{to}": Operation("A conversion rate.", ref("Rate")),
+    "GET /v1/rates/{from}/{to}": Operation("A conversion rate.", ref("Rate"), checks_path=True),
     "PUT /v1/rates/{from}/{to}": Operation(
         "Set how much of one unit one of another is worth, as of now.",
         ref("Rate"),
         administration.RateBody,
+        checks_path=True,
     ),
-    "DELETE /v1/rates/{from}/{to}": Operation("Take a conversion rate away.", ref("Rate")),
+    "DELETE /v1/rates/{from}/{to}": Operation(
+        "Take a conversion rate away.", ref("Rate"), checks_path=True
+    ),
     "POST /v1/keys": Operation(
         "Create an API key; its secret is shown once.",
         ref("Key"),

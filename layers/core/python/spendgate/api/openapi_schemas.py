@@ -14,7 +14,7 @@ AMOUNT: Schema = {
     "pattern": r"^-?\d{1,18}(\.\d{1,9})?$",
     "description": "An exact decimal in plain notation, without trailing zeros.",
 }
-FREE: Schema = {"type": "object"}
+FREE: Schema = {"type": "object", "additionalProperties": True}
 
 
 def ref(name: str) -> Schema:
@@ -74,7 +74,7 @@ _BALANCE = object_of(
         "name": nullable(TEXT),
         "subject": TEXT,
         "unit": TEXT,
-        "period": _PERIOD,
+        "period": ref("Period"),
         "limit": AMOUNT_REF,
         "soft_limit": nullable(AMOUNT_REF),
         "spent": AMOUNT_REF,
@@ -114,7 +114,8 @@ _RESERVATION_READ = object_of(
         "late": FLAG,
         "overrun": FLAG,
         "metadata": FREE,
-    }
+    },
+    optional={"unpriced": FLAG},
 )
 _CHECK = object_of(
     {
@@ -153,6 +154,7 @@ _RECORDED = object_of(
         "subjects": _SUBJECTS,
         "actual": _AMOUNTS,
         "entries": list_of(ref("LedgerEntry")),
+        "unpriced": FLAG,
         "created_at": TIME,
     }
 )
@@ -185,6 +187,7 @@ SPENDING_SCHEMAS: Mapping[str, Schema] = {
     "Check": _CHECK,
     "Error": _ERROR,
     "LedgerEntry": object_of(LEDGER_ENTRY_FIELDS),
+    "Period": _PERIOD,
     "RecordedSpend": _RECORDED,
     "Reservation": _RESERVATION_READ,
     "ReservationGranted": _GRANTED,
