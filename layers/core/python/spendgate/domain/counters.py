@@ -103,6 +103,10 @@ class Counter:
             slices={key: spent for key, spent in self.slices.items() if key not in past},
         )
 
+    def credited(self, amount: Amount) -> "Counter":
+        """The counter after a credit: more is available, nothing else changes."""
+        return replace(self, available=self.available + amount)
+
     def with_limit(self, limit: Amount, *, version: int) -> "Counter":
         """The counter brought up to a newer policy: `available` moves with the limit."""
         available = self.available + limit - self.limit

@@ -95,8 +95,7 @@ def _writes(
         table.name, [posting], batch_id=new_ulid(now_ms=now_ms), now_ms=now_ms
     )
     assert entry is not None
-    counter = balance.counter
-    topped_up = replace(counter, available=counter.available + credit.amount)
+    topped_up = balance.counter.credited(credit.amount)
     writes = [
         _policy_is_as_read(table, target),
         _top_up(table, target, credit.amount),
