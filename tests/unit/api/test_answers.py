@@ -251,6 +251,7 @@ def test_recorded_spend_names_what_it_debited() -> None:
         "subjects": {"agent": "researcher"},
         "actual": {"usd": "1"},
         "entries": [ledger_entry_answer(ENTRY)],
+        "unpriced": False,
         "created_at": "2026-03-01T12:00:00.250Z",
     }
 

@@ -92,7 +92,7 @@ def test_a_budget_on_another_organization_is_refused() -> None:
         ),
         ({"period": {"type": "none", "unit": "day"}}, "body.period.unit"),
         ({"metadata": {"a": "x" * 5000}}, "body.metadata"),
-        ({"metadata": {"a": 1}}, "body.metadata.a"),
+        ({"metadata": ["a"]}, "body.metadata"),
         ({"mode": "audit"}, "body.mode"),
         ({"on_soft_limit": "stop"}, "body.on_soft_limit"),
         ({"soft_limit": "-1"}, "body.soft_limit"),

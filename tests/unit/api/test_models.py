@@ -1,6 +1,7 @@
 """What the bodies mean once they were read."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from spendgate.api.models.spending import (
 )
 from spendgate.api.principal import Principal
 from spendgate.api.validation import read_model
-from spendgate.domain.errors import InvalidValue
+from spendgate.domain.errors import InvalidValue, NotFound
 from spendgate.domain.requests import Record, Release, Settle
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
@@ -27,10 +28,10 @@ CALLER = Principal("acme", "key_1", "caller")
 
 
 class NoTenants:
-    """Nobody has settings of their own."""
+    """Nobody has settings of their own, and `ghost` was never created."""
 
     def tenant(self, tenant_id: str) -> Tenant:
-        return Tenant(tenant_id)
+        return Tenant(tenant_id, created_at_ms=0 if tenant_id == "ghost" else 1)
 
 
 @pytest.mark.parametrize("written", ["0.1", '"0.1"', "0.100", "1e-1", '"0.100000000"'])
@@ -80,7 +81,7 @@ def test_a_settlement_may_say_nothing_and_then_costs_the_estimate() -> None:
 
     settle = body.to_settle(tenant_id="acme", reservation_id="rsv_1", actual=body.named_amounts())
 
-    assert settle == Settle("acme", "rsv_1", {}, Provenance())
+    assert replace(settle, fingerprint=None) == Settle("acme", "rsv_1", {}, Provenance())
 
 
 def test_a_settlement_says_where_its_number_comes_from() -> None:
@@ -115,6 +116,29 @@ def test_every_text_has_a_limit(field: str) -> None:
     assert refused_param(SettleBody, json.dumps({field: ""})) == f"body.{field}"
 
 
+def test_the_same_settlement_has_the_same_fingerprint_over_http_and_from_the_queue() -> None:
+    body = '"actual":{"usd":"0.0310"},"ref_id":"gen-1"'
+    message = read_message(
+        f'{{"version":1,"type":"settle","tenant_id":"acme","reservation_id":"rsv_1",{body}}}'
+    )
+    over_http = read(SettleBody, f"{{{body}}}").to_settle(
+        tenant_id="acme", reservation_id="rsv_1", actual={}
+    )
+    queued = command_of(message, NoTenants(), now_ms=NOW_MS)
+
+    assert isinstance(queued, Settle)
+    assert queued.fingerprint == over_http.fingerprint is not None
+
+
+def test_spend_of_a_tenant_that_nobody_created_is_not_lost_in_silence() -> None:
+    record = read_message(
+        '{"version":1,"type":"record","tenant_id":"ghost","event_id":"e","actual":{"usd":1}}'
+    )
+
+    with pytest.raises(NotFound, match="tenant ghost"):
+        command_of(record, NoTenants(), now_ms=NOW_MS)
+
+
 def test_messages_become_commands() -> None:
     settle = read_message(
         '{"version":1,"type":"settle","tenant_id":"acme","reservation_id":"rsv_1",'
@@ -128,7 +152,9 @@ def test_messages_become_commands() -> None:
         '"subjects":{"agent":"a"},"actual":{"tokens":900}}'
     )
 
-    assert command_of(settle, NoTenants(), now_ms=NOW_MS) == Settle(
+    settled = command_of(settle, NoTenants(), now_ms=NOW_MS)
+    assert isinstance(settled, Settle)
+    assert replace(settled, fingerprint=None) == Settle(
         "acme", "rsv_1", {"usd": 31_000_000}, Provenance(ref_type="llm_generation", ref_id="gen-1")
     )
     assert command_of(release, NoTenants(), now_ms=NOW_MS) == Release("acme", "rsv_1")

@@ -135,10 +135,17 @@ def reservation_granted(
     }
 
 
-def reservation_answer(reservation: Reservation, *, now_ms: int) -> dict[str, object]:
-    """A reservation and what became of it; `actual` is null until it is settled or released."""
+def reservation_answer(
+    reservation: Reservation, *, now_ms: int, unpriced: bool = False
+) -> dict[str, object]:
+    """A reservation and what became of it; `actual` is null until it is settled or released.
+
+    Flagged as `unpriced` is what was settled by a usage that counts in tokens only.
+    """
     actual = reservation.actual
+    flag = {"unpriced": True} if unpriced else {}
     return {
+        **flag,
         "reservation_id": reservation.reservation_id,
         "state": reservation.state_at(now_ms=now_ms),
         "expires_at": time_on_wire(reservation.expires_at_ms),
@@ -170,6 +177,7 @@ def record_answer(recorded: RecordedSpend) -> dict[str, object]:
         "subjects": subjects_answer(recorded.subjects),
         "actual": amounts_on_wire(recorded.actual),
         "entries": [ledger_entry_answer(entry) for entry in recorded.entries],
+        "unpriced": recorded.unpriced,
         "created_at": time_on_wire(recorded.created_at_ms),
     }
 

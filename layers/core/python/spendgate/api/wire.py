@@ -39,7 +39,7 @@ def replayed(body: Mapping[str, object] | str) -> Answer:
 
 def json_text(body: Mapping[str, object]) -> str:
     """A body as it is sent."""
-    return json.dumps(body, separators=(",", ":"))
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
 def amounts_on_wire(amounts: Mapping[str, Amount]) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Budget:
     updated_at_ms: int
     warn_at_pct: tuple[int, ...] = WARN_AT_PCT_DEFAULT
     name: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
     soft_limit: Amount | None = None
     on_soft_limit: OnSoftLimit = "warn"
     mode: Mode = "enforce"

@@ -10,8 +10,12 @@ from spendgate.domain.errors import InvalidValue
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
 
-CLAIMS_MAX = 40
-"""How many budgets may apply to one request: settling it must fit one transaction of 100 writes."""
+CLAIMS_MAX = 24
+"""How many budgets may apply to one request.
+
+Settling it must fit one transaction of 100 writes, two for each budget, even if the actual cost
+names units that were not reserved and as many budgets again apply to those.
+"""
 
 
 def claims_fit_one_transaction(claims: Sequence[Claim]) -> None:
@@ -44,12 +48,16 @@ class SpendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Replace a hold by the actual cost; a unit that is not named costs its estimate."""
+    """Replace a hold by the actual cost; a unit that is not named costs its estimate.
+
+    The same request again has the same `fingerprint`, also if its usage has another price by then.
+    """
 
     tenant_id: str
     reservation_id: str
     actual: Mapping[str, Amount]
     provenance: Provenance = field(default_factory=Provenance)
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Record:
     fingerprint: str
     idempotency_key: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    unpriced: bool = False
 
 
 type SettlementCommand = Settle | Release | Record

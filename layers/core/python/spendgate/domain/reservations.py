@@ -49,7 +49,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An estimate held on every budget that applies to it, all or none."""
+    """An estimate held on every budget that applies to it, all or none.
+
+    `fingerprint` is that of the request that reserved, `settled_by` of the one that settled.
+    """
 
     reservation_id: str
     subjects: tuple[Subject, ...]
@@ -61,6 +64,7 @@ class Reservation:
     fingerprint: str
     state: StoredState = "held"
     actual: Mapping[str, Amount] | None = None
+    settled_by: str | None = None
     finalized_at_ms: int | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
 
@@ -78,9 +82,9 @@ class Reservation:
 
     @property
     def overrun(self) -> bool:
-        """Whether it was settled above its estimate in any unit."""
+        """Whether it was settled above its estimate in any unit that was estimated."""
         actual = self.actual or {}
-        return any(actual[unit] > self.amounts.get(unit, 0) for unit in actual)
+        return any(actual.get(unit, 0) > estimate for unit, estimate in self.amounts.items())
 
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
         """What a settlement comes to: a unit that was held and is not named costs its estimate."""

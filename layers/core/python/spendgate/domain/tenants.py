@@ -53,6 +53,11 @@ class Tenant:
     rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the tenant was ever created; what nobody created has the default settings."""
+        return self.created_at_ms > 0
+
     def rate(self, source: str, target: str) -> Rate | None:
         """The rate from one unit to another, if the tenant has set one."""
         return self.rates.get(target, {}).get(source)

@@ -1,6 +1,8 @@
 """Counters in the table: holding, giving back, bringing up to a policy, reading balances."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Balance, Counter
@@ -13,6 +15,34 @@ from spendgate.store.table import Table
 from spendgate.store.targets import Rule, Target
 
 _TRIES_MAX = 6
+
+_BUCKETS_PER_WRITE_MAX = 60
+"""DynamoDB takes 300 operators in an expression; a bucket needs two, and its name and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What time has given back and is still in the item, or as much of it as one write may name.
+
+    `back` is the sum of the buckets, `left_window` the part of it that was spent.
+    """
+
+    buckets: Mapping[str, Amount]
+    back: Amount
+    left_window: Amount
+
+
+def _passed(counter: Counter, *, now_ms: int) -> _Passed:
+    """The largest buckets first: if so many of them do not suffice, the next try goes on."""
+    holds, slices = counter.expired_holds(now_ms=now_ms), counter.past_slices(now_ms=now_ms)
+    found = [(hold_attribute(bucket), amount, 0) for bucket, amount in holds.items()]
+    found += [(slice_attribute(moment), amount, amount) for moment, amount in slices.items()]
+    taken = sorted(found, key=lambda one: one[1], reverse=True)[:_BUCKETS_PER_WRITE_MAX]
+    return _Passed(
+        buckets={attribute: amount for attribute, amount, _ in taken},
+        back=sum(amount for _, amount, _ in taken),
+        left_window=sum(spent for _, _, spent in taken),
+    )
 
 
 def take_hold(table: Table, target: Target, *, bucket: int, now_ms: int) -> tuple[Verdict, Counter]:
@@ -80,12 +110,14 @@ def _reclaim_and_hold(
     table: Table, target: Target, seen: Counter, *, bucket: int, now_ms: int
 ) -> Counter | None:
     """Hold what time has given back; None if somebody else changed that first."""
-    passed = _passed_buckets(seen, now_ms=now_ms)
-    if not passed:
+    passed = _passed(seen, now_ms=now_ms)
+    if not passed.buckets:
         return None
-    wanted, back = target.claim.amount, sum(passed.values())
-    left_window = sum(seen.past_slices(now_ms=now_ms).values())
-    clauses = expressions.Buckets(passed)
+    wanted = target.claim.amount
+    if seen.available + passed.back < wanted:
+        _reclaim(table, target, passed)
+        return None
+    clauses = expressions.Buckets(passed.buckets)
     pauses = target.rule == "limit and pause"
     condition = (
         expressions.ENOUGH_COMES_BACK_BELOW_PAUSE if pauses else expressions.ENOUGH_COMES_BACK
@@ -99,11 +131,11 @@ def _reclaim_and_hold(
             ExpressionAttributeValues={
                 ":version": items.number(target.claim.policy_version),
                 ":amount": items.amount(wanted),
-                ":change": items.amount(back - wanted),
-                ":needed": items.amount(wanted - back),
-                ":left_window": items.amount(left_window),
+                ":change": items.amount(passed.back - wanted),
+                ":needed": items.amount(wanted - passed.back),
+                ":left_window": items.amount(passed.left_window),
                 ":zero": items.number(0),
-                **target.pause_value(left_window),
+                **target.pause_value(passed.left_window),
                 **clauses.values,
             },
         )
@@ -117,33 +149,28 @@ def _sweep(table: Table, target: Target, counter: Counter, *, now_ms: int) -> No
 
     A matter of tidiness: if it fails, the next reservation tries again.
     """
-    passed = _passed_buckets(counter, now_ms=now_ms)
-    if len(passed) < DEAD_BUCKETS_MAX:
+    passed = _passed(counter, now_ms=now_ms)
+    if len(passed.buckets) < DEAD_BUCKETS_MAX:
         return
-    clauses = expressions.Buckets(passed)
-    try:
+    with suppress(Unavailable):
+        _reclaim(table, target, passed)
+
+
+def _reclaim(table: Table, target: Target, passed: _Passed) -> None:
+    """Take back what time has given back, unless somebody else was first."""
+    clauses = expressions.Buckets(passed.buckets)
+    with suppress(ConditionFailed):
         table.update(
             target.key,
             UpdateExpression=expressions.SWEEP + clauses.removed,
             ConditionExpression=clauses.unchanged,
             ExpressionAttributeNames=clauses.names,
             ExpressionAttributeValues={
-                ":change": items.amount(sum(passed.values())),
-                ":left_window": items.amount(sum(counter.past_slices(now_ms=now_ms).values())),
+                ":change": items.amount(passed.back),
+                ":left_window": items.amount(passed.left_window),
                 **clauses.values,
             },
         )
-    except (ConditionFailed, Unavailable):
-        return
-
-
-def _passed_buckets(counter: Counter, *, now_ms: int) -> dict[str, Amount]:
-    """What time has given back and is still in the item, by attribute."""
-    holds, slices = counter.expired_holds(now_ms=now_ms), counter.past_slices(now_ms=now_ms)
-    return {
-        **{hold_attribute(bucket): amount for bucket, amount in holds.items()},
-        **{slice_attribute(moment): amount for moment, amount in slices.items()},
-    }
 
 
 def give_back(table: Table, target: Target, *, bucket: int) -> None:

@@ -14,7 +14,6 @@ from spendgate.store import expressions, items, keys
 from spendgate.store.budgets import find_budget, target_on
 from spendgate.store.counters import read_balances
 from spendgate.store.errors import PolicyChanged
-from spendgate.store.ids import new_ulid
 from spendgate.store.once import Once, Replay
 from spendgate.store.policy_changes import attempt
 from spendgate.store.postings import Posting, writes_of_ledger
@@ -91,9 +90,7 @@ def _writes(
     table: Table, target: Target, balance: Balance, credit: Credit, *, now_ms: int
 ) -> tuple[list[dict[str, Any]], Credited]:
     posting = Posting(target.address, entry=_entry(target, credit, now_ms))
-    puts, (entry,) = writes_of_ledger(
-        table.name, [posting], batch_id=new_ulid(now_ms=now_ms), now_ms=now_ms
-    )
+    puts, (entry,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
     assert entry is not None
     topped_up = balance.counter.credited(credit.amount)
     writes = [

@@ -32,6 +32,9 @@ class PolicyChanged(StoreError):
     """The table knows newer rules than those by which a request was judged: judge it again."""
 
 
+_BUSY_CODES = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
     """Why one write of a transaction objected: DynamoDB's code, and the item as it was."""
@@ -43,6 +46,11 @@ class Objection:
     def is_condition(self) -> bool:
         """Whether the write's own condition failed."""
         return self.code == "ConditionalCheckFailed"
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the write merely met another one: the same transaction may succeed next."""
+        return self.code in _BUSY_CODES
 
 
 class TransactionFailed(StoreError):

@@ -91,7 +91,8 @@ WINDOW_IS_AS_SEEN = "ends_at = :ends_at"
 IS_NEW = "attribute_not_exists(pk)"
 IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until"
 FINALIZE = (
-    "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, expires_ttl = :expires_ttl"
+    "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
+    "settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
 MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + :amount"
 IS_HELD_THERE = "#from >= :amount"
@@ -102,6 +103,8 @@ EXTEND = (
 # The index of counters whose period has an end, and how a counter leaves it.
 IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
 IS_NO_LONGER_DUE = "REMOVE due_shard"
+SPENT_IS_AS_SEEN = "spent = :spent"
+IS_NEW_OR_SAYS_OTHERWISE = "attribute_not_exists(pk) OR spent <> :spent"
 
 
 class Buckets:

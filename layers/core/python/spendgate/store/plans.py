@@ -162,7 +162,9 @@ class Planner:
         postings = self._debits(command.tenant_id, spending, command.actual, spent_at_ms=now_ms)
 
         def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
-            spend = RecordedSpend(command.subjects, command.actual, tuple(entries), now_ms)
+            spend = RecordedSpend(
+                command.subjects, command.actual, tuple(entries), now_ms, command.unpriced
+            )
             write = once.put(self._table, spend, now_ms=now_ms) if once else None
             return write, Recorded(self._answer_of(spend), replayed=False)
 
@@ -217,6 +219,7 @@ class Planner:
                     ":stage": items.text(after.state),
                     ":actual": items.amounts(after.actual or {}),
                     ":now_ms": items.number(now_ms),
+                    ":settled_by": items.text(after.settled_by or ""),
                     ":expires_ttl": items.number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
                 },
             }

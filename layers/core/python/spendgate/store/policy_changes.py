@@ -75,7 +75,7 @@ def attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objectio
     try:
         table.transact(writes)
     except TransactionFailed as failed:
-        if all(one is None or one.is_condition for one in failed.objections):
+        if all(one is None or one.is_condition or one.is_busy for one in failed.objections):
             return failed.objections
         raise
     return ()

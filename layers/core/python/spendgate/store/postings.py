@@ -15,6 +15,7 @@ from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute, slice_attribute
 from spendgate.store.codec.ledger import ENTRIES_PER_ITEM_MAX, entry_id, ledger_attributes
 from spendgate.store.errors import Item
+from spendgate.store.ids import new_ulid
 
 WRITES_MAX = 100
 """DynamoDB's limit on one transaction."""
@@ -127,28 +128,30 @@ def _by_attribute(
 
 
 def writes_of_ledger(
-    table_name: str, postings: Sequence[Posting], *, batch_id: str, now_ms: int
+    table_name: str, postings: Sequence[Posting], *, now_ms: int
 ) -> tuple[list[dict[str, Any]], list[LedgerEntry | None]]:
     """One put for each budget and subject, and every posting's entry with its id."""
     by_partition: dict[str, list[LedgerEntry]] = {}
+    batch_ids: dict[str, str] = {}
     numbered: list[LedgerEntry | None] = []
     for posting in postings:
         if posting.entry is None:
             numbered.append(None)
             continue
-        together = by_partition.setdefault(posting.counter[0], [])
+        partition = posting.counter[0]
+        together = by_partition.setdefault(partition, [])
         assert len(together) < ENTRIES_PER_ITEM_MAX
+        batch_id = batch_ids.setdefault(partition, new_ulid(now_ms=now_ms))
         entry = replace(posting.entry, entry_id=entry_id(batch_id, len(together)))
         together.append(entry)
         numbered.append(entry)
-    sort_key = keys.ledger_sort_key(now_ms, batch_id)
     puts = [
         {
             "Put": {
                 "TableName": table_name,
                 "Item": {
-                    **items.key((partition, sort_key)),
-                    **ledger_attributes(batch_id, entries),
+                    **items.key((partition, keys.ledger_sort_key(now_ms, batch_ids[partition]))),
+                    **ledger_attributes(batch_ids[partition], entries),
                 },
                 "ConditionExpression": expressions.IS_NEW,
             }

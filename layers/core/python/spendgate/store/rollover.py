@@ -35,7 +35,8 @@ def close_due_periods(table: Table, *, now_ms: int, has_time: Callable[[], bool]
     before stays closed.
     """
     progress = Progress()
-    for shard in range(keys.DUE_SHARDS):
+    first = now_ms // 60_000  # whatever takes too long today comes first in another minute
+    for shard in ((first + place) % keys.DUE_SHARDS for place in range(keys.DUE_SHARDS)):
         for key in _due(table, keys.due_shard(shard), now_ms=now_ms):
             if not has_time():
                 progress.ran_out_of_time = True
@@ -78,12 +79,18 @@ def _close(table: Table, key: Item, *, now_ms: int) -> bool:
     if not may_close(counter, ends_at=ends_at, now_ms=now_ms):
         return False
     statement = statement_of(counter, starts_at=starts_at, ends_at=ends_at, now_ms=now_ms)
+    spent: Item = {":spent": items.amount(counter.spent)}
     with suppress(ConditionFailed):  # an earlier run wrote it, and stopped before the next step
-        table.put(statement_item(item, statement), ConditionExpression=expressions.IS_NEW)
-    with suppress(ConditionFailed):  # TTL took the counter; the statement stays
+        table.put(
+            statement_item(item, statement),
+            ConditionExpression=expressions.IS_NEW_OR_SAYS_OTHERWISE,
+            ExpressionAttributeValues=spent,
+        )
+    with suppress(ConditionFailed):  # something was spent meanwhile: it is looked at once more
         table.update(
             key,
             UpdateExpression=expressions.IS_NO_LONGER_DUE,
-            ConditionExpression=expressions.COUNTER_EXISTS,
+            ConditionExpression=expressions.SPENT_IS_AS_SEEN,
+            ExpressionAttributeValues=spent,
         )
     return True

@@ -93,10 +93,17 @@ class RuleBook:
         loaded: dict[keys.Key, Policy | Tenant] = {}
         for key, subject in wanted.items():
             item = found.get(key)
-            ttl = PRESENT_SECONDS_MAX if item else ABSENT_SECONDS_MAX
             loaded[key] = _read(tenant_id, subject, item)
+            ttl = PRESENT_SECONDS_MAX if _is_there(loaded[key]) else ABSENT_SECONDS_MAX
             self._cache[key] = (now + ttl, loaded[key])
         return loaded
+
+
+def _is_there(found: Policy | Tenant) -> bool:
+    """An emptied policy is as good as none: its next budget shall bite as soon as a first one."""
+    if isinstance(found, Tenant):
+        return found.is_known
+    return bool(found.budgets or found.token_cap)
 
 
 def _read(tenant_id: str, subject: Subject | None, item: Item | None) -> Policy | Tenant:

@@ -13,6 +13,7 @@ from spendgate.api.models.fields import (
     TenantIdField,
     TokensField,
     UnitField,
+    changing,
 )
 from spendgate.domain.budgets import TokenCap
 from spendgate.domain.rates import Rate
@@ -58,9 +59,7 @@ class PatchTenantBody(Body):
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("name at least one field to change")
-        return self
+        return changing(self, nullable=("name",))
 
     def applied_to(self, tenant: Tenant, *, now_ms: int) -> Tenant:
         """The tenant after the change."""

@@ -6,15 +6,16 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from spendgate.api.models.fields import (
-    METADATA_BYTES_MAX,
     AmountField,
     Body,
     DescriptionField,
     LabelField,
+    MetadataField,
     NameField,
     PositiveAmountField,
     ReferenceField,
     UnitField,
+    changing,
 )
 from spendgate.api.models.periods import NoPeriodBody, PeriodField
 from spendgate.domain.budgets import (
@@ -40,13 +41,6 @@ def _subject(text: str) -> str:
     return text
 
 
-def _small(metadata: dict[str, str]) -> dict[str, str]:
-    size = sum(len(name.encode()) + len(text.encode()) + 6 for name, text in metadata.items()) + 1
-    if size > METADATA_BYTES_MAX:
-        raise ValueError(f"metadata has at most {METADATA_BYTES_MAX} bytes as JSON")
-    return metadata
-
-
 class CarryOverBody(Body):
     """What goes into the next period: what was not used, up to `max`, and what was overdrawn."""
 
@@ -61,7 +55,6 @@ class CarryOverBody(Body):
 
 PercentField = Annotated[int, Field(ge=1, le=100)]
 ThresholdsField = Annotated[list[PercentField], Field(max_length=THRESHOLDS_MAX)]
-BudgetMetadataField = Annotated[dict[str, str], AfterValidator(_small)]
 SubjectField = Annotated[str, AfterValidator(_subject)]
 
 
@@ -78,7 +71,7 @@ class CreateBudgetBody(Body):
     carry_over: CarryOverBody | None = None
     mode: Mode = "enforce"
     name: NameField | None = None
-    metadata: BudgetMetadataField = Field(default_factory=dict)
+    metadata: MetadataField = Field(default_factory=dict)
 
     def to_budget(self, *, tenant_id: str, budget_id: str, now_ms: int) -> Budget:
         """The budget.
@@ -118,7 +111,7 @@ def check_own_organization(subject: Subject, *, tenant_id: str, param: str) -> N
 class PatchBudgetBody(Body):
     """A change to a budget: only what is named changes.
 
-    `soft_limit`, `carry_over` and `name` may be set to null; any other null changes nothing.
+    `soft_limit`, `carry_over` and `name` may be set to null; any other null is refused.
     """
 
     limit: AmountField | None = None
@@ -129,13 +122,11 @@ class PatchBudgetBody(Body):
     carry_over: CarryOverBody | None = None
     mode: Mode | None = None
     name: NameField | None = None
-    metadata: BudgetMetadataField | None = None
+    metadata: MetadataField | None = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("name at least one field to change")
-        return self
+        return changing(self, nullable=("soft_limit", "carry_over", "name"))
 
     def applied_to(self, budget: Budget, *, now_ms: int) -> Budget:
         """The budget after the change. Raises InvalidValue where its parts contradict each other.

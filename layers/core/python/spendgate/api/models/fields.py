@@ -6,6 +6,7 @@ is never guessed at.
 
 import json
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from math import isfinite
 from typing import Annotated
@@ -36,6 +37,19 @@ class Body(BaseModel):
     """What a caller sends: unknown fields are refused, nothing is coerced."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def changing[B: Body](body: B, *, nullable: Collection[str]) -> B:
+    """A patch that names something, and null only where null means something.
+
+    Raises ValueError.
+    """
+    if not body.model_fields_set:
+        raise ValueError("name at least one field to change")
+    for name in body.model_fields_set:
+        if getattr(body, name) is None and name not in nullable:
+            raise ValueError(f"{name} cannot be null; leave it out to keep it")
+    return body
 
 
 def _amount(value: object) -> int:

@@ -9,6 +9,7 @@ from spendgate.api.models.fields import Body, EventIdField, ObjectIdField, Tenan
 from spendgate.api.models.spending import RecordBody, SettleBody
 from spendgate.api.pricing import KnowsTenants, priced_amounts
 from spendgate.api.validation import validated
+from spendgate.domain.errors import NotFound
 from spendgate.domain.requests import Release, SettlementCommand
 
 
@@ -52,17 +53,24 @@ def read_message(body: str) -> Message:
 
 
 def command_of(message: Message, rule_book: KnowsTenants, *, now_ms: int) -> SettlementCommand:
-    """What a message asks for, usage priced as its tenant wants it. Raises UnknownPrice."""
+    """What a message asks for, usage priced as its tenant wants it.
+
+    Raises UnknownPrice, and NotFound for spend of a tenant that nobody created.
+    """
     if isinstance(message, ReleaseMessage):
         return Release(message.tenant_id, message.reservation_id)
-    actual = priced_amounts(message, rule_book, message.tenant_id, now_ms).amounts
+    tenant_id = message.tenant_id
+    if isinstance(message, RecordMessage) and not rule_book.tenant(tenant_id).is_known:
+        raise NotFound("tenant", tenant_id)
+    priced = priced_amounts(message, rule_book, tenant_id, now_ms)
     if isinstance(message, SettleMessage):
         return message.to_settle(
-            tenant_id=message.tenant_id, reservation_id=message.reservation_id, actual=actual
+            tenant_id=tenant_id, reservation_id=message.reservation_id, actual=priced.amounts
         )
     return message.to_record(
-        tenant_id=message.tenant_id,
+        tenant_id=tenant_id,
         key_id=None,
-        actual=actual,
+        actual=priced.amounts,
         idempotency_key=message.event_id,
+        unpriced=priced.unpriced,
     )

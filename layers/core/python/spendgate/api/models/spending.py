@@ -192,7 +192,13 @@ class SettleBody(_ActualBody):
         self, *, tenant_id: str, reservation_id: str, actual: Mapping[str, Amount]
     ) -> Settle:
         """The settlement, at the (priced) actual amounts."""
-        return Settle(tenant_id, reservation_id, actual, self.to_provenance())
+        return Settle(
+            tenant_id,
+            reservation_id,
+            actual,
+            self.to_provenance(),
+            fingerprint("settle", self, fields=SettleBody.model_fields),
+        )
 
 
 class RecordBody(_ActualBody):
@@ -213,6 +219,7 @@ class RecordBody(_ActualBody):
         key_id: str | None,
         actual: Mapping[str, Amount],
         idempotency_key: str | None,
+        unpriced: bool = False,
     ) -> Record:
         """The spend, at the (priced) actual amounts; a queue message comes without a key."""
         return Record(
@@ -222,6 +229,7 @@ class RecordBody(_ActualBody):
             fingerprint=fingerprint("record", self, fields=RecordBody.model_fields),
             idempotency_key=idempotency_key,
             provenance=self.to_provenance(),
+            unpriced=unpriced,
         )
 
 

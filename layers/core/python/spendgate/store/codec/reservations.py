@@ -18,6 +18,7 @@ from spendgate.store.items import (
     number,
     read_amounts,
     read_number,
+    read_text,
     text,
 )
 
@@ -60,6 +61,7 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         state=cast("Any", item["stage"]["S"]),
         actual=read_amounts(item["actual"]) if "actual" in item else None,
         finalized_at_ms=read_number(item["finalized_at_ms"]) if "finalized_at_ms" in item else None,
+        settled_by=read_text(item, "settled_by") or None,
         metadata=json.loads(item["metadata"]["S"]) if "metadata" in item else {},
     )
 
