@@ -29,7 +29,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs invoke demo lint template test lock clean distclean
+.PHONY: help setup build up down logs invoke demo docs lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -83,6 +83,10 @@ invoke: setup ## Run one function in Docker on the stack (EVENT=events/reserve-g
 
 demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file REQUESTS=n)
 	@$(BIN)/python -m local.demo
+
+docs: .venv/.stamp ## Ask the service the examples of the interface anew, and write docs/api.md
+	@$(BIN)/python -m tests.docs.story
+	@$(BIN)/python -m local.docs
 
 lint: .venv/.stamp ## Check style and types
 	@$(say) "Style (ruff)"

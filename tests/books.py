@@ -24,6 +24,7 @@ class Books:
 
     counters: dict[keys.Key, Counter] = field(default_factory=dict)
     spent_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
+    credited_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     entries: int = 0
     reservations: list[tuple[str, Reservation]] = field(default_factory=list)
     statements: list[Item] = field(default_factory=list)
@@ -47,7 +48,9 @@ def read_books(table: Table) -> Books:
             books.counters[pk, sk] = read_counter(item)
         elif sk.startswith(keys.LEDGER_PREFIX):
             for entry in read_ledger(item):
-                books.spent_by_ledger[pk, keys.PERIOD_PREFIX + entry.period_key] += entry.amount
+                key = pk, keys.PERIOD_PREFIX + entry.period_key
+                books.spent_by_ledger[key] += max(0, entry.amount)
+                books.credited_by_ledger[key] += max(0, -entry.amount)
                 books.entries += 1
         elif sk == RESERVATION_SORT_KEY:
             _, tenant_id, _, reservation_id = pk.split("#")
@@ -64,10 +67,12 @@ def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = F
     """
     books = read_books(table)
     for key, counter in books.counters.items():
-        held = sum(counter.holds.values())
-        assert counter.available == counter.limit - counter.spent - held, (key, counter)
+        credited = books.credited_by_ledger[key]
+        assert counter.entitlement == counter.limit + credited, (key, counter)
         assert all(amount >= 0 for amount in counter.holds.values()), (key, counter)
-        assert books.spent_by_ledger[key] == counter.spent, (key, counter)
+        if counter.spent_ever is not None:
+            assert sum(counter.slices.values()) == counter.spent, (key, counter)
+        assert books.spent_by_ledger[key] == counter.spent_of_all_time, (key, counter)
     assert not books.spent_by_ledger.keys() - books.counters.keys()
     wanted = books.held_by_reservations
     for (key, bucket), amount in wanted.items():

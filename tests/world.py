@@ -23,6 +23,7 @@ from spendgate.store.budget_changes import change_budget, create_budget, delete_
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.extensions import extend
 from spendgate.store.ids import new_id
+from spendgate.store.looks import Balances, find_reservation
 from spendgate.store.plans import Settled
 from spendgate.store.reservations import Answered, Grant, Reservations
 from spendgate.store.rules import RuleBook
@@ -68,6 +69,10 @@ class World:
         return Settlements(
             self.table, self.rule_book, now_ms=self.clock.now_ms, answer_of=_record_answer
         )
+
+    @cached_property
+    def balances(self) -> Balances:
+        return Balances(self.table, self.rule_book, now_ms=self.clock.now_ms)
 
     def on(self, table: Table) -> "World":
         """The same tenant and clock through another client, with rules of its own."""
@@ -138,7 +143,7 @@ class World:
         return id_in(self.ask(usd, **arguments))
 
     def find(self, reservation_id: str) -> Reservation:
-        return self.reservations.find(TENANT, reservation_id)
+        return find_reservation(self.table, TENANT, reservation_id)
 
     def settle(self, reservation_id: str, usd: int | None = None, **others: int) -> Settled:
         result = self.settlements.apply_one(settle(reservation_id, usd, **others))
@@ -172,7 +177,7 @@ class World:
 
     def balance_of(self, subject: str) -> Balance:
         """The balance of the one budget that limits the subject."""
-        (balance,) = self.reservations.balances(TENANT, [parse_subject(subject)])
+        (balance,) = self.balances.of_subjects(TENANT, [parse_subject(subject)])
         return balance
 
     def counter(self, budget: Budget, subject: str | None = None) -> Counter:

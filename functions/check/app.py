@@ -12,6 +12,7 @@ from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, ok
 from spendgate.domain.errors import NoBudget
 from spendgate.observability import logger
+from spendgate.store.looks import find_reservation
 
 
 def check(call: Call) -> Answer:
@@ -20,16 +21,24 @@ def check(call: Call) -> Answer:
     priced = priced_amounts(body, runtime.rule_book(), call.principal.tenant_id, call.now_ms)
     request = body.to_request(call.principal, amounts=priced.amounts)
     try:
-        outlook = runtime.reservations().check(request)
+        outlook = runtime.balances().check(request)
     except NoBudget as refusal:
-        return ok(check_answer([], refusal=refusal, notes=priced.notes))
-    return ok(check_answer(outlook.balances, refusal=outlook.refusal, notes=priced.notes))
+        return ok(check_answer([], refusal=refusal, notes=priced.notes, unpriced=priced.unpriced))
+    return ok(
+        check_answer(
+            outlook.balances,
+            shadowed=outlook.shadowed,
+            refusal=outlook.refusal,
+            notes=priced.notes,
+            unpriced=priced.unpriced,
+        )
+    )
 
 
 def spend(call: Call) -> Answer:
     """Show the balances of every budget on the subjects in the query."""
     subjects = subjects_in_query(call.any_query(), call.principal)
-    balances = runtime.reservations().balances(call.principal.tenant_id, subjects)
+    balances = runtime.balances().of_subjects(call.principal.tenant_id, subjects)
     return ok(
         spend_answer(tenant_id=call.principal.tenant_id, subjects=subjects, balances=balances)
     )
@@ -38,7 +47,7 @@ def spend(call: Call) -> Answer:
 def reservation(call: Call) -> Answer:
     """Show one reservation."""
     reservation_id = call.path_id("reservation")
-    found = runtime.reservations().find(call.principal.tenant_id, reservation_id)
+    found = find_reservation(runtime.table(), call.principal.tenant_id, reservation_id)
     return ok(reservation_answer(found, now_ms=call.now_ms))
 
 

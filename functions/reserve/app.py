@@ -22,7 +22,11 @@ def reserve(call: Call) -> Answer:
     )
 
     def answer_of(grant: Grant) -> str:
-        return json_text(reservation_granted(grant.reservation, grant.balances, notes=priced.notes))
+        return json_text(
+            reservation_granted(
+                grant.reservation, grant.balances, notes=priced.notes, unpriced=priced.unpriced
+            )
+        )
 
     answered = runtime.reservations().reserve(request, answer_of)
     return replayed(answered.answer) if answered.replayed else created(answered.answer)

@@ -22,10 +22,10 @@ def settle(call: Call) -> Answer:
     body = call.body(SettleBody)
     tenant_id = call.principal.tenant_id
     priced = priced_amounts(body, runtime.rule_book(), tenant_id, call.now_ms)
-    return _finalized(
-        call,
-        body.to_settle(tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts),
+    command = body.to_settle(
+        tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts
     )
+    return _finalized(call, command, unpriced=priced.unpriced)
 
 
 def release(call: Call) -> Answer:
@@ -35,10 +35,10 @@ def release(call: Call) -> Answer:
     return _finalized(call, Release(call.principal.tenant_id, reservation_id))
 
 
-def _finalized(call: Call, command: SettlementCommand) -> Answer:
+def _finalized(call: Call, command: SettlementCommand, *, unpriced: bool = False) -> Answer:
     result = runtime.settlements().apply_one(command)
     assert isinstance(result, Settled), "a reservation's command has a reservation's result"
-    body = reservation_answer(result.reservation, now_ms=call.now_ms)
+    body = reservation_answer(result.reservation, now_ms=call.now_ms, unpriced=unpriced)
     return replayed(body) if result.replayed else ok(body)
 
 
@@ -67,6 +67,7 @@ def record(call: Call) -> Answer:
             key_id=key_id,
             actual=priced.amounts,
             idempotency_key=call.idempotency_key,
+            unpriced=priced.unpriced,
         )
     )
     assert isinstance(result, Recorded), "a record's result is its answer"

@@ -39,6 +39,7 @@ class HttpAnswer:
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
 
     @property
     def code(self) -> str:
@@ -51,5 +52,6 @@ def answer_of(function: ModuleType, event: Mapping[str, Any]) -> HttpAnswer:
     """What a function answers to an HTTP event."""
     handler: Handler = function.handler
     answered = handler(event, LambdaContext())
-    body = json.loads(answered["body"]) if answered["body"] else {}
-    return HttpAnswer(answered["statusCode"], body, answered["headers"])
+    text, headers = answered["body"], answered["headers"]
+    is_json = text and headers["Content-Type"] == "application/json"
+    return HttpAnswer(answered["statusCode"], json.loads(text) if is_json else {}, headers, text)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from spendgate.api.routes import ROUTES, Route
 from spendgate.domain.tenants import Role
@@ -81,5 +81,8 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _path_parameters(route: Route, path: str) -> dict[str, str]:
-    steps = zip(route.path.split("/"), path.split("/"), strict=True)
-    return {name[1:-1]: step for name, step in steps if name.startswith("{")}
+    """Decoded but for `%25`, as API Gateway gives them; only a last `{name+}` takes slashes."""
+    names = route.path.split("/")
+    given = unquote(path.replace("%25", "%2525")).split("/", maxsplit=len(names) - 1)
+    steps = zip(names, given, strict=True)
+    return {name.strip("{+}"): step for name, step in steps if name.startswith("{")}

@@ -1,9 +1,5 @@
 """The admin function over the table: budgets, keys, tenants and whatever has no route."""
 
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any
-
 import pytest
 
 from spendgate.domain.amounts import ONE
@@ -14,29 +10,11 @@ from spendgate.store.api_keys import verify
 from spendgate.store.rules import RuleBook
 from spendgate.store.settlements import Settlements
 from spendgate.store.table import Table
-from tests.fakes.functions import HttpAnswer, answer_of, load_function
-from tests.fakes.http_events import a_principal, http_event
+from tests.fakes.http_events import a_principal
+from tests.integration.conftest import Ask
 
 NOW_MS = 1_772_971_200_000
-ADMIN = a_principal("admin")
 OPERATOR = a_principal("operator", tenant_id=keys.OPERATOR_TENANT)
-
-type Ask = Callable[..., HttpAnswer]
-
-
-@pytest.fixture
-def admin(moto_table: Table) -> ModuleType:
-    assert moto_table.name, "the function runs on this table"
-    return load_function("admin")
-
-
-@pytest.fixture
-def ask(admin: ModuleType) -> Ask:
-    def call(method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
-        event = http_event(method, path, body=body, **{"principal": ADMIN, **more})
-        return answer_of(admin, event)
-
-    return call
 
 
 def budget_body(**fields: object) -> dict[str, object]:

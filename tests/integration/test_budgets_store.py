@@ -9,7 +9,7 @@ import pytest
 from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Claim
 from spendgate.domain.errors import BudgetChanged, IdempotencyConflict, InvalidValue, NotFound
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
 from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store import items, keys
 from spendgate.store.budget_changes import change_budget, create_budget, delete_budget
@@ -20,12 +20,13 @@ from spendgate.store.budgets import (
     read_budget,
     read_policy_of,
 )
-from spendgate.store.counters import PolicyChanged, Target, take_hold, target_of
-from spendgate.store.errors import Item
+from spendgate.store.counters import take_hold
+from spendgate.store.errors import Item, PolicyChanged
 from spendgate.store.ids import new_id
 from spendgate.store.once import Once, Replay
 from spendgate.store.pages import Wanted
 from spendgate.store.table import Table
+from spendgate.store.targets import Target
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z
@@ -64,7 +65,7 @@ def claim_as_read(table: Table, budget: Budget, amount: int, *, now_ms: int = NO
     """What a reserve wants that reads the policy now and keeps it."""
     version = read_policy_of(table, TENANT, budget.subject).version
     claim = Claim(budget, AGENT, amount * ONE, version)
-    return target_of(TENANT, claim, now_ms=now_ms)
+    return Target(TENANT, claim, period_in_force(budget.period, now_ms=now_ms))
 
 
 def counter_item(table: Table, budget: Budget, period_key: str) -> Item | None:

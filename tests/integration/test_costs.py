@@ -122,6 +122,6 @@ def test_a_check_reads_each_budget_once_and_writes_nothing(
     counting_world, client = counted
     warm(counting_world, client)
 
-    counting_world.reservations.balances(TENANT, [parse_subject(AGENT)])
+    counting_world.balances.of_subjects(TENANT, [parse_subject(AGENT)])
 
     assert client.calls == {"batch_get_item": 1}

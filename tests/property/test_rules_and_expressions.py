@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 from spendgate.domain.amounts import ONE, Amount
 from spendgate.domain.budgets import Budget, Claim
 from spendgate.domain.counters import Counter, new_counter
+from spendgate.domain.decisions import Verdict, refuses
 from spendgate.domain.holds import DEAD_BUCKETS_MAX
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.periods import BALANCE, NoPeriod
 from spendgate.domain.subjects import Subject
 from spendgate.store import items
-from spendgate.store.codec.counters import hold_attribute, read_counter
-from spendgate.store.counters import Target, bring_up, give_back, take_hold
+from spendgate.store.codec.counters import hold_attribute, read_counter, slice_attribute
+from spendgate.store.counters import bring_up, give_back, take_hold
 from spendgate.store.ids import new_id
 from spendgate.store.postings import Posting, writes_of_counters
 from spendgate.store.table import Table
+from spendgate.store.targets import Target
 from tests.engines import table_at
 from tests.fakes.clock import NOON_MS
 
@@ -44,18 +46,30 @@ def amounts(least: int = 0) -> st.SearchStrategy[Amount]:
 @st.composite
 def counters(draw: st.DrawFn, most_holds: int = DEAD_BUCKETS_MAX + 2) -> Counter:
     """Balances that belong together: buckets around now, and sometimes an overrun."""
-    offsets = st.integers(-6, 6) | st.sampled_from([BUCKET - NOW])
-    holds = draw(
-        st.dictionaries(offsets.map(lambda offset: NOW + offset), amounts(), max_size=most_holds)
-    )
-    limit, spent = draw(amounts()), draw(amounts())
+    offsets = (st.integers(-6, 6) | st.sampled_from([BUCKET - NOW])).map(lambda one: NOW + one)
+    holds = draw(st.dictionaries(offsets, amounts(), max_size=most_holds))
+    slices = draw(st.just({}) | st.dictionaries(offsets, amounts(), max_size=3))
+    limit, spent = draw(amounts()), sum(slices.values()) if slices else draw(amounts())
     return Counter(
         limit=limit,
         spent=spent,
         available=limit - spent - sum(holds.values()),
         version=VERSION,
         holds=holds,
+        slices=slices,
     )
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> dict[str, Any]:
+    """By what a budget refuses: its limit, its soft limit as well, or (a shadow) nothing."""
+    soft_limit = draw(st.none() | amounts())
+    return {
+        "soft_limit": soft_limit,
+        "on_soft_limit": draw(st.sampled_from(["warn", "pause"])),
+        "mode": draw(st.sampled_from(["enforce", "enforce", "shadow"])),
+        "paused": draw(st.sampled_from([False, False, False, True])),
+    }
 
 
 @dataclass
@@ -72,6 +86,7 @@ class Stored:
             "available": items.amount(counter.available),
             "version": items.number(counter.version),
             **{hold_attribute(at): items.amount(held) for at, held in counter.holds.items()},
+            **{slice_attribute(at): items.amount(spent) for at, spent in counter.slices.items()},
         }
         self.table.put({**self.target.key, **balances})
 
@@ -82,7 +97,7 @@ class Stored:
         return read_counter(item)
 
 
-def stored(table: Table, amount: Amount, *, limit: Amount = 0) -> Stored:
+def stored(table: Table, amount: Amount, *, limit: Amount = 0, **rules: Any) -> Stored:
     budget = Budget(
         budget_id=new_id("bud_", now_ms=NOON_MS),
         subject=Subject("agent", "*"),
@@ -91,15 +106,30 @@ def stored(table: Table, amount: Amount, *, limit: Amount = 0) -> Stored:
         period=NoPeriod(),
         created_at_ms=NOON_MS,
         updated_at_ms=NOON_MS,
+        **rules,
     )
     claim = Claim(budget, Subject("agent", "a"), amount, policy_version=VERSION)
     return Stored(table, Target("acme", claim, BALANCE))
 
 
 def swept(counter: Counter) -> Counter:
-    """Without what has expired and without empty buckets: how it was written does not matter."""
-    holds = {at: held for at, held in counter.holds.items() if held and at * 1000 > NOON_MS}
-    return replace(counter, available=counter.available_at(now_ms=NOON_MS), holds=holds)
+    """Without what time has given back and without empty buckets, however it was written."""
+
+    def live(buckets: Mapping[int, Amount]) -> dict[int, Amount]:
+        return {at: amount for at, amount in buckets.items() if amount and at * 1000 > NOON_MS}
+
+    return replace(
+        counter,
+        spent=counter.spent_at(now_ms=NOON_MS),
+        available=counter.available_at(now_ms=NOON_MS),
+        holds=live(counter.holds),
+        slices=live(counter.slices),
+    )
+
+
+def is_granted(there: Stored, verdict: Verdict) -> bool:
+    """Whether the amount is held: a shadow holds whatever it says."""
+    return not refuses(there.target.claim.budget, verdict)
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +139,20 @@ def table(dynamodb_local_url: str) -> Table:
 
 
 @exactly
-@given(counter=counters(), amount=amounts())
+@given(counter=counters(), amount=amounts(), rules=rules())
 def test_a_hold_is_granted_where_the_rule_grants_it_and_leaves_the_same_balances(
-    table: Table, counter: Counter, amount: Amount
+    table: Table, counter: Counter, amount: Amount, rules: dict[str, Any]
 ) -> None:
-    there = stored(table, amount)
+    there = stored(table, amount, limit=counter.limit, **rules)
     there.put(counter)
+    expected = is_granted(there, there.target.verdict(counter, now_ms=NOON_MS))
 
-    granted, seen = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+    verdict, seen = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
 
-    assert granted == counter.can_grant(amount, now_ms=NOON_MS)
-    after = counter.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if granted else counter
-    assert swept(seen) == swept(there.counter) == swept(after)
+    assert is_granted(there, verdict) == expected
+    after = counter.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if expected else counter
+    assert swept(there.counter) == swept(after)
+    assert rules["paused"] or swept(seen) == swept(after)
     assert there.counter.entitlement == counter.entitlement
 
 
@@ -134,24 +166,25 @@ def test_a_hold_takes_exactly_what_is_left(table: Table, counter: Counter) -> No
     for wanted, fits in ((left, True), (left + 1, False)):
         there = stored(table, wanted)
         there.put(counter)
-        granted, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
-        assert granted == fits
+        verdict, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+        assert verdict == ("granted" if fits else "exceeded")
 
 
 @exactly
-@given(limit=amounts(), amount=amounts())
+@given(limit=amounts(), amount=amounts(), rules=rules())
 def test_a_counter_that_is_not_there_grants_what_a_new_one_would(
-    table: Table, limit: Amount, amount: Amount
+    table: Table, limit: Amount, amount: Amount, rules: dict[str, Any]
 ) -> None:
-    there = stored(table, amount, limit=limit)
+    there = stored(table, amount, limit=limit, **rules)
     unused = new_counter(there.target.claim.budget, version=VERSION)
+    expected = is_granted(there, there.target.verdict(unused, now_ms=NOON_MS))
 
-    granted, seen = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+    verdict, seen = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
 
-    assert granted == unused.can_grant(amount, now_ms=NOON_MS)
-    after = unused.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if granted else unused
+    assert is_granted(there, verdict) == expected
+    after = unused.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if expected else unused
     assert seen == after
-    assert (table.get(there.target.key) is not None) == granted
+    assert (table.get(there.target.key) is not None) == expected
 
 
 @exactly
@@ -165,8 +198,9 @@ def test_a_counter_is_brought_up_to_its_policy_as_the_rule_says(
 
     if behind:
         bring_up(table, there.target, replace(counter, version=VERSION - behind))
-    granted, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+    verdict, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
 
+    granted = verdict == "granted"
     assert granted == expected.can_grant(amount, now_ms=NOON_MS)
     after = expected.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if granted else expected
     assert swept(there.counter) == swept(after)
@@ -179,8 +213,8 @@ def test_what_was_held_and_given_back_leaves_the_balances_as_they_were(
 ) -> None:
     there = stored(table, amount)
     there.put(counter)
-    granted, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
-    if granted:
+    verdict, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+    if verdict == "granted":
         give_back(table, there.target, bucket=BUCKET)
 
     assert swept(there.counter) == swept(counter)

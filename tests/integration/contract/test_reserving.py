@@ -261,7 +261,7 @@ def test_more_budgets_than_a_settlement_can_write_are_refused_before_anything_is
         for unit in range(CLAIMS_MAX // 3 + 1):
             world.budget(1, on=subject, unit=f"unit{unit}")
 
-    with pytest.raises(InvalidValue, match="at most 40"):
+    with pytest.raises(InvalidValue, match="at most 24"):
         world.ask_exactly({f"unit{unit}": ONE for unit in range(20)}, by=subjects)
 
     assert all(not counter.holds for counter in read_books(world.table).counters.values())

@@ -6,6 +6,8 @@ import pytest
 
 from spendgate.domain.amounts import ONE
 from spendgate.domain.periods import CalendarPeriod
+from spendgate.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.items import read_amount
 from spendgate.store.rollover import Progress, close_due_periods
 from tests.books import read_books, scan
@@ -25,7 +27,7 @@ def due(world: World) -> int:
 def test_a_period_that_has_ended_gets_a_statement_of_what_it_came_to(world: World) -> None:
     world.budget(10, period=HOUR)
     world.record(12)
-    world.clock.advance(3600)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
 
     assert close(world) == Progress(closed=1)
 
@@ -37,7 +39,7 @@ def test_a_period_that_has_ended_gets_a_statement_of_what_it_came_to(world: Worl
 
 def test_a_closed_period_leaves_the_index_and_is_not_closed_again(world: World) -> None:
     world.budget(10, period=HOUR)
-    world.clock.advance(3600)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
     close(world)
 
     assert due(world) == 0
@@ -49,6 +51,14 @@ def test_a_period_in_force_stays_open(world: World) -> None:
     world.clock.advance(3599)
 
     assert close(world) == Progress()
+    assert due(world) == 1
+
+
+def test_a_period_that_has_just_ended_is_left_open_for_those_under_way(world: World) -> None:
+    world.budget(10, period=HOUR)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS - 1)
+
+    assert close(world).closed == 0
     assert due(world) == 1
 
 
@@ -79,7 +89,7 @@ def test_a_run_that_stopped_after_the_statement_is_finished_by_the_next(
 ) -> None:
     world.budget(10, period=HOUR)
     world.record(4)
-    world.clock.advance(3600)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
     with monkeypatch.context() as crash:
         crash.setattr(world.table, "update", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -96,7 +106,7 @@ def test_a_run_that_stopped_after_the_statement_is_finished_by_the_next(
 def test_a_run_out_of_time_stops_and_the_next_goes_on(world: World) -> None:
     for number in range(5):
         world.budget(10, on=f"agent:{number}", period=HOUR)
-    world.clock.advance(3600)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
     answers = iter([True, True, False])
 
     first = close(world, has_time=lambda: next(answers))
@@ -121,3 +131,12 @@ def test_a_settlement_after_the_statement_still_counts(world: World) -> None:
 
 def stop(*_arguments: object, **_named: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_period_stays_open_for_a_reservation_that_is_under_way_at_its_end(world: World) -> None:
+    world.budget(10, period=HOUR)
+    world.record(1)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS - 1)
+
+    assert close(world) == Progress(waiting=1)
+    assert due(world) == 1

@@ -41,7 +41,7 @@ def test_a_settlement_may_take_a_budget_below_zero_and_nothing_is_granted_then(
     world.settle(world.reserve(5), 25)
 
     assert world.counter(budget).available == -15 * ONE
-    assert world.counter(budget).overrun == 15 * ONE
+    assert world.counter(budget).overrun(now_ms=world.clock.now_ms()) == 15 * ONE
     with pytest.raises(BudgetExceeded):
         world.reserve(1)
 

@@ -3,17 +3,35 @@
 import json
 from typing import Any
 
+import pytest
+
 from spendgate.api.http import Handler, handle
+from spendgate.api.json_body import read_object
+from spendgate.api.models.fields import Body
+from spendgate.api.validation import read_model
 from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.errors import InvalidValue
 from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
+from spendgate.domain.statements import Statement
 from spendgate.domain.subjects import parse_subject
 from spendgate.domain.tenants import Role
+from spendgate.store.statements import StoredStatement
 
 NOON_MS = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
 DAY = CalendarPeriod("day")
 BALANCE = NoPeriod()
+
+
+def read[M: Body](model: type[M], text: str) -> M:
+    return read_model(model, read_object(text))
+
+
+def refused_param[M: Body](model: type[M], text: str) -> str | None:
+    with pytest.raises(InvalidValue) as refused:
+        read(model, text)
+    return refused.value.param
 
 
 def event(
@@ -81,3 +99,21 @@ def balance(
         ),
         now_ms=NOON_MS,
     )
+
+
+STATEMENT = StoredStatement(
+    statement_id="stm_1",
+    budget_id="bud_1",
+    subject=parse_subject("agent:researcher"),
+    unit="usd",
+    period_key="2026-02-28",
+    statement=Statement(
+        limit=10 * ONE,
+        entitlement=12 * ONE,
+        spent=13 * ONE,
+        overrun=ONE,
+        starts_at=1_772_236_800,
+        ends_at=1_772_323_200,
+        closed_at_ms=NOON_MS,
+    ),
+)

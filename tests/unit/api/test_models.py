@@ -1,19 +1,11 @@
 """What the bodies mean once they were read."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from spendgate.api.json_body import read_object
-from spendgate.api.models.administration import (
-    CreateBudgetBody,
-    CreateKeyBody,
-    CreateTenantBody,
-    PatchBudgetBody,
-    PatchTenantBody,
-)
-from spendgate.api.models.fields import Body
 from spendgate.api.models.messages import command_of, read_message
 from spendgate.api.models.spending import (
     ExtendBody,
@@ -24,24 +16,22 @@ from spendgate.api.models.spending import (
 )
 from spendgate.api.principal import Principal
 from spendgate.api.validation import read_model
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import CalendarPeriod, NoPeriod
+from spendgate.domain.errors import InvalidValue, NotFound
 from spendgate.domain.requests import Record, Release, Settle
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import Tenant
+from tests.unit.api.support import read, refused_param
 
 NOW_MS = 1_772_366_400_250
 CALLER = Principal("acme", "key_1", "caller")
 
 
-def read[M: Body](model: type[M], text: str) -> M:
-    return read_model(model, read_object(text))
+class NoTenants:
+    """Nobody has settings of their own, and `ghost` was never created."""
 
-
-def refused_param[M: Body](model: type[M], text: str) -> str | None:
-    with pytest.raises(InvalidValue) as refused:
-        read(model, text)
-    return refused.value.param
+    def tenant(self, tenant_id: str) -> Tenant:
+        return Tenant(tenant_id, created_at_ms=0 if tenant_id == "ghost" else 1)
 
 
 @pytest.mark.parametrize("written", ["0.1", '"0.1"', "0.100", "1e-1", '"0.100000000"'])
@@ -89,11 +79,9 @@ def test_metadata_keeps_its_shape_and_its_numbers_become_plain() -> None:
 def test_a_settlement_may_say_nothing_and_then_costs_the_estimate() -> None:
     body = read(SettleBody, "{}")
 
-    settle = body.to_settle(
-        tenant_id="acme", reservation_id="rsv_1", actual=body.priced(now_ms=NOW_MS).amounts
-    )
+    settle = body.to_settle(tenant_id="acme", reservation_id="rsv_1", actual=body.named_amounts())
 
-    assert settle == Settle("acme", "rsv_1", {}, Provenance())
+    assert replace(settle, fingerprint=None) == Settle("acme", "rsv_1", {}, Provenance())
 
 
 def test_a_settlement_says_where_its_number_comes_from() -> None:
@@ -128,114 +116,27 @@ def test_every_text_has_a_limit(field: str) -> None:
     assert refused_param(SettleBody, json.dumps({field: ""})) == f"body.{field}"
 
 
-def test_a_budget_is_built_from_its_body() -> None:
-    body = read(
-        CreateBudgetBody,
-        '{"subject":"agent:*","unit":"usd","limit":"10","warn_at_pct":[90,50,90],'
-        '"period":{"type":"calendar","unit":"day","timezone":"Europe/Paris"},'
-        '"name":"Agents","metadata":{"team":"x"}}',
+def test_the_same_settlement_has_the_same_fingerprint_over_http_and_from_the_queue() -> None:
+    body = '"actual":{"usd":"0.0310"},"ref_id":"gen-1"'
+    message = read_message(
+        f'{{"version":1,"type":"settle","tenant_id":"acme","reservation_id":"rsv_1",{body}}}'
+    )
+    over_http = read(SettleBody, f"{{{body}}}").to_settle(
+        tenant_id="acme", reservation_id="rsv_1", actual={}
+    )
+    queued = command_of(message, NoTenants(), now_ms=NOW_MS)
+
+    assert isinstance(queued, Settle)
+    assert queued.fingerprint == over_http.fingerprint is not None
+
+
+def test_spend_of_a_tenant_that_nobody_created_is_not_lost_in_silence() -> None:
+    record = read_message(
+        '{"version":1,"type":"record","tenant_id":"ghost","event_id":"e","actual":{"usd":1}}'
     )
 
-    budget = body.to_budget(tenant_id="acme", budget_id="bud_1", now_ms=NOW_MS)
-
-    assert budget.subject == Subject("agent", "*")
-    assert budget.limit == 10 * 10**9
-    assert budget.period == CalendarPeriod("day", "Europe/Paris")
-    assert budget.warn_at_pct == (50, 90)
-    assert (budget.name, budget.metadata) == ("Agents", {"team": "x"})
-    assert budget.created_at_ms == budget.updated_at_ms == NOW_MS
-
-
-def test_a_budget_without_a_period_is_a_balance_that_warns_at_80_per_cent() -> None:
-    body = read(CreateBudgetBody, '{"subject":"session:s:1","unit":"tokens","limit":0}')
-
-    budget = body.to_budget(tenant_id="acme", budget_id="bud_1", now_ms=NOW_MS)
-
-    assert (budget.period, budget.warn_at_pct) == (NoPeriod(), (80,))
-    assert budget.subject == Subject("session", "s:1")
-
-
-def test_a_budget_on_another_organization_is_refused() -> None:
-    body = read(CreateBudgetBody, '{"subject":"organization:other","unit":"usd","limit":1}')
-
-    with pytest.raises(InvalidValue) as refused:
-        body.to_subject(tenant_id="acme")
-
-    assert refused.value.param == "body.subject"
-
-
-@pytest.mark.parametrize(
-    ("change", "param"),
-    [
-        ({"subject": "agent"}, "body.subject"),
-        ({"subject": "Agent:a"}, "body.subject"),
-        ({"unit": "US Dollar"}, "body.unit"),
-        ({"limit": "-1"}, "body.limit"),
-        ({"warn_at_pct": [0]}, "body.warn_at_pct.0"),
-        ({"warn_at_pct": [80, 101]}, "body.warn_at_pct.1"),
-        ({"warn_at_pct": 80}, "body.warn_at_pct"),
-        ({"period": {}}, "body.period"),
-        ({"period": {"type": "rolling", "seconds": 60}}, "body.period"),
-        ({"period": {"type": "calendar"}}, "body.period.unit"),
-        ({"period": {"type": "calendar", "unit": "minute"}}, "body.period.unit"),
-        (
-            {"period": {"type": "calendar", "unit": "day", "timezone": "Mars/Base"}},
-            "body.period.timezone",
-        ),
-        (
-            {"period": {"type": "calendar", "unit": "day", "timezone": "../../etc"}},
-            "body.period.timezone",
-        ),
-        ({"period": {"type": "none", "unit": "day"}}, "body.period.unit"),
-        ({"metadata": {"a": "x" * 5000}}, "body.metadata"),
-        ({"metadata": {"a": 1}}, "body.metadata.a"),
-        ({"mode": "shadow"}, "body.mode"),
-    ],
-)
-def test_a_bad_budget_is_refused_by_field(change: dict[str, object], param: str) -> None:
-    body = {"subject": "agent:a", "unit": "usd", "limit": 1, **change}
-
-    assert refused_param(CreateBudgetBody, json.dumps(body)) == param
-
-
-def test_a_patch_changes_only_what_it_names() -> None:
-    before = read(
-        CreateBudgetBody, '{"subject":"agent:a","unit":"usd","limit":1,"name":"A"}'
-    ).to_budget(tenant_id="acme", budget_id="bud_1", now_ms=NOW_MS)
-
-    after = read(PatchBudgetBody, '{"limit":"2.5"}').applied_to(before, now_ms=NOW_MS + 1)
-    unnamed = read(PatchBudgetBody, '{"name":null}').applied_to(before, now_ms=NOW_MS + 1)
-
-    assert (after.limit, after.name, after.updated_at_ms) == (2_500_000_000, "A", NOW_MS + 1)
-    assert (unnamed.limit, unnamed.name) == (before.limit, None)
-
-
-def test_a_patch_that_changes_nothing_is_refused() -> None:
-    assert refused_param(PatchBudgetBody, "{}") == "body"
-    assert refused_param(PatchTenantBody, "{}") == "body"
-
-
-def test_nobody_makes_an_operator_key_over_http() -> None:
-    assert read(CreateKeyBody, '{"role":"reader"}').role == "reader"
-    assert refused_param(CreateKeyBody, '{"role":"operator"}') == "body.role"
-
-
-@pytest.mark.parametrize("tenant_id", ["-", "", "a#b", "a b", "é", "x" * 65, ".a"])
-def test_a_tenant_id_is_a_plain_name(tenant_id: str) -> None:
-    text = json.dumps({"tenant_id": tenant_id})
-
-    assert refused_param(CreateTenantBody, text) == "body.tenant_id"
-
-
-def test_a_tenants_settings_are_patched() -> None:
-    tenant = read(CreateTenantBody, '{"tenant_id":"acme"}').to_tenant(now_ms=NOW_MS)
-
-    after = read(PatchTenantBody, '{"require_budget":true,"unpriced_model":"allow"}').applied_to(
-        tenant, now_ms=NOW_MS + 1
-    )
-
-    assert (tenant.require_budget, tenant.unpriced_model) == (False, "reject")
-    assert (after.require_budget, after.unpriced_model) == (True, "allow")
+    with pytest.raises(NotFound, match="tenant ghost"):
+        command_of(record, NoTenants(), now_ms=NOW_MS)
 
 
 def test_messages_become_commands() -> None:
@@ -251,11 +152,13 @@ def test_messages_become_commands() -> None:
         '"subjects":{"agent":"a"},"actual":{"tokens":900}}'
     )
 
-    assert command_of(settle, now_ms=NOW_MS) == Settle(
+    settled = command_of(settle, NoTenants(), now_ms=NOW_MS)
+    assert isinstance(settled, Settle)
+    assert replace(settled, fingerprint=None) == Settle(
         "acme", "rsv_1", {"usd": 31_000_000}, Provenance(ref_type="llm_generation", ref_id="gen-1")
     )
-    assert command_of(release, now_ms=NOW_MS) == Release("acme", "rsv_1")
-    recorded = command_of(record, now_ms=NOW_MS)
+    assert command_of(release, NoTenants(), now_ms=NOW_MS) == Release("acme", "rsv_1")
+    recorded = command_of(record, NoTenants(), now_ms=NOW_MS)
     assert isinstance(recorded, Record)
     assert recorded.idempotency_key == "evt-7"
     assert recorded.subjects == (Subject("organization", "acme"), Subject("agent", "a"))

@@ -2,12 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
-from spendgate.api.admin_answers import budget_answer, key_answer, page_answer, tenant_answer
+from spendgate.api.admin_answers import (
+    budget_answer,
+    credit_answer,
+    key_answer,
+    page_answer,
+    price_answer,
+    rate_answer,
+    statement_answer,
+    tenant_answer,
+    token_cap_answer,
+)
 from spendgate.api.answers import (
     balance_answer,
     ledger_entry_answer,
@@ -18,18 +29,28 @@ from spendgate.api.answers import (
 )
 from spendgate.api.check_answer import check_answer
 from spendgate.api.errors import error_answer
-from spendgate.api.openapi import OPERATIONS, document
-from spendgate.api.openapi_schemas import ANSWER_SCHEMAS, Schema, page_of, ref
+from spendgate.api.openapi import ANSWER_SCHEMAS, document, documented_path
+from spendgate.api.openapi_operations import OPERATIONS
+from spendgate.api.openapi_schemas import Schema, page_of, ref
 from spendgate.api.routes import ROUTES
 from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import CarryOver, TokenCap
 from spendgate.domain.errors import BudgetExceeded, NotFound
+from spendgate.domain.periods import DurationPeriod
+from spendgate.domain.rates import Rate
 from spendgate.domain.settlements import RecordedSpend
-from spendgate.domain.tenants import ApiKey, Tenant
-from tests.unit.api.support import BALANCE, NOON_MS, balance
+from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import ApiKey, Price, Tenant
+from spendgate.store.credits import Credited
+from tests.unit.api.support import BALANCE, NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY, RESERVATION, SUBJECTS
 
 DOCUMENT: Any = json.loads(json.dumps(document()))
 BUDGET = balance("10", "8.5", held="1")
+PRICE = Price("openai", "m", "usd", ONE, ONE, None, NOON_MS)
+EVERYTHING = replace(
+    BUDGET.budget, soft_limit=ONE, carry_over=CarryOver(unused=True), period=DurationPeriod(60)
+)
 
 
 def fits(schema: Schema, value: object) -> None:
@@ -48,7 +69,8 @@ def test_routes_and_operations_are_the_same_set() -> None:
         for method in methods
     }
 
-    assert documented == set(OPERATIONS) == {route.key for route in ROUTES}
+    assert set(OPERATIONS) == {route.key for route in ROUTES}
+    assert documented == {f"{route.method} {documented_path(route.path)}" for route in ROUTES}
 
 
 def references(node: object) -> Iterator[str]:
@@ -82,17 +104,24 @@ def test_operation_ids_are_unique() -> None:
         ("Balance", balance_answer(balance(period=BALANCE))),
         ("Budget", budget_answer(BUDGET.budget, version=1)),
         ("Budget", budget_answer(BUDGET.budget, version=1, balance=BUDGET)),
+        ("Budget", budget_answer(EVERYTHING, version=1)),
         ("Check", check_answer([BUDGET])),
         ("Check", check_answer([BUDGET], refusal=BudgetExceeded([BUDGET.violation(ONE)]))),
+        ("Credit", credit_answer(Credited(ENTRY, BUDGET))),
         ("Error", error_answer(BudgetExceeded([BUDGET.violation(ONE)]), request_id="r").body),
         ("Error", error_answer(NotFound("budget", "bud_1"), request_id="r").body),
         ("Key", key_answer(ApiKey("key_1", "acme", "caller", None, NOON_MS), secret="s")),
         ("LedgerEntry", ledger_entry_answer(ENTRY)),
+        ("Price", price_answer(PRICE, is_override=True)),
+        ("Price", price_answer(PRICE, is_override=False)),
+        ("Rate", rate_answer(Rate("eur", "usd", ONE, NOON_MS))),
         ("RecordedSpend", record_answer(RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS))),
         ("Reservation", reservation_answer(RESERVATION, now_ms=NOON_MS)),
         ("ReservationGranted", reservation_granted(RESERVATION, [BUDGET])),
         ("Spend", spend_answer(tenant_id="acme", subjects=SUBJECTS, balances=[BUDGET])),
+        ("Statement", statement_answer(STATEMENT)),
         ("Tenant", tenant_answer(Tenant("acme"))),
+        ("TokenCap", token_cap_answer(Subject("agent", "*"), TokenCap(max_total_tokens=1))),
     ],
 )
 def test_an_answer_fits_its_schema(name: str, answer: object) -> None:
@@ -113,6 +142,19 @@ def test_a_page_fits_its_schema() -> None:
         ("SettleBody", {}, True),
         ("CreateBudgetBody", {"subject": "agent:*", "unit": "usd", "limit": "10"}, True),
         ("CreateBudgetBody", {"subject": "agent:*", "unit": "usd"}, False),
+        (
+            "CreateBudgetBody",
+            {
+                "subject": "agent:*",
+                "unit": "usd",
+                "limit": 1,
+                "period": {"type": "rolling", "window": "24h"},
+            },
+            True,
+        ),
+        ("CreditBody", {"amount": "5"}, True),
+        ("PriceBody", {"input_per_million": 1, "output_per_million": "2.5"}, True),
+        ("TokenCapBody", {"max_total_tokens": 100}, True),
     ],
 )
 def test_the_schema_of_a_body_says_what_the_model_takes(

@@ -1,10 +1,14 @@
 """Which budgets apply to a request."""
 
+from dataclasses import replace
+
 import pytest
 
-from spendgate.domain.budgets import Budget, Policy, claims_on
-from spendgate.domain.errors import InvalidValue
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget, Policy, claims_on, counted_subject
+from spendgate.domain.errors import InvalidValue, UnknownRate
 from spendgate.domain.periods import NoPeriod
+from spendgate.domain.rates import Conversion, Rate
 from spendgate.domain.subjects import Subject, parse_subject
 
 AGENT = Subject("agent", "a")
@@ -26,7 +30,10 @@ def policies(*budgets: Budget, version: int = 1) -> dict[Subject, Policy]:
 
 
 def claimed(subjects: list[Subject], amounts: dict[str, int], *budgets: Budget) -> list[str]:
-    return [one.budget.budget_id for one in claims_on(subjects, amounts, policies(*budgets))]
+    return [
+        one.budget.budget_id
+        for one in claims_on(subjects, amounts, policies(*budgets), {}, now_ms=0)
+    ]
 
 
 def test_a_budget_of_the_subjects_own_applies() -> None:
@@ -36,7 +43,7 @@ def test_a_budget_of_the_subjects_own_applies() -> None:
 def test_a_default_applies_to_every_subject_of_its_type_and_counts_for_each() -> None:
     default = budget("default", AGENT.default)
 
-    claims = claims_on([AGENT], {"usd": 1}, policies(default))
+    claims = claims_on([AGENT], {"usd": 1}, policies(default), {}, now_ms=0)
 
     assert [(one.budget, one.subject) for one in claims] == [(default, AGENT)]
 
@@ -67,7 +74,7 @@ def test_a_budget_in_a_unit_that_is_not_asked_for_does_not_apply() -> None:
 def test_every_budget_of_a_subject_applies_each_with_the_amount_in_its_unit() -> None:
     budgets = [budget("usd", AGENT), budget("more usd", AGENT), budget("tokens", AGENT, "tokens")]
 
-    claims = claims_on([AGENT], {"usd": 1, "tokens": 5}, policies(*budgets))
+    claims = claims_on([AGENT], {"usd": 1, "tokens": 5}, policies(*budgets), {}, now_ms=0)
 
     assert [one.amount for one in claims] == [1, 1, 5]
 
@@ -79,26 +86,63 @@ def test_claims_stand_in_the_order_of_refusal_whatever_the_order_of_the_request(
 
 
 def test_a_claim_carries_the_version_of_the_policy_it_was_read_from() -> None:
-    (claim,) = claims_on([AGENT], {"usd": 1}, policies(budget("own", AGENT), version=7))
+    (claim,) = claims_on(
+        [AGENT], {"usd": 1}, policies(budget("own", AGENT), version=7), {}, now_ms=0
+    )
 
     assert claim.policy_version == 7
 
 
-def test_a_budget_of_one_subject_counts_that_subject_alone() -> None:
-    one = budget("own", AGENT)
+def test_a_disabled_override_leaves_the_defaults_in_force() -> None:
+    disabled = replace(budget("own", AGENT), disabled=True)
 
-    assert one.counted_subject(None) == one.counted_subject(AGENT) == AGENT
+    assert claimed([AGENT], {"usd": 1}, disabled, budget("default", AGENT.default)) == ["default"]
+
+
+def test_a_budget_in_another_unit_is_met_through_a_rate_rounded_up() -> None:
+    rate = Rate("eur", "usd", ONE + 1, updated_at_ms=0)
+    rates = {"usd": {"eur": rate}}
+
+    (claim,) = claims_on([AGENT], {"eur": 5}, policies(budget("own", AGENT)), rates, now_ms=0)
+
+    assert claim.amount == 6
+    assert claim.conversion == Conversion("eur", ONE + 1)
+
+
+def test_of_two_rates_the_one_that_counts_most_is_taken() -> None:
+    rates = {
+        "usd": {
+            "eur": Rate("eur", "usd", 2 * ONE, updated_at_ms=0),
+            "tokens": Rate("tokens", "usd", ONE, updated_at_ms=0),
+        }
+    }
+    amounts = {"eur": 5, "tokens": 11}
+
+    (claim,) = claims_on([AGENT], amounts, policies(budget("own", AGENT)), rates, now_ms=0)
+
+    assert claim.amount == 11
+
+
+def test_a_rate_that_is_too_old_is_unknown() -> None:
+    rate = Rate("eur", "usd", ONE, updated_at_ms=0, max_age_seconds=60)
+    own = policies(budget("own", AGENT))
+
+    assert claims_on([AGENT], {"eur": 1}, own, {"usd": {"eur": rate}}, now_ms=59_999)
+    with pytest.raises(UnknownRate):
+        claims_on([AGENT], {"eur": 1}, own, {"usd": {"eur": rate}}, now_ms=60_000)
+
+
+def test_a_budget_of_one_subject_counts_that_subject_alone() -> None:
+    assert counted_subject(AGENT, None) == counted_subject(AGENT, AGENT) == AGENT
     with pytest.raises(InvalidValue):
-        one.counted_subject(OTHER)
+        counted_subject(AGENT, OTHER)
 
 
 def test_a_default_counts_the_subject_that_is_asked_for() -> None:
-    default = budget("default", AGENT.default)
-
-    assert default.counted_subject(OTHER) == OTHER
+    assert counted_subject(AGENT.default, OTHER) == OTHER
 
 
 @pytest.mark.parametrize("asked", [None, "agent:*", "user:u"])
 def test_a_default_counts_nobody_in_particular(asked: str | None) -> None:
     with pytest.raises(InvalidValue, match="name the agent"):
-        budget("default", AGENT.default).counted_subject(parse_subject(asked) if asked else None)
+        counted_subject(AGENT.default, parse_subject(asked) if asked else None)

@@ -1,12 +1,22 @@
 """Counters and balances: what can be granted, and what people see of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance, Counter, new_counter
 from spendgate.domain.decisions import outlook_of
-from spendgate.domain.periods import BALANCE, CalendarPeriod, NoPeriod, Period, period_in_force
+from spendgate.domain.errors import BudgetExceeded
+from spendgate.domain.periods import (
+    BALANCE,
+    CalendarPeriod,
+    NoPeriod,
+    Period,
+    RollingPeriod,
+    period_in_force,
+)
 from spendgate.domain.subjects import Subject
 from tests.fakes.clock import NOON_MS
 
@@ -81,15 +91,15 @@ def test_a_newer_policy_moves_what_is_available_by_the_difference() -> None:
 
 
 def test_a_limit_below_what_is_spent_shows_as_an_overrun() -> None:
-    assert counter(100, 40).with_limit(30, version=2).overrun == 10
-    assert counter(100, 100).overrun == 0
+    assert counter(100, 40).with_limit(30, version=2).overrun(now_ms=0) == 10
+    assert counter(100, 100).overrun(now_ms=0) == 0
 
 
 def test_credits_belong_to_the_entitlement_and_not_to_the_limit() -> None:
     credited = Counter(limit=100, spent=120, available=30, version=1)
 
     assert credited.entitlement == 150
-    assert credited.overrun == 0
+    assert credited.overrun(now_ms=0) == 0
 
 
 @pytest.mark.parametrize(
@@ -129,6 +139,63 @@ def test_an_outlook_names_every_refusal_in_the_order_of_the_balances() -> None:
 
     outlook = outlook_of([(full, 5), (fine, 5), (short, 5)])
 
-    assert outlook.refusal is not None
+    assert isinstance(outlook.refusal, BudgetExceeded)
     assert [violation.spent for violation in outlook.refusal.violations] == [10, 8]
     assert outlook_of([(fine, 10)]).refusal is None
+
+
+def test_the_seconds_to_a_reset_are_rounded_up_and_never_none_at_all() -> None:
+    period = Period("hour", NOW - 3600, NOW)
+    rule = CalendarPeriod("hour")
+    hourly = replace(budget(), period=rule)
+
+    def left(before_ms: int) -> int | None:
+        at = NOW * 1000 - before_ms
+        return Balance(hourly, AGENT, period, counter(100), at).resets_in_seconds
+
+    assert [left(3_600_000), left(1_001), left(1_000), left(1), left(0)] == [3600, 2, 1, 1, 1]
+    assert balance(counter(100)).resets_in_seconds is None
+
+
+def rolling(limit: int, **slices: int) -> Counter:
+    """Slices are named by the seconds from now at which they leave the window."""
+    one = counter(limit, sum(slices.values()), **slices)
+    return replace(one, holds={}, slices=one.holds, available=limit - one.spent)
+
+
+def test_a_slice_that_has_left_the_window_is_available_again_and_no_longer_spent() -> None:
+    one = rolling(100, in_5=20, ago_5=30)
+
+    assert one.spent_at(now_ms=NOON_MS) == 20
+    assert one.available_at(now_ms=NOON_MS) == 80
+
+
+def test_a_refusal_by_a_rolling_window_says_when_enough_comes_back() -> None:
+    budgets = replace(budget(), period=RollingPeriod(3600))
+    one = Balance(budgets, AGENT, BALANCE, rolling(100, in_5=20, in_9=30, in_60=50), NOON_MS)
+
+    assert one.retry_after_seconds(20) == 5
+    assert one.retry_after_seconds(50) == 9
+    assert one.retry_after_seconds(51) == 60
+    assert one.retry_after_seconds(101) == 3600
+
+
+def test_a_soft_limit_warns_or_pauses_by_what_is_spent_and_not_by_what_is_held() -> None:
+    warns = replace(budget(), soft_limit=50)
+    pauses = replace(warns, on_soft_limit="pause")
+
+    def status(of: Budget, spent: int) -> str:
+        return Balance(of, AGENT, BALANCE, counter(100, spent, in_5=20), NOON_MS).status
+
+    assert [status(warns, 49), status(warns, 50)] == ["active", "warning"]
+    assert [status(pauses, 49), status(pauses, 50)] == ["active", "paused"]
+
+
+def test_a_resumed_budget_is_not_paused_again_before_its_period_ends() -> None:
+    soft = replace(budget(), soft_limit=50, on_soft_limit="pause", period=CalendarPeriod("hour"))
+    resumed = replace(soft, resumed_at_ms=NOON_MS)
+    now, later = Period("a", NOW - 60, NOW + 60), Period("b", NOW + 60, NOW + 120)
+
+    assert soft.pauses_at(now) == 50
+    assert resumed.pauses_at(now) is None
+    assert resumed.pauses_at(later) == 50

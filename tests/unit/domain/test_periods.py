@@ -9,9 +9,14 @@ from spendgate.domain.periods import (
     BALANCE,
     CalendarPeriod,
     CalendarUnit,
+    DurationPeriod,
     NoPeriod,
     Period,
+    RollingPeriod,
+    parse_window,
     period_in_force,
+    rolling_rule_of,
+    window_text,
     zone,
 )
 
@@ -52,7 +57,6 @@ def test_a_calendar_period_lasts_from_its_first_moment_to_the_next_one(
 
 def test_a_balance_never_resets() -> None:
     assert period_in_force(NoPeriod(), now_ms=0) == BALANCE
-    assert BALANCE.seconds_left(now_ms=0) is None
 
 
 def test_a_period_contains_its_start_and_not_its_end() -> None:
@@ -140,16 +144,48 @@ def test_an_hour_in_which_the_clocks_change_by_half_an_hour_is_cut_there() -> No
     assert before.key != after.key
 
 
-def test_the_seconds_left_are_rounded_up_and_never_none_at_all() -> None:
-    found = period("hour", "2026-03-08T12:00:00")
-    assert found.ends_at is not None
-    end_ms = found.ends_at * 1000
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30m", 1800), ("5h", 18_000), ("7d", 604_800), ("2w", 1_209_600)]
+)
+def test_a_window_is_read_and_written(text: str, seconds: int) -> None:
+    assert parse_window(text) == seconds
+    assert parse_window(window_text(seconds)) == seconds
 
-    assert found.seconds_left(now_ms=end_ms - 3_600_000) == 3600
-    assert found.seconds_left(now_ms=end_ms - 1_001) == 2
-    assert found.seconds_left(now_ms=end_ms - 1_000) == 1
-    assert found.seconds_left(now_ms=end_ms - 1) == 1
-    assert found.seconds_left(now_ms=end_ms) == 1
+
+@pytest.mark.parametrize("text", ["", "5", "h", "0h", "-5h", "5 h", "5H", "1.5h", "367d", "5y"])
+def test_what_is_no_window_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue):
+        parse_window(text)
+
+
+def test_a_duration_starts_at_its_first_use_and_at_the_first_use_after_it_has_elapsed() -> None:
+    rule = DurationPeriod(3600)
+
+    first = period_in_force(rule, now_ms=10_500)
+    still = period_in_force(rule, now_ms=3_609_999, started_at=10)
+    next_one = period_in_force(rule, now_ms=3_700_000, started_at=10)
+
+    assert (first.starts_at, first.ends_at) == (10, 3610)
+    assert still == first
+    assert (next_one.starts_at, next_one.ends_at) == (3700, 7300)
+    assert next_one.key != first.key
+
+
+def test_what_is_spent_leaves_a_rolling_window_never_early_and_at_most_a_slice_late() -> None:
+    rule = RollingPeriod(3600)
+
+    for spent_at_ms in (0, 1, 149_999, 150_000, 151_000, 3_599_999):
+        leaves_ms = rule.leaves_at(spent_at_ms=spent_at_ms) * 1000
+        late_ms = leaves_ms - (spent_at_ms + 3_600_000)
+        assert 0 < late_ms <= rule.slice_seconds * 1000
+
+
+def test_the_rule_of_a_rolling_period_is_read_from_its_key() -> None:
+    rule = RollingPeriod(5400)
+
+    assert rolling_rule_of(period_in_force(rule, now_ms=0).key) == rule
+    assert rolling_rule_of("2026-11-22") is None
+    assert rolling_rule_of(BALANCE.key) is None
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "Europe", "../etc/passwd", "a\0b", "\ud800"])

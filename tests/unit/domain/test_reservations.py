@@ -60,13 +60,25 @@ def test_a_release_is_never_late() -> None:
 
 @pytest.mark.parametrize(
     ("actual", "overrun"),
-    [({"usd": 5}, False), ({"usd": 6}, True), ({"usd": 1, "tokens": 101}, True), ({"eur": 1}, True),
-     ({"eur": 0}, False)],
-)  # fmt: skip
-def test_a_settlement_above_the_estimate_in_any_unit_is_an_overrun(
+    [
+        ({"usd": 5}, False),
+        ({"usd": 6}, True),
+        ({"usd": 1, "tokens": 101}, True),
+        ({"eur": 1}, False),
+    ],
+)
+def test_a_settlement_above_the_estimate_in_any_unit_that_was_estimated_is_an_overrun(
     actual: dict[str, int], overrun: bool
 ) -> None:
     assert settled(**actual).overrun == overrun
+
+
+def test_the_same_request_again_changes_nothing_though_its_usage_has_another_price_by_now() -> None:
+    first = Settle("acme", "rsv_1", {"usd": 5}, fingerprint="body")
+    again = Settle("acme", "rsv_1", {"usd": 6}, fingerprint="body")
+    done, _ = finalize(HELD, first, now_ms=1)
+
+    assert finalize(done, again, now_ms=2) == (done, False)
 
 
 def test_the_same_settlement_again_changes_nothing() -> None:

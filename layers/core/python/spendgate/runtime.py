@@ -15,6 +15,7 @@ from spendgate import settings
 from spendgate.api.answers import record_answer
 from spendgate.api.wire import json_text
 from spendgate.store.dead_letters import DeadLetters, SqsClient
+from spendgate.store.looks import Balances
 from spendgate.store.reservations import Reservations
 from spendgate.store.rules import RuleBook
 from spendgate.store.settlements import Settlements
@@ -47,6 +48,12 @@ def reservations() -> Reservations:
     """The reservations of this stack."""
     pool = ThreadPoolExecutor(_SIDE_BY_SIDE_MAX, thread_name_prefix="budget")
     return Reservations(table(), rule_book(), pool=pool, now_ms=now_ms)
+
+
+@cache
+def balances() -> Balances:
+    """The balances of this stack, to be looked at."""
+    return Balances(table(), rule_book(), now_ms=now_ms)
 
 
 @cache

@@ -1,13 +1,17 @@
-"""The answers about budgets, keys and tenants, and pages of them. Plain dictionaries."""
+"""The answers about budgets, tenants and what is set for them. Plain dictionaries."""
 
 from collections.abc import Sequence
 
-from spendgate.api.answers import balance_answer, period_rule_answer
+from spendgate.api.answers import balance_answer, ledger_entry_answer, period_rule_answer
 from spendgate.api.wire import time_on_wire
-from spendgate.domain.amounts import amount_text
-from spendgate.domain.budgets import Budget
+from spendgate.domain.amounts import Amount, amount_text
+from spendgate.domain.budgets import Budget, CarryOver, TokenCap
 from spendgate.domain.counters import Balance
-from spendgate.domain.tenants import ApiKey, Tenant
+from spendgate.domain.rates import Rate
+from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import ApiKey, Price, Tenant
+from spendgate.store.credits import Credited
+from spendgate.store.statements import StoredStatement
 
 
 def budget_answer(
@@ -15,23 +19,108 @@ def budget_answer(
 ) -> dict[str, object]:
     """A budget; with its balance where it is on a single subject.
 
-    A default has no status of its own but `active`: each subject under it has a balance.
+    A default is `active`, `paused` or `disabled` as a whole; the rest is said by the balance of
+    each subject under it.
     """
     answer: dict[str, object] = {
         "budget_id": budget.budget_id,
         "subject": str(budget.subject),
         "unit": budget.unit,
         "limit": amount_text(budget.limit),
+        "soft_limit": _optional_amount(budget.soft_limit),
+        "on_soft_limit": budget.on_soft_limit,
         "warn_at_pct": list(budget.warn_at_pct),
         "period": period_rule_answer(budget.period),
+        "carry_over": _carry_over_answer(budget.carry_over),
+        "mode": budget.mode,
         "name": budget.name,
         "metadata": dict(budget.metadata),
-        "status": "active" if balance is None else balance.status,
+        "status": _status_of_default(budget) if balance is None else balance.status,
         "version": version,
         "created_at": time_on_wire(budget.created_at_ms),
         "updated_at": time_on_wire(budget.updated_at_ms),
     }
     return answer if balance is None else {**answer, "balance": balance_answer(balance)}
+
+
+def _status_of_default(budget: Budget) -> str:
+    if budget.disabled:
+        return "disabled"
+    return "paused" if budget.paused else "active"
+
+
+def _carry_over_answer(carry_over: CarryOver | None) -> dict[str, object] | None:
+    if carry_over is None:
+        return None
+    return {
+        "unused": carry_over.unused,
+        "max": _optional_amount(carry_over.max),
+        "debt": carry_over.debt,
+    }
+
+
+def _optional_amount(amount: Amount | None) -> str | None:
+    return None if amount is None else amount_text(amount)
+
+
+def credit_answer(credited: Credited) -> dict[str, object]:
+    """The ledger entry of a credit, with the balance that it leads to."""
+    return {**ledger_entry_answer(credited.entry), "balance": balance_answer(credited.balance)}
+
+
+def statement_answer(stored: StoredStatement) -> dict[str, object]:
+    """What a closed period came to; `unused` is negative after an overrun."""
+    statement = stored.statement
+    return {
+        "id": stored.statement_id,
+        "budget_id": stored.budget_id,
+        "subject": str(stored.subject),
+        "unit": stored.unit,
+        "period_key": stored.period_key,
+        "starts_at": time_on_wire(statement.starts_at * 1000),
+        "ends_at": time_on_wire(statement.ends_at * 1000),
+        "limit": amount_text(statement.limit),
+        "credits": amount_text(statement.entitlement - statement.limit),
+        "spent": amount_text(statement.spent),
+        "unused": amount_text(statement.entitlement - statement.spent),
+        "overrun": amount_text(statement.overrun),
+        "closed_at": time_on_wire(statement.closed_at_ms),
+    }
+
+
+def token_cap_answer(subject: Subject, cap: TokenCap) -> dict[str, object]:
+    """How many tokens one request of a subject may have; null where there is no cap."""
+    return {
+        "subject": str(subject),
+        "max_prompt_tokens": cap.max_prompt_tokens,
+        "max_completion_tokens": cap.max_completion_tokens,
+        "max_total_tokens": cap.max_total_tokens,
+    }
+
+
+def price_answer(price: Price, *, is_override: bool) -> dict[str, object]:
+    """What a model costs per million tokens, and whether the tenant has set that itself."""
+    return {
+        "provider": price.provider,
+        "model": price.model,
+        "currency": price.currency,
+        "input_per_million": amount_text(price.input_per_million),
+        "output_per_million": amount_text(price.output_per_million),
+        "cached_input_per_million": _optional_amount(price.cached_input_per_million),
+        "source": "override" if is_override else "builtin",
+        "updated_at": time_on_wire(price.updated_at_ms) if is_override else None,
+    }
+
+
+def rate_answer(rate: Rate) -> dict[str, object]:
+    """How much of `to` one of `from` is worth."""
+    return {
+        "from": rate.source,
+        "to": rate.target,
+        "rate": amount_text(rate.rate),
+        "max_age_seconds": rate.max_age_seconds,
+        "updated_at": time_on_wire(rate.updated_at_ms),
+    }
 
 
 def key_answer(key: ApiKey, *, secret: str | None = None) -> dict[str, object]:

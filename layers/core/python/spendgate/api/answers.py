@@ -5,8 +5,17 @@ from collections.abc import Iterable, Sequence
 from spendgate.api.wire import amounts_on_wire, optional_time_on_wire, time_on_wire
 from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.counters import Balance
+from spendgate.domain.decisions import shadowed_after
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, Period, PeriodRule
+from spendgate.domain.periods import (
+    CalendarPeriod,
+    DurationPeriod,
+    NoPeriod,
+    Period,
+    PeriodRule,
+    RollingPeriod,
+    window_text,
+)
 from spendgate.domain.reservations import Reservation
 from spendgate.domain.settlements import RecordedSpend
 from spendgate.domain.subjects import CREDENTIAL_TYPES, Subject
@@ -26,15 +35,15 @@ def balance_answer(balance: Balance) -> dict[str, object]:
         "unit": budget.unit,
         "period": _period_answer(budget.period, balance.period),
         "limit": amount_text(counter.limit),
-        "soft_limit": None,
-        "spent": amount_text(counter.spent),
+        "soft_limit": None if budget.soft_limit is None else amount_text(budget.soft_limit),
+        "spent": amount_text(balance.spent),
         "held": amount_text(balance.held),
         "available": amount_text(balance.available),
-        "overrun": amount_text(counter.overrun),
+        "overrun": amount_text(balance.overrun),
         "utilization_pct": utilization / 10,
         "percent_remaining": max(0, 1000 - utilization) / 10,
         "status": balance.status,
-        "resets_at": _boundary(balance.period.ends_at),
+        "resets_at": _boundary(balance.resets_at),
         "resets_in_seconds": balance.resets_in_seconds,
     }
 
@@ -48,28 +57,34 @@ def _period_answer(rule: PeriodRule, period: Period) -> dict[str, object]:
     }
 
 
-def period_rule_answer(rule: PeriodRule) -> dict[str, str]:
+def period_rule_answer(rule: PeriodRule) -> dict[str, str | int]:
     """What kind of period a budget has."""
     match rule:
         case NoPeriod():
             return {"type": "none"}
         case CalendarPeriod():
             return {"type": "calendar", "unit": rule.unit, "timezone": rule.timezone}
+        case DurationPeriod():
+            return {"type": "duration", "seconds": rule.seconds, "window": rule.label}
+        case RollingPeriod():
+            window = window_text(rule.seconds)
+            return {"type": "rolling", "seconds": rule.seconds, "window": window}
 
 
 def _boundary(seconds: int | None) -> str | None:
     return optional_time_on_wire(None if seconds is None else seconds * 1000)
 
 
-def warnings_of(balances: Iterable[Balance]) -> list[str]:
-    """One sentence for each budget that is past a threshold."""
-    return [_warning(balance) for balance in balances if balance.is_warning]
+def warnings_of(balances: Iterable[Balance], shadowed: Iterable[Balance] = ()) -> list[str]:
+    """One sentence for each budget past a threshold, and each shadow that would have refused."""
+    past = [_warning(balance) for balance in balances if balance.is_warning]
+    return past + [f"{_warning(balance)}; this shadow would have refused" for balance in shadowed]
 
 
 def _warning(balance: Balance) -> str:
     """For example `agent:researcher usd day at 85.0%: 8.50 of 10`."""
     tenths = balance.utilization_tenths_pct
-    spent, whole = balance.counter.spent, balance.counter.entitlement
+    spent, whole = balance.spent, balance.counter.entitlement
     return (
         f"{balance.subject} {balance.budget.unit} {balance.budget.period.label} "
         f"at {tenths // 10}.{tenths % 10}%: {amount_in_sentence(spent)} of "
@@ -95,10 +110,17 @@ def subjects_answer(subjects: Iterable[Subject]) -> dict[str, str]:
 
 
 def reservation_granted(
-    reservation: Reservation, balances: Sequence[Balance], *, notes: Sequence[str] = ()
+    reservation: Reservation,
+    balances: Sequence[Balance],
+    *,
+    notes: Sequence[str] = (),
+    unpriced: bool = False,
 ) -> dict[str, object]:
-    """The answer to a reservation that was granted; `notes` are warnings of another origin."""
-    warnings = [*notes, *warnings_of(balances)]
+    """The answer to a reservation that was granted; `notes` are warnings of another origin.
+
+    `unpriced` says that a usage counts in tokens only, for want of a price.
+    """
+    warnings = [*notes, *warnings_of(balances, shadowed_after(balances))]
     return {
         "reservation_id": reservation.reservation_id,
         "state": "held",
@@ -108,14 +130,22 @@ def reservation_granted(
         "amounts": amounts_on_wire(reservation.amounts),
         "action": "warn" if warnings else "continue",
         "warnings": warnings,
+        "unpriced": unpriced,
         "budgets": [balance_answer(balance) for balance in balances],
     }
 
 
-def reservation_answer(reservation: Reservation, *, now_ms: int) -> dict[str, object]:
-    """A reservation and what became of it; `actual` is null until it is settled or released."""
+def reservation_answer(
+    reservation: Reservation, *, now_ms: int, unpriced: bool = False
+) -> dict[str, object]:
+    """A reservation and what became of it; `actual` is null until it is settled or released.
+
+    Flagged as `unpriced` is what was settled by a usage that counts in tokens only.
+    """
     actual = reservation.actual
+    flag = {"unpriced": True} if unpriced else {}
     return {
+        **flag,
         "reservation_id": reservation.reservation_id,
         "state": reservation.state_at(now_ms=now_ms),
         "expires_at": time_on_wire(reservation.expires_at_ms),
@@ -147,6 +177,7 @@ def record_answer(recorded: RecordedSpend) -> dict[str, object]:
         "subjects": subjects_answer(recorded.subjects),
         "actual": amounts_on_wire(recorded.actual),
         "entries": [ledger_entry_answer(entry) for entry in recorded.entries],
+        "unpriced": recorded.unpriced,
         "created_at": time_on_wire(recorded.created_at_ms),
     }
 

@@ -16,20 +16,26 @@ type Refusal = BudgetExceeded | BudgetPaused | NoBudget
 
 
 def check_answer(
-    balances: Sequence[Balance], *, refusal: Refusal | None = None, notes: Sequence[str] = ()
+    balances: Sequence[Balance],
+    *,
+    shadowed: Sequence[Balance] = (),
+    refusal: Refusal | None = None,
+    notes: Sequence[str] = (),
+    unpriced: bool = False,
 ) -> dict[str, object]:
     """What a reservation of the same request would be answered now, always as a 200.
 
     `balance` is what the most restrictive budget has available, in `currency`. `notes` are
-    warnings of another origin than the budgets.
+    warnings of another origin than the budgets; `unpriced` says that a usage counts in tokens only.
     """
-    warnings = [*notes, *warnings_of(balances)]
+    warnings = [*notes, *warnings_of(balances, shadowed)]
     middle = _middle(balances, refusal, warnings)
     return {
         "action": _action(refusal, warnings),
         "allowed": refusal is None,
         **middle,
         "warnings": warnings,
+        "unpriced": unpriced,
         "hint": _hint(balances, refusal, warnings),
         "budgets": [balance_answer(balance) for balance in balances],
     }

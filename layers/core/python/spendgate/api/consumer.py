@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from spendgate.api.errors import problem_of
 from spendgate.api.exceptions import RequestError
 from spendgate.api.models.messages import command_of, read_message
+from spendgate.api.pricing import KnowsTenants
 from spendgate.domain.errors import SpendgateError
 from spendgate.domain.requests import SettlementCommand
-from spendgate.domain.tenants import Tenant
 from spendgate.observability import logger
 from spendgate.store.errors import StoreError, Unavailable
 from spendgate.store.settlements import Outcome
@@ -30,14 +30,6 @@ class AppliesCommands(Protocol):
 
     def apply(self, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
         """Apply each command once; the outcome of each, in their order."""
-        ...
-
-
-class KnowsTenants(Protocol):
-    """What the consumer wants of `spendgate.store.rules.RuleBook`."""
-
-    def tenant(self, tenant_id: str) -> Tenant:
-        """The tenant's settings."""
         ...
 
 
@@ -67,8 +59,7 @@ def consume(
     for record in records:
         try:
             message = read_message(record["body"])
-            tenant = rule_book.tenant(message.tenant_id)
-            command = command_of(message, now_ms=now_ms, unpriced_model=tenant.unpriced_model)
+            command = command_of(message, rule_book, now_ms=now_ms)
         except (SpendgateError, RequestError, Unavailable) as error:
             failed.append((record, error))
             continue

@@ -44,6 +44,8 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error"),
     domain.NoBudget: Problem(403, "no_budget", "permission_error"),
     domain.UnknownPrice: Problem(422, "unknown_price", "invalid_request_error"),
+    domain.UnknownRate: Problem(422, "unknown_rate", "invalid_request_error"),
+    domain.TokenCapExceeded: Problem(400, "token_cap_exceeded", "invalid_request_error"),
     domain.NotFound: Problem(404, "not_found", "not_found_error"),
     domain.IdempotencyConflict: Problem(409, "idempotency_conflict", "idempotency_error"),
     domain.ReservationFinalized: Problem(409, "reservation_finalized", "conflict_error"),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 
@@ -69,6 +70,18 @@ class Call:
         if len(object_id) > _PATH_ID_LENGTH_MAX or not object_id.isprintable():
             raise NotFound(kind, ascii(object_id[:_SHOWN_LENGTH_MAX]))
         return object_id
+
+    def path_text(self, name: str) -> str:
+        """A text of the caller's in the path. Raises InvalidValue.
+
+        API Gateway gives a path decoded but for `%25`, so decoding it once more is right.
+        """
+        try:
+            return unquote(
+                str(_mapping(self.event, "pathParameters").get(name, "")), errors="strict"
+            )
+        except UnicodeDecodeError:
+            refuse(f"path.{name}", "it is not valid UTF-8")
 
     def query(self, *known: str) -> dict[str, str]:
         """The query's parameters, which may be only those. Raises InvalidValue."""
@@ -153,5 +166,5 @@ def _rendered(answer: Answer, request_id: str) -> dict[str, object]:
     if answer.body is None:
         return {"statusCode": answer.status, "headers": headers, "body": ""}
     body = answer.body if isinstance(answer.body, str) else json_text(answer.body)
-    headers["Content-Type"] = "application/json"
+    headers["Content-Type"] = answer.content_type
     return {"statusCode": answer.status, "headers": headers, "body": body}

@@ -14,7 +14,7 @@ AMOUNT: Schema = {
     "pattern": r"^-?\d{1,18}(\.\d{1,9})?$",
     "description": "An exact decimal in plain notation, without trailing zeros.",
 }
-FREE: Schema = {"type": "object"}
+FREE: Schema = {"type": "object", "additionalProperties": True}
 
 
 def ref(name: str) -> Schema:
@@ -55,14 +55,11 @@ def page_of(schema: Schema) -> Schema:
     return object_of({"data": list_of(schema), "next_cursor": nullable(TEXT)})
 
 
-_STATUS = word_of("active", "warning", "paused", "exhausted", "disabled")
+STATUS = word_of("active", "warning", "paused", "exhausted", "disabled")
 _AMOUNTS = map_of(ref("AmountText"))
 _SUBJECTS = map_of(TEXT)
-_AMOUNT = ref("AmountText")
+AMOUNT_REF = ref("AmountText")
 
-_PERIOD_RULE = object_of(
-    {"type": word_of("none", "calendar")}, optional={"unit": TEXT, "timezone": TEXT}
-)
 _PERIOD = object_of(
     {
         "type": TEXT,
@@ -77,16 +74,16 @@ _BALANCE = object_of(
         "name": nullable(TEXT),
         "subject": TEXT,
         "unit": TEXT,
-        "period": _PERIOD,
-        "limit": _AMOUNT,
-        "soft_limit": nullable(_AMOUNT),
-        "spent": _AMOUNT,
-        "held": _AMOUNT,
-        "available": _AMOUNT,
-        "overrun": _AMOUNT,
+        "period": ref("Period"),
+        "limit": AMOUNT_REF,
+        "soft_limit": nullable(AMOUNT_REF),
+        "spent": AMOUNT_REF,
+        "held": AMOUNT_REF,
+        "available": AMOUNT_REF,
+        "overrun": AMOUNT_REF,
         "utilization_pct": PERCENT,
         "percent_remaining": PERCENT,
-        "status": _STATUS,
+        "status": STATUS,
         "resets_at": nullable(TIME),
         "resets_in_seconds": nullable(WHOLE),
     }
@@ -104,6 +101,7 @@ _GRANTED = object_of(
         "state": word_of("held"),
         "action": word_of("continue", "warn"),
         "warnings": list_of(TEXT),
+        "unpriced": FLAG,
         "budgets": list_of(ref("Balance")),
     }
 )
@@ -116,7 +114,8 @@ _RESERVATION_READ = object_of(
         "late": FLAG,
         "overrun": FLAG,
         "metadata": FREE,
-    }
+    },
+    optional={"unpriced": FLAG},
 )
 _CHECK = object_of(
     {
@@ -125,100 +124,39 @@ _CHECK = object_of(
         "message": nullable(TEXT),
         "error_code": nullable(TEXT),
         "budget_id": nullable(TEXT),
-        "balance": nullable(_AMOUNT),
+        "balance": nullable(AMOUNT_REF),
         "currency": nullable(TEXT),
         "retry_after_seconds": nullable(WHOLE),
         "warnings": list_of(TEXT),
+        "unpriced": FLAG,
         "hint": TEXT,
         "budgets": list_of(ref("Balance")),
     }
 )
 _SPEND = object_of({"tenant_id": TEXT, "subjects": _SUBJECTS, "budgets": list_of(ref("Balance"))})
-_LEDGER_ENTRY = object_of(
-    {
-        "id": TEXT,
-        "budget_id": TEXT,
-        "subject": TEXT,
-        "period_key": TEXT,
-        "amount": _AMOUNT,
-        "unit": TEXT,
-        "meter_source": nullable(TEXT),
-        "ref_type": nullable(TEXT),
-        "ref_id": nullable(TEXT),
-        "session_id": nullable(TEXT),
-        "reservation_id": nullable(TEXT),
-        "description": nullable(TEXT),
-        "created_at": TIME,
-    }
-)
+LEDGER_ENTRY_FIELDS: Mapping[str, Schema] = {
+    "id": TEXT,
+    "budget_id": TEXT,
+    "subject": TEXT,
+    "period_key": TEXT,
+    "amount": AMOUNT_REF,
+    "unit": TEXT,
+    "meter_source": nullable(TEXT),
+    "ref_type": nullable(TEXT),
+    "ref_id": nullable(TEXT),
+    "session_id": nullable(TEXT),
+    "reservation_id": nullable(TEXT),
+    "description": nullable(TEXT),
+    "created_at": TIME,
+}
 _RECORDED = object_of(
     {
         "subjects": _SUBJECTS,
         "actual": _AMOUNTS,
         "entries": list_of(ref("LedgerEntry")),
+        "unpriced": FLAG,
         "created_at": TIME,
     }
-)
-_BUDGET = object_of(
-    {
-        "budget_id": TEXT,
-        "subject": TEXT,
-        "unit": TEXT,
-        "limit": _AMOUNT,
-        "warn_at_pct": list_of(WHOLE),
-        "period": _PERIOD_RULE,
-        "name": nullable(TEXT),
-        "metadata": FREE,
-        "status": _STATUS,
-        "version": WHOLE,
-        "created_at": TIME,
-        "updated_at": TIME,
-    },
-    optional={"balance": ref("Balance")},
-)
-_AUDIT = object_of(
-    {
-        "budget_id": TEXT,
-        "counters": WHOLE,
-        "entries": WHOLE,
-        "differences": list_of(
-            object_of(
-                {
-                    "subject": TEXT,
-                    "period_key": TEXT,
-                    "balance": word_of("spent", "entitlement"),
-                    "expected": _AMOUNT,
-                    "found": _AMOUNT,
-                }
-            )
-        ),
-        "next_cursor": nullable(TEXT),
-    }
-)
-_SHOWN_ONCE = {
-    **nullable(TEXT),
-    "description": "Shown once, in the answer that creates the key; null in a replay of it.",
-}
-_KEY = object_of(
-    {
-        "key_id": TEXT,
-        "tenant_id": TEXT,
-        "role": word_of("operator", "admin", "caller", "reader"),
-        "name": nullable(TEXT),
-        "created_at": TIME,
-    },
-    optional={"secret": _SHOWN_ONCE},
-)
-_TENANT = object_of(
-    {
-        "tenant_id": TEXT,
-        "name": nullable(TEXT),
-        "require_budget": FLAG,
-        "unpriced_model": word_of("reject", "allow"),
-        "created_at": TIME,
-        "updated_at": TIME,
-    },
-    optional={"admin_key": _SHOWN_ONCE},
 )
 _VIOLATION = object_of(
     {
@@ -226,11 +164,11 @@ _VIOLATION = object_of(
         "subject": TEXT,
         "scope": TEXT,
         "unit": TEXT,
-        "limit": _AMOUNT,
-        "spent": _AMOUNT,
-        "held": _AMOUNT,
-        "available": _AMOUNT,
-        "requested": _AMOUNT,
+        "limit": AMOUNT_REF,
+        "spent": AMOUNT_REF,
+        "held": AMOUNT_REF,
+        "available": AMOUNT_REF,
+        "requested": AMOUNT_REF,
         "retry_after_seconds": nullable(WHOLE),
     }
 )
@@ -243,19 +181,16 @@ _ERROR = object_of(
     }
 )
 
-ANSWER_SCHEMAS: Mapping[str, Schema] = {
+SPENDING_SCHEMAS: Mapping[str, Schema] = {
     "AmountText": AMOUNT,
-    "Audit": _AUDIT,
     "Balance": _BALANCE,
-    "Budget": _BUDGET,
     "Check": _CHECK,
     "Error": _ERROR,
-    "Key": _KEY,
-    "LedgerEntry": _LEDGER_ENTRY,
+    "LedgerEntry": object_of(LEDGER_ENTRY_FIELDS),
+    "Period": _PERIOD,
     "RecordedSpend": _RECORDED,
     "Reservation": _RESERVATION_READ,
     "ReservationGranted": _GRANTED,
     "Spend": _SPEND,
-    "Tenant": _TENANT,
     "Violation": _VIOLATION,
 }

@@ -5,38 +5,59 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spendgate.domain.amounts import Amount
-from spendgate.domain.tenants import UnpricedModel
-from spendgate.pricing.usage import PricedAmounts
-from spendgate.store.rules import RuleBook
+from spendgate.domain.tenants import Tenant
+from spendgate.pricing.usage import PricedAmounts, Usage, with_usage
 
 _UNPRICED = "no price is known for this model: its usage counts in tokens only"
 
 
 class Priceable(Protocol):
-    """A body that may name usage."""
+    """A body with amounts, with usage, or with both."""
 
-    @property
-    def has_usage(self) -> bool:
-        """Whether there is anything to price."""
+    def named_amounts(self) -> Mapping[str, Amount]:
+        """The amounts as they were sent."""
         ...
 
-    def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
-        """The amounts, usage included. Raises UnknownPrice."""
+    def named_usage(self) -> Usage | None:
+        """The usage as it was sent."""
+        ...
+
+
+class KnowsTenants(Protocol):
+    """What pricing wants of `spendgate.store.rules.RuleBook`."""
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        """The tenant's settings."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """Amounts, and what the caller should be warned of."""
+    """Amounts; `unpriced` if a usage counts in tokens only, of which the caller is warned."""
 
     amounts: Mapping[str, Amount]
-    notes: tuple[str, ...]
+    unpriced: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the caller should be warned of."""
+        return (_UNPRICED,) if self.unpriced else ()
 
 
-def priced_amounts(body: Priceable, rule_book: RuleBook, tenant_id: str, now_ms: int) -> Priced:
-    """Price a body. Raises UnknownPrice if the tenant rejects models without a price."""
-    policy: UnpricedModel = "reject"
-    if body.has_usage:
-        policy = rule_book.tenant(tenant_id).unpriced_model
-    priced = body.priced(now_ms=now_ms, unpriced_model=policy)
-    return Priced(priced.amounts, (_UNPRICED,) if priced.unpriced else ())
+def priced_amounts(body: Priceable, rule_book: KnowsTenants, tenant_id: str, now_ms: int) -> Priced:
+    """Price a body by the tenant's own prices, or else by the built-in table.
+
+    Raises UnknownPrice if the tenant rejects models without a price.
+    """
+    usage = body.named_usage()
+    if usage is None:
+        return Priced(body.named_amounts())
+    tenant = rule_book.tenant(tenant_id)
+    priced: PricedAmounts = with_usage(
+        body.named_amounts(),
+        usage,
+        now_ms=now_ms,
+        unpriced_model=tenant.unpriced_model,
+        prices=tenant.prices,
+    )
+    return Priced(priced.amounts, priced.unpriced)

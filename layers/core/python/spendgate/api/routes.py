@@ -11,7 +11,7 @@ from typing import Literal
 from spendgate.domain.tenants import Role
 
 type FunctionName = Literal["check", "reserve", "settle", "admin"]
-type Method = Literal["GET", "POST", "PATCH", "DELETE"]
+type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 PUBLIC: tuple[Role, ...] = ()
 OPERATOR: tuple[Role, ...] = ("operator",)
@@ -23,7 +23,10 @@ ADMIN_READER: tuple[Role, ...] = ("admin", "reader")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method on one path; `path` is written as API Gateway's route keys are."""
+    """One method on one path; `path` is written as API Gateway's route keys are.
+
+    A last step such as `{model+}` takes all that is left of a path, slashes included.
+    """
 
     method: Method
     path: str
@@ -37,7 +40,8 @@ class Route:
 
     def is_at(self, path: str) -> bool:
         """Whether the path of a request leads here."""
-        here, there = self.path.split("/"), path.split("/")
+        here = self.path.split("/")
+        there = path.split("/", maxsplit=len(here) - 1 if here[-1].endswith("+}") else -1)
         return len(here) == len(there) and all(
             step == name or (name.startswith("{") and step != "")
             for name, step in zip(here, there, strict=True)
@@ -60,7 +64,23 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v1/budgets/{id}", "admin", ADMIN),
     Route("GET", "/v1/budgets/{id}/ledger", "admin", ADMIN_READER),
     Route("GET", "/v1/budgets/{id}/balance", "admin", ADMIN_READER),
+    Route("GET", "/v1/budgets/{id}/statements", "admin", ADMIN_READER),
     Route("GET", "/v1/budgets/{id}/audit", "admin", ADMIN_READER),
+    Route("POST", "/v1/budgets/{id}/credits", "admin", ADMIN),
+    Route("POST", "/v1/budgets/{id}/pause", "admin", ADMIN),
+    Route("POST", "/v1/budgets/{id}/resume", "admin", ADMIN),
+    Route("POST", "/v1/budgets/{id}/disable", "admin", ADMIN),
+    Route("POST", "/v1/budgets/{id}/enable", "admin", ADMIN),
+    Route("GET", "/v1/export/ledger", "admin", ADMIN_READER),
+    Route("GET", "/v1/token-caps/{type}/{id+}", "admin", ADMIN_READER),
+    Route("PUT", "/v1/token-caps/{type}/{id+}", "admin", ADMIN),
+    Route("DELETE", "/v1/token-caps/{type}/{id+}", "admin", ADMIN),
+    Route("GET", "/v1/prices/{provider}/{model+}", "admin", ADMIN_READER),
+    Route("PUT", "/v1/prices/{provider}/{model+}", "admin", ADMIN),
+    Route("DELETE", "/v1/prices/{provider}/{model+}", "admin", ADMIN),
+    Route("GET", "/v1/rates/{from}/{to}", "admin", ADMIN_READER),
+    Route("PUT", "/v1/rates/{from}/{to}", "admin", ADMIN),
+    Route("DELETE", "/v1/rates/{from}/{to}", "admin", ADMIN),
     Route("POST", "/v1/keys", "admin", ADMIN),
     Route("GET", "/v1/keys", "admin", ADMIN_READER),
     Route("DELETE", "/v1/keys/{id}", "admin", ADMIN),

@@ -1,6 +1,6 @@
 """From pydantic's errors to ours: the path of the field, and a sentence to act on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -46,7 +46,7 @@ def validated[M](validate: Callable[[object], M], value: object, *, root: str = 
         return validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        param = _param(root, first["loc"], value)
+        param = _param(root, first, value)
         raise InvalidValue(f"{param}: {_sentence(first)}", param=param) from None
 
 
@@ -55,19 +55,20 @@ def _sentence(details: ErrorDetails) -> str:
     return sentence.format(**details.get("ctx", {}))
 
 
-def _param(root: str, loc: Sequence[int | str], value: object) -> str:
+def _param(root: str, details: ErrorDetails, value: object) -> str:
     """The path as the caller wrote it.
 
     Pydantic's path also names the variant of a union and marks a wrong key with `[key]`: neither
-    is anywhere in the body.
+    is anywhere in the body. A field that is missing is not there either, and is named all the same.
     """
+    loc = details["loc"]
     names = [root]
     for position, step in enumerate(loc):
-        is_last = position == len(loc) - 1
+        is_missing = details["type"] == "missing" and position == len(loc) - 1
         if step == "[key]":
             continue
         if isinstance(value, dict) and isinstance(step, str):
-            if step not in value and not is_last:
+            if step not in value and not is_missing:
                 continue
             value = value.get(step)
         elif isinstance(value, list) and isinstance(step, int):

@@ -12,13 +12,14 @@ from spendgate.domain.amounts import Amount, amount_text
 class Answer:
     """One HTTP answer.
 
-    A body that is text was written as JSON before (the first answer, kept for replays); a body of
-    None is sent as nothing at all.
+    A body that is text is sent as it is: JSON that was written before (the first answer, kept for
+    replays), or another `content_type`. A body of None is sent as nothing at all.
     """
 
     status: int
     body: Mapping[str, object] | str | None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
 
 
 def ok(body: Mapping[str, object] | str) -> Answer:
@@ -38,7 +39,7 @@ def replayed(body: Mapping[str, object] | str) -> Answer:
 
 def json_text(body: Mapping[str, object]) -> str:
     """A body as it is sent."""
-    return json.dumps(body, separators=(",", ":"))
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
 def amounts_on_wire(amounts: Mapping[str, Amount]) -> dict[str, str]:

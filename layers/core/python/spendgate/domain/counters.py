@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spendgate.domain.amounts import Amount, tenths_of_percent
-from spendgate.domain.budgets import Budget, Claim
+from spendgate.domain.budgets import Budget
 from spendgate.domain.errors import Violation
 from spendgate.domain.holds import is_expired
-from spendgate.domain.periods import Period
+from spendgate.domain.periods import Period, RollingPeriod
 from spendgate.domain.subjects import Subject
 
 type BalanceStatus = Literal["active", "warning", "paused", "exhausted", "disabled"]
@@ -22,23 +22,42 @@ type BalanceStatus = Literal["active", "warning", "paused", "exhausted", "disabl
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The balances as one item holds them; `holds` maps an expiry bucket to what it holds."""
+    """The balances as one item holds them.
+
+    `holds` maps an expiry bucket to what it holds. In a rolling window `slices` maps the moment at
+    which a slice leaves the window to what was spent in it; `spent` is their sum, and `spent_ever`
+    that of all time.
+    """
 
     limit: Amount
     spent: Amount
     available: Amount
     version: int
     holds: Mapping[int, Amount] = field(default_factory=dict)
+    slices: Mapping[int, Amount] = field(default_factory=dict)
+    spent_ever: Amount | None = None
+
+    @property
+    def spent_of_all_time(self) -> Amount:
+        """What the ledger adds up to: in a rolling window more than what is spent in it."""
+        return self.spent if self.spent_ever is None else self.spent_ever
 
     @property
     def entitlement(self) -> Amount:
         """The limit together with all credits."""
         return self.available + self.spent + sum(self.holds.values())
 
-    @property
-    def overrun(self) -> Amount:
+    def spent_at(self, *, now_ms: int) -> Amount:
+        """What is spent and, in a rolling window, has not left it."""
+        return self.spent - sum(self.past_slices(now_ms=now_ms).values())
+
+    def overrun(self, *, now_ms: int) -> Amount:
         """By how much the spent amount is above the limit and its credits; 0 if it is not."""
-        return max(0, self.spent - self.entitlement)
+        return max(0, self.spent_at(now_ms=now_ms) - self.entitlement)
+
+    def past_slices(self, *, now_ms: int) -> dict[int, Amount]:
+        """The slices that have left the window and were not yet reclaimed."""
+        return _passed(self.slices, now_ms)
 
     def held(self, *, now_ms: int) -> Amount:
         """What is held and not yet expired."""
@@ -48,33 +67,56 @@ class Counter:
 
     def expired_holds(self, *, now_ms: int) -> dict[int, Amount]:
         """The buckets that have expired and were not yet reclaimed."""
-        return {
-            bucket: amount
-            for bucket, amount in self.holds.items()
-            if is_expired(bucket, now_ms=now_ms)
-        }
+        return _passed(self.holds, now_ms)
 
     def available_at(self, *, now_ms: int) -> Amount:
-        """What could be granted now: what is available and what expired holds give back."""
-        return self.available + sum(self.expired_holds(now_ms=now_ms).values())
+        """What could be granted now: what is available and what time has given back."""
+        back = (self.expired_holds(now_ms=now_ms), self.past_slices(now_ms=now_ms))
+        return self.available + sum(sum(part.values()) for part in back)
+
+    def available_from(self, amount: Amount, *, now_ms: int) -> int | None:
+        """The moment (epoch seconds) at which enough has come back by itself; None if it never has.
+
+        Counts on nothing but time: that nobody spends, settles or tops up.
+        """
+        available = self.available
+        for moment, back in sorted([*self.holds.items(), *self.slices.items()]):
+            available += back
+            if available >= amount and not is_expired(moment, now_ms=now_ms):
+                return moment
+        return None
 
     def can_grant(self, amount: Amount, *, now_ms: int) -> bool:
         """The hard limit: an amount is granted only if it is available in full."""
         return self.available_at(now_ms=now_ms) >= amount
 
     def hold(self, amount: Amount, *, bucket: int, now_ms: int) -> "Counter":
-        """The counter after a grant, expired holds reclaimed."""
-        assert self.can_grant(amount, now_ms=now_ms)
-        expired = self.expired_holds(now_ms=now_ms)
+        """The counter after a grant, what time has given back reclaimed."""
+        expired, past = self.expired_holds(now_ms=now_ms), self.past_slices(now_ms=now_ms)
         holds = {key: held for key, held in self.holds.items() if key not in expired}
         holds[bucket] = holds.get(bucket, 0) + amount
-        available = self.available + sum(expired.values()) - amount
-        return replace(self, available=available, holds=holds)
+        return replace(
+            self,
+            spent=self.spent - sum(past.values()),
+            available=self.available_at(now_ms=now_ms) - amount,
+            holds=holds,
+            slices={key: spent for key, spent in self.slices.items() if key not in past},
+        )
+
+    def credited(self, amount: Amount) -> "Counter":
+        """The counter after a credit: more is available, nothing else changes."""
+        return replace(self, available=self.available + amount)
 
     def with_limit(self, limit: Amount, *, version: int) -> "Counter":
         """The counter brought up to a newer policy: `available` moves with the limit."""
         available = self.available + limit - self.limit
         return replace(self, limit=limit, available=available, version=version)
+
+
+def _passed(buckets: Mapping[int, Amount], now_ms: int) -> dict[int, Amount]:
+    return {
+        moment: amount for moment, amount in buckets.items() if is_expired(moment, now_ms=now_ms)
+    }
 
 
 def new_counter(budget: Budget, *, version: int) -> Counter:
@@ -103,19 +145,44 @@ class Balance:
         return self.counter.held(now_ms=self.now_ms)
 
     @property
+    def spent(self) -> Amount:
+        """What is spent in the period, or in the window that ends now."""
+        return self.counter.spent_at(now_ms=self.now_ms)
+
+    @property
+    def overrun(self) -> Amount:
+        """By how much the spent amount is above the limit and its credits; 0 if it is not."""
+        return self.counter.overrun(now_ms=self.now_ms)
+
+    @property
     def utilization_tenths_pct(self) -> int:
         """Tenths of a per cent of the limit and its credits that are spent."""
-        return tenths_of_percent(self.counter.spent, self.counter.entitlement)
+        return tenths_of_percent(self.spent, self.counter.entitlement)
 
     @property
     def is_warning(self) -> bool:
-        """Whether what is spent has reached the lowest threshold."""
-        thresholds = self.budget.warn_at_pct
+        """Whether what is spent has reached the soft limit or the lowest threshold."""
+        soft_limit, thresholds = self.budget.soft_limit, self.budget.warn_at_pct
+        if soft_limit is not None and self.spent >= soft_limit:
+            return True
         return bool(thresholds) and self.utilization_tenths_pct >= min(thresholds) * 10
 
     @property
+    def is_paused(self) -> bool:
+        """Whether it is paused, by hand or by its soft limit."""
+        pauses_at = self.budget.pauses_at(self.period)
+        return self.budget.paused or (pauses_at is not None and self.spent >= pauses_at)
+
+    @property
     def status(self) -> BalanceStatus:
-        """`exhausted` when nothing is left to grant, `warning` past a threshold."""
+        """The worst that is true: disabled, paused, exhausted, warning, active.
+
+        It is exhausted when nothing is left to grant.
+        """
+        if self.budget.disabled:
+            return "disabled"
+        if self.is_paused:
+            return "paused"
         if self.available <= 0:
             return "exhausted"
         return "warning" if self.is_warning else "active"
@@ -123,7 +190,29 @@ class Balance:
     @property
     def resets_in_seconds(self) -> int | None:
         """Whole seconds until the period ends; None where nothing resets."""
-        return self.period.seconds_left(now_ms=self.now_ms)
+        if self.resets_at is None:
+            return None
+        return max(1, -((self.now_ms - self.resets_at * 1000) // 1000))
+
+    @property
+    def resets_at(self) -> int | None:
+        """When the period ends, or the last of what is spent now has left the rolling window."""
+        if isinstance(self.budget.period, RollingPeriod):
+            live = [at for at in self.counter.slices if not is_expired(at, now_ms=self.now_ms)]
+            return max(live, default=None)
+        return self.period.ends_at
+
+    def retry_after_seconds(self, requested: Amount) -> int | None:
+        """Whole seconds until an amount might be granted, at least 1; None if time will not help.
+
+        A period's end, or in a rolling window the moment at which enough comes back.
+        """
+        if not isinstance(self.budget.period, RollingPeriod):
+            return self.resets_in_seconds
+        enough_at = self.counter.available_from(requested, now_ms=self.now_ms)
+        if enough_at is None:
+            return self.budget.period.seconds
+        return max(1, -((self.now_ms - enough_at * 1000) // 1000))
 
     def violation(self, requested: Amount) -> Violation:
         """The refusal of an amount by this budget."""
@@ -133,14 +222,9 @@ class Balance:
             scope=self.subject.type,
             unit=self.budget.unit,
             limit=self.counter.limit,
-            spent=self.counter.spent,
+            spent=self.spent,
             held=self.held,
             available=self.available,
             requested=requested,
-            retry_after_seconds=self.resets_in_seconds,
+            retry_after_seconds=self.retry_after_seconds(requested),
         )
-
-
-def balance_of(claim: Claim, period: Period, counter: Counter, *, now_ms: int) -> Balance:
-    """The balance of the budget that a claim is on."""
-    return Balance(claim.budget, claim.subject, period, counter, now_ms)

@@ -1,27 +1,81 @@
-"""Deciding without holding: what a reservation of the same request would meet."""
+"""Deciding: whether one budget grants a claim, and what a request as a whole meets."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from spendgate.domain.amounts import Amount
-from spendgate.domain.counters import Balance
-from spendgate.domain.errors import BudgetExceeded, Violation
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.errors import BudgetExceeded, BudgetPaused, Violation
+from spendgate.domain.periods import Period
+
+type Verdict = Literal["granted", "paused", "exceeded"]
+type Refusal = BudgetExceeded | BudgetPaused
+
+
+def verdict_on(
+    budget: Budget, period: Period, counter: Counter, amount: Amount, *, now_ms: int
+) -> Verdict:
+    """What a budget says to an amount. A shadow budget grants whatever it says (`refuses`)."""
+    if budget.paused:
+        return "paused"
+    pauses_at = budget.pauses_at(period)
+    if pauses_at is not None and counter.spent_at(now_ms=now_ms) >= pauses_at:
+        return "paused"
+    return "granted" if counter.can_grant(amount, now_ms=now_ms) else "exceeded"
+
+
+def refuses(budget: Budget, verdict: Verdict) -> bool:
+    """Whether a verdict keeps a request from being granted."""
+    return verdict != "granted" and not budget.is_shadow
+
+
+def refusal_of(refused: Sequence[tuple[Balance, Amount, Verdict]]) -> Refusal | None:
+    """The refusal of a request: the first budget that refuses decides which kind it is."""
+    if not refused:
+        return None
+    balance, _, verdict = refused[0]
+    if verdict == "paused":
+        return BudgetPaused(budget_id=balance.budget.budget_id, subject=str(balance.subject))
+    violations: list[Violation] = [
+        balance.violation(amount) for balance, amount, verdict in refused if verdict == "exceeded"
+    ]
+    return BudgetExceeded(violations)
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The balances that a request meets, and the refusal it would get, if any."""
+    """The balances that a request meets, and the refusal it would get, if any.
+
+    `shadowed` are shadow budgets that would refuse it if they could.
+    """
 
     balances: Sequence[Balance]
-    refusal: BudgetExceeded | None
+    shadowed: Sequence[Balance]
+    refusal: Refusal | None
 
 
 def outlook_of(asked: Iterable[tuple[Balance, Amount]]) -> Outlook:
-    """Judge what is asked of each balance; refusals keep the order of the balances."""
+    """Judge what is asked of each balance, in the order of the balances."""
     balances: list[Balance] = []
-    violations: list[Violation] = []
+    shadowed: list[Balance] = []
+    refused: list[tuple[Balance, Amount, Verdict]] = []
     for balance, amount in asked:
         balances.append(balance)
-        if not balance.counter.can_grant(amount, now_ms=balance.now_ms):
-            violations.append(balance.violation(amount))
-    return Outlook(balances, BudgetExceeded(violations) if violations else None)
+        budget, counter = balance.budget, balance.counter
+        verdict = verdict_on(budget, balance.period, counter, amount, now_ms=balance.now_ms)
+        if refuses(budget, verdict):
+            refused.append((balance, amount, verdict))
+        elif verdict != "granted":
+            shadowed.append(balance)
+    return Outlook(balances, shadowed, refusal_of(refused))
+
+
+def shadowed_after(balances: Iterable[Balance]) -> list[Balance]:
+    """The shadow budgets that would have refused what has just been held on them."""
+    return [
+        balance
+        for balance in balances
+        if balance.budget.is_shadow and (balance.available < 0 or balance.is_paused)
+    ]

@@ -6,6 +6,8 @@ SpendgateError
 ├── BudgetPaused           a budget that applies is paused
 ├── NoBudget               nothing limits the request, and the tenant wants a limit
 ├── UnknownPrice           usage of a model that has no price
+├── UnknownRate            a conversion rate that is too old to be used
+├── TokenCapExceeded       a request for more tokens than one request may have
 ├── NotFound               there is no such object in the tenant of the caller
 ├── IdempotencyConflict    an idempotency key came back with another request
 ├── ReservationFinalized   a reservation that can no longer change that way
@@ -95,6 +97,22 @@ class UnknownPrice(SpendgateError):
 
     def __init__(self, *, provider: str, model: str) -> None:
         super().__init__(f"no price is known for the model {model} of {provider}; send amounts")
+
+
+class UnknownRate(SpendgateError):
+    """A budget in another unit applies, and the rate to it is too old."""
+
+    def __init__(self, *, source: str, target: str) -> None:
+        super().__init__(f"the rate from {source} to {target} is older than it may be; set it anew")
+
+
+class TokenCapExceeded(SpendgateError):
+    """A request for more tokens than one request of the subject may have."""
+
+    def __init__(self, *, subject: str, kind: str, count: int, cap: int) -> None:
+        super().__init__(
+            f"{count} {kind} tokens are over the cap of {cap} per request of {subject}"
+        )
 
 
 class NotFound(SpendgateError):

@@ -4,6 +4,7 @@ Boundaries are whole seconds since the epoch; a period contains its start and no
 period in force follows from the clock alone, so nothing has to run at a boundary.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -40,7 +41,71 @@ class CalendarPeriod:
         return self.unit
 
 
-type PeriodRule = NoPeriod | CalendarPeriod
+@dataclass(frozen=True, slots=True)
+class DurationPeriod:
+    """A fixed length that starts at the first use, and at the first use after it has elapsed."""
+
+    seconds: int
+
+    @property
+    def label(self) -> str:
+        """The word for it in a warning."""
+        return window_text(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class RollingPeriod:
+    """A true sliding window: no interval of that length ever holds more than the limit.
+
+    What is spent counts in slices: it leaves the window a length after the end of its slice, so at
+    most a slice later than it might.
+    """
+
+    seconds: int
+
+    @property
+    def label(self) -> str:
+        """The word for it in a warning."""
+        return f"rolling {window_text(self.seconds)}"
+
+    @property
+    def slice_seconds(self) -> int:
+        """The width of a slice, so that a window has at most `SLICES_MAX` and one that is open."""
+        return -(-self.seconds // SLICES_MAX)
+
+    def leaves_at(self, *, spent_at_ms: int) -> int:
+        """The moment (epoch seconds) at which what is spent now has left the window."""
+        slice_ms = self.slice_seconds * 1000
+        return (spent_at_ms // slice_ms + 1) * self.slice_seconds + self.seconds
+
+
+type PeriodRule = NoPeriod | CalendarPeriod | DurationPeriod | RollingPeriod
+
+SLICES_MAX = 24
+"""Into how many slices a rolling window is cut: its counter's item stays under 1 KB."""
+
+WINDOW_SECONDS_MAX = 366 * 86_400
+"""The longest duration or rolling window: a year."""
+
+_WINDOW_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WINDOW = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
+
+
+def parse_window(text: str) -> int:
+    """Read a length such as `30m`, `5h`, `7d` or `2w` as seconds. Raises InvalidValue."""
+    match = _WINDOW.fullmatch(text)
+    if match is None:
+        raise InvalidValue("a window is a whole number of s, m, h, d or w, for example 5h or 30d")
+    seconds = int(match[1]) * _WINDOW_UNITS[match[2]]
+    if seconds > WINDOW_SECONDS_MAX:
+        raise InvalidValue(f"a window has at most {WINDOW_SECONDS_MAX} seconds (366d)")
+    return seconds
+
+
+def window_text(seconds: int) -> str:
+    """A length in the largest unit that divides it: `5h`, `90m`."""
+    unit = next(unit for unit in "wdhms" if seconds % _WINDOW_UNITS[unit] == 0)
+    return f"{seconds // _WINDOW_UNITS[unit]}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +116,26 @@ class Period:
     starts_at: int | None = None
     ends_at: int | None = None
 
-    def seconds_left(self, *, now_ms: int) -> int | None:
-        """Whole seconds until the end, at least 1; None where there is no end."""
-        if self.ends_at is None:
-            return None
-        return max(1, -((now_ms - self.ends_at * 1000) // 1000))
-
 
 BALANCE = Period(key="balance")
+
+
+def rolling_period(rule: RollingPeriod) -> Period:
+    """The one period of a rolling budget: it never ends, things leave it."""
+    return Period(key=f"rolling-{window_text(rule.seconds)}")
+
+
+def rolling_rule_of(period_key: str) -> RollingPeriod | None:
+    """The rule behind the key of a rolling budget's period; None for other keys."""
+    kind, _, window = period_key.partition("-")
+    return RollingPeriod(parse_window(window)) if kind == "rolling" else None
+
+
+def duration_period(rule: DurationPeriod, *, starts_at: int) -> Period:
+    """The period that started at that moment."""
+    started = datetime.fromtimestamp(starts_at, UTC)
+    key = f"{started:%Y-%m-%dT%H:%M:%SZ}/{window_text(rule.seconds)}"
+    return Period(key, starts_at, starts_at + rule.seconds)
 
 
 @lru_cache(maxsize=64)
@@ -70,13 +147,23 @@ def zone(name: str) -> ZoneInfo:
         raise InvalidValue(f"{name} is not the name of an IANA time zone") from None
 
 
-def period_in_force(rule: PeriodRule, *, now_ms: int) -> Period:
-    """The period that contains the moment."""
+def period_in_force(rule: PeriodRule, *, now_ms: int, started_at: int | None = None) -> Period:
+    """The period that contains the moment.
+
+    A duration has to be told when its last period started (None: never). If that has elapsed, the
+    answer is the period that a use at this moment would start.
+    """
     match rule:
         case NoPeriod():
             return BALANCE
         case CalendarPeriod():
             return _calendar_period(rule.unit, rule.timezone, now_ms // 1000)
+        case RollingPeriod():
+            return rolling_period(rule)
+        case DurationPeriod():
+            if started_at is None or now_ms >= (started_at + rule.seconds) * 1000:
+                started_at = now_ms // 1000
+            return duration_period(rule, starts_at=started_at)
 
 
 def _calendar_period(unit: CalendarUnit, timezone: str, now: int) -> Period:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spendgate.domain.amounts import Amount
+from spendgate.domain.rates import Conversion
 from spendgate.domain.subjects import Subject
 
 type StoredState = Literal["held", "settled", "released"]
@@ -19,7 +20,7 @@ class Line:
     """What one reservation holds on one counter.
 
     `subject` is the subject of the reservation that spends; `period_key` is the period in which
-    it was reserved, to which its settlement belongs.
+    it was reserved, to which its settlement belongs. `amount` is in the budget's unit.
     """
 
     budget_id: str
@@ -27,6 +28,13 @@ class Line:
     unit: str
     period_key: str
     amount: Amount
+    conversion: Conversion | None = None
+
+    def cost(self, actual: Mapping[str, Amount]) -> Amount:
+        """What an actual cost comes to on this counter, at the rate of the reservation."""
+        if self.conversion is None:
+            return actual[self.unit]
+        return self.conversion.converted(actual[self.conversion.unit])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """An estimate held on every budget that applies to it, all or none."""
+    """An estimate held on every budget that applies to it, all or none.
+
+    `fingerprint` is that of the request that reserved, `settled_by` of the one that settled.
+    """
 
     reservation_id: str
     subjects: tuple[Subject, ...]
@@ -53,6 +64,7 @@ class Reservation:
     fingerprint: str
     state: StoredState = "held"
     actual: Mapping[str, Amount] | None = None
+    settled_by: str | None = None
     finalized_at_ms: int | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
 
@@ -70,9 +82,9 @@ class Reservation:
 
     @property
     def overrun(self) -> bool:
-        """Whether it was settled above its estimate in any unit."""
+        """Whether it was settled above its estimate in any unit that was estimated."""
         actual = self.actual or {}
-        return any(actual[unit] > self.amounts.get(unit, 0) for unit in actual)
+        return any(actual.get(unit, 0) > estimate for unit, estimate in self.amounts.items())
 
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
         """What a settlement comes to: a unit that was held and is not named costs its estimate."""

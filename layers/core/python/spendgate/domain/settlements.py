@@ -22,6 +22,7 @@ class RecordedSpend:
     actual: Mapping[str, Amount]
     entries: tuple[LedgerEntry, ...]
     created_at_ms: int
+    unpriced: bool = False
 
 
 def finalize(
@@ -33,7 +34,7 @@ def finalize(
     same command again changes nothing. Raises ReservationFinalized for any other.
     """
     if isinstance(command, Settle):
-        return _settled(reservation, reservation.settled_amounts(command.actual), now_ms)
+        return _settled(reservation, command, now_ms)
     if reservation.state == "settled":
         raise ReservationFinalized(
             reservation.reservation_id, why="was settled and cannot be released"
@@ -43,13 +44,19 @@ def finalize(
     return replace(reservation, state="released", actual={}, finalized_at_ms=now_ms), True
 
 
-def _settled(
-    reservation: Reservation, actual: Mapping[str, Amount], now_ms: int
-) -> tuple[Reservation, bool]:
+def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Reservation, bool]:
+    actual = reservation.settled_amounts(command.actual)
     if reservation.state == "held":
-        done = replace(reservation, state="settled", actual=actual, finalized_at_ms=now_ms)
+        done = replace(
+            reservation,
+            state="settled",
+            actual=actual,
+            settled_by=command.fingerprint,
+            finalized_at_ms=now_ms,
+        )
         return done, True
-    if reservation.state == "settled" and reservation.actual == actual:
+    is_same = command.fingerprint is not None and command.fingerprint == reservation.settled_by
+    if reservation.state == "settled" and (is_same or reservation.actual == actual):
         return reservation, False
     raise ReservationFinalized(
         reservation.reservation_id,
@@ -57,6 +64,10 @@ def _settled(
         if reservation.state == "released"
         else "was settled with another actual amount",
     )
+
+
+HOLD_SECONDS_MAX = 7 * 86_400
+"""How long a hold may last in all, however often it is extended."""
 
 
 def extension_refused(reservation: Reservation, *, now_ms: int) -> ReservationFinalized | None:

@@ -7,11 +7,11 @@ table is the one of the pinned package; nothing is ever fetched over the network
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import localcontext
+from decimal import Decimal, localcontext
 
 from spendgate.domain.amounts import ONE, Amount, amount_rounded_up
 from spendgate.domain.errors import UnknownPrice
-from spendgate.domain.tenants import UnpricedModel
+from spendgate.domain.tenants import Price, UnpricedModel
 
 TOKENS = "tokens"
 PRICE_UNIT = "usd"
@@ -51,15 +51,20 @@ def with_usage(
     *,
     now_ms: int,
     unpriced_model: UnpricedModel = "reject",
+    prices: Mapping[str, Price] | None = None,
 ) -> PricedAmounts:
     """The amounts, with the tokens and the price of the usage where they are not given.
 
-    Raises UnknownPrice for a model without a price, unless `unpriced_model` is `allow`.
-    Some prices change by date: `now_ms` is the moment whose price holds.
+    The tenant's own `prices` (by `provider/model`) come before the built-in ones. Raises
+    UnknownPrice for a model without a price, unless `unpriced_model` is `allow`. Some prices change
+    by date: `now_ms` is the moment whose price holds.
     """
     if usage is None:
         return PricedAmounts(dict(amounts))
     priced = {**amounts, TOKENS: amounts.get(TOKENS, usage.tokens)}
+    own = (prices or {}).get(f"{usage.provider}/{usage.model}")
+    if own is not None:
+        return PricedAmounts({own.currency: own_price_of(usage, own), **priced})
     if PRICE_UNIT in priced:
         return PricedAmounts(priced)
     try:
@@ -69,6 +74,23 @@ def with_usage(
             raise
         return PricedAmounts(priced, unpriced=True)
     return PricedAmounts(priced)
+
+
+def own_price_of(usage: Usage, price: Price) -> Amount:
+    """What the usage costs at a tenant's own price, rounded up.
+
+    Cached input costs the full rate where the price names none for it.
+    """
+    cached_rate = price.cached_input_per_million
+    if cached_rate is None:
+        cached_rate = price.input_per_million
+    fresh_tokens = usage.input_tokens - usage.cached_input_tokens
+    total = (
+        fresh_tokens * price.input_per_million
+        + usage.cached_input_tokens * cached_rate
+        + usage.output_tokens * price.output_per_million
+    )
+    return -(-total // 1_000_000)
 
 
 def price_of(usage: Usage, *, now_ms: int) -> Amount:
@@ -96,6 +118,41 @@ def price_of(usage: Usage, *, now_ms: int) -> Amount:
         ):
             raise UnknownPrice(provider=usage.provider, model=usage.model)
         return amount_rounded_up(price.total_price)
+
+
+def builtin_price(provider: str, model: str, *, now_ms: int) -> Price | None:
+    """What the built-in table says of a model, None if it says nothing.
+
+    Where the rate depends on the size of the request, it is that of the smallest.
+    """
+    import genai_prices  # noqa: PLC0415 (see the module's docstring)
+
+    try:
+        price = genai_prices.calc_price(
+            genai_prices.Usage(),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=datetime.fromtimestamp(now_ms // 1000, UTC),
+        )
+    except LookupError:
+        return None
+    rates = price.model_price
+    read, written = _base_rate(rates.input_mtok), _base_rate(rates.output_mtok)
+    if read is None and written is None:
+        return None
+    return Price(
+        provider=provider,
+        model=model,
+        currency=PRICE_UNIT,
+        input_per_million=read or 0,
+        output_per_million=written or 0,
+        cached_input_per_million=_base_rate(rates.cache_read_mtok),
+    )
+
+
+def _base_rate(rate: object) -> Amount | None:
+    base = getattr(rate, "base", rate)
+    return amount_rounded_up(base) if isinstance(base, Decimal) else None
 
 
 def _lacks(rate: object, tokens: int) -> bool:

@@ -10,6 +10,7 @@ ledger stands between the two.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from spendgate.domain.amounts import Amount
@@ -17,16 +18,14 @@ from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Counter
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.subjects import Subject, parse_subject
-from spendgate.store import items, keys
+from spendgate.store import keys
 from spendgate.store.codec.counters import read_counter
-from spendgate.store.counters import COUNTER_RETENTION_SECONDS
+from spendgate.store.counter_index import Row, counters_listed, counters_of, first_period
 from spendgate.store.errors import Item
 from spendgate.store.ledger import ledger_entries
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
-
-COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
-COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"
+from spendgate.store.targets import COUNTER_RETENTION_SECONDS
 
 _POSITION = re.compile(r"(?P<period_key>[^\n]{1,100})\n(?P<subject>[a-z][a-z0-9_]*:.+)")
 _NO_COUNTER = Counter(limit=0, spent=0, available=0, version=0)
@@ -111,7 +110,7 @@ def audit_budget(
     audits = [
         audit_subject(table, tenant_id, budget.budget_id, subject, now_ms=now_ms)
         for period_key, subject in page.data
-        if period_key == _first_period(table, tenant_id, budget.budget_id, subject)
+        if period_key == first_period(table, tenant_id, budget.budget_id, subject)
     ]
     return Audit(
         counters=sum(one.counters for one in audits),
@@ -125,8 +124,9 @@ def _differences(
     subject: Subject, period_key: str, ledger: _Sums, seen: tuple[Counter, Counter]
 ) -> Iterator[Difference]:
     before, after = seen
-    if not _between(ledger.debits, before.spent, after.spent):
-        yield Difference(subject, period_key, "spent", ledger.debits, after.spent)
+    if not _between(ledger.debits, before.spent_of_all_time, after.spent_of_all_time):
+        found = after.spent_of_all_time
+        yield Difference(subject, period_key, "spent", ledger.debits, found)
     credited = [one.entitlement - one.limit for one in seen]
     if not _between(ledger.credits, *credited):
         expected = after.limit + ledger.credits
@@ -141,53 +141,16 @@ def _counters(table: Table, partition: str) -> Mapping[str, Counter]:
     """All counters of a budget and subject, by period."""
     return {
         item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX): read_counter(item)
-        for item in _pages(table, **_counters_of(partition))
+        for item in _pages(table, **counters_of(partition))
     }
 
 
-def _first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:
-    partition = keys.counter_partition(tenant_id, budget_id, subject)
-    answer = table.query(**_counters_of(partition), Limit=1)
-    return next((_period_key(item) for item in answer["Items"]), None)
-
-
-def _counters_of(partition: str) -> dict[str, Any]:
-    return {
-        "KeyConditionExpression": COUNTERS_OF_ONE_SUBJECT,
-        "ExpressionAttributeValues": {
-            ":pk": items.text(partition),
-            ":period": items.text(keys.PERIOD_PREFIX),
-        },
-        "ConsistentRead": True,
-    }
-
-
-def _listed_counters(
-    table: Table, tenant_id: str, budget_id: str, wanted: Wanted
-) -> Page[tuple[str, Subject]]:
+def _listed_counters(table: Table, tenant_id: str, budget_id: str, wanted: Wanted) -> Page[Row]:
     """The counters of a budget as the index lists them: period and subject."""
-    arguments: dict[str, Any] = {}
     position = wanted.position(_POSITION)
-    budget_ref = items.text(keys.budget_ref(tenant_id, budget_id))
-    if position:
-        subject = parse_subject(position["subject"])
-        key = keys.counter_key(tenant_id, budget_id, subject, position["period_key"])
-        arguments["ExclusiveStartKey"] = {**items.key(key), "budget_ref": budget_ref}
-    answer = table.query(
-        IndexName="by_budget",
-        KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
-        ExpressionAttributeValues={":budget_ref": budget_ref},
-        Limit=wanted.limit + 1,
-        **arguments,
-    )
-    found = [
-        (_period_key(item), keys.subject_of_counter(item["pk"]["S"])) for item in answer["Items"]
-    ]
-    return wanted.page_of(found, lambda one: f"{one[0]}\n{one[1]}")
-
-
-def _period_key(item: Item) -> str:
-    return str(item["sk"]["S"]).removeprefix(keys.PERIOD_PREFIX)
+    after = (position["period_key"], parse_subject(position["subject"])) if position else None
+    found = counters_listed(table, tenant_id, budget_id, after=after, page_size=wanted.limit + 1)
+    return wanted.page_of(list(islice(found, wanted.limit + 1)), lambda one: f"{one[0]}\n{one[1]}")
 
 
 def _pages(table: Table, **arguments: Any) -> Iterable[Item]:

@@ -4,13 +4,12 @@ A change is prepared from the policy as it was read and written on condition tha
 loses the race prepares it again from what the winner left.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from spendgate.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
 from spendgate.domain.errors import BudgetChanged, InvalidValue
-from spendgate.store import expressions, items, keys
 from spendgate.store.budgets import (
     StoredBudget,
     find_budget,
@@ -18,10 +17,11 @@ from spendgate.store.budgets import (
     read_policy_of,
     target_on,
 )
-from spendgate.store.errors import Objection, TransactionFailed
+from spendgate.store.directory import listing, unlisting
 from spendgate.store.once import Once, Replay
-from spendgate.store.policy_changes import writes_of_change
+from spendgate.store.policy_changes import attempt, writes_of_change
 from spendgate.store.table import Table
+from spendgate.store.windows import Windows
 
 _TRIES_MAX = 5
 
@@ -45,10 +45,10 @@ def create_budget(
         before = read_policy_of(table, tenant_id, budget.subject)
         after = _with_one_more(before, budget)
         writes = _writes(table, tenant_id, before, after, now_ms=now_ms)
-        stored = _unused(tenant_id, budget, after.version, now_ms=now_ms)
+        stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
         if once:
             writes.append(once.put(table, stored, now_ms=now_ms))
-        objections = _attempt(table, writes)
+        objections = attempt(table, writes)
         if not objections:
             return stored
         replay = once.replay_of(objections[-1]) if once else None
@@ -109,7 +109,7 @@ def _replace_policy(
         if budgets == before.budgets:
             return
         after = replace(before, version=before.version + 1, budgets=budgets)
-        if not _attempt(table, _writes(table, tenant_id, before, after, now_ms=now_ms)):
+        if not attempt(table, _writes(table, tenant_id, before, after, now_ms=now_ms)):
             return
     raise BudgetChanged(str(subject))
 
@@ -134,23 +134,14 @@ def _changed(budget: Budget, change: Callable[[Budget], Budget]) -> Budget:
     return budget if replace(changed, updated_at_ms=budget.updated_at_ms) == budget else changed
 
 
-def _unused(tenant_id: str, budget: Budget, version: int, *, now_ms: int) -> StoredBudget:
+def _unused(
+    table: Table, tenant_id: str, budget: Budget, version: int, *, now_ms: int
+) -> StoredBudget:
     """A budget just created, which nobody can have used yet."""
     if budget.subject.is_default:
         return StoredBudget(budget, version, balance=None)
-    target = target_on(tenant_id, budget, budget.subject, version, now_ms=now_ms)
+    target = target_on(Windows(table), tenant_id, budget, budget.subject, version, now_ms=now_ms)
     return StoredBudget(budget, version, target.balance(target.unused, now_ms=now_ms))
-
-
-def _attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
-    """Write all or nothing: what each write objected, and nothing if it was written."""
-    try:
-        table.transact(writes)
-    except TransactionFailed as failed:
-        if all(one is None or one.is_condition for one in failed.objections):
-            return failed.objections
-        raise
-    return ()
 
 
 def _writes(
@@ -158,32 +149,15 @@ def _writes(
 ) -> list[dict[str, Any]]:
     """The policy with its counters, and the directory for budgets that come and go."""
     listed = [
-        _listing(table, tenant_id, one)
+        listing(table, tenant_id, one)
         for one in after.budgets
         if before.budget(one.budget_id) is None
     ]
     unlisted = [
-        {
-            "Delete": {
-                "TableName": table.name,
-                "Key": items.key(keys.budget_directory_key(tenant_id, one.budget_id)),
-            }
-        }
+        write
         for one in before.budgets
         if after.budget(one.budget_id) is None
+        for write in unlisting(table, tenant_id, one, now_ms=now_ms)
     ]
     changed = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
     return [*changed, *listed, *unlisted]
-
-
-def _listing(table: Table, tenant_id: str, budget: Budget) -> dict[str, Any]:
-    return {
-        "Put": {
-            "TableName": table.name,
-            "Item": {
-                **items.key(keys.budget_directory_key(tenant_id, budget.budget_id)),
-                "subject": items.text(str(budget.subject)),
-            },
-            "ConditionExpression": expressions.IS_NEW,
-        }
-    }

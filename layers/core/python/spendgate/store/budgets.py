@@ -8,17 +8,19 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spendgate.domain.budgets import Budget, Claim, Policy
+from spendgate.domain.budgets import Budget, Claim, Policy, counted_subject
 from spendgate.domain.counters import Balance
 from spendgate.domain.errors import NotFound
 from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store import items, keys
 from spendgate.store.codec.policies import read_policy
-from spendgate.store.counters import PolicyChanged, Target, read_balances, target_of
+from spendgate.store.counters import read_balances
 from spendgate.store.directory import listed, start_of
-from spendgate.store.errors import Throttled
+from spendgate.store.errors import PolicyChanged, Throttled
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
+from spendgate.store.targets import Target
+from spendgate.store.windows import Windows
 
 _BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
 _TRIES_MAX = 5
@@ -82,11 +84,17 @@ def read_balance(
 
     Raises NotFound, and InvalidValue if the budget does not count that subject.
     """
+    windows = Windows(table)
 
     def read() -> Balance:
         policy, budget = find_budget(table, tenant_id, budget_id)
         target = target_on(
-            tenant_id, budget, budget.counted_subject(subject), policy.version, now_ms=now_ms
+            windows,
+            tenant_id,
+            budget,
+            counted_subject(budget.subject, subject),
+            policy.version,
+            now_ms=now_ms,
         )
         return read_balances(table, [target], now_ms=now_ms)[0]
 
@@ -111,11 +119,11 @@ def read_policy_of(table: Table, tenant_id: str, subject: Subject) -> Policy:
 
 
 def target_on(
-    tenant_id: str, budget: Budget, subject: Subject, version: int, *, now_ms: int
+    windows: Windows, tenant_id: str, budget: Budget, subject: Subject, version: int, *, now_ms: int
 ) -> Target:
     """The counter of a budget and subject, for a look that asks for nothing."""
     claim = Claim(budget, subject, amount=0, policy_version=version)
-    return target_of(tenant_id, claim, now_ms=now_ms)
+    return Target(tenant_id, claim, windows.period(tenant_id, claim, now_ms))
 
 
 def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
@@ -139,11 +147,13 @@ def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -
 def _with_balances(
     table: Table, tenant_id: str, locate: Callable[[], Sequence[Located]], *, now_ms: int
 ) -> list[StoredBudget]:
+    windows = Windows(table)
+
     def read() -> list[StoredBudget]:
         found = locate()
         targets = {
             budget.budget_id: target_on(
-                tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
+                windows, tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
             )
             for policy, budget in found
             if not budget.subject.is_default

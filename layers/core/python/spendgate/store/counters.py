@@ -1,167 +1,141 @@
 """Counters in the table: holding, giving back, bringing up to a policy, reading balances."""
 
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 
-from spendgate.domain.budgets import Budget, Claim
-from spendgate.domain.counters import Balance, Counter, new_counter
+from spendgate.domain.amounts import Amount
+from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.decisions import Verdict, refuses
 from spendgate.domain.holds import DEAD_BUCKETS_MAX
-from spendgate.domain.periods import Period, period_in_force
-from spendgate.domain.reservations import Line
-from spendgate.domain.subjects import Subject
-from spendgate.store import expressions, items, keys
-from spendgate.store.codec.counters import hold_attribute, read_counter
-from spendgate.store.errors import ConditionFailed, Item, StoreError, Throttled, Unavailable
+from spendgate.store import expressions, items
+from spendgate.store.codec.counters import hold_attribute, read_counter, slice_attribute
+from spendgate.store.errors import ConditionFailed, PolicyChanged, Throttled, Unavailable
 from spendgate.store.table import Table
-
-COUNTER_RETENTION_SECONDS = 400 * 86_400
-"""How long a counter outlives its period."""
+from spendgate.store.targets import Rule, Target
 
 _TRIES_MAX = 6
 
-
-class PolicyChanged(StoreError):
-    """The counter knows a newer policy than the one that the request was judged by."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A counter that a request wants something of: a claim, in the period in force."""
-
-    tenant_id: str
-    claim: Claim
-    period: Period
-
-    @cached_property
-    def address(self) -> keys.Key:
-        """Where the counter's item is."""
-        budget_id, subject = self.claim.budget.budget_id, self.claim.subject
-        return keys.counter_key(self.tenant_id, budget_id, subject, self.period.key)
-
-    @property
-    def key(self) -> Item:
-        """The key of the counter's item, as DynamoDB takes it."""
-        return items.key(self.address)
-
-    @property
-    def creation(self) -> Item:
-        """The values that the counter gets if it is not there yet."""
-        return creation_values(
-            self.tenant_id, self.claim.budget, self.claim.subject, self.period,
-            version=self.claim.policy_version,
-        )  # fmt: skip
-
-    @property
-    def unused(self) -> Counter:
-        """The counter while nobody has used it."""
-        return new_counter(self.claim.budget, version=self.claim.policy_version)
-
-    @property
-    def line(self) -> Line:
-        """The claim as a reservation keeps it."""
-        claim = self.claim
-        budget = claim.budget
-        return Line(budget.budget_id, claim.subject, budget.unit, self.period.key, claim.amount)
-
-    def balance(self, counter: Counter, *, now_ms: int) -> Balance:
-        """The balance that a counter amounts to."""
-        return Balance(self.claim.budget, self.claim.subject, self.period, counter, now_ms)
+_BUCKETS_PER_WRITE_MAX = 60
+"""DynamoDB takes 300 operators in an expression; a bucket needs two, and its name and value."""
 
 
-def target_of(tenant_id: str, claim: Claim, *, now_ms: int) -> Target:
-    """The counter that a claim is on at that moment."""
-    return Target(tenant_id, claim, period_in_force(claim.budget.period, now_ms=now_ms))
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What time has given back and is still in the item, or as much of it as one write may name.
 
-
-def creation_values(
-    tenant_id: str, budget: Budget, subject: Subject, period: Period, *, version: int
-) -> Item:
-    """The values of a new counter.
-
-    Only a counter whose period ends has `:ends_at` and its companions.
+    `back` is the sum of the buckets, `left_window` the part of it that was spent.
     """
-    values: Item = {
-        ":limit": items.amount(budget.limit),
-        ":version": items.number(version),
-        ":budget_ref": items.text(keys.budget_ref(tenant_id, budget.budget_id)),
-        ":zero": items.number(0),
-    }
-    if period.starts_at is not None and period.ends_at is not None:
-        spread = zlib.crc32(f"{budget.budget_id}{subject}{period.key}".encode())
-        values[":starts_at"] = items.number(period.starts_at)
-        values[":ends_at"] = items.number(period.ends_at)
-        values[":due_shard"] = items.text(keys.due_shard(spread % keys.DUE_SHARDS))
-        values[":expires_ttl"] = items.number(period.ends_at + COUNTER_RETENTION_SECONDS)
-    return values
+
+    buckets: Mapping[str, Amount]
+    back: Amount
+    left_window: Amount
 
 
-def take_hold(table: Table, target: Target, *, bucket: int, now_ms: int) -> tuple[bool, Counter]:
-    """Hold the claim's amount if it is available: whether it is held, and the counter then.
+def _passed(counter: Counter, *, now_ms: int) -> _Passed:
+    """The largest buckets first: if so many of them do not suffice, the next try goes on."""
+    holds, slices = counter.expired_holds(now_ms=now_ms), counter.past_slices(now_ms=now_ms)
+    found = [(hold_attribute(bucket), amount, 0) for bucket, amount in holds.items()]
+    found += [(slice_attribute(moment), amount, amount) for moment, amount in slices.items()]
+    taken = sorted(found, key=lambda one: one[1], reverse=True)[:_BUCKETS_PER_WRITE_MAX]
+    return _Passed(
+        buckets={attribute: amount for attribute, amount, _ in taken},
+        back=sum(amount for _, amount, _ in taken),
+        left_window=sum(spent for _, _, spent in taken),
+    )
+
+
+def take_hold(table: Table, target: Target, *, bucket: int, now_ms: int) -> tuple[Verdict, Counter]:
+    """Hold the claim's amount if its budget grants it: the verdict, and the counter then.
+
+    The amount is held unless the budget refuses (`decisions.refuses`).
 
     One write unit where the policy is known, one more to bring the counter up to it, or to reclaim
     expired holds. Raises PolicyChanged, Throttled, OutcomeUnknown.
     """
     claim = target.claim
+    if claim.budget.paused and not claim.budget.is_shadow:
+        return "paused", target.unused
     for _ in range(_TRIES_MAX):
         try:
-            counter = _hold(table, target, bucket)
+            counter = _hold(table, target, bucket, now_ms=now_ms)
             _sweep(table, target, counter, now_ms=now_ms)
-            return True, counter
+            return "granted", counter
         except ConditionFailed as failed:
-            if failed.item is None:
-                return False, target.unused
-            seen = read_counter(failed.item)
+            seen = read_counter(failed.item) if failed.item else target.unused
         if seen.version > claim.policy_version:
             raise PolicyChanged
         if seen.version < claim.policy_version:
             bring_up(table, target, seen)
-        elif not seen.can_grant(claim.amount, now_ms=now_ms):
-            return False, seen
-        else:
-            reclaimed = _reclaim_and_hold(table, target, seen, bucket=bucket, now_ms=now_ms)
-            if reclaimed is not None:
-                return True, reclaimed
+            continue
+        verdict = target.verdict(seen, now_ms=now_ms)
+        if refuses(claim.budget, verdict):
+            return verdict, seen
+        reclaimed = _reclaim_and_hold(table, target, seen, bucket=bucket, now_ms=now_ms)
+        if reclaimed is not None:
+            return "granted", reclaimed
     raise Throttled("too many changes to one budget at once; try again")
 
 
-def _hold(table: Table, target: Target, bucket: int) -> Counter:
-    claim, has_end = target.claim, target.period.ends_at is not None
-    fits_a_new_one = claim.amount <= claim.budget.limit
+def _hold(table: Table, target: Target, bucket: int, *, now_ms: int) -> Counter:
+    has_end = target.period.ends_at is not None
+    is_granted_when_new = not refuses(
+        target.claim.budget, target.verdict(target.unused, now_ms=now_ms)
+    )
     item = table.update(
         target.key,
         UpdateExpression=expressions.HOLD_IN_PERIOD if has_end else expressions.HOLD,
-        ConditionExpression=(
-            expressions.CAN_GRANT_OR_IS_NEW if fits_a_new_one else expressions.CAN_GRANT
-        ),
+        ConditionExpression=_CONDITIONS[target.rule, is_granted_when_new],
         ExpressionAttributeNames={"#hold": hold_attribute(bucket)},
-        ExpressionAttributeValues={":amount": items.amount(claim.amount), **target.creation},
+        ExpressionAttributeValues={
+            ":amount": items.amount(target.claim.amount),
+            **target.creation,
+            **target.pause_value(),
+        },
     )
     return read_counter(item)
+
+
+_CONDITIONS: Mapping[tuple[Rule, bool], str] = {
+    ("shadow", True): expressions.POLICY_IS_KNOWN_OR_IS_NEW,
+    ("limit", True): expressions.CAN_GRANT_OR_IS_NEW,
+    ("limit", False): expressions.CAN_GRANT,
+    ("limit and pause", True): expressions.CAN_GRANT_BELOW_PAUSE_OR_IS_NEW,
+    ("limit and pause", False): expressions.CAN_GRANT_BELOW_PAUSE,
+}
+"""By the rule of a budget, and whether it grants the amount when nothing was used of it yet."""
 
 
 def _reclaim_and_hold(
     table: Table, target: Target, seen: Counter, *, bucket: int, now_ms: int
 ) -> Counter | None:
-    """Hold what expired holds give back; None if somebody else changed them first."""
-    expired = seen.expired_holds(now_ms=now_ms)
-    if not expired:
+    """Hold what time has given back; None if somebody else changed that first."""
+    passed = _passed(seen, now_ms=now_ms)
+    if not passed.buckets:
         return None
-    wanted, back = target.claim.amount, sum(expired.values())
-    clauses = expressions.Buckets(expired)
+    wanted = target.claim.amount
+    if seen.available + passed.back < wanted:
+        _reclaim(table, target, passed)
+        return None
+    clauses = expressions.Buckets(passed.buckets)
+    pauses = target.rule == "limit and pause"
+    condition = (
+        expressions.ENOUGH_COMES_BACK_BELOW_PAUSE if pauses else expressions.ENOUGH_COMES_BACK
+    )
     try:
         item = table.update(
             target.key,
             UpdateExpression=expressions.RECLAIM_AND_HOLD + clauses.removed,
-            ConditionExpression=expressions.ENOUGH_COMES_BACK + clauses.unchanged,
+            ConditionExpression=condition + clauses.unchanged,
             ExpressionAttributeNames={"#hold": hold_attribute(bucket), **clauses.names},
             ExpressionAttributeValues={
                 ":version": items.number(target.claim.policy_version),
                 ":amount": items.amount(wanted),
-                ":change": items.amount(back - wanted),
-                ":needed": items.amount(wanted - back),
+                ":change": items.amount(passed.back - wanted),
+                ":needed": items.amount(wanted - passed.back),
+                ":left_window": items.amount(passed.left_window),
                 ":zero": items.number(0),
+                **target.pause_value(passed.left_window),
                 **clauses.values,
             },
         )
@@ -171,27 +145,32 @@ def _reclaim_and_hold(
 
 
 def _sweep(table: Table, target: Target, counter: Counter, *, now_ms: int) -> None:
-    """Reclaim expired holds when many have gathered, so that the item stays small.
+    """Reclaim what time has given back when much has gathered, so that the item stays small.
 
     A matter of tidiness: if it fails, the next reservation tries again.
     """
-    expired = counter.expired_holds(now_ms=now_ms)
-    if len(expired) < DEAD_BUCKETS_MAX:
+    passed = _passed(counter, now_ms=now_ms)
+    if len(passed.buckets) < DEAD_BUCKETS_MAX:
         return
-    clauses = expressions.Buckets(expired)
-    try:
+    with suppress(Unavailable):
+        _reclaim(table, target, passed)
+
+
+def _reclaim(table: Table, target: Target, passed: _Passed) -> None:
+    """Take back what time has given back, unless somebody else was first."""
+    clauses = expressions.Buckets(passed.buckets)
+    with suppress(ConditionFailed):
         table.update(
             target.key,
             UpdateExpression=expressions.SWEEP + clauses.removed,
             ConditionExpression=clauses.unchanged,
             ExpressionAttributeNames=clauses.names,
             ExpressionAttributeValues={
-                ":change": items.amount(sum(expired.values())),
+                ":change": items.amount(passed.back),
+                ":left_window": items.amount(passed.left_window),
                 **clauses.values,
             },
         )
-    except (ConditionFailed, Unavailable):
-        return
 
 
 def give_back(table: Table, target: Target, *, bucket: int) -> None:

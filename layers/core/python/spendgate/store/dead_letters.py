@@ -31,7 +31,7 @@ class DeadLetters:
         """
         texts = {
             "code": code,
-            "reason": reason[:_REASON_LENGTH_MAX],
+            "reason": _printable(reason[:_REASON_LENGTH_MAX]),
             "source_message_id": message_id,
         }
         try:
@@ -45,6 +45,11 @@ class DeadLetters:
             )
         except (
             botocore.exceptions.ClientError,
-            botocore.exceptions.HTTPClientError,
+            botocore.exceptions.BotoCoreError,
         ) as error:
             raise Unavailable("the dead-letter queue does not answer") from error
+
+
+def _printable(text: str) -> str:
+    """A reason may quote what a caller sent, and SQS refuses control characters."""
+    return "".join(one if one.isprintable() else "?" for one in text) or "?"

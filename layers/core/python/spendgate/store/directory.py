@@ -1,8 +1,17 @@
-"""Partitions that list things: budgets, keys, tenants, each under its id."""
+"""Partitions that list things: budgets, keys, tenants, each under its id.
+
+A budget that is deleted moves to the list of the deleted ones, so that its ledger stays readable.
+"""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from spendgate.store import items
+from spendgate.domain.budgets import Budget
+from spendgate.domain.errors import NotFound
+from spendgate.domain.subjects import Subject, parse_subject
+from spendgate.store import expressions, items, keys
 from spendgate.store.errors import Item
 from spendgate.store.pages import Wanted
 from spendgate.store.table import Table
@@ -10,6 +19,7 @@ from spendgate.store.table import Table
 LISTED_AFTER = "pk = :pk AND sk > :after"
 
 _BEFORE_ALL_IDS = " "
+_AT_A_TIME = 100
 
 
 def start_of(wanted: Wanted, pattern: re.Pattern[str]) -> str:
@@ -20,14 +30,93 @@ def start_of(wanted: Wanted, pattern: re.Pattern[str]) -> str:
 
 def listed(table: Table, partition: str, wanted: Wanted, *, pattern: re.Pattern[str]) -> list[Item]:
     """The items of a page in the order of their ids, and one more if the list goes on."""
+    return _after(table, partition, start_of(wanted, pattern), limit=wanted.limit + 1)
+
+
+def _after(table: Table, partition: str, after: str, *, limit: int) -> list[Item]:
     answer = table.query(
         KeyConditionExpression=LISTED_AFTER,
-        ExpressionAttributeValues={
-            ":pk": items.text(partition),
-            ":after": items.text(start_of(wanted, pattern)),
-        },
-        Limit=wanted.limit + 1,
+        ExpressionAttributeValues={":pk": items.text(partition), ":after": items.text(after)},
+        Limit=limit,
         ConsistentRead=True,
     )
     found: list[Item] = answer["Items"]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBudget:
+    """What the lists know of a budget. `unit` is known of deleted ones alone."""
+
+    budget_id: str
+    subject: Subject
+    unit: str | None = None
+
+
+def find_listed(table: Table, tenant_id: str, budget_id: str) -> ListedBudget:
+    """A budget that is there, or was once, read consistently. Raises NotFound."""
+    places = (
+        keys.budget_directory_key(tenant_id, budget_id),
+        keys.deleted_budget_key(tenant_id, budget_id),
+    )
+    found = table.get_many(map(items.key, places), consistent=True)
+    if not found:
+        raise NotFound("budget", budget_id)
+    return _listed_budget(found[0])
+
+
+def budgets_ever(table: Table, tenant_id: str, *, after: str = "") -> Iterator[ListedBudget]:
+    """Every budget that is there or was once, by id.
+
+    A budget that is deleted meanwhile comes once: it is looked for among the deleted ones last.
+    Two reads per 100 budgets.
+    """
+    while True:
+        live = _after(
+            table, keys.budget_directory_partition(tenant_id), after or _BEFORE_ALL_IDS,
+            limit=_AT_A_TIME,
+        )  # fmt: skip
+        deleted = _after(
+            table, keys.deleted_budgets_partition(tenant_id), after or _BEFORE_ALL_IDS,
+            limit=_AT_A_TIME,
+        )  # fmt: skip
+        by_id = {item["sk"]["S"]: item for item in (*live, *deleted)}
+        complete = sorted(by_id)[:_AT_A_TIME]
+        yield from (_listed_budget(by_id[budget_id]) for budget_id in complete)
+        if len(complete) < _AT_A_TIME:
+            return
+        after = complete[-1]
+
+
+def _listed_budget(item: Item) -> ListedBudget:
+    subject = parse_subject(item["subject"]["S"])
+    return ListedBudget(item["sk"]["S"], subject, items.read_text(item, "counted_in"))
+
+
+def listing(table: Table, tenant_id: str, budget: Budget) -> dict[str, Any]:
+    """The write that lists a new budget."""
+    return {
+        "Put": {
+            "TableName": table.name,
+            "Item": {
+                **items.key(keys.budget_directory_key(tenant_id, budget.budget_id)),
+                "subject": items.text(str(budget.subject)),
+            },
+            "ConditionExpression": expressions.IS_NEW,
+        }
+    }
+
+
+def unlisting(table: Table, tenant_id: str, budget: Budget, *, now_ms: int) -> list[dict[str, Any]]:
+    """The writes that move a budget to the list of the deleted ones."""
+    listed_at = items.key(keys.budget_directory_key(tenant_id, budget.budget_id))
+    tombstone = {
+        **items.key(keys.deleted_budget_key(tenant_id, budget.budget_id)),
+        "subject": items.text(str(budget.subject)),
+        "counted_in": items.text(budget.unit),
+        "deleted_at_ms": items.number(now_ms),
+    }
+    return [
+        {"Delete": {"TableName": table.name, "Key": listed_at}},
+        {"Put": {"TableName": table.name, "Item": tombstone}},
+    ]

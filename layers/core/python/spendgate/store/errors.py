@@ -2,6 +2,7 @@
 
 StoreError
 ├── ConditionFailed    a conditional write found the item otherwise; carries the item as it was
+├── PolicyChanged      the table knows newer rules than those a request was judged by
 ├── TransactionFailed  a transaction was cancelled; says which of its writes objected, and why
 └── Unavailable        nothing can be said now; the caller tries again
     ├── Throttled      DynamoDB refused the call: it was certainly not applied
@@ -27,6 +28,13 @@ class ConditionFailed(StoreError):
         self.item = item
 
 
+class PolicyChanged(StoreError):
+    """The table knows newer rules than those by which a request was judged: judge it again."""
+
+
+_BUSY_CODES = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
     """Why one write of a transaction objected: DynamoDB's code, and the item as it was."""
@@ -38,6 +46,11 @@ class Objection:
     def is_condition(self) -> bool:
         """Whether the write's own condition failed."""
         return self.code == "ConditionalCheckFailed"
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the write merely met another one: the same transaction may succeed next."""
+        return self.code in _BUSY_CODES
 
 
 class TransactionFailed(StoreError):

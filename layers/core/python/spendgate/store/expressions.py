@@ -8,7 +8,6 @@ are completed by `Buckets`, the only ones that are not constants.
 from collections.abc import Mapping
 
 from spendgate.domain.amounts import Amount
-from spendgate.store.codec.counters import hold_attribute
 from spendgate.store.errors import Item
 from spendgate.store.items import amount
 
@@ -35,20 +34,27 @@ _HELD = (
 HOLD = f"SET {_CREATED}, {_HELD}"
 HOLD_IN_PERIOD = f"SET {_CREATED_WITH_AN_END}, {_HELD}"
 
-# Counter.can_grant, under the policy that the caller has read.
+# decisions.verdict_on, under the policy that the caller has read. A shadow budget never refuses;
+# one that pauses at its soft limit does so by what is spent.
 POLICY_IS_KNOWN = "version = :version"
-AMOUNT_IS_AVAILABLE = "available >= :amount"
-CAN_GRANT = f"{POLICY_IS_KNOWN} AND {AMOUNT_IS_AVAILABLE}"
-CAN_GRANT_OR_IS_NEW = f"attribute_not_exists(pk) OR ({CAN_GRANT})"
+CAN_GRANT = f"{POLICY_IS_KNOWN} AND available >= :amount"
+CAN_GRANT_BELOW_PAUSE = f"{CAN_GRANT} AND spent < :pauses_at"
+_OR_IS_NEW = "attribute_not_exists(pk) OR "
+POLICY_IS_KNOWN_OR_IS_NEW = f"{_OR_IS_NEW}{POLICY_IS_KNOWN}"
+CAN_GRANT_OR_IS_NEW = f"{_OR_IS_NEW}({CAN_GRANT})"
+CAN_GRANT_BELOW_PAUSE_OR_IS_NEW = f"{_OR_IS_NEW}({CAN_GRANT_BELOW_PAUSE})"
 
-# Counter.hold where expired holds come back with the same write.
+# Counter.hold where time has given something back: expired holds, and slices that have left a
+# rolling window. The buckets are removed as they were seen.
 RECLAIM_AND_HOLD = (
-    "SET available = available + :change, #hold = if_not_exists(#hold, :zero) + :amount REMOVE "
+    "SET available = available + :change, spent = spent - :left_window, "
+    "#hold = if_not_exists(#hold, :zero) + :amount REMOVE "
 )
 ENOUGH_COMES_BACK = f"{POLICY_IS_KNOWN} AND available >= :needed AND "
+ENOUGH_COMES_BACK_BELOW_PAUSE = f"{ENOUGH_COMES_BACK} spent < :pauses_at AND "
 
-# Expired holds come back and nothing else happens.
-SWEEP = "SET available = available + :change REMOVE "
+# The same, and nothing else happens.
+SWEEP = "SET available = available + :change, spent = spent - :left_window REMOVE "
 
 # A hold that led to nothing goes back, unless it has been reclaimed since.
 GIVE_BACK = "SET available = available + :amount, #hold = #hold - :amount"
@@ -68,11 +74,25 @@ _RECORDED = (
 RECORD = f"SET {_CREATED}, {_RECORDED}"
 RECORD_IN_PERIOD = f"SET {_CREATED_WITH_AN_END}, {_RECORDED}"
 
+# In a rolling window what is spent counts in slices; the total of all time is kept for the audit.
+COUNT_ALL_TIME = "spent_ever = if_not_exists(spent_ever, :zero) + :spent"
+
+# A credit: more is available, nothing else changes.
+CREDITED = "available = if_not_exists(available, :limit) + :change"
+CREDIT = f"SET {_CREATED}, spent = if_not_exists(spent, :zero), {CREDITED}"
+CREDIT_IN_PERIOD = f"SET {_CREATED_WITH_AN_END}, spent = if_not_exists(spent, :zero), {CREDITED}"
+
+# The window of a duration: it starts at the first use, and when the last one has elapsed.
+START_WINDOW = "SET starts_at = :starts_at, ends_at = :ends_at, expires_ttl = :expires_ttl"
+NO_WINDOW_IS_OPEN = "attribute_not_exists(pk) OR ends_at <= :starts_at"
+WINDOW_IS_AS_SEEN = "ends_at = :ends_at"
+
 # The reservation itself: it leaves the state `held` once, out of the bucket that was read.
 IS_NEW = "attribute_not_exists(pk)"
 IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until"
 FINALIZE = (
-    "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, expires_ttl = :expires_ttl"
+    "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
+    "settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
 MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + :amount"
 IS_HELD_THERE = "#from >= :amount"
@@ -83,19 +103,31 @@ EXTEND = (
 # The index of counters whose period has an end, and how a counter leaves it.
 IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
 IS_NO_LONGER_DUE = "REMOVE due_shard"
+SPENT_IS_AS_SEEN = "spent = :spent"
+IS_NEW_OR_SAYS_OTHERWISE = "attribute_not_exists(pk) OR spent <> :spent"
 
 
 class Buckets:
-    """The clauses over several buckets of a counter, each as it was seen.
+    """The clauses over several buckets of a counter, by attribute, each with an amount.
 
-    `removed` is a REMOVE list, `unchanged` a condition that every bucket still holds what was seen.
+    `removed` is a REMOVE list; `unchanged` and `sufficient` are conditions, that every bucket holds
+    exactly, or at least, its amount; `reduced` and `increased` are SET lists.
     """
 
-    def __init__(self, seen: Mapping[int, Amount]) -> None:
-        assert seen
-        self.names = {f"#b{place}": hold_attribute(bucket) for place, bucket in enumerate(seen)}
-        self.values: Item = {f":b{place}": amount(held) for place, held in enumerate(seen.values())}
+    def __init__(self, buckets: Mapping[str, Amount], *, prefix: str = "b") -> None:
+        assert buckets
+        places = [f"{prefix}{place}" for place in range(len(buckets))]
+        self.names = {
+            f"#{place}": attribute for place, attribute in zip(places, buckets, strict=True)
+        }
+        self.values: Item = {
+            f":{place}": amount(value)
+            for place, value in zip(places, buckets.values(), strict=True)
+        }
         self.removed = ", ".join(self.names)
-        self.unchanged = " AND ".join(f"#b{place} = :b{place}" for place in range(len(seen)))
-        self.reduced = ", ".join(f"#b{place} = #b{place} - :b{place}" for place in range(len(seen)))
-        self.sufficient = " AND ".join(f"#b{place} >= :b{place}" for place in range(len(seen)))
+        self.unchanged = " AND ".join(f"#{place} = :{place}" for place in places)
+        self.sufficient = " AND ".join(f"#{place} >= :{place}" for place in places)
+        self.reduced = ", ".join(f"#{place} = #{place} - :{place}" for place in places)
+        self.increased = ", ".join(
+            f"#{place} = if_not_exists(#{place}, :zero) + :{place}" for place in places
+        )

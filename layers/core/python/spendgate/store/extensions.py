@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from spendgate.domain.errors import NotFound, ReservationFinalized
+from spendgate.domain.errors import InvalidValue, NotFound, ReservationFinalized
 from spendgate.domain.holds import bucket_of
 from spendgate.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
-from spendgate.domain.settlements import extension_refused
+from spendgate.domain.settlements import HOLD_SECONDS_MAX, extension_refused
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute
 from spendgate.store.codec.reservations import read_reservation
@@ -39,6 +39,11 @@ def extend(
         if refusal is not None:
             raise refusal
         expires_at_ms = now + ttl_seconds * 1000
+        if expires_at_ms > before.created_at_ms + HOLD_SECONDS_MAX * 1000:
+            raise InvalidValue(
+                f"body.ttl_seconds: a hold lasts at most {HOLD_SECONDS_MAX} seconds in all",
+                param="body.ttl_seconds",
+            )
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=ttl_seconds)
         writes = [_move_reservation(table.name, key, before, bucket, expires_at_ms)]
         writes += [

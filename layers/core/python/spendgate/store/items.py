@@ -36,11 +36,6 @@ def amounts(values: Mapping[str, Amount]) -> Value:
     return {"M": {unit: amount(value) for unit, value in values.items()}}
 
 
-def optional(**attributes: Value | None) -> Item:
-    """The attributes that have a value."""
-    return {name: value for name, value in attributes.items() if value is not None}
-
-
 def optional_text(**attributes: str | None) -> Item:
     """String attributes, those that have a value."""
     return {name: text(value) for name, value in attributes.items() if value is not None}

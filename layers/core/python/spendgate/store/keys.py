@@ -12,6 +12,7 @@ type Key = tuple[str, str]
 PERIOD_PREFIX = "PERIOD#"
 LEDGER_PREFIX = "LEDGER#"
 STATEMENT_PREFIX = "STATEMENT#"
+WINDOW_PREFIX = "WINDOW#"
 TENANTS_PARTITION = "TENANTS"
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
@@ -45,14 +46,24 @@ def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: st
     return counter_partition(tenant_id, budget_id, subject), PERIOD_PREFIX + period_key
 
 
+def window_key(tenant_id: str, budget_id: str, subject: Subject, seconds: int) -> Key:
+    """When the last window of a duration started."""
+    return counter_partition(tenant_id, budget_id, subject), f"{WINDOW_PREFIX}{seconds}"
+
+
 def ledger_sort_key(created_at_ms: int, batch_id: str) -> str:
     """Sorts the ledger by time; the batch that wrote the entries makes it unique."""
-    return f"{LEDGER_PREFIX}{created_at_ms:015d}#{batch_id}"
+    return f"{ledger_moment(created_at_ms)}#{batch_id}"
 
 
-def statement_sort_key(period_key: str) -> str:
-    """The statement of a period."""
-    return STATEMENT_PREFIX + period_key
+def ledger_moment(created_at_ms: int) -> str:
+    """Sorts before every entry of that moment and after every earlier one."""
+    return f"{LEDGER_PREFIX}{created_at_ms:015d}"
+
+
+def statement_sort_key(ends_at: int, period_key: str) -> str:
+    """Sorts the statements by the end of their period, whatever kinds of periods there were."""
+    return f"{STATEMENT_PREFIX}{ends_at:012d}#{period_key}"
 
 
 def reservation_key(tenant_id: str, reservation_id: str) -> Key:
@@ -73,6 +84,16 @@ def budget_directory_partition(tenant_id: str) -> str:
 def budget_directory_key(tenant_id: str, budget_id: str) -> Key:
     """Where to look up the subject of a budget."""
     return budget_directory_partition(tenant_id), budget_id
+
+
+def deleted_budgets_partition(tenant_id: str) -> str:
+    """The list of a tenant's deleted budgets, whose ledgers stay readable."""
+    return _joined("TENANT", tenant_id, "DELETED_BUDGETS")
+
+
+def deleted_budget_key(tenant_id: str, budget_id: str) -> Key:
+    """The tombstone of a budget."""
+    return deleted_budgets_partition(tenant_id), budget_id
 
 
 def api_keys_partition(tenant_id: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from spendgate.domain.errors import IdempotencyConflict
 from spendgate.store import items, keys
+from spendgate.store.codec.answers import packed_answer, read_packed_answer
 from spendgate.store.errors import Item, Objection
 from spendgate.store.table import Table
 
@@ -60,7 +61,7 @@ class Once[T]:
                 "Item": {
                     **self._key,
                     "fingerprint": items.text(self.fingerprint),
-                    "answer": items.text(self.answer(result)),
+                    "answer": packed_answer(self.answer(result)),
                     "created_at_ms": items.number(now_ms),
                     "expires_ttl": items.number(now_ms // 1000 + ONCE_RETENTION_SECONDS),
                 },
@@ -83,4 +84,4 @@ class Once[T]:
     def _first_answer(self, item: Item) -> Replay:
         if item["fingerprint"]["S"] != self.fingerprint:
             raise IdempotencyConflict
-        return Replay(item["answer"]["S"])
+        return Replay(read_packed_answer(item["answer"]))

@@ -51,10 +51,11 @@ class Wanted:
         """
         page = tuple(found[: self.limit])
         goes_on = len(found) > self.limit
-        return Page(page, _encoded(position(page[-1])) if goes_on else None)
+        return Page(page, cursor_after(position(page[-1])) if goes_on else None)
 
 
-def _encoded(position: str) -> str:
+def cursor_after(position: str) -> str:
+    """The cursor that leads to what follows a position."""
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 

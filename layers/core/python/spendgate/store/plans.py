@@ -6,20 +6,28 @@ from typing import Any
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.budgets import claims_on
-from spendgate.domain.errors import InvalidValue, NotFound
+from spendgate.domain.errors import NotFound
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.requests import CLAIMS_MAX, Record, Release, Settle, SettlementCommand
+from spendgate.domain.periods import rolling_rule_of
+from spendgate.domain.requests import (
+    Record,
+    Release,
+    Settle,
+    SettlementCommand,
+    claims_fit_one_transaction,
+)
 from spendgate.domain.reservations import Line, Provenance, Reservation
 from spendgate.domain.settlements import FINALIZED_RETENTION_SECONDS, RecordedSpend, finalize
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.reservations import read_reservation
-from spendgate.store.counters import target_of
 from spendgate.store.errors import Item
 from spendgate.store.once import Once
 from spendgate.store.postings import Posting
 from spendgate.store.rules import RuleBook
 from spendgate.store.table import Table
+from spendgate.store.targets import Target
+from spendgate.store.windows import Windows
 
 RECORD = "record"
 """The operation under which a record's idempotency key counts, over HTTP and SQS alike."""
@@ -94,6 +102,7 @@ class Planner:
         self._table = table
         self._rule_book = rule_book
         self._answer_of = answer_of
+        self._windows = Windows(table)
 
     def judge(
         self, place: int, command: SettlementCommand, item: Item | None, now_ms: int
@@ -137,7 +146,7 @@ class Planner:
             spending = _Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
             actual = after.actual or {}
             postings = [
-                _returned(command.tenant_id, after, line, spending.on(line, actual[line.unit]))
+                _returned(command.tenant_id, after, line, spending.on(line, line.cost(actual)))
                 for line in after.lines
             ]
             beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
@@ -153,7 +162,9 @@ class Planner:
         postings = self._debits(command.tenant_id, spending, command.actual, spent_at_ms=now_ms)
 
         def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
-            spend = RecordedSpend(command.subjects, command.actual, tuple(entries), now_ms)
+            spend = RecordedSpend(
+                command.subjects, command.actual, tuple(entries), now_ms, command.unpriced
+            )
             write = once.put(self._table, spend, now_ms=now_ms) if once else None
             return write, Recorded(self._answer_of(spend), replayed=False)
 
@@ -171,18 +182,24 @@ class Planner:
         if not actual:
             return []
         rules = self._rule_book.rules(tenant_id, spending.subjects)
-        claims = claims_on(spending.subjects, actual, rules.policies)
-        if len(claims) > CLAIMS_MAX:
-            raise InvalidValue(
-                f"{len(claims)} budgets apply to this spend and at most {CLAIMS_MAX} may",
-                param="body.subjects",
-            )
-        targets = [target_of(tenant_id, claim, now_ms=spent_at_ms) for claim in claims]
+        claims = claims_on(
+            spending.subjects,
+            actual,
+            rules.policies,
+            rules.tenant.rates,
+            now_ms=spending.now_ms,
+        )
+        claims_fit_one_transaction(claims)
+        targets = [
+            Target(tenant_id, claim, self._windows.use(tenant_id, claim, spent_at_ms))
+            for claim in claims
+        ]
         return [
             Posting(
                 counter=target.address,
                 creation=target.creation,
                 entry=spending.on(target.line, target.claim.amount),
+                leaves_at=_leaves_at(target.period.key, spent_at_ms),
             )
             for target in targets
         ]
@@ -202,6 +219,7 @@ class Planner:
                     ":stage": items.text(after.state),
                     ":actual": items.amounts(after.actual or {}),
                     ":now_ms": items.number(now_ms),
+                    ":settled_by": items.text(after.settled_by or ""),
                     ":expires_ttl": items.number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
                 },
             }
@@ -224,4 +242,14 @@ def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry
         returned=line.amount,
         bucket=after.bucket,
         entry=entry,
+        leaves_at=_leaves_at(line.period_key, min(after.finalized_at_ms or 0, after.bucket * 1000)),
     )
+
+
+def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
+    """When what is spent leaves a rolling window; None in any other period.
+
+    What is settled late was spent before its hold expired.
+    """
+    rule = rolling_rule_of(period_key)
+    return rule.leaves_at(spent_at_ms=spent_at_ms) if rule else None

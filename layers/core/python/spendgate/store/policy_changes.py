@@ -11,23 +11,30 @@ the absence of a policy is believed (`spendgate.store.rules.ABSENT_SECONDS_MAX`)
 default's counters, they would need a version that none of the default's policies ever has.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from spendgate.domain.budgets import Budget, Claim, Policy
 from spendgate.domain.counters import Counter
-from spendgate.domain.periods import Period, PeriodRule, period_in_force
+from spendgate.domain.periods import (
+    DurationPeriod,
+    Period,
+    PeriodRule,
+    duration_period,
+    period_in_force,
+)
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.codec.policies import policy_attributes
-from spendgate.store.counters import Target
-from spendgate.store.errors import Item
+from spendgate.store.errors import Item, Objection, TransactionFailed
 from spendgate.store.rules import PRESENT_SECONDS_MAX
 from spendgate.store.table import Table
+from spendgate.store.targets import Target
 
 STALE_MS_MAX = int((PRESENT_SECONDS_MAX + 1) * 1000)
 """How long after a change a reserve may still go by the old policy, with a second for clocks."""
 
-SET_POLICY = "SET version = :version, budgets = :budgets"
+SET_POLICY = "SET version = :version, budgets = :budgets, token_cap = :token_cap"
 POLICY_IS_NEW = "attribute_not_exists(version)"
 POLICY_IS_AS_READ = "version = :seen_version"
 
@@ -53,19 +60,67 @@ def writes_of_change(
     if after.subject.is_default:
         return [change]
     targets = _targets_in_reach(tenant_id, before, after, now_ms=now_ms)
+    windows, in_windows = _windows_in_reach(table, tenant_id, before, after, now_ms=now_ms)
+    targets += in_windows
     found = {
         (item["pk"]["S"], item["sk"]["S"]): read_counter(item)
         for item in table.get_many([target.key for target in targets], consistent=True)
     }
-    return [change] + [
-        _counter_write(table, target, found.get((target.key["pk"]["S"], target.key["sk"]["S"])))
-        for target in targets
-    ]
+    counters = [_counter_write(table, target, found.get(target.address)) for target in targets]
+    return [change, *counters, *windows]
+
+
+def attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
+    """Write all or nothing: what each write objected, and nothing if it was written."""
+    try:
+        table.transact(writes)
+    except TransactionFailed as failed:
+        if all(one is None or one.is_condition or one.is_busy for one in failed.objections):
+            return failed.objections
+        raise
+    return ()
+
+
+def _windows_in_reach(
+    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> tuple[list[dict[str, Any]], list[Target]]:
+    """The open windows of durations: checks that they stay as they are, and their counters.
+
+    Where none is open, nobody can start one under the old policy: starting one needs the policy to
+    be as it was read (`spendgate.store.windows`).
+    """
+    checks: dict[keys.Key, dict[str, Any]] = {}
+    targets: dict[keys.Key, Target] = {}
+    for budget in (*before.budgets, *after.budgets):
+        rule = budget.period
+        if not isinstance(rule, DurationPeriod):
+            continue
+        key = keys.window_key(tenant_id, budget.budget_id, budget.subject, rule.seconds)
+        seen = table.get(items.key(key))
+        checks[key] = _window_check(table, key, seen)
+        started_at = items.read_number(seen["starts_at"]) if seen else None
+        if started_at is not None and now_ms < (started_at + rule.seconds) * 1000:
+            period = duration_period(rule, starts_at=started_at)
+            target = _target(tenant_id, budget, period, version=after.version)
+            targets[target.address] = target
+    return list(checks.values()), list(targets.values())
+
+
+def _window_check(table: Table, key: keys.Key, seen: Item | None) -> dict[str, Any]:
+    check: dict[str, Any] = {
+        "TableName": table.name,
+        "Key": items.key(key),
+        "ConditionExpression": expressions.IS_NEW,
+    }
+    if seen is not None:
+        check["ConditionExpression"] = expressions.WINDOW_IS_AS_SEEN
+        check["ExpressionAttributeValues"] = {":ends_at": seen["ends_at"]}
+    return {"ConditionCheck": check}
 
 
 def _policy_write(table: Table, tenant_id: str, before: Policy, after: Policy) -> dict[str, Any]:
     attributes = policy_attributes(after)
-    values: Item = {":version": attributes["version"], ":budgets": attributes["budgets"]}
+    values: Item = {f":{name}": value for name, value in attributes.items()}
     condition = POLICY_IS_NEW
     if before.version:
         condition = POLICY_IS_AS_READ
@@ -103,6 +158,8 @@ def _target(tenant_id: str, budget: Budget, period: Period, *, version: int) -> 
 
 
 def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
+    if isinstance(rule, DurationPeriod):
+        return []
     now = period_in_force(rule, now_ms=now_ms)
     soon = period_in_force(rule, now_ms=now_ms + STALE_MS_MAX)
     return [now] if soon == now else [now, soon]

@@ -4,7 +4,7 @@ What several commands do to one counter is summed, so a hot budget is written on
 ledger entries of a batch on one budget and subject share an item.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Counter
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.store import expressions, items, keys
+from spendgate.store.codec.counters import hold_attribute, slice_attribute
 from spendgate.store.codec.ledger import ENTRIES_PER_ITEM_MAX, entry_id, ledger_attributes
 from spendgate.store.errors import Item
+from spendgate.store.ids import new_ulid
 
 WRITES_MAX = 100
 """DynamoDB's limit on one transaction."""
@@ -24,7 +26,8 @@ class Posting:
     """What one command does to one counter.
 
     `returned` goes back from `bucket` to what is available, then `entry.amount` is spent; a release
-    has no entry. `creation` has the values of a counter that may not be there yet.
+    has no entry. `creation` has the values of a counter that may not be there yet. In a rolling
+    window, `leaves_at` is the moment at which what is spent leaves it.
     """
 
     counter: keys.Key
@@ -32,6 +35,7 @@ class Posting:
     bucket: int | None = None
     entry: LedgerEntry | None = None
     creation: Item | None = None
+    leaves_at: int | None = None
 
 
 @dataclass(slots=True)
@@ -40,10 +44,14 @@ class _Sum:
 
     spent: Amount = 0
     returned: dict[int, Amount] = field(default_factory=dict)
+    slices: dict[int, Amount] = field(default_factory=dict)
     creation: Item | None = None
 
     def add(self, posting: Posting) -> None:
-        self.spent += posting.entry.amount if posting.entry else 0
+        spent = posting.entry.amount if posting.entry else 0
+        self.spent += spent
+        if posting.leaves_at is not None and spent:
+            self.slices[posting.leaves_at] = self.slices.get(posting.leaves_at, 0) + spent
         self.creation = self.creation or posting.creation
         if posting.bucket is not None and posting.returned:
             self.returned[posting.bucket] = self.returned.get(posting.bucket, 0) + posting.returned
@@ -87,42 +95,63 @@ def _counter_update(table_name: str, key: keys.Key, total: _Sum) -> dict[str, An
         has_end = ":ends_at" in total.creation
         expression = expressions.RECORD_IN_PERIOD if has_end else expressions.RECORD
         conditions = []
-    update: dict[str, Any] = {"TableName": table_name, "Key": items.key(key)}
+    names: dict[str, str] = {}
     if total.returned:
-        buckets = expressions.Buckets(total.returned)
-        expression = f"{expression}, {buckets.reduced}"
-        conditions.append(buckets.sufficient)
-        values |= buckets.values
-        update["ExpressionAttributeNames"] = buckets.names
+        holds = expressions.Buckets(_by_attribute(hold_attribute, total.returned))
+        expression = f"{expression}, {holds.reduced}"
+        conditions.append(holds.sufficient)
+        values |= holds.values
+        names |= holds.names
+    if total.slices:
+        slices = expressions.Buckets(_by_attribute(slice_attribute, total.slices), prefix="s")
+        expression = f"{expression}, {expressions.COUNT_ALL_TIME}, {slices.increased}"
+        values |= {**slices.values, ":zero": items.number(0)}
+        names |= slices.names
+    update: dict[str, Any] = {
+        "TableName": table_name,
+        "Key": items.key(key),
+        "UpdateExpression": expression,
+        "ExpressionAttributeValues": values,
+    }
+    if names:
+        update["ExpressionAttributeNames"] = names
     if conditions:
         update["ConditionExpression"] = " AND ".join(conditions)
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    return {**update, "UpdateExpression": expression, "ExpressionAttributeValues": values}
+    return update
+
+
+def _by_attribute(
+    attribute: Callable[[int], str], buckets: Mapping[int, Amount]
+) -> dict[str, Amount]:
+    return {attribute(moment): amount for moment, amount in buckets.items()}
 
 
 def writes_of_ledger(
-    table_name: str, postings: Sequence[Posting], *, batch_id: str, now_ms: int
+    table_name: str, postings: Sequence[Posting], *, now_ms: int
 ) -> tuple[list[dict[str, Any]], list[LedgerEntry | None]]:
     """One put for each budget and subject, and every posting's entry with its id."""
     by_partition: dict[str, list[LedgerEntry]] = {}
+    batch_ids: dict[str, str] = {}
     numbered: list[LedgerEntry | None] = []
     for posting in postings:
         if posting.entry is None:
             numbered.append(None)
             continue
-        together = by_partition.setdefault(posting.counter[0], [])
+        partition = posting.counter[0]
+        together = by_partition.setdefault(partition, [])
         assert len(together) < ENTRIES_PER_ITEM_MAX
+        batch_id = batch_ids.setdefault(partition, new_ulid(now_ms=now_ms))
         entry = replace(posting.entry, entry_id=entry_id(batch_id, len(together)))
         together.append(entry)
         numbered.append(entry)
-    sort_key = keys.ledger_sort_key(now_ms, batch_id)
     puts = [
         {
             "Put": {
                 "TableName": table_name,
                 "Item": {
-                    **items.key((partition, sort_key)),
-                    **ledger_attributes(batch_id, entries),
+                    **items.key((partition, keys.ledger_sort_key(now_ms, batch_ids[partition]))),
+                    **ledger_attributes(batch_ids[partition], entries),
                 },
                 "ConditionExpression": expressions.IS_NEW,
             }

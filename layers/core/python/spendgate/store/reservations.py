@@ -10,38 +10,30 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from spendgate.domain.budgets import Claim, budgets_on, claims_on
 from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.decisions import Outlook, outlook_of
-from spendgate.domain.errors import (
-    BudgetExceeded,
-    IdempotencyConflict,
-    InvalidValue,
-    NoBudget,
-    NotFound,
-    SpendgateError,
-)
+from spendgate.domain.decisions import Verdict, refusal_of, refuses
+from spendgate.domain.errors import IdempotencyConflict, SpendgateError
 from spendgate.domain.holds import bucket_of
-from spendgate.domain.requests import CLAIMS_MAX, SpendRequest
+from spendgate.domain.requests import SpendRequest
 from spendgate.domain.reservations import Reservation
-from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.answers import packed_answer, read_packed_answer
-from spendgate.store.codec.reservations import held_attributes, read_reservation
-from spendgate.store.counters import (
+from spendgate.store.codec.reservations import held_attributes
+from spendgate.store.counters import give_back, take_hold
+from spendgate.store.errors import (
+    ConditionFailed,
+    Item,
+    OutcomeUnknown,
     PolicyChanged,
-    Target,
-    give_back,
-    read_balances,
-    take_hold,
-    target_of,
+    Throttled,
+    Unavailable,
 )
-from spendgate.store.errors import ConditionFailed, Item, OutcomeUnknown, Throttled, Unavailable
 from spendgate.store.ids import new_id
-from spendgate.store.rules import RuleBook, Rules
+from spendgate.store.rules import RULE_READS_MAX, RuleBook, Rules
 from spendgate.store.table import Table
+from spendgate.store.targets import Target, targets_of
+from spendgate.store.windows import Windows
 
-_POLICY_READS_MAX = 3
 _PUT_TRIES_MAX = 3
 
 
@@ -62,7 +54,7 @@ class Answered:
 
 
 type AnswerOf = Callable[[Grant], str]
-type Outcome = tuple[bool, Counter] | Exception
+type Outcome = tuple[Verdict, Counter] | Exception
 
 
 class Reservations:
@@ -76,22 +68,17 @@ class Reservations:
     ) -> None:
         self._table = table
         self._rule_book = rule_book
+        self._windows = Windows(table)
         self._pool = pool
         self._now_ms = now_ms
-
-    def find(self, tenant_id: str, reservation_id: str) -> Reservation:
-        """A reservation as it is now. Raises NotFound."""
-        item = self._table.get(items.key(keys.reservation_key(tenant_id, reservation_id)))
-        if item is None:
-            raise NotFound("reservation", reservation_id)
-        return read_reservation(reservation_id, item)
 
     def reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
         """Hold the amounts on every budget that applies, all or none.
 
         k + 1 write units for k budgets whose policies are cached; a refusal that comes with an
         idempotency key costs a read, since the first try may have been granted what is now gone.
-        Raises BudgetExceeded, NoBudget, IdempotencyConflict, InvalidValue, Unavailable.
+        Raises BudgetExceeded, BudgetPaused, TokenCapExceeded, NoBudget, UnknownRate,
+        IdempotencyConflict, InvalidValue, Unavailable.
         """
         try:
             return self._reserve(request, answer_of)
@@ -102,7 +89,7 @@ class Reservations:
             return first
 
     def _reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
-        for attempt in range(_POLICY_READS_MAX):
+        for attempt in range(RULE_READS_MAX):
             rules = self._rule_book.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
             try:
                 return self._grant(request, rules, answer_of)
@@ -112,7 +99,7 @@ class Reservations:
 
     def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
         now_ms = self._now_ms()
-        targets = targets_of(request, rules, now_ms=now_ms)
+        targets = targets_of(request, rules, self._windows.use, now_ms)
         expires_at_ms = now_ms + request.ttl_seconds * 1000
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
         balances = self._hold_all(targets, bucket, now_ms)
@@ -150,19 +137,20 @@ class Reservations:
             if isinstance(outcome, Exception):
                 errors.append(outcome)
                 continue
-            granted, counter = outcome
+            verdict, counter = outcome
             balance = target.balance(counter, now_ms=now_ms)
             balances.append(balance)
-            if granted:
-                taken.append(target)
+            if refuses(target.claim.budget, verdict):
+                refused.append((balance, target.claim.amount, verdict))
             else:
-                refused.append(balance.violation(target.claim.amount))
-        if errors or refused:
+                taken.append(target)
+        refusal = refusal_of(refused)
+        if errors or refusal:
             self._give_back_all(taken, bucket)
         if errors:
             raise _worst_of(errors)
-        if refused:
-            raise BudgetExceeded(refused)
+        if refusal:
+            raise refusal
         return tuple(balances)
 
     def _give_back_all(self, targets: Sequence[Target], bucket: int) -> None:
@@ -228,64 +216,6 @@ class Reservations:
         reservation_id = _reservation_id(request, 0)
         item = self._table.get(items.key(keys.reservation_key(request.tenant_id, reservation_id)))
         return None if item is None else _replayed(request, item)
-
-    def check(self, request: SpendRequest) -> Outlook:
-        """What a reservation of the request would meet; nothing is held.
-
-        One read unit per budget. Raises NoBudget, InvalidValue, Unavailable.
-        """
-
-        def targets(rules: Rules, now_ms: int) -> list[Target]:
-            return targets_of(request, rules, now_ms=now_ms)
-
-        read = self._balances(request.tenant_id, request.subjects, targets)
-        return outlook_of((balance, target.claim.amount) for balance, target in read)
-
-    def balances(self, tenant_id: str, subjects: Sequence[Subject]) -> list[Balance]:
-        """The balances of every budget that limits one of the subjects, in any unit.
-
-        One read unit per budget. Raises Unavailable.
-        """
-
-        def targets(rules: Rules, now_ms: int) -> list[Target]:
-            return [
-                target_of(tenant_id, Claim(budget, subject, 0, version), now_ms=now_ms)
-                for subject, budget, version in budgets_on(subjects, rules.policies)
-            ]
-
-        return [balance for balance, _ in self._balances(tenant_id, subjects, targets)]
-
-    def _balances(
-        self,
-        tenant_id: str,
-        subjects: Sequence[Subject],
-        targets_under: Callable[[Rules, int], list[Target]],
-    ) -> list[tuple[Balance, Target]]:
-        """The balances of the targets; the rules are read afresh if a counter knows better."""
-        for attempt in range(_POLICY_READS_MAX):
-            rules = self._rule_book.rules(tenant_id, subjects, fresh=attempt > 0)
-            now_ms = self._now_ms()
-            targets = targets_under(rules, now_ms)
-            try:
-                balances = read_balances(self._table, targets, now_ms=now_ms)
-            except PolicyChanged:
-                continue
-            return list(zip(balances, targets, strict=True))
-        raise Throttled("the budgets are being changed right now; try again")
-
-
-def targets_of(request: SpendRequest, rules: Rules, *, now_ms: int) -> list[Target]:
-    """The counters that a request must be granted by. Raises NoBudget, InvalidValue."""
-    claims = claims_on(request.subjects, request.amounts, rules.policies)
-    if not claims and rules.tenant.require_budget:
-        raise NoBudget
-    if len(claims) > CLAIMS_MAX:
-        raise InvalidValue(
-            f"{len(claims)} budgets apply to this request and at most {CLAIMS_MAX} may; "
-            "name fewer subjects or units",
-            param="body.subjects",
-        )
-    return [target_of(request.tenant_id, claim, now_ms=now_ms) for claim in claims]
 
 
 def _worst_of(errors: Sequence[Exception]) -> Exception:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from spendgate.domain.statements import Statement, may_close, statement_of
+from spendgate.domain.statements import may_close, statement_of
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
+from spendgate.store.codec.statements import statement_item
 from spendgate.store.errors import ConditionFailed, Item
 from spendgate.store.table import Table
 
@@ -34,7 +35,8 @@ def close_due_periods(table: Table, *, now_ms: int, has_time: Callable[[], bool]
     before stays closed.
     """
     progress = Progress()
-    for shard in range(keys.DUE_SHARDS):
+    first = now_ms // 60_000  # whatever takes too long today comes first in another minute
+    for shard in ((first + place) % keys.DUE_SHARDS for place in range(keys.DUE_SHARDS)):
         for key in _due(table, keys.due_shard(shard), now_ms=now_ms):
             if not has_time():
                 progress.ran_out_of_time = True
@@ -77,27 +79,18 @@ def _close(table: Table, key: Item, *, now_ms: int) -> bool:
     if not may_close(counter, ends_at=ends_at, now_ms=now_ms):
         return False
     statement = statement_of(counter, starts_at=starts_at, ends_at=ends_at, now_ms=now_ms)
+    spent: Item = {":spent": items.amount(counter.spent)}
     with suppress(ConditionFailed):  # an earlier run wrote it, and stopped before the next step
-        table.put(_statement_item(item, statement), ConditionExpression=expressions.IS_NEW)
-    with suppress(ConditionFailed):  # TTL took the counter; the statement stays
+        table.put(
+            statement_item(item, statement),
+            ConditionExpression=expressions.IS_NEW_OR_SAYS_OTHERWISE,
+            ExpressionAttributeValues=spent,
+        )
+    with suppress(ConditionFailed):  # something was spent meanwhile: it is looked at once more
         table.update(
             key,
             UpdateExpression=expressions.IS_NO_LONGER_DUE,
-            ConditionExpression=expressions.COUNTER_EXISTS,
+            ConditionExpression=expressions.SPENT_IS_AS_SEEN,
+            ExpressionAttributeValues=spent,
         )
     return True
-
-
-def _statement_item(counter_item: Item, statement: Statement) -> Item:
-    period_key = counter_item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX)
-    return {
-        "pk": counter_item["pk"],
-        "sk": items.text(keys.statement_sort_key(period_key)),
-        "limit_amount": items.amount(statement.limit),
-        "entitlement": items.amount(statement.entitlement),
-        "spent": items.amount(statement.spent),
-        "overrun": items.amount(statement.overrun),
-        "starts_at": items.number(statement.starts_at),
-        "ends_at": items.number(statement.ends_at),
-        "closed_at_ms": items.number(statement.closed_at_ms),
-    }

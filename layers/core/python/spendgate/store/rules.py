@@ -23,6 +23,9 @@ PRESENT_SECONDS_MAX = 5.0
 ABSENT_SECONDS_MAX = 1.0
 _CACHED_MAX = 10_000
 
+RULE_READS_MAX = 3
+"""How often a request is judged anew because its rules were changed meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -90,10 +93,17 @@ class RuleBook:
         loaded: dict[keys.Key, Policy | Tenant] = {}
         for key, subject in wanted.items():
             item = found.get(key)
-            ttl = PRESENT_SECONDS_MAX if item else ABSENT_SECONDS_MAX
             loaded[key] = _read(tenant_id, subject, item)
+            ttl = PRESENT_SECONDS_MAX if _is_there(loaded[key]) else ABSENT_SECONDS_MAX
             self._cache[key] = (now + ttl, loaded[key])
         return loaded
+
+
+def _is_there(found: Policy | Tenant) -> bool:
+    """An emptied policy is as good as none: its next budget shall bite as soon as a first one."""
+    if isinstance(found, Tenant):
+        return found.is_known
+    return bool(found.budgets or found.token_cap)
 
 
 def _read(tenant_id: str, subject: Subject | None, item: Item | None) -> Policy | Tenant:

@@ -16,7 +16,6 @@ from spendgate.domain.requests import SettlementCommand
 from spendgate.store import items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.errors import Item, StoreError, Throttled, TransactionFailed, Unavailable
-from spendgate.store.ids import new_ulid
 from spendgate.store.plans import AnswerOf, Plan, Planner, Result, own_key
 from spendgate.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
 from spendgate.store.rules import RuleBook
@@ -153,9 +152,7 @@ class Settlements:
     ) -> tuple[list[dict[str, Any]], list[Plan | keys.Key | None], dict[int, Outcome]]:
         """The writes, who stands behind each of them, and the results if they go through."""
         postings = [posting for plan in plans for posting in plan.postings]
-        puts, numbered = writes_of_ledger(
-            self._table.name, postings, batch_id=new_ulid(now_ms=now_ms), now_ms=now_ms
-        )
+        puts, numbered = writes_of_ledger(self._table.name, postings, now_ms=now_ms)
         writes: list[dict[str, Any]] = []
         owners: list[Plan | keys.Key | None] = []
         results: dict[int, Outcome] = {}

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import botocore.exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from spendgate.store.errors import (
     ConditionFailed,
@@ -31,7 +32,7 @@ _BATCH_GET_KEYS_MAX = 100
 CLIENT_CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
     connect_timeout=1,
-    read_timeout=3,
+    read_timeout=2,
     max_pool_connections=32,
     tcp_keepalive=True,
     parameter_validation=False,
@@ -186,7 +187,7 @@ class Table:
                 _raise_if_final(error)
             except _REFUSED_ERRORS:
                 pass
-            except botocore.exceptions.HTTPClientError as error:
+            except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
                 raise OutcomeUnknown("the table did not answer; try again") from error
             self._sleep(wait_seconds)
         raise Throttled("the table refuses calls right now; try again")

@@ -6,6 +6,7 @@ is never guessed at.
 
 import json
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from math import isfinite
 from typing import Annotated
@@ -38,12 +39,31 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def changing[B: Body](body: B, *, nullable: Collection[str]) -> B:
+    """A patch that names something, and null only where null means something.
+
+    Raises ValueError.
+    """
+    if not body.model_fields_set:
+        raise ValueError("name at least one field to change")
+    for name in body.model_fields_set:
+        if getattr(body, name) is None and name not in nullable:
+            raise ValueError(f"{name} cannot be null; leave it out to keep it")
+    return body
+
+
 def _amount(value: object) -> int:
     if not isinstance(value, (str, int, Decimal)):
         raise ValueError('an amount is a decimal number, such as 0.05 or "0.05"')
     amount = parse_amount(value)
     if amount < 0:
         raise ValueError("an amount is not negative")
+    return amount
+
+
+def _positive(amount: int) -> int:
+    if amount <= 0:
+        raise ValueError("this amount is greater than 0")
     return amount
 
 
@@ -117,6 +137,7 @@ AMOUNT_SCHEMA = {
 }
 
 AmountField = Annotated[int, PlainValidator(_amount), WithJsonSchema(AMOUNT_SCHEMA)]
+PositiveAmountField = Annotated[AmountField, AfterValidator(_positive)]
 UnitField = Annotated[str, AfterValidator(_unit)]
 AmountsField = Annotated[dict[UnitField, AmountField], Field(max_length=UNITS_MAX)]
 SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]

@@ -7,9 +7,10 @@ from pydantic import Field, TypeAdapter
 from spendgate.api.json_body import read_object
 from spendgate.api.models.fields import Body, EventIdField, ObjectIdField, TenantIdField
 from spendgate.api.models.spending import RecordBody, SettleBody
+from spendgate.api.pricing import KnowsTenants, priced_amounts
 from spendgate.api.validation import validated
+from spendgate.domain.errors import NotFound
 from spendgate.domain.requests import Release, SettlementCommand
-from spendgate.domain.tenants import UnpricedModel
 
 
 class SettleMessage(SettleBody):
@@ -51,25 +52,25 @@ def read_message(body: str) -> Message:
     return validated(_MESSAGE.validate_python, read_object(body))
 
 
-def command_of(
-    message: Message, *, now_ms: int, unpriced_model: UnpricedModel = "reject"
-) -> SettlementCommand:
-    """What a message asks for, usage priced. Raises UnknownPrice."""
-    match message:
-        case ReleaseMessage():
-            return Release(message.tenant_id, message.reservation_id)
-        case SettleMessage():
-            priced = message.priced(now_ms=now_ms, unpriced_model=unpriced_model)
-            return message.to_settle(
-                tenant_id=message.tenant_id,
-                reservation_id=message.reservation_id,
-                actual=priced.amounts,
-            )
-        case RecordMessage():
-            priced = message.priced(now_ms=now_ms, unpriced_model=unpriced_model)
-            return message.to_record(
-                tenant_id=message.tenant_id,
-                key_id=None,
-                actual=priced.amounts,
-                idempotency_key=message.event_id,
-            )
+def command_of(message: Message, rule_book: KnowsTenants, *, now_ms: int) -> SettlementCommand:
+    """What a message asks for, usage priced as its tenant wants it.
+
+    Raises UnknownPrice, and NotFound for spend of a tenant that nobody created.
+    """
+    if isinstance(message, ReleaseMessage):
+        return Release(message.tenant_id, message.reservation_id)
+    tenant_id = message.tenant_id
+    if isinstance(message, RecordMessage) and not rule_book.tenant(tenant_id).is_known:
+        raise NotFound("tenant", tenant_id)
+    priced = priced_amounts(message, rule_book, tenant_id, now_ms)
+    if isinstance(message, SettleMessage):
+        return message.to_settle(
+            tenant_id=tenant_id, reservation_id=message.reservation_id, actual=priced.amounts
+        )
+    return message.to_record(
+        tenant_id=tenant_id,
+        key_id=None,
+        actual=priced.amounts,
+        idempotency_key=message.event_id,
+        unpriced=priced.unpriced,
+    )

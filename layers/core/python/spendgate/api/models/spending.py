@@ -19,13 +19,13 @@ from spendgate.api.models.fields import (
 )
 from spendgate.api.principal import Principal
 from spendgate.api.validation import validated
-from spendgate.domain.amounts import Amount
+from spendgate.domain.amounts import ONE, Amount
+from spendgate.domain.caps import TokenCounts
 from spendgate.domain.holds import TTL_SECONDS_DEFAULT
 from spendgate.domain.requests import Record, Settle, SpendRequest
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import API_KEY, ORGANIZATION, Subject
-from spendgate.domain.tenants import UnpricedModel
-from spendgate.pricing.usage import PricedAmounts, Usage, with_usage
+from spendgate.pricing.usage import TOKENS, Usage
 
 
 def subjects_of(
@@ -109,15 +109,25 @@ class ReserveBody(Body):
             raise ValueError("send amounts or usage, or both")
         return self
 
-    @property
-    def has_usage(self) -> bool:
-        """Whether there is usage to price."""
-        return self.usage is not None
+    def named_amounts(self) -> Mapping[str, Amount]:
+        """The amounts as they were sent."""
+        return self.amounts
 
-    def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
-        """What is asked for, usage included. Raises UnknownPrice."""
-        usage = self.usage.to_usage() if self.usage else None
-        return with_usage(self.amounts, usage, now_ms=now_ms, unpriced_model=unpriced_model)
+    def named_usage(self) -> Usage | None:
+        """The usage as it was sent."""
+        return self.usage.to_usage() if self.usage else None
+
+    def tokens(self, amounts: Mapping[str, Amount]) -> TokenCounts | None:
+        """What is held against the token caps: the usage, or else the tokens asked for."""
+        if self.usage is not None:
+            return TokenCounts(
+                total=self.usage.input_tokens + self.usage.max_output_tokens,
+                prompt=self.usage.input_tokens,
+                completion=self.usage.max_output_tokens,
+            )
+        if TOKENS not in amounts:
+            return None
+        return TokenCounts(total=-(-amounts[TOKENS] // ONE))
 
     def to_request(
         self,
@@ -137,6 +147,7 @@ class ReserveBody(Body):
             fingerprint=fingerprint("reserve", self),
             idempotency_key=idempotency_key,
             metadata=self.metadata,
+            tokens=self.tokens(amounts),
         )
 
 
@@ -156,15 +167,13 @@ class _ActualBody(Body):
             raise ValueError("send actual or usage, not both")
         return self
 
-    @property
-    def has_usage(self) -> bool:
-        """Whether there is usage to price."""
-        return self.usage is not None
+    def named_amounts(self) -> Mapping[str, Amount]:
+        """The amounts as they were sent."""
+        return self.actual or {}
 
-    def priced(self, *, now_ms: int, unpriced_model: UnpricedModel = "reject") -> PricedAmounts:
-        """What was spent, in the units that were reported. Raises UnknownPrice."""
-        usage = self.usage.to_usage() if self.usage else None
-        return with_usage(self.actual or {}, usage, now_ms=now_ms, unpriced_model=unpriced_model)
+    def named_usage(self) -> Usage | None:
+        """The usage as it was sent."""
+        return self.usage.to_usage() if self.usage else None
 
     def to_provenance(self) -> Provenance:
         """Where the number comes from."""
@@ -183,7 +192,13 @@ class SettleBody(_ActualBody):
         self, *, tenant_id: str, reservation_id: str, actual: Mapping[str, Amount]
     ) -> Settle:
         """The settlement, at the (priced) actual amounts."""
-        return Settle(tenant_id, reservation_id, actual, self.to_provenance())
+        return Settle(
+            tenant_id,
+            reservation_id,
+            actual,
+            self.to_provenance(),
+            fingerprint("settle", self, fields=SettleBody.model_fields),
+        )
 
 
 class RecordBody(_ActualBody):
@@ -204,6 +219,7 @@ class RecordBody(_ActualBody):
         key_id: str | None,
         actual: Mapping[str, Amount],
         idempotency_key: str | None,
+        unpriced: bool = False,
     ) -> Record:
         """The spend, at the (priced) actual amounts; a queue message comes without a key."""
         return Record(
@@ -213,6 +229,7 @@ class RecordBody(_ActualBody):
             fingerprint=fingerprint("record", self, fields=RecordBody.model_fields),
             idempotency_key=idempotency_key,
             provenance=self.to_provenance(),
+            unpriced=unpriced,
         )
 
 

@@ -3,8 +3,14 @@
 import json
 from typing import Any, cast
 
-from spendgate.domain.budgets import Budget, Policy
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate.domain.budgets import Budget, CarryOver, Policy, TokenCap
+from spendgate.domain.periods import (
+    CalendarPeriod,
+    DurationPeriod,
+    NoPeriod,
+    PeriodRule,
+    RollingPeriod,
+)
 from spendgate.domain.subjects import Subject
 from spendgate.store.errors import Item
 from spendgate.store.items import (
@@ -24,6 +30,7 @@ def policy_attributes(policy: Policy) -> Item:
     return {
         "version": number(policy.version),
         "budgets": {"L": [_budget_value(budget) for budget in policy.budgets]},
+        "token_cap": {"M": _cap_fields(policy.token_cap)},
     }
 
 
@@ -40,8 +47,59 @@ def _budget_value(budget: Budget) -> Value:
             "updated_at_ms": number(budget.updated_at_ms),
             "metadata": text(json.dumps(dict(budget.metadata), ensure_ascii=False)),
             **optional_text(label=budget.name),
+            **_limits_beyond_the_hard_one(budget),
         }
     }
+
+
+def _limits_beyond_the_hard_one(budget: Budget) -> Item:
+    """What a budget has only if it was asked for: absent attributes are the defaults."""
+    fields: Item = {}
+    if budget.soft_limit is not None:
+        fields["soft_limit"] = amount(budget.soft_limit)
+        fields["on_soft_limit"] = text(budget.on_soft_limit)
+    if budget.mode != "enforce":
+        fields["enforcement"] = text(budget.mode)
+    if budget.carry_over is not None:
+        fields["carry_over"] = {"M": _carry_over_fields(budget.carry_over)}
+    if budget.paused:
+        fields["paused"] = {"BOOL": True}
+    if budget.disabled:
+        fields["disabled"] = {"BOOL": True}
+    if budget.resumed_at_ms is not None:
+        fields["resumed_at_ms"] = number(budget.resumed_at_ms)
+    return fields
+
+
+def _carry_over_fields(carry_over: CarryOver) -> Item:
+    fields: Item = {"unused": {"BOOL": carry_over.unused}, "debt": {"BOOL": carry_over.debt}}
+    if carry_over.max is not None:
+        fields["unused_max"] = amount(carry_over.max)
+    return fields
+
+
+def _read_carry_over(fields: Item) -> CarryOver:
+    most = fields.get("unused_max")
+    return CarryOver(
+        unused=fields["unused"]["BOOL"],
+        max=read_amount(most) if most else None,
+        debt=fields["debt"]["BOOL"],
+    )
+
+
+_CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
+
+
+def _cap_fields(cap: TokenCap | None) -> Item:
+    values = {name: getattr(cap, name) for name in _CAPS} if cap else {}
+    return {name: number(value) for name, value in values.items() if value is not None}
+
+
+def _read_cap(item: Item) -> TokenCap | None:
+    fields = item["token_cap"]["M"] if "token_cap" in item else {}
+    if not fields:
+        return None
+    return TokenCap(**{name: read_number(value) for name, value in fields.items()})
 
 
 def _read_budget(subject: Subject, value: Value) -> Budget:
@@ -58,6 +116,15 @@ def _read_budget(subject: Subject, value: Value) -> Budget:
         updated_at_ms=read_number(fields["updated_at_ms"]),
         metadata=json.loads(fields["metadata"]["S"]),
         name=read_text(fields, "label"),
+        soft_limit=read_amount(fields["soft_limit"]) if "soft_limit" in fields else None,
+        on_soft_limit=cast("Any", read_text(fields, "on_soft_limit") or "warn"),
+        mode=cast("Any", read_text(fields, "enforcement") or "enforce"),
+        carry_over=(
+            _read_carry_over(fields["carry_over"]["M"]) if "carry_over" in fields else None
+        ),
+        paused="paused" in fields,
+        disabled="disabled" in fields,
+        resumed_at_ms=(read_number(fields["resumed_at_ms"]) if "resumed_at_ms" in fields else None),
     )
 
 
@@ -68,13 +135,24 @@ def _period_value(period: PeriodRule) -> Value:
         case CalendarPeriod(unit, timezone):
             fields = {"kind": text("calendar"), "each": text(unit), "timezone": text(timezone)}
             return {"M": fields}
+        case DurationPeriod(seconds):
+            return {"M": {"kind": text("duration"), "length_seconds": number(seconds)}}
+        case RollingPeriod(seconds):
+            return {"M": {"kind": text("rolling"), "length_seconds": number(seconds)}}
 
 
 def _read_period(value: Value) -> PeriodRule:
     fields: Item = value["M"]
-    if fields["kind"]["S"] == "none":
-        return NoPeriod()
-    return CalendarPeriod(cast("Any", fields["each"]["S"]), fields["timezone"]["S"])
+    match fields["kind"]["S"]:
+        case "none":
+            return NoPeriod()
+        case "calendar":
+            return CalendarPeriod(cast("Any", fields["each"]["S"]), fields["timezone"]["S"])
+        case "duration":
+            return DurationPeriod(read_number(fields["length_seconds"]))
+        case kind:
+            assert kind == "rolling", kind
+            return RollingPeriod(read_number(fields["length_seconds"]))
 
 
 def read_policy(subject: Subject, item: Item | None) -> Policy:
@@ -82,4 +160,4 @@ def read_policy(subject: Subject, item: Item | None) -> Policy:
     if item is None:
         return Policy(subject)
     budgets = tuple(_read_budget(subject, value) for value in item["budgets"]["L"])
-    return Policy(subject, read_number(item["version"]), budgets)
+    return Policy(subject, read_number(item["version"]), budgets, _read_cap(item))

@@ -8,6 +8,7 @@ import json
 from typing import Any, cast
 
 from spendgate.domain.amounts import amount_text, parse_amount
+from spendgate.domain.rates import Conversion
 from spendgate.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
 from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store.errors import Item
@@ -17,6 +18,7 @@ from spendgate.store.items import (
     number,
     read_amounts,
     read_number,
+    read_text,
     text,
 )
 
@@ -59,29 +61,36 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         state=cast("Any", item["stage"]["S"]),
         actual=read_amounts(item["actual"]) if "actual" in item else None,
         finalized_at_ms=read_number(item["finalized_at_ms"]) if "finalized_at_ms" in item else None,
+        settled_by=read_text(item, "settled_by") or None,
         metadata=json.loads(item["metadata"]["S"]) if "metadata" in item else {},
     )
 
 
 def _line_value(line: Line) -> Value:
-    """For example `agent bud_01jd3p usd 2026-11-22 0.05`: none of the five has a space in it."""
-    fields = (
+    """For example `agent bud_01jd3p usd 2026-11-22 0.05`: none of the five has a space in it.
+
+    A line that was converted adds the unit that it comes from, and the rate.
+    """
+    fields = [
         line.subject.type,
         line.budget_id,
         line.unit,
         line.period_key,
         amount_text(line.amount),
-    )
+    ]
+    if line.conversion is not None:
+        fields += [line.conversion.unit, amount_text(line.conversion.rate)]
     assert not any(" " in field for field in fields)
     return text(" ".join(fields))
 
 
 def _read_line(subjects: dict[str, Subject], value: Value) -> Line:
-    subject_type, budget_id, unit, period_key, amount = value["S"].split(" ")
+    subject_type, budget_id, unit, period_key, amount, *conversion = value["S"].split(" ")
     return Line(
         budget_id=budget_id,
         subject=subjects[subject_type],
         unit=unit,
         period_key=period_key,
         amount=parse_amount(amount),
+        conversion=Conversion(conversion[0], parse_amount(conversion[1])) if conversion else None,
     )

@@ -1,0 +1,1 @@
+"""What the admin function does, route by route; `functions/admin` gathers the `HANDLERS`."""

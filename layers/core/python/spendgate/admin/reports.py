@@ -1,0 +1,85 @@
+"""What became of the budgets: balances, ledgers, statements, audits, and the export of it all."""
+
+from urllib.parse import urlencode
+
+from spendgate import runtime
+from spendgate.api.admin_answers import page_answer, statement_answer
+from spendgate.api.answers import balance_answer, ledger_entry_answer
+from spendgate.api.audit_answer import audit_answer
+from spendgate.api.export import EXPORT_FORMATS, ExportQuery, part_of
+from spendgate.api.http import Call
+from spendgate.api.wire import Answer, ok
+from spendgate.domain.budgets import counted_subject
+from spendgate.store import audit, budgets, ledger
+from spendgate.store.directory import find_listed
+from spendgate.store.export import export_ledger
+from spendgate.store.statements import find_statements_of, statements_page
+
+
+def read_balance(call: Call) -> Answer:
+    """Show the balance of a budget; of a default, that of the subject in the query."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    balance = budgets.read_balance(
+        runtime.table(), tenant_id, budget_id, call.subject(), now_ms=call.now_ms
+    )
+    return ok(balance_answer(balance))
+
+
+def read_ledger(call: Call) -> Answer:
+    """List the ledger of a budget, deleted or not; of a default, that of the subject."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
+    subject = counted_subject(find_listed(runtime.table(), tenant_id, budget_id).subject, asked)
+    page = ledger.ledger_page(runtime.table(), tenant_id, budget_id, subject, wanted)
+    return ok(
+        page_answer([ledger_entry_answer(one) for one in page.data], next_cursor=page.next_cursor)
+    )
+
+
+def read_statements(call: Call) -> Answer:
+    """List what the closed periods of a budget came to; of a default, those of the subject."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
+    budget = find_statements_of(runtime.table(), tenant_id, budget_id)
+    subject = counted_subject(budget.subject, asked)
+    page = statements_page(runtime.table(), tenant_id, budget, subject, wanted)
+    return ok(
+        page_answer([statement_answer(one) for one in page.data], next_cursor=page.next_cursor)
+    )
+
+
+def audit_budget(call: Call) -> Answer:
+    """Compare counters with ledgers: of a default, those of the subject or page by page of all."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
+    _, budget = budgets.find_budget(runtime.table(), tenant_id, budget_id)
+    if asked is None:
+        found = audit.audit_budget(runtime.table(), tenant_id, budget, wanted, now_ms=call.now_ms)
+    else:
+        subject = counted_subject(budget.subject, asked)
+        found = audit.audit_subject(
+            runtime.table(), tenant_id, budget_id, subject, now_ms=call.now_ms
+        )
+    return ok(audit_answer(budget_id, found))
+
+
+def export_tenant_ledger(call: Call) -> Answer:
+    """Give out a part of the tenant's ledger, and say where the next one begins."""
+    asked = ExportQuery.read(call.query("from", "to", "format", "cursor"), now_ms=call.now_ms)
+    steps = export_ledger(runtime.table(), call.principal.tenant_id, asked.span, start=asked.start)
+    part = part_of(steps, asked)
+    headers: dict[str, str] = {}
+    if part.next_cursor is not None:
+        rest = urlencode({"format": asked.format, "cursor": part.next_cursor})
+        headers["X-Next-Cursor"] = part.next_cursor
+        headers["Link"] = f'</v1/export/ledger?{rest}>; rel="next"'
+    return Answer(200, part.text, headers, EXPORT_FORMATS[asked.format])
+
+
+HANDLERS = {
+    "GET /v1/budgets/{id}/balance": read_balance,
+    "GET /v1/budgets/{id}/ledger": read_ledger,
+    "GET /v1/budgets/{id}/statements": read_statements,
+    "GET /v1/budgets/{id}/audit": audit_budget,
+    "GET /v1/export/ledger": export_tenant_ledger,
+}

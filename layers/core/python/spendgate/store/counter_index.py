@@ -1,0 +1,76 @@
+"""The index of a budget's counters, by which the subjects of a default are found.
+
+A subject is met once for each of its periods; it is taken where its first counter comes up, so
+that each is taken once. The index follows within moments: a counter created just now may be
+missing.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from spendgate.domain.subjects import Subject
+from spendgate.store import items, keys
+from spendgate.store.errors import Item
+from spendgate.store.table import Table
+
+BUDGET_INDEX = "by_budget"
+COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
+COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"
+
+type Row = tuple[str, Subject]
+"""A counter as the index lists it: its period's key, and whose it is."""
+
+_PAGE_SIZE = 100
+
+
+def counters_listed(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    *,
+    after: Row | None = None,
+    page_size: int = _PAGE_SIZE,
+) -> Iterator[Row]:
+    """The counters of a budget in the order of the index, one page of it after the other."""
+    budget_ref = items.text(keys.budget_ref(tenant_id, budget_id))
+    arguments: dict[str, Any] = {}
+    if after is not None:
+        period_key, subject = after
+        key = keys.counter_key(tenant_id, budget_id, subject, period_key)
+        arguments["ExclusiveStartKey"] = {**items.key(key), "budget_ref": budget_ref}
+    while True:
+        answer = table.query(
+            IndexName=BUDGET_INDEX,
+            KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
+            ExpressionAttributeValues={":budget_ref": budget_ref},
+            Limit=page_size,
+            **arguments,
+        )
+        for item in answer["Items"]:
+            yield _period_key(item), keys.subject_of_counter(item["pk"]["S"])
+        if "LastEvaluatedKey" not in answer:
+            return
+        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:
+    """The period of a subject's first counter. Half a read unit, one if it is large."""
+    partition = keys.counter_partition(tenant_id, budget_id, subject)
+    answer = table.query(**counters_of(partition), Limit=1)
+    return next((_period_key(item) for item in answer["Items"]), None)
+
+
+def counters_of(partition: str) -> dict[str, Any]:
+    """The query for the counters of one budget and subject."""
+    return {
+        "KeyConditionExpression": COUNTERS_OF_ONE_SUBJECT,
+        "ExpressionAttributeValues": {
+            ":pk": items.text(partition),
+            ":period": items.text(keys.PERIOD_PREFIX),
+        },
+        "ConsistentRead": True,
+    }
+
+
+def _period_key(item: Item) -> str:
+    return str(item["sk"]["S"]).removeprefix(keys.PERIOD_PREFIX)

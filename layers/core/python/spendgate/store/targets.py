@@ -1,0 +1,143 @@
+"""Targets: the counter that a claim is on, and by what rule its budget refuses."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.budgets import Budget, Claim, claims_on
+from spendgate.domain.caps import check_token_caps
+from spendgate.domain.counters import Balance, Counter, new_counter
+from spendgate.domain.decisions import Verdict, verdict_on
+from spendgate.domain.errors import NoBudget
+from spendgate.domain.periods import Period
+from spendgate.domain.requests import SpendRequest, claims_fit_one_transaction
+from spendgate.domain.reservations import Line
+from spendgate.domain.subjects import Subject
+from spendgate.store import items, keys
+from spendgate.store.errors import Item
+from spendgate.store.rules import Rules
+
+COUNTER_RETENTION_SECONDS = 400 * 86_400
+"""How long a counter outlives its period."""
+
+type Rule = Literal["shadow", "limit", "limit and pause"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A counter that a request wants something of: a claim, in the period in force."""
+
+    tenant_id: str
+    claim: Claim
+    period: Period
+
+    @cached_property
+    def address(self) -> keys.Key:
+        """Where the counter's item is."""
+        budget_id, subject = self.claim.budget.budget_id, self.claim.subject
+        return keys.counter_key(self.tenant_id, budget_id, subject, self.period.key)
+
+    @property
+    def key(self) -> Item:
+        """The key of the counter's item, as DynamoDB takes it."""
+        return items.key(self.address)
+
+    @property
+    def creation(self) -> Item:
+        """The values that the counter gets if it is not there yet."""
+        return creation_values(
+            self.tenant_id, self.claim.budget, self.claim.subject, self.period,
+            version=self.claim.policy_version,
+        )  # fmt: skip
+
+    @property
+    def unused(self) -> Counter:
+        """The counter while nobody has used it."""
+        return new_counter(self.claim.budget, version=self.claim.policy_version)
+
+    @property
+    def line(self) -> Line:
+        """The claim as a reservation keeps it."""
+        claim = self.claim
+        budget = claim.budget
+        return Line(
+            budget.budget_id,
+            claim.subject,
+            budget.unit,
+            self.period.key,
+            claim.amount,
+            claim.conversion,
+        )
+
+    @property
+    def rule(self) -> Rule:
+        """By what the budget refuses in this period."""
+        if self.claim.budget.is_shadow:
+            return "shadow"
+        return "limit" if self.claim.budget.pauses_at(self.period) is None else "limit and pause"
+
+    def pause_value(self, left_window: Amount = 0) -> Item:
+        """The value `:pauses_at`, where the rule has one; `left_window` is still in `spent`."""
+        pauses_at = self.claim.budget.pauses_at(self.period)
+        if self.rule != "limit and pause" or pauses_at is None:
+            return {}
+        return {":pauses_at": items.amount(pauses_at + left_window)}
+
+    def verdict(self, counter: Counter, *, now_ms: int) -> Verdict:
+        """What the budget says to the claim."""
+        claim = self.claim
+        return verdict_on(claim.budget, self.period, counter, claim.amount, now_ms=now_ms)
+
+    def balance(self, counter: Counter, *, now_ms: int) -> Balance:
+        """The balance that a counter amounts to."""
+        return Balance(self.claim.budget, self.claim.subject, self.period, counter, now_ms)
+
+
+def creation_values(
+    tenant_id: str, budget: Budget, subject: Subject, period: Period, *, version: int
+) -> Item:
+    """The values of a new counter.
+
+    Only a counter whose period ends has `:ends_at` and its companions.
+    """
+    values: Item = {
+        ":limit": items.amount(budget.limit),
+        ":version": items.number(version),
+        ":budget_ref": items.text(keys.budget_ref(tenant_id, budget.budget_id)),
+        ":zero": items.number(0),
+    }
+    if period.starts_at is not None and period.ends_at is not None:
+        spread = zlib.crc32(f"{budget.budget_id}{subject}{period.key}".encode())
+        values[":starts_at"] = items.number(period.starts_at)
+        values[":ends_at"] = items.number(period.ends_at)
+        values[":due_shard"] = items.text(keys.due_shard(spread % keys.DUE_SHARDS))
+        values[":expires_ttl"] = items.number(period.ends_at + COUNTER_RETENTION_SECONDS)
+    return values
+
+
+type PeriodOf = Callable[[str, Claim, int], Period]
+"""`Windows.use`, or `Windows.period` where nothing may be written."""
+
+
+def targets_of(
+    request: SpendRequest, rules: Rules, period_of: PeriodOf, now_ms: int
+) -> list[Target]:
+    """The counters that a request must be granted by.
+
+    Raises TokenCapExceeded, UnknownRate, NoBudget, InvalidValue.
+    """
+    if request.tokens is not None:
+        check_token_caps(request.tokens, request.subjects, rules.policies)
+    claims = claims_on(
+        request.subjects, request.amounts, rules.policies, rules.tenant.rates, now_ms=now_ms
+    )
+    if not claims and rules.tenant.require_budget:
+        raise NoBudget
+    claims_fit_one_transaction(claims)
+    return [
+        Target(request.tenant_id, claim, period_of(request.tenant_id, claim, now_ms))
+        for claim in claims
+    ]

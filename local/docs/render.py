@@ -1,0 +1,108 @@
+"""docs/api.md: the hand-written `api.md.in`, with the operations, objects and errors filled in."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from local.docs.snippet import answer_block, command_block
+from local.docs.words import errors_table, fields_table, type_text
+from spendgate.api.openapi import document, documented_path
+from spendgate.api.openapi_examples import examples
+from spendgate.api.routes import ROUTE_BY_KEY
+
+TEMPLATE = Path(__file__).with_name("api.md.in")
+
+_BUDGET = "/v1/budgets/{id}"
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Tenants and keys": (
+        "POST /v1/tenants", "GET /v1/tenants", "GET /v1/tenant", "PATCH /v1/tenant",
+        "POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}",
+    ),
+    "Budgets": (
+        "POST /v1/budgets", "GET /v1/budgets", f"GET {_BUDGET}", f"PATCH {_BUDGET}",
+        f"GET {_BUDGET}/balance", f"POST {_BUDGET}/pause", f"POST {_BUDGET}/resume",
+        f"POST {_BUDGET}/disable", f"POST {_BUDGET}/enable", f"POST {_BUDGET}/credits",
+        f"DELETE {_BUDGET}",
+    ),
+    "Token caps, prices and rates": (
+        "PUT /v1/token-caps/{type}/{id+}", "GET /v1/token-caps/{type}/{id+}",
+        "DELETE /v1/token-caps/{type}/{id+}", "PUT /v1/prices/{provider}/{model+}",
+        "GET /v1/prices/{provider}/{model+}", "DELETE /v1/prices/{provider}/{model+}",
+        "PUT /v1/rates/{from}/{to}", "GET /v1/rates/{from}/{to}", "DELETE /v1/rates/{from}/{to}",
+    ),
+    "Spending": (
+        "POST /v1/check", "POST /v1/reservations", "GET /v1/reservations/{id}",
+        "POST /v1/reservations/{id}/extend", "POST /v1/reservations/{id}/settle",
+        "POST /v1/reservations/{id}/release", "POST /v1/spend", "GET /v1/spend",
+    ),
+    "Reports": (
+        f"GET {_BUDGET}/ledger", f"GET {_BUDGET}/audit", f"GET {_BUDGET}/statements",
+        "GET /v1/export/ledger",
+    ),
+    "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
+}  # fmt: skip
+"""In the order in which the examples are told."""
+
+
+def api_md() -> str:
+    """The whole text."""
+    described: Mapping[str, Any] = json.loads(json.dumps(document()))
+    text = TEMPLATE.read_text(encoding="utf-8")
+    filled = {
+        "operations": "\n".join(_operations(described)),
+        "objects": "\n".join(_objects(described)),
+        "errors": errors_table(),
+    }
+    for name, content in filled.items():
+        text = text.replace(f"<!-- {name} -->", content)
+    return text
+
+
+def _operations(described: Mapping[str, Any]) -> Iterator[str]:
+    for section, keys in SECTIONS.items():
+        yield f"## {section}\n"
+        for key in keys:
+            route = ROUTE_BY_KEY[key]
+            operation = described["paths"][documented_path(route.path)][route.method.lower()]
+            yield from _operation(key, operation)
+
+
+def _operation(key: str, operation: Mapping[str, Any]) -> Iterator[str]:
+    route = ROUTE_BY_KEY[key]
+    keys = " or ".join(route.roles) if route.roles else "none needed"
+    yield f"### {route.method} {documented_path(route.path)}\n"
+    yield f"{operation['summary']} Key: {keys}.\n"
+    for parameter in operation["parameters"]:
+        optional = "" if parameter.get("required") else ", optional"
+        yield (f"- `{parameter['name']}` ({parameter['in']}{optional}): {parameter['description']}")
+    if "requestBody" in operation:
+        body = operation["requestBody"]
+        optional = "" if body["required"] else " (optional)"
+        yield f"- Body: {type_text(body['content']['application/json']['schema'])}{optional}"
+    for status, response in operation["responses"].items():
+        yield f"- `{status}`: {_answer_text(status, response)}"
+    yield ""
+    for example in examples()[key]:
+        yield command_block(route, example)
+        yield answer_block(example)
+
+
+def _answer_text(status: str, response: Mapping[str, Any]) -> str:
+    headers = [f"`{name}`" for name in response["headers"] if name != "X-Request-Id"]
+    beside = f" (header {', '.join(headers)})" if headers else ""
+    if status >= "300":
+        return f"{response['description']}{beside}"
+    [media_type, *others] = response["content"]
+    schema = response["content"][media_type]["schema"]
+    answer = (
+        type_text(schema) if not others else " or ".join(f"`{one}`" for one in response["content"])
+    )
+    return f"{response['description']} {answer}{beside}"
+
+
+def _objects(described: Mapping[str, Any]) -> Iterator[str]:
+    for name, schema in described["components"]["schemas"].items():
+        if schema.get("properties"):
+            yield f"### {name}\n"
+            yield fields_table(schema)

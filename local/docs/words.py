@@ -1,0 +1,128 @@
+"""Schemas and errors in words and tables."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from spendgate.api.errors import INSUFFICIENT_QUOTA, INTERNAL_ERROR, PROBLEMS, RATE_LIMIT_EXCEEDED
+from spendgate.api.openapi import document
+from spendgate.api.openapi_headers import headers_of_error
+
+_MEANINGS = {
+    "rate_limit_exceeded": "Refused by budgets that all reset by themselves: come back later.",
+    "insufficient_quota": "Refused by a budget that does not reset by itself.",
+    "internal_error": "Something went wrong on our side.",
+    "invalid_request": "A value breaks a rule of its field; `param` is the path to it.",
+    "not_found": "There is no such path, or no such object in the caller's tenant.",
+    "request_too_large": "The body is larger than 64 KB.",
+    "unavailable": "The table cannot answer now; the same request may succeed later.",
+}
+"""Of the codes that no exception, or more than one, describes to a caller."""
+
+
+def errors_table() -> str:
+    """Every code, by status."""
+    of_exceptions = {problem: kind.__doc__ or "" for kind, problem in PROBLEMS.items()}
+    problems = {
+        RATE_LIMIT_EXCEEDED: "",
+        INSUFFICIENT_QUOTA: "",
+        INTERNAL_ERROR: "",
+        **of_exceptions,
+    }
+    rows = ["| status | code | type | meaning | headers |", "| --- | --- | --- | --- | --- |"]
+    for problem in sorted(problems, key=lambda one: (one.status, one.code)):
+        meaning = _MEANINGS.get(problem.code) or problems[problem].partition("\n")[0]
+        rows.append(
+            f"| {problem.status} | `{problem.code}` | `{problem.type}` | {meaning} "
+            f"| {_headers(problem.code, problem.status)} |"
+        )
+    return "\n".join(rows)
+
+
+def _headers(code: str, status: int) -> str:
+    names = [name for name in headers_of_error(status) if name != "X-Request-Id"]
+    if status == 429:
+        names = ["x-should-retry" if code == INSUFFICIENT_QUOTA.code else "Retry-After"]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def fields_table(schema: Mapping[str, Any]) -> str:
+    """The fields of an object."""
+    required = schema.get("required", ())
+    rows = ["| field | type | meaning |", "| --- | --- | --- |"]
+    for name, field in schema["properties"].items():
+        need = "" if name in required else ", optional"
+        meaning = field["description"].replace(_AMOUNT_NOTE, "").strip()
+        rows.append(f"| `{name}` | {type_text(field)}{need} | {meaning}{_default(field)} |")
+    return "\n".join(rows) + "\n"
+
+
+_AMOUNT_NOTE = "An exact decimal: at most 18 digits before the point and 9 after it."
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    default = field.get("default")
+    if not isinstance(default, str | int):
+        return ""
+    return f" Default: `{default if isinstance(default, str) else json.dumps(default)}`."
+
+
+def type_text(schema: Mapping[str, Any]) -> str:
+    """A type in a few words: `list of Balance`, `text or null`."""
+    if "$ref" in schema:
+        return _reference(schema["$ref"].rpartition("/")[2])
+    if _AMOUNT_NOTE in schema.get("description", "") and "null" not in str(schema):
+        return "amount"
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            kinds = [type_text(one) for one in schema[union]]
+            return " or ".join(dict.fromkeys(kinds))
+    for key in ("const", "enum"):
+        if key in schema:
+            words = schema[key] if key == "enum" else [schema[key]]
+            return " or ".join(f"`{word}`" for word in words)
+    return _plain_type(schema)
+
+
+def _reference(name: str) -> str:
+    """A link to an object; what is no object is said at once."""
+    described: Any = document()
+    schema = described["components"]["schemas"][name]
+    if name == "AmountText":
+        return "amount"
+    return f"[{name}](#{name.lower()})" if "properties" in schema else type_text(schema)
+
+
+def _plain_type(schema: Mapping[str, Any]) -> str:
+    match schema.get("type"):
+        case "array":
+            return f"list of {type_text(schema['items'])}"
+        case "object":
+            return _object(schema)
+        case "string":
+            return "time" if schema.get("format") == "date-time" else "text" + _length(schema)
+        case "integer":
+            return "whole number" + _range(schema)
+        case other:
+            return _NAMES.get(str(other), str(other))
+
+
+_NAMES = {"boolean": "true or false", "None": "anything"}
+
+
+def _object(schema: Mapping[str, Any]) -> str:
+    values = schema.get("additionalProperties")
+    if schema.get("properties", {}).keys() == {"data", "next_cursor"}:
+        return f"a page of {type_text(schema['properties']['data']['items'])}"
+    return f"{type_text(values)} by name" if isinstance(values, dict) else "object"
+
+
+def _length(schema: Mapping[str, Any]) -> str:
+    return f" of at most {schema['maxLength']}" if "maxLength" in schema else ""
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is None:
+        return ""
+    return f" from {low}" + (f" to {high:,}" if high is not None else "")

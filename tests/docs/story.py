@@ -1,0 +1,107 @@
+"""The examples of the OpenAPI document as one story; told to a service, it is asked anew.
+
+    python -m tests.docs.story    writes the answers of openapi_examples.json as they are now
+
+Whoever adds a call leaves its answer empty. Ids that are documented stay, so that the calls after
+them still mean the same objects.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from spendgate import runtime
+from spendgate.api.openapi_examples import PATH
+from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from tests.docs.likeness import ID, SECRET, Likeness
+from tests.docs.service import Reply, Service, bearer, service_over
+from tests.engines import REGION, create_table
+
+type Json = dict[str, Any]
+type Story = dict[str, list[Json]]
+
+PARTIAL_FIELDS = ("openapi", "info")
+"""How much of the document about itself is told in it."""
+
+
+def told() -> Story:
+    """The story as it is committed."""
+    story: Story = json.loads(PATH.read_text())
+    return story
+
+
+def ask(service: Service, likeness: Likeness, route: str, call: Json) -> Reply:
+    """Make one call of the story."""
+    if "later_seconds" in call:
+        service.later(call["later_seconds"])
+    role = call.get("role", "admin")
+    headers = bearer(service.keys[role]) if role != "nobody" else {}
+    body = likeness.really(json.dumps(call["body"])) if "body" in call else None
+    return service.request(
+        route.partition(" ")[0],
+        likeness.really(call["path"]),
+        {**headers, **call.get("headers", {})},
+        body,
+    )
+
+
+def answer_in(reply: Reply, call: Json) -> Any:
+    """The answer as the story tells it: JSON or a text, without secrets."""
+    text = SECRET.sub(lambda secret: f"{secret[0].rpartition('.')[0]}.SECRET", reply.text)
+    if not reply.headers["Content-Type"].startswith("application/json"):
+        return text
+    answer = json.loads(text)
+    if call.get("partial"):
+        return {name: answer[name] for name in PARTIAL_FIELDS}
+    return answer
+
+
+def retold(service: Service, story: Story) -> Story:
+    """The story with the answers that the service gives now."""
+    likeness, anew = Likeness(), dict[str, list[Json]]()
+    for route, calls in story.items():
+        for call in calls:
+            reply = ask(service, likeness, route, call)
+            documented, real = json.dumps(call["answer"]), json.dumps(answer_in(reply, call))
+            known = {real_id: kept for kept, real_id in likeness.real_ids.items()}
+            for kept, real_id in zip(ID.findall(documented), ID.findall(real), strict=False):
+                if real_id not in known and kept not in likeness.real_ids:
+                    known[real_id], likeness.real_ids[kept] = kept, real_id
+            answer = _with_ids(real, known)
+            anew.setdefault(route, []).append(
+                {**call, "status": reply.status, "answer": json.loads(answer)}
+            )
+    return anew
+
+
+def _with_ids(text: str, ids: Mapping[str, str]) -> str:
+    return ID.sub(lambda match: ids.get(match[0], match[0]), text)
+
+
+@contextmanager
+def a_service() -> Iterator[Service]:
+    """A service of its own, outside of any test."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABLE_NAME", "story")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
+        create_table(client, "story")
+        table = Table(cast("DynamoClient", client), "story")
+        patch.setattr(runtime, "table", lambda: table)
+        yield service_over(table, patch)
+
+
+def main() -> None:
+    """Write the story anew."""
+    with a_service() as service:
+        anew = retold(service, told())
+    PATH.write_text(json.dumps(anew, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The whole service over one table in moto: every route leads to the function that serves it."""
+
+from collections.abc import Callable
+from functools import cache
+from itertools import count
+from typing import Any
+
+import pytest
+
+from spendgate import runtime
+from spendgate.api.routes import ROUTES
+from spendgate.store.rules import RuleBook
+from spendgate.store.table import Table
+from tests.fakes.functions import HttpAnswer, answer_of, load_function
+from tests.fakes.http_events import a_principal, http_event
+
+ADMIN = a_principal("admin")
+
+type Ask = Callable[..., HttpAnswer]
+
+
+@pytest.fixture
+def ask(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Send a request, as an admin of acme if nobody else is named.
+
+    Between two requests so much time goes by for the rules that no cached one is still trusted.
+    """
+    ticks = count(step=1000)
+    book = RuleBook(moto_table, monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr(runtime, "rule_book", lambda: book)
+    function = cache(load_function)
+
+    def call(method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
+        event = http_event(method, path, body=body, **{"principal": ADMIN, **more})
+        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        return answer_of(function(route.function if route else "admin"), event)
+
+    return call
+
+
+@pytest.fixture
+def acme(ask: Ask) -> None:
+    """The tenant of most tests, with default settings."""
+    operator = a_principal("operator", tenant_id="-")
+    assert ask("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=operator).status == 201

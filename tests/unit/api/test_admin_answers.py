@@ -1,0 +1,177 @@
+"""The answers about budgets, tenants and what is set for them have exactly their fields."""
+
+from dataclasses import replace
+
+import pytest
+
+from spendgate.api.admin_answers import (
+    budget_answer,
+    credit_answer,
+    key_answer,
+    page_answer,
+    price_answer,
+    rate_answer,
+    statement_answer,
+    tenant_answer,
+    token_cap_answer,
+)
+from spendgate.api.answers import balance_answer, ledger_entry_answer
+from spendgate.api.wire import time_on_wire
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import CarryOver, TokenCap
+from spendgate.domain.periods import DurationPeriod
+from spendgate.domain.rates import Rate
+from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import ApiKey, Price, Tenant
+from spendgate.store.credits import Credited
+from tests.unit.api.support import NOON_MS, STATEMENT, balance
+from tests.unit.api.test_answers import ENTRY
+
+
+def test_a_budget_with_and_without_its_balance() -> None:
+    one = balance("10", "10")
+
+    alone = budget_answer(one.budget, version=3)
+    full = budget_answer(one.budget, version=3, balance=one)
+
+    assert alone == {
+        "budget_id": "bud_1",
+        "subject": "agent:researcher",
+        "unit": "usd",
+        "limit": "10",
+        "soft_limit": None,
+        "on_soft_limit": "warn",
+        "warn_at_pct": [80],
+        "period": {"type": "calendar", "unit": "day", "timezone": "UTC"},
+        "carry_over": None,
+        "mode": "enforce",
+        "name": None,
+        "metadata": {},
+        "status": "active",
+        "version": 3,
+        "created_at": "2026-03-01T12:00:00.250Z",
+        "updated_at": "2026-03-01T12:00:00.250Z",
+    }
+    assert full == {**alone, "status": "exhausted", "balance": balance_answer(one)}
+
+
+def test_a_budget_shows_all_that_was_laid_down() -> None:
+    budget = replace(
+        balance().budget,
+        soft_limit=8 * ONE,
+        on_soft_limit="pause",
+        mode="shadow",
+        carry_over=CarryOver(unused=True, max=5 * ONE),
+        period=DurationPeriod(18_000),
+    )
+
+    answer = budget_answer(budget, version=1)
+
+    assert (answer["soft_limit"], answer["on_soft_limit"], answer["mode"]) == (
+        "8",
+        "pause",
+        "shadow",
+    )
+    assert answer["carry_over"] == {"unused": True, "max": "5", "debt": False}
+    assert answer["period"] == {"type": "duration", "seconds": 18_000, "window": "5h"}
+
+
+@pytest.mark.parametrize(
+    ("paused", "disabled", "status"),
+    [
+        (False, False, "active"),
+        (True, False, "paused"),
+        (False, True, "disabled"),
+        (True, True, "disabled"),
+    ],
+)
+def test_a_default_is_active_paused_or_disabled(paused: bool, disabled: bool, status: str) -> None:
+    budget = replace(balance().budget, paused=paused, disabled=disabled)
+
+    assert budget_answer(budget, version=1)["status"] == status
+
+
+def test_a_credit_is_its_ledger_entry_with_the_balance_after_it() -> None:
+    one = balance()
+
+    answer = credit_answer(Credited(ENTRY, one))
+
+    assert answer == {**ledger_entry_answer(ENTRY), "balance": balance_answer(one)}
+
+
+def test_a_statement_tells_what_a_period_came_to() -> None:
+    assert statement_answer(STATEMENT) == {
+        "id": "stm_1",
+        "budget_id": "bud_1",
+        "subject": "agent:researcher",
+        "unit": "usd",
+        "period_key": "2026-02-28",
+        "starts_at": "2026-02-28T00:00:00.000Z",
+        "ends_at": "2026-03-01T00:00:00.000Z",
+        "limit": "10",
+        "credits": "2",
+        "spent": "13",
+        "unused": "-1",
+        "overrun": "1",
+        "closed_at": "2026-03-01T12:00:00.250Z",
+    }
+
+
+def test_a_token_cap_shows_what_is_not_capped_as_null() -> None:
+    assert token_cap_answer(Subject("agent", "*"), TokenCap(max_total_tokens=9)) == {
+        "subject": "agent:*",
+        "max_prompt_tokens": None,
+        "max_completion_tokens": None,
+        "max_total_tokens": 9,
+    }
+
+
+def test_a_price_says_where_it_comes_from() -> None:
+    price = Price("p", "a/m", "usd", ONE, 2 * ONE, ONE // 2, NOON_MS)
+
+    own = price_answer(price, is_override=True)
+    builtin = price_answer(price, is_override=False)
+
+    assert own == {
+        "provider": "p",
+        "model": "a/m",
+        "currency": "usd",
+        "input_per_million": "1",
+        "output_per_million": "2",
+        "cached_input_per_million": "0.5",
+        "source": "override",
+        "updated_at": "2026-03-01T12:00:00.250Z",
+    }
+    assert builtin == {**own, "source": "builtin", "updated_at": None}
+
+
+def test_a_rate_goes_from_one_unit_to_another() -> None:
+    assert rate_answer(Rate("eur", "usd", 11 * ONE // 10, NOON_MS, 60)) == {
+        "from": "eur",
+        "to": "usd",
+        "rate": "1.1",
+        "max_age_seconds": 60,
+        "updated_at": "2026-03-01T12:00:00.250Z",
+    }
+
+
+def test_the_secret_of_a_key_is_shown_only_when_given() -> None:
+    key = ApiKey("key_1", "acme", "caller", "CI", NOON_MS)
+
+    assert "secret" not in key_answer(key)
+    assert key_answer(key, secret="s3")["secret"] == "s3"
+
+
+def test_a_tenant_and_a_page() -> None:
+    answer = tenant_answer(Tenant("acme", created_at_ms=NOON_MS, updated_at_ms=NOON_MS))
+
+    assert (answer["require_budget"], answer["unpriced_model"]) == (False, "reject")
+    assert page_answer([answer], next_cursor=None) == {"data": [answer], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    ("moment_ms", "text"),
+    [(0, "1970-01-01T00:00:00.000Z"), (253_402_300_799_999, "9999-12-31T23:59:59.999Z")],
+)
+def test_times_are_exact_to_the_millisecond(moment_ms: int, text: str) -> None:
+    assert time_on_wire(moment_ms) == text
