@@ -21,7 +21,7 @@ from spendgate.api.models.administration import (
 )
 from spendgate.api.wire import Answer, created, json_text, ok, replayed
 from spendgate.domain.tenants import ApiKey, Tenant
-from spendgate.observability import correlation_paths, logger
+from spendgate.observability import logger, measured
 from spendgate.store import api_keys, audit, budget_changes, budgets, ledger, tenants
 from spendgate.store.budgets import StoredBudget
 from spendgate.store.ids import new_id
@@ -233,7 +233,8 @@ HANDLERS = {
 }
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@logger.inject_lambda_context(clear_state=True)
+@measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway."""
     return handle(event, HANDLERS)

@@ -32,7 +32,13 @@ ALLOWED: dict[str, set[str]] = {
     },
     "settings": set(),
     "observability": {"aws_lambda_powertools"},
-    "runtime": {"spendgate.settings", "spendgate.api", "spendgate.store", "boto3"},
+    "runtime": {
+        "spendgate.settings",
+        "spendgate.observability",
+        "spendgate.api",
+        "spendgate.store",
+        "boto3",
+    },
     "operator_key": {"spendgate.store", "boto3"},
     "functions": {
         "spendgate.api",

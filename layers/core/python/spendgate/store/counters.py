@@ -167,6 +167,7 @@ def _reclaim_and_hold(
         )
     except ConditionFailed:
         return None
+    table.observe("reclaimed", len(expired))
     return read_counter(item)
 
 
@@ -192,6 +193,7 @@ def _sweep(table: Table, target: Target, counter: Counter, *, now_ms: int) -> No
         )
     except (ConditionFailed, Unavailable):
         return
+    table.observe("reclaimed", len(expired))
 
 
 def give_back(table: Table, target: Target, *, bucket: int) -> None:
@@ -209,6 +211,7 @@ def give_back(table: Table, target: Target, *, bucket: int) -> None:
         )
     except ConditionFailed:
         return
+    table.observe("compensations", 1)
 
 
 def bring_up(table: Table, target: Target, seen: Counter) -> None:
