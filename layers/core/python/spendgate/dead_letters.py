@@ -136,7 +136,8 @@ def _say_table(rows: Sequence[Sequence[str]]) -> None:
         _say("  ".join(cells).rstrip())
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What the command understands."""
     parser = argparse.ArgumentParser(
         prog="python -m spendgate.dead_letters", description=(__doc__ or "").partition("\n")[0]
     )
@@ -176,7 +177,7 @@ def queues_of(cloudformation: Any, stack: str) -> Queues:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command against a stack; the exit status."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
