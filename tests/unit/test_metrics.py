@@ -1,15 +1,18 @@
 """What is counted during an invocation comes out of it as one line of CloudWatch's format."""
 
 import json
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from spendgate import runtime
 from spendgate.api.errors import PROBLEMS, REFUSALS, metric_of
 from spendgate.domain.errors import IdempotencyConflict, InvalidValue, NoBudget, NotFound
 from spendgate.observability import count, measured, publish_counts
 from spendgate.store.errors import Throttled
+from tests.engines import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +125,21 @@ def test_the_metrics_of_refusals_are_a_handful() -> None:
     assert {"budget_paused", "no_budget", "unknown_price", "idempotency_conflict"} <= (
         REFUSALS & known
     )
+
+
+def test_the_table_of_a_function_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABLE_NAME", "spendgate-test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    runtime.table.cache_clear()
+    try:
+        assert runtime.table().observe is count
+    finally:
+        runtime.table.cache_clear()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "functions").glob("*/app.py")), ids=str)
+def test_every_handler_publishes_and_forgets_the_last_call(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+
+    assert "@measured\ndef handler(" in source
+    assert "clear_state=True" in source
