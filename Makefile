@@ -18,7 +18,8 @@ FUNCTION ?=
 EVENT ?=
 SAM_ARGS ?=
 PYTEST_ARGS ?=
-export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS
+ARGS ?=
+export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS ARGS
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export SAM_CLI_TELEMETRY := 0
@@ -29,11 +30,11 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs invoke demo docs lint template test lock clean distclean
+.PHONY: help setup build up down logs dead-letters invoke demo docs lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
 	@printf '\n  TRACE=file       replay another trace with make demo\n  REQUESTS=n       replay only its first n requests\n  PYTEST_ARGS=...  more arguments for pytest with make test\n'
 
 setup: .venv/.stamp .local/venvs/sam/.stamp .local/venvs/ministack/.stamp ## Install the tools into .venv and .local
@@ -77,6 +78,9 @@ down: ## Stop what make up started; its data stays
 
 logs: setup ## Show what the functions of the running stack have logged (FUNCTION=reserve)
 	@$(BIN)/python -m local.logs
+
+dead-letters: setup ## Show what was put aside and why (ARGS="redrive --all" sends it back)
+	@$(BIN)/python -m local.dead_letters
 
 invoke: setup ## Run one function in Docker on the stack (EVENT=events/reserve-granted.json)
 	@$(BIN)/python -m local.invoke

@@ -17,11 +17,12 @@ STACK_NAME = "spendgate"
 _BUCKET = "spendgate-artifacts"
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # Nobody waits for a batch to fill on one machine, two cores gain nothing from more consumers, and
-# whoever tries out a revoked key need not wait for a minute.
+# whoever tries out a revoked key need not wait for a minute. The dashboard costs nothing here.
 _PARAMETERS = {
     "SettlementBatchingSeconds": "0",
     "SettlementConcurrency": "2",
     "AuthorizerCacheSeconds": "5",
+    "Dashboard": "true",
 }
 
 

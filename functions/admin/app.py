@@ -7,7 +7,7 @@ from spendgate.admin import budgets, prices, reports, tenants, token_caps
 from spendgate.api import openapi
 from spendgate.api.http import Call, Handler, handle
 from spendgate.api.wire import Answer, ok
-from spendgate.observability import correlation_paths, logger
+from spendgate.observability import logger, measured
 
 
 def health(_call: Call) -> Answer:
@@ -31,7 +31,8 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@logger.inject_lambda_context(clear_state=True)
+@measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway."""
     return handle(event, HANDLERS)

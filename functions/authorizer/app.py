@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from spendgate import runtime
-from spendgate.observability import correlation_paths, logger
+from spendgate.observability import correlation_paths, logger, measured
 from spendgate.store.api_keys import verify
 
 UNKNOWN = {"error": "invalid_api_key"}
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+@logger.inject_lambda_context(
+    correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True
+)
+@measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer the gateway, in the format of simple responses. Raises Unavailable."""
     bearer = _bearer(event.get("headers") or {})

@@ -11,7 +11,7 @@ from spendgate.api.models.spending import ReserveBody, subjects_in_query
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, ok
 from spendgate.domain.errors import NoBudget
-from spendgate.observability import logger
+from spendgate.observability import logger, measured
 from spendgate.store.looks import find_reservation
 
 
@@ -58,7 +58,8 @@ HANDLERS = {
 }
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
+@measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway."""
     return handle(event, HANDLERS)

@@ -9,7 +9,7 @@ from spendgate.api.http import Call, handle
 from spendgate.api.models.spending import ReserveBody
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, created, json_text, replayed
-from spendgate.observability import logger
+from spendgate.observability import logger, measured
 from spendgate.store.reservations import Grant
 
 
@@ -35,7 +35,8 @@ def reserve(call: Call) -> Answer:
 HANDLERS = {"POST /v1/reservations": reserve}
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
+@measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway."""
     return handle(event, HANDLERS)

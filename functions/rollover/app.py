@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from spendgate import runtime
-from spendgate.observability import logger
+from spendgate.observability import count, logger, measured
 from spendgate.store.rollover import close_due_periods
 
 TIME_TO_STOP_MS = 10_000
 """How long before the function's time is up it stops; the next run goes on where it stopped."""
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
+@measured
 def handler(_event: Mapping[str, Any], context: Any) -> dict[str, object]:
     """Close what is due, as long as there is time."""
     progress = close_due_periods(
@@ -24,5 +25,6 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, object]:
         "waiting_for_holds": progress.waiting,
         "ran_out_of_time": progress.ran_out_of_time,
     }
+    count("periods_closed", progress.closed)
     logger.info("periods closed", extra=summary)
     return summary

@@ -11,7 +11,7 @@ from spendgate.api.models.spending import EmptyBody, ExtendBody, RecordBody, Set
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, created, ok, replayed
 from spendgate.domain.requests import Release, SettlementCommand
-from spendgate.observability import logger
+from spendgate.observability import logger, measured
 from spendgate.store.extensions import extend as extend_reservation
 from spendgate.store.plans import Recorded, Settled
 
@@ -82,7 +82,8 @@ HANDLERS = {
 }
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
+@measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway, or SQS about a batch of messages."""
     if "Records" in event:

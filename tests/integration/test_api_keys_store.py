@@ -157,3 +157,15 @@ def test_the_command_prints_an_operator_key_that_works(
     operator_key.main(["--table", TABLE_NAME])
 
     assert verify(moto_table, capsys.readouterr().out.strip()) is not None
+
+
+def test_the_command_revokes_an_operator_key_by_its_id(
+    moto_table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bearer = create_operator_key(moto_table, NOW_MS)
+    _, _, key_id, _ = bearer.split(".")
+
+    operator_key.main(["--table", TABLE_NAME, "--revoke", key_id])
+
+    assert verify(moto_table, bearer) is None
+    assert capsys.readouterr().out == f"revoked {key_id}\n"

@@ -119,6 +119,23 @@ def test_a_refused_reservation_names_the_budget_that_refused(
     assert answer["headers"]["x-should-retry"] == "false"
 
 
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("reserve-refused", "refused_insufficient_quota"),
+        ("settle-from-queue", "put_aside"),
+        ("rollover-every-minute", "periods_closed"),
+    ],
+)
+def test_a_function_publishes_what_it_counted_when_it_ends(
+    replay: Callable[[str], Json], capsys: pytest.CaptureFixture[str], name: str, metric: str
+) -> None:
+    replay(name)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line[metric] for line in lines if "_aws" in line] == [[1.0]]
+
+
 def test_a_batch_settles_once_and_puts_the_poison_aside(
     replay: Callable[[str], Json], dead_letters: DeadLetterList
 ) -> None:

@@ -133,12 +133,25 @@ def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:
 
 
 def test_the_queues_refuse_what_is_not_encrypted_on_the_way() -> None:
-    policy = _properties("QueuesTakeOnlyTls")
-    [statement] = policy["PolicyDocument"]["Statement"]
+    policy = _properties("QueuePolicy")
+    statement = policy["PolicyDocument"]["Statement"][0]
 
     assert set(policy["Queues"]) == {"SettlementQueue", "DeadLetterQueue"}
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:
+    _, *others = _properties("QueuePolicy")["PolicyDocument"]["Statement"]
+    named = {"aws:PrincipalArn": "SettlementSenders"}
+
+    assert [condition for condition, _, _ in others] == ["NamesSenders"] * 2
+    deny, allow = (statement for _, statement, _ in others)
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"ArnNotLike": named})
+    assert (allow["Effect"], allow["Condition"]) == ("Allow", {"ArnLike": named})
+    assert {one["Resource"] for one in (deny, allow)} == {"SettlementQueue.Arn"}
+    assert {one["Action"] for one in (deny, allow)} == {"sqs:SendMessage"}
+    assert _parameter("SettlementSenders")["Default"] == ""
 
 
 def test_the_table_outlives_its_stack_and_can_go_back_in_time() -> None:

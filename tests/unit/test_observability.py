@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 from tests.engines import ROOT
 
-_PROGRAM = """
+_LIBRARY = """
 import logging
 from spendgate.observability import logger
 
@@ -19,8 +20,62 @@ from tests.fakes.functions import LambdaContext
 handler({"requestContext": {"requestId": "req-1"}}, LambdaContext())
 """
 
+_HTTP = """
+from spendgate.api.http import handle
+from spendgate.observability import logger, measured
+from spendgate.store.errors import Throttled
+from tests.fakes.functions import LambdaContext
+from tests.fakes.http_events import a_principal, http_event
 
-def test_what_our_modules_log_comes_out_of_lambda_as_json_with_the_request_id() -> None:
+@logger.inject_lambda_context(clear_state=True)
+@measured
+def handler(event, context):
+    def fail(call):
+        raise call.event["error"]
+    return handle(event, {"GET /v1/tenant": fail})
+
+def request(request_id, error, principal=None):
+    headers = {"Authorization": "Bearer sg.a-secret"}
+    event = http_event(
+        "GET", "/v1/tenant", principal=principal, headers=headers, request_id=request_id
+    )
+    handler({**event, "error": error}, LambdaContext())
+
+request("req-1", RuntimeError("a bug"), a_principal(tenant_id="acme"))
+request("req-2", Throttled("the table is busy"), a_principal(tenant_id="other"))
+logger.warning("afterwards")
+request("req-3", RuntimeError("unreached"))
+logger.warning("nobody called")
+"""
+
+_QUEUE = """
+from spendgate.api.consumer import consume
+from spendgate.domain.errors import NotFound
+from spendgate.domain.tenants import Tenant
+from spendgate.observability import logger, publish_counts
+from spendgate.store.errors import Throttled
+
+class Everything:
+    def apply(self, commands):
+        return [NotFound("reservation", "rsv_1"), Throttled("busy")][: len(commands)]
+    def tenant(self, tenant_id):
+        return Tenant(tenant_id, created_at_ms=0, updated_at_ms=0)
+    def put_aside(self, body, **why):
+        pass
+
+release = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
+bodies = {"msg-1": "no JSON, but a s3cret", "msg-2": release, "msg-3": release}
+logger.set_correlation_id("req-before")
+all_in_one = Everything()
+consume(
+    [{"messageId": one, "body": body} for one, body in bodies.items()],
+    settlements=all_in_one, rule_book=all_in_one, dead_letters=lambda: all_in_one, now_ms=0,
+)
+publish_counts()
+"""
+
+
+def lines_of(program: str) -> list[dict[str, Any]]:
     paths = os.pathsep.join([str(ROOT / "layers/core/python"), str(ROOT)])
     environment = {
         "PATH": os.environ["PATH"],
@@ -28,13 +83,64 @@ def test_what_our_modules_log_comes_out_of_lambda_as_json_with_the_request_id() 
         "AWS_LAMBDA_FUNCTION_NAME": "spendgate-admin",
         "POWERTOOLS_SERVICE_NAME": "admin",
         "POWERTOOLS_METRICS_NAMESPACE": "Spendgate",
+        "STACK_NAME": "spendgate",
     }
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _PROGRAM],
+        [sys.executable, "-W", "error", "-c", program],
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
+    return [json.loads(line) for line in ran.stdout.splitlines()]
 
-    lines = [json.loads(line) for line in ran.stdout.splitlines()]
 
-    assert [line["message"] for line in lines] == ["it failed"]
-    assert (lines[0]["service"], lines[0]["correlation_id"]) == ("admin", "req-1")
+def test_what_our_modules_log_comes_out_of_lambda_as_json_with_the_request_id() -> None:
+    [line] = lines_of(_LIBRARY)
+
+    assert line["message"] == "it failed"
+    assert (line["service"], line["correlation_id"]) == ("admin", "req-1")
+
+
+def test_what_is_logged_about_a_request_names_the_request_and_its_tenant() -> None:
+    logged = [line for line in lines_of(_HTTP) if "_aws" not in line]
+
+    named = [(line["level"], line["correlation_id"], line.get("tenant_id")) for line in logged]
+    assert named == [
+        ("ERROR", "req-1", "acme"),
+        ("WARNING", "req-2", "other"),
+        ("WARNING", "req-2", "other"),
+        ("WARNING", "req-3", None),
+    ]
+    assert "the table is busy" in logged[1]["message"]
+
+
+def test_a_log_has_no_bearer() -> None:
+    assert "a-secret" not in json.dumps(lines_of(_HTTP))
+
+
+def test_a_request_that_fails_is_counted_under_the_service_and_the_stack() -> None:
+    first, second = [line for line in lines_of(_HTTP) if "_aws" in line]
+
+    assert (first["internal_error"], first["service"], first["stack"]) == (
+        [1.0],
+        "admin",
+        "spendgate",
+    )
+    assert second["unavailable"] == [1.0]
+
+
+def test_what_is_logged_about_a_message_names_the_message_its_tenant_and_the_reason() -> None:
+    *logged, counted = lines_of(_QUEUE)
+
+    named = [
+        (line["message"], line["correlation_id"], line.get("tenant_id"), line["code"])
+        for line in logged
+    ]
+    assert named == [
+        ("a message was put aside", "msg-1", None, "invalid_json"),
+        ("a message was put aside", "msg-2", "acme", "not_found"),
+        ("a message is tried again", "msg-3", "acme", "unavailable"),
+    ]
+    assert (counted["put_aside"], counted["tried_again"]) == ([2.0], [1.0])
+
+
+def test_a_log_has_no_message_body() -> None:
+    assert "s3cret" not in json.dumps(lines_of(_QUEUE))

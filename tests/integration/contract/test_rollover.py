@@ -7,7 +7,6 @@ import pytest
 from spendgate.domain.amounts import ONE
 from spendgate.domain.periods import CalendarPeriod
 from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.items import read_amount
 from spendgate.store.rollover import Progress, close_due_periods
 from tests.books import read_books, scan

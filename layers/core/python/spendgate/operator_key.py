@@ -1,6 +1,6 @@
 """The first key: whoever may write the table makes the operator, who makes the tenants.
 
-python -m spendgate.operator_key --table NAME
+python -m spendgate.operator_key --table NAME [--revoke KEY_ID]
 """
 
 import argparse
@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import cast
 
-from spendgate.store.api_keys import create_key, new_key
+from spendgate.store.api_keys import create_key, new_key, revoke_key
 from spendgate.store.keys import OPERATOR_TENANT
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 
@@ -22,16 +22,21 @@ def create_operator_key(table: Table, now_ms: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a new operator key for a table, once."""
+    """Print a new operator key for a table, once; or make one invalid."""
     import boto3  # noqa: PLC0415 (the functions import this module without needing it)
 
     parser = argparse.ArgumentParser(
         prog="python -m spendgate.operator_key", description=main.__doc__
     )
     parser.add_argument("--table", required=True, help="the stack's output TableName")
+    parser.add_argument("--revoke", metavar="KEY_ID", help="the key_... part of an operator key")
     options = parser.parse_args(arguments)
     client = boto3.client("dynamodb", config=CLIENT_CONFIG)
     table = Table(cast("DynamoClient", client), options.table)
+    if options.revoke:
+        revoked = revoke_key(table, OPERATOR_TENANT, options.revoke)
+        sys.stdout.write(f"revoked {revoked.key_id}\n")
+        return
     sys.stdout.write(create_operator_key(table, time.time_ns() // 1_000_000) + "\n")
 
 

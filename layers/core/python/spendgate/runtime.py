@@ -14,6 +14,7 @@ import boto3
 from spendgate import settings
 from spendgate.api.answers import record_answer
 from spendgate.api.wire import json_text
+from spendgate.observability import count
 from spendgate.store.dead_letters import DeadLetters, SqsClient
 from spendgate.store.looks import Balances
 from spendgate.store.reservations import Reservations
@@ -34,7 +35,7 @@ def now_ms() -> int:
 def table() -> Table:
     """The table of this stack."""
     client = cast("DynamoClient", boto3.client("dynamodb", config=CLIENT_CONFIG))
-    return Table(client, settings.table_name())
+    return Table(client, settings.table_name(), observe=count)
 
 
 @cache

@@ -9,6 +9,7 @@ so that the reason is known, and if even that fails SQS moves it by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spendgate.api.errors import problem_of
@@ -17,7 +18,7 @@ from spendgate.api.models.messages import command_of, read_message
 from spendgate.api.pricing import KnowsTenants
 from spendgate.domain.errors import SpendgateError
 from spendgate.domain.requests import SettlementCommand
-from spendgate.observability import logger
+from spendgate.observability import count, logger
 from spendgate.store.errors import StoreError, Unavailable
 from spendgate.store.settlements import Outcome
 
@@ -55,42 +56,57 @@ def consume(
     """
     commands: list[SettlementCommand] = []
     readable: list[Mapping[str, Any]] = []
-    failed: list[tuple[Mapping[str, Any], Exception]] = []
+    failed: list[_Failure] = []
     for record in records:
+        tenant_id = None
         try:
             message = read_message(record["body"])
+            tenant_id = message.tenant_id
             command = command_of(message, rule_book, now_ms=now_ms)
         except (SpendgateError, RequestError, Unavailable) as error:
-            failed.append((record, error))
+            failed.append(_Failure(record, tenant_id, error))
             continue
         commands.append(command)
         readable.append(record)
-    for record, outcome in zip(readable, settlements.apply(commands), strict=True):
+    applied = zip(readable, commands, settlements.apply(commands), strict=True)
+    for record, command, outcome in applied:
         if isinstance(outcome, Exception):
-            failed.append((record, outcome))
-    again = [record for record, error in failed if not _put_aside(record, error, dead_letters)]
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in again]}
+            failed.append(_Failure(record, command.tenant_id, outcome))
+    again = [failure for failure in failed if not _put_aside(failure, dead_letters)]
+    return {"batchItemFailures": [{"itemIdentifier": one.record["messageId"]} for one in again]}
 
 
-def _put_aside(
-    record: Mapping[str, Any], error: Exception, dead_letters: Callable[[], PutsAside]
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A message that was not applied; its tenant, if the message says one."""
+
+    record: Mapping[str, Any]
+    tenant_id: str | None
+    error: Exception
+
+
+def _put_aside(failure: _Failure, dead_letters: Callable[[], PutsAside]) -> bool:
     """Whether the message is done with here: it can never succeed, or has been tried enough."""
+    record, error = failure.record, failure.error
     receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
     is_final = isinstance(error, (SpendgateError, RequestError))
-    code = error_code(error)
-    details = {"message_id": record["messageId"], "code": code, "reason": str(error)}
+    code, message_id = error_code(error), record["messageId"]
+    details = {"correlation_id": message_id, "code": code, "reason": str(error)}
+    if failure.tenant_id is not None:
+        details["tenant_id"] = failure.tenant_id
     if not is_final and receives < RECEIVES_MAX:
         logger.warning("a message is tried again", extra={**details, "receives": receives})
+        count("tried_again")
         return False
     try:
         dead_letters().put_aside(
-            record["body"], code=code, reason=str(error), message_id=record["messageId"]
+            record["body"], code=code, reason=str(error), message_id=message_id
         )
     except Unavailable:
         logger.error("a message could not be put aside", extra=details)
         return False
     logger.error("a message was put aside", extra=details)
+    count("put_aside")
     return True
 
 

@@ -64,6 +64,30 @@ def problem_of(error: Exception) -> Problem:
     return next(known, INTERNAL_ERROR)
 
 
+REFUSALS = frozenset(
+    {
+        "rate_limit_exceeded",
+        "insufficient_quota",
+        "budget_paused",
+        "token_cap_exceeded",
+        "no_budget",
+        "unknown_price",
+        "unknown_rate",
+        "idempotency_conflict",
+        "reservation_finalized",
+    }
+)
+"""The codes of a well-formed request that was refused; the metric of each is `refused_<code>`."""
+
+
+def metric_of(error: Exception) -> str | None:
+    """The metric that counts an error; None for a mistake in the request itself."""
+    problem = problem_of(error)
+    if problem.code in REFUSALS:
+        return f"refused_{problem.code}"
+    return problem.code if problem.status >= 500 else None
+
+
 def error_answer(error: Exception, *, request_id: str) -> Answer:
     """The answer to a request that failed; what nobody foresaw is logged and not described."""
     problem = problem_of(error)
@@ -75,6 +99,8 @@ def error_answer(error: Exception, *, request_id: str) -> Answer:
         message = f"something went wrong on our side; quote the request id {request_id}"
     else:
         message = str(error)
+        if problem.status >= 500:
+            _log.warning("request %s was not answered: %s", request_id, error)
     body = {
         "code": problem.code,
         "type": problem.type,

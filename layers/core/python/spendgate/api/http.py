@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from spendgate.api.errors import error_answer
+from spendgate.api.errors import error_answer, metric_of
 from spendgate.api.exceptions import Forbidden, InvalidApiKey, MethodNotAllowed, RouteNotFound
 from spendgate.api.json_body import read_event_body
 from spendgate.api.principal import Principal, principal_in
@@ -23,7 +23,7 @@ from spendgate.api.validation import read_model
 from spendgate.api.wire import Answer, json_text
 from spendgate.domain.errors import InvalidValue, NotFound
 from spendgate.domain.subjects import Subject, parse_subject
-from spendgate.observability import logger
+from spendgate.observability import count, logger
 from spendgate.store.pages import Wanted
 
 type Event = Mapping[str, object]
@@ -114,6 +114,8 @@ def handle(
     try:
         answer = _answer(event, handlers, request_id, now_ms or time.time_ns() // 1_000_000)
     except Exception as error:  # noqa: BLE001 (logged there, if nobody foresaw it)
+        if metric := metric_of(error):
+            count(metric)
         answer = error_answer(error, request_id=request_id)
     return _rendered(answer, request_id)
 
@@ -131,6 +133,8 @@ def _admitted(event: Event, route: Route) -> Principal | None:
     """Who calls, if the route's roles admit them. Raises InvalidApiKey and Forbidden."""
     authorizer = _mapping(_mapping(event, "requestContext"), "authorizer")
     caller = principal_in(_mapping(authorizer, "lambda"))
+    if caller is not None:
+        logger.append_keys(tenant_id=caller.tenant_id)
     if not route.roles:
         return caller
     if caller is None:

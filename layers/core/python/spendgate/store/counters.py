@@ -141,6 +141,7 @@ def _reclaim_and_hold(
         )
     except ConditionFailed:
         return None
+    table.observe("reclaimed", len(passed.buckets))
     return read_counter(item)
 
 
@@ -171,6 +172,7 @@ def _reclaim(table: Table, target: Target, passed: _Passed) -> None:
                 **clauses.values,
             },
         )
+        table.observe("reclaimed", len(passed.buckets))
 
 
 def give_back(table: Table, target: Target, *, bucket: int) -> None:
@@ -188,6 +190,7 @@ def give_back(table: Table, target: Target, *, bucket: int) -> None:
         )
     except ConditionFailed:
         return
+    table.observe("compensations", 1)
 
 
 def bring_up(table: Table, target: Target, seen: Counter) -> None:

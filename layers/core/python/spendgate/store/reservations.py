@@ -81,12 +81,14 @@ class Reservations:
         IdempotencyConflict, InvalidValue, Unavailable.
         """
         try:
-            return self._reserve(request, answer_of)
+            answered = self._reserve(request, answer_of)
         except SpendgateError:
             first = self._first_answer(request)
             if first is None:
                 raise
-            return first
+            answered = first
+        self._table.observe("replayed" if answered.replayed else "granted", 1)
+        return answered
 
     def _reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
         for attempt in range(RULE_READS_MAX):

@@ -5,7 +5,7 @@ conditions say that they still look so. Whatever objects is taken out and judged
 goes through.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,7 +16,8 @@ from spendgate.domain.requests import SettlementCommand
 from spendgate.store import items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.errors import Item, StoreError, Throttled, TransactionFailed, Unavailable
-from spendgate.store.plans import AnswerOf, Plan, Planner, Result, own_key
+from spendgate.store.observer import Happening
+from spendgate.store.plans import AnswerOf, Plan, Planner, Recorded, Result, Settled, own_key
 from spendgate.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
 from spendgate.store.rules import RuleBook
 from spendgate.store.table import Table
@@ -71,6 +72,9 @@ class Settlements:
             if not waiting:
                 break
             waiting = self._turn(commands, waiting, outcomes)
+        for outcome in outcomes:
+            for happening in _happenings(outcome):
+                self._table.observe(happening, 1)
         return outcomes
 
     def _turn(
@@ -167,6 +171,23 @@ class Settlements:
             writes.append(write)
             owners.append(key)
         return writes + puts, owners + [None] * len(puts), results
+
+
+def _happenings(outcome: Outcome) -> Iterator[Happening]:
+    """What a command came to; a failure is counted by whoever answers for it."""
+    match outcome:
+        case Exception():
+            return
+        case Settled(replayed=True) | Recorded(replayed=True):
+            yield "replayed"
+        case Recorded():
+            yield "recorded"
+        case Settled(reservation=reservation):
+            yield "released" if reservation.state == "released" else "settled"
+            if reservation.late:
+                yield "late"
+            if reservation.overrun:
+                yield "overrun"
 
 
 def _names_conditions(failed: TransactionFailed) -> bool:

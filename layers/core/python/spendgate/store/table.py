@@ -23,6 +23,7 @@ from spendgate.store.errors import (
     Throttled,
     TransactionFailed,
 )
+from spendgate.store.observer import Happening, Observe, unobserved
 
 TRIES_MAX = 5
 _READ_TRIES_MAX = 2
@@ -38,21 +39,15 @@ CLIENT_CONFIG = Config(
     parameter_validation=False,
 )
 
-_REFUSED_CODES = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "TransactionInProgressException",
-        "TransactionConflictException",
-    }
-)
+_CONFLICT_CODES = frozenset({"TransactionInProgressException", "TransactionConflictException"})
+_REFUSED_CODES = _CONFLICT_CODES | {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+}
 _REFUSED_ERRORS = (
     botocore.exceptions.ConnectTimeoutError,
     botocore.exceptions.EndpointConnectionError,
-)
-_BUSY_REASONS = frozenset(
-    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 )
 
 
@@ -91,14 +86,20 @@ class DynamoClient(Protocol):
 class Table:
     """Calls on one table. Every method may raise `Throttled` and `OutcomeUnknown`.
 
-    `sleep` is replaced by tests only.
+    `observe` is told what happens that is worth counting; `sleep` is replaced by tests only.
     """
 
     def __init__(
-        self, client: DynamoClient, name: str, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        client: DynamoClient,
+        name: str,
+        *,
+        observe: Observe = unobserved,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.client = client
         self.name = name
+        self.observe = observe
         self._sleep = sleep
 
     def get(self, key: Item, *, consistent: bool = True) -> Item | None:
@@ -164,9 +165,11 @@ class Table:
                 self._write(self.client.transact_write_items, TransactItems=list(writes))
                 return
             except TransactionFailed as failed:
-                codes = {one.code for one in failed.objections if one}
-                if not codes or not codes <= _BUSY_REASONS:
+                objections = [one for one in failed.objections if one]
+                if not objections or not all(one.is_busy for one in objections):
                     raise
+                lost = any(one.code == "TransactionConflict" for one in objections)
+                self.observe("conflicts" if lost else "throttled", 1)
             self._sleep(wait_seconds)
         raise Throttled("others are changing the same budgets right now; try again")
 
@@ -184,7 +187,7 @@ class Table:
             try:
                 return call(**arguments)
             except botocore.exceptions.ClientError as error:
-                _raise_if_final(error)
+                self.observe(_refusal_or_raise(error), 1)
             except _REFUSED_ERRORS:
                 pass
             except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
@@ -198,7 +201,7 @@ class Table:
             yield random.uniform(0, _FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 (not a secret)
 
 
-def _raise_if_final(error: botocore.exceptions.ClientError) -> None:
+def _refusal_or_raise(error: botocore.exceptions.ClientError) -> Happening:
     """Raise what an error answer means, unless it says that the call was refused unread."""
     answer: dict[str, Any] = dict(error.response)
     code = answer.get("Error", {}).get("Code", "")
@@ -208,7 +211,7 @@ def _raise_if_final(error: botocore.exceptions.ClientError) -> None:
     if code == "TransactionCanceledException":
         raise TransactionFailed(_objections(answer)) from error
     if code in _REFUSED_CODES:
-        return
+        return "conflicts" if code in _CONFLICT_CODES else "throttled"
     if status >= 500 or code == "InternalServerError":
         raise OutcomeUnknown("the table failed to answer; try again") from error
     raise error

@@ -1,0 +1,194 @@
+"""Settlements that were put aside: look at them with their reasons, and send them back.
+
+python -m spendgate.dead_letters list [--code CODE] [--reason TEXT] [--json]
+python -m spendgate.dead_letters show ID [--json]
+python -m spendgate.dead_letters redrive (--all | --code CODE | --reason TEXT | --id ID) [--json]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from spendgate.store.redrive import Choice, DeadLetter, SqsClient, opened, send_back
+
+LETTERS_MAX = 1000
+"""How many messages are looked at, unless the caller says otherwise; they are held in memory."""
+
+_NO_CODE = "-"
+_NO_REASON = "moved by SQS after its last try; the settle function's log says more"
+_COLUMNS = ("MESSAGE", "PUT ASIDE", "CODE", "TENANT", "TYPE", "REASON")
+_REASON_LENGTH_MAX = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The two queues of a stack, by their URLs."""
+
+    dead_letters: str
+    settlements: str
+
+
+def list_letters(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
+    """Show the chosen messages, a line each."""
+    choice = _choice(options)
+    with opened(client, queues.dead_letters, letters_max=options.max) as letters:
+        chosen = [letter for letter in letters if choice.takes(letter)]
+    if options.json:
+        _say_json([_described(letter) for letter in chosen])
+    elif chosen:
+        _say_table([_COLUMNS, *map(_row, chosen)])
+    else:
+        _say("no message matches" if letters else "the dead-letter queue is empty")
+    return 0
+
+
+def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
+    """Show everything about one message; 1 if there is none."""
+    choice = _choice(options)
+    with opened(client, queues.dead_letters, letters_max=options.max) as letters:
+        chosen = [letter for letter in letters if choice.takes(letter)]
+    if not chosen:
+        sys.stderr.write(f"there is no message {_printable(options.id)} among {len(letters)}\n")
+        return 1
+    for letter in chosen:
+        if options.json:
+            _say_json(_described(letter))
+        else:
+            for name, value in _described(letter).items():
+                _say(f"{name + ':':<18} {_printable(str(value))}")
+    return 0
+
+
+def redrive(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
+    """Send the chosen messages back to the settlement queue."""
+    done: list[str] = []
+
+    def sent(letter: DeadLetter) -> None:
+        done.append(letter.message_id)
+        if not options.json:
+            _say(f"sent back {letter.message_id} ({letter.text('code') or _NO_CODE})")
+
+    with opened(client, queues.dead_letters, letters_max=options.max) as letters:
+        send_back(
+            client, letters, _choice(options),
+            from_url=queues.dead_letters, to_url=queues.settlements, sent=sent,
+        )  # fmt: skip
+        left = len(letters)
+    if options.json:
+        _say_json({"redriven": done, "left": left})
+    else:
+        _say(f"{len(done)} sent back, {left} left")
+    return 0
+
+
+def _choice(options: argparse.Namespace) -> Choice:
+    return Choice(code=options.code, reason=options.reason, message_id=options.id)
+
+
+def _described(letter: DeadLetter) -> dict[str, str | None]:
+    return {
+        "message_id": letter.message_id,
+        "source_message_id": letter.text("source_message_id"),
+        "put_aside_at": _time(letter),
+        "code": letter.text("code"),
+        "reason": letter.text("reason") or _NO_REASON,
+        "tenant_id": letter.field("tenant_id"),
+        "type": letter.field("type"),
+        "body": letter.body,
+    }
+
+
+def _row(letter: DeadLetter) -> tuple[str, ...]:
+    described = _described(letter)
+    names = ("message_id", "put_aside_at", "code", "tenant_id", "type")
+    reason = _printable(described["reason"] or "")
+    if len(reason) > _REASON_LENGTH_MAX:
+        reason = reason[: _REASON_LENGTH_MAX - 3] + "..."
+    return (*(_printable(described[name] or _NO_CODE) for name in names), reason)
+
+
+def _time(letter: DeadLetter) -> str:
+    moment = datetime.fromtimestamp(letter.put_aside_at_ms // 1000, UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _printable(text: str) -> str:
+    """A sender's text must not steer the terminal of whoever reads it."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _say_json(value: object) -> None:
+    _say(json.dumps(value, indent=2))
+
+
+def _say_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _say("  ".join(cells).rstrip())
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What the command understands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m spendgate.dead_letters", description=(__doc__ or "").partition("\n")[0]
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--stack", default="spendgate", help="the stack's name (spendgate)")
+    common.add_argument("--json", action="store_true", help="print JSON")
+    common.add_argument("--max", type=int, default=LETTERS_MAX, help="look at no more than these")
+    commands = parser.add_subparsers(required=True, metavar="list|show|redrive")
+
+    listing = commands.add_parser("list", parents=[common], help=list_letters.__doc__)
+    listing.add_argument("--code", help="only those put aside under this code")
+    listing.add_argument("--reason", help="only those whose reason has this text")
+    listing.set_defaults(run=list_letters, id=None)
+
+    showing = commands.add_parser("show", parents=[common], help=show_letter.__doc__)
+    showing.add_argument("id", help="its id here, or the one it had in the settlement queue")
+    showing.set_defaults(run=show_letter, code=None, reason=None)
+
+    redriving = commands.add_parser("redrive", parents=[common], help=redrive.__doc__)
+    which = redriving.add_mutually_exclusive_group(required=True)
+    which.add_argument("--all", action="store_true", help="all of them")
+    which.add_argument("--code", help="those put aside under this code")
+    which.add_argument("--reason", help="those whose reason has this text")
+    which.add_argument("--id", help="this one")
+    redriving.set_defaults(run=redrive)
+    return parser
+
+
+def queues_of(cloudformation: Any, stack: str) -> Queues:
+    """The queues that a stack's outputs name."""
+    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
+    return Queues(
+        dead_letters=outputs["DeadLetterQueueUrl"], settlements=outputs["SettlementQueueUrl"]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command against a stack; the exit status."""
+    options = command_line().parse_args(arguments)
+    import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        queues = queues_of(boto3.client("cloudformation"), options.stack)
+        status: int = options.run(boto3.client("sqs"), queues, options)
+    except (BotoCoreError, ClientError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

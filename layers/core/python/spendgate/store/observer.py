@@ -1,0 +1,23 @@
+"""What happens in the store, told to whoever counts it; the store itself keeps no books of it."""
+
+from collections.abc import Callable
+from typing import Literal
+
+type Happening = Literal[
+    "granted",  # a new reservation
+    "replayed",  # a request that had taken effect before
+    "settled",
+    "released",
+    "recorded",
+    "late",  # settled after the hold had expired; counted as settled, too
+    "overrun",  # settled above the estimate; counted as settled, too
+    "compensations",  # holds given back, because another budget refused or the request was a replay
+    "reclaimed",  # expired buckets of holds whose amounts are available again
+    "conflicts",  # writes that lost against others on the same item, and were or will be repeated
+    "throttled",  # calls that DynamoDB refused to take
+]
+type Observe = Callable[[Happening, int], None]
+
+
+def unobserved(_happening: Happening, _times: int) -> None:
+    """Nobody counts."""

@@ -1,0 +1,222 @@
+"""Looking into the dead-letter queue and sending messages back, on moto's SQS."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from spendgate.dead_letters import Queues, list_letters, queues_of, redrive, show_letter
+from spendgate.store.dead_letters import DeadLetters
+from spendgate.store.redrive import Choice, opened, send_back
+from tests.engines import REGION
+
+RELEASE = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("sqs", region_name=REGION)
+
+
+@pytest.fixture
+def queues(sqs: Any) -> Queues:
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "settlements")]
+    return Queues(*urls)
+
+
+def put_aside(
+    sqs: Any, queues: Queues, body: str, code: str, reason: str = "no", id_: str = "msg"
+) -> None:
+    DeadLetters(sqs, queues.dead_letters).put_aside(body, code=code, reason=reason, message_id=id_)
+
+
+def options(**given: Any) -> Namespace:
+    defaults = {"code": None, "reason": None, "id": None, "json": True, "max": 1000}
+    return Namespace(**{**defaults, **given})
+
+
+def taken(sqs: Any, url: str) -> list[dict[str, Any]]:
+    """Every message that the queue hands out."""
+    found: list[dict[str, Any]] = []
+    while batch := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    ).get("Messages", []):
+        found += batch
+    return found
+
+
+def bodies(sqs: Any, url: str) -> list[str]:
+    return sorted(message["Body"] for message in taken(sqs, url))
+
+
+def kept(sqs: Any, url: str) -> int:
+    """How many messages a queue has, hidden ones among them."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
+    return sum(int(asked["Attributes"][name]) for name in names)
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_message_is_listed_with_its_reason_and_its_tenant(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_aside(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
+
+    assert list_letters(sqs, queues, options()) == 0
+
+    [letter] = printed(capsys)
+    assert (letter["code"], letter["reason"]) == ("not_found", "there is no reservation rsv_1")
+    assert (letter["tenant_id"], letter["type"], letter["body"]) == ("acme", "release", RELEASE)
+    assert letter["source_message_id"] == "msg-1"
+
+
+def test_looking_takes_nothing_away(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(25):
+        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+
+    for _ in range(2):
+        list_letters(sqs, queues, options())
+        assert len(printed(capsys)) == 25
+    assert len(bodies(sqs, queues.dead_letters)) == 25
+
+
+def test_no_more_are_looked_at_than_was_said(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+
+    list_letters(sqs, queues, options(max=3))
+
+    assert len(printed(capsys)) == 3
+
+
+def test_the_table_has_a_line_for_each_and_nothing_that_steers_a_terminal(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_aside(sqs, queues, RELEASE, "not_found", "no\nsuch \x9b31mthing")
+
+    list_letters(sqs, queues, options(json=False))
+
+    heading, line = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["MESSAGE", "PUT", "ASIDE", "CODE", "TENANT", "TYPE", "REASON"]
+    assert line.endswith("not_found  acme    release  no\\nsuch \\x9b31mthing")
+
+
+def test_a_message_that_sqs_moved_by_itself_is_told_apart(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqs.send_message(QueueUrl=queues.dead_letters, MessageBody="[]")
+
+    list_letters(sqs, queues, options())
+
+    [letter] = printed(capsys)
+    assert letter["code"] is None
+    assert letter["reason"].startswith("moved by SQS")
+
+
+def test_all_are_sent_back_and_none_is_left(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(25):
+        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+
+    assert redrive(sqs, queues, options()) == 0
+
+    done = printed(capsys)
+    assert (len(done["redriven"]), done["left"]) == (25, 0)
+    assert len(bodies(sqs, queues.settlements)) == 25
+    assert kept(sqs, queues.dead_letters) == 0
+
+
+@pytest.mark.parametrize(
+    "which", [{"code": "not_found"}, {"reason": "rsv_1"}, {"id": "msg-1"}], ids=str
+)
+def test_only_what_was_chosen_is_sent_back(sqs: Any, queues: Queues, which: dict[str, str]) -> None:
+    put_aside(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
+    put_aside(sqs, queues, "poison", "invalid_json", "the body is not JSON", "msg-2")
+
+    redrive(sqs, queues, options(**which))
+
+    assert bodies(sqs, queues.settlements) == [RELEASE]
+    assert bodies(sqs, queues.dead_letters) == ["poison"]
+
+
+def test_a_message_goes_back_with_its_own_attributes_and_without_why_it_failed(
+    sqs: Any, queues: Queues
+) -> None:
+    trace = {"DataType": "String", "StringValue": "trace-1"}
+    code = {"DataType": "String", "StringValue": "unavailable"}
+    sqs.send_message(
+        QueueUrl=queues.dead_letters,
+        MessageBody=RELEASE,
+        MessageAttributes={"trace": trace, "code": code, "reason": code},
+    )
+
+    redrive(sqs, queues, options())
+
+    [message] = taken(sqs, queues.settlements)
+    assert message["MessageAttributes"] == {"trace": trace}
+
+
+def test_a_crash_after_sending_leaves_the_message_in_both_queues(sqs: Any, queues: Queues) -> None:
+    put_aside(sqs, queues, RELEASE, "not_found")
+
+    with (
+        pytest.raises(ConnectionError),
+        opened(_DiesBeforeDeleting(sqs), queues.dead_letters, letters_max=10) as letters,
+    ):
+        send_back(
+            _DiesBeforeDeleting(sqs), letters, Choice(),
+            from_url=queues.dead_letters, to_url=queues.settlements, sent=str,
+        )  # fmt: skip
+
+    assert bodies(sqs, queues.settlements) == bodies(sqs, queues.dead_letters) == [RELEASE]
+
+
+class _DiesBeforeDeleting:
+    def __init__(self, sqs: Any) -> None:
+        self._sqs = sqs
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "delete_message":
+            raise ConnectionError
+        return getattr(self._sqs, name)
+
+
+def test_one_message_is_shown_in_full_by_the_id_that_the_log_has(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_aside(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
+
+    assert show_letter(sqs, queues, options(id="msg-1", json=False)) == 0
+
+    assert RELEASE in capsys.readouterr().out
+
+
+def test_a_message_that_is_not_there_cannot_be_shown(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_letter(sqs, queues, options(id="msg-1")) == 1
+
+    assert "msg-1" in capsys.readouterr().err
+
+
+def test_the_queues_are_those_of_the_stacks_outputs() -> None:
+    class CloudFormation:
+        def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 (AWS's name)
+            names = {"DeadLetterQueueUrl": "dead", "SettlementQueueUrl": StackName}
+            outputs = [{"OutputKey": key, "OutputValue": value} for key, value in names.items()]
+            return {"Stacks": [{"Outputs": outputs}]}
+
+    assert queues_of(CloudFormation(), "mine") == Queues(dead_letters="dead", settlements="mine")

@@ -1,0 +1,55 @@
+"""What the documents for operators name is what the template has."""
+
+import re
+
+import pytest
+
+from spendgate.api.errors import REFUSALS
+from spendgate.dead_letters import command_line
+from tests.engines import ROOT, template
+
+DEPLOY = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+
+
+def test_every_parameter_is_explained_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[A-Z].*?`) \|", DEPLOY, flags=re.MULTILINE)
+
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert explained == template()["Parameters"].keys()
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATIONS], ids=["deploy", "operations"])
+def test_an_output_or_resource_that_a_command_asks_for_is_there(document: str) -> None:
+    outputs = set(re.findall(r"\$\(output (\w+)\)", document))
+    functions = set(re.findall(r"\$\(name (\w+)\)", document))
+
+    assert outputs <= template()["Outputs"].keys()
+    assert functions <= template()["Resources"].keys()
+    assert outputs | functions
+
+
+def test_the_settings_that_a_restored_table_needs_are_those_of_the_template() -> None:
+    table = template()["Resources"]["Table"]["Properties"]
+
+    assert f"AttributeName={table['TimeToLiveSpecification']['AttributeName']}" in DEPLOY
+    assert f"StreamViewType={table['StreamSpecification']['StreamViewType']}" in DEPLOY
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATIONS], ids=["deploy", "operations"])
+def test_the_dead_letter_commands_are_ones_that_the_command_takes(document: str) -> None:
+    commands = re.findall(r"-m spendgate\.dead_letters ([^#\n]+)", document)
+
+    assert commands
+    for command in commands:
+        command_line().parse_args(command.split())
+
+
+def test_every_metric_of_a_refusal_is_explained() -> None:
+    assert all(f"`refused_{code}`" in OPERATIONS for code in REFUSALS)
+
+
+@pytest.mark.parametrize("document", [DEPLOY, OPERATIONS], ids=["deploy", "operations"])
+def test_a_link_leads_somewhere(document: str) -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document):
+        assert (ROOT / "docs" / link).exists()
