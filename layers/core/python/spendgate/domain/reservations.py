@@ -31,8 +31,11 @@ class Line:
     conversion: Conversion | None = None
 
     def cost(self, actual: Mapping[str, Amount]) -> Amount:
-        """What an actual cost comes to on this counter, at the rate of the reservation."""
-        if self.conversion is None:
+        """What an actual cost comes to on this counter, at the rate of the reservation.
+
+        A cost that is named in the budget's own unit counts as it is.
+        """
+        if self.conversion is None or self.unit in actual:
             return actual[self.unit]
         return self.conversion.converted(actual[self.conversion.unit])
 

@@ -1,6 +1,6 @@
 """What a settlement, release or record will write: judged by what is stored, written elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,7 +151,11 @@ class Planner:
             ]
             beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
             postings += self._debits(
-                command.tenant_id, spending, beyond, spent_at_ms=after.created_at_ms
+                command.tenant_id,
+                spending,
+                beyond,
+                spent_at_ms=after.created_at_ms,
+                but_not={(line.budget_id, line.subject) for line in after.lines},
             )
         return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
 
@@ -177,8 +181,12 @@ class Planner:
         actual: Mapping[str, Amount],
         *,
         spent_at_ms: int,
+        but_not: Collection[tuple[str, Subject]] = (),
     ) -> list[Posting]:
-        """Direct debits on every budget that applies, in the period of the spending."""
+        """Direct debits on every budget that applies, in the period of the spending.
+
+        `but_not` are budgets that the same spending counts on already, in another unit.
+        """
         if not actual:
             return []
         rules = self._rule_book.rules(tenant_id, spending.subjects)
@@ -193,6 +201,7 @@ class Planner:
         targets = [
             Target(tenant_id, claim, self._windows.use(tenant_id, claim, spent_at_ms))
             for claim in claims
+            if (claim.budget.budget_id, claim.subject) not in but_not
         ]
         return [
             Posting(

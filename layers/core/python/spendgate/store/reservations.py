@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from spendgate.domain.counters import Balance, Counter
 from spendgate.domain.decisions import Verdict, refusal_of, refuses
-from spendgate.domain.errors import IdempotencyConflict, SpendgateError
+from spendgate.domain.errors import BudgetPaused, IdempotencyConflict, SpendgateError
 from spendgate.domain.holds import bucket_of
 from spendgate.domain.requests import SpendRequest
 from spendgate.domain.reservations import Reservation
@@ -97,6 +97,9 @@ class Reservations:
                 return self._grant(request, rules, answer_of)
             except PolicyChanged:
                 continue
+            except BudgetPaused:
+                if attempt > 0:  # else it may have been resumed since the rules were read
+                    raise
         raise Throttled("the budgets are being changed right now; try again")
 
     def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:

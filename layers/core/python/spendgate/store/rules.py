@@ -100,10 +100,10 @@ class RuleBook:
 
 
 def _is_there(found: Policy | Tenant) -> bool:
-    """An emptied policy is as good as none: its next budget shall bite as soon as a first one."""
+    """A policy without a budget in force is as good as none: the next one shall bite soon."""
     if isinstance(found, Tenant):
         return found.is_known
-    return bool(found.budgets or found.token_cap)
+    return bool(found.enabled)
 
 
 def _read(tenant_id: str, subject: Subject | None, item: Item | None) -> Policy | Tenant:
