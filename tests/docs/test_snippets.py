@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_every_option_of_a_python_command_in_the_documents_exists() -> None:
         program, _, options = command.partition(" --")
         shown = subprocess.run(
             [*program.partition("python ")[2].split(), "--help"],
-            executable=ROOT / ".venv/bin/python",
+            executable=sys.executable,
             env={"PYTHONPATH": str(ROOT / "layers/core/python")},
             capture_output=True,
             text=True,
