@@ -7,7 +7,6 @@ import pytest
 from spendgate.domain.amounts import ONE
 from spendgate.domain.periods import CalendarPeriod
 from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.items import read_amount
 from spendgate.store.rollover import Progress, close_due_periods
 from tests.books import read_books, scan
@@ -51,14 +50,6 @@ def test_a_period_in_force_stays_open(world: World) -> None:
     world.clock.advance(3599)
 
     assert close(world) == Progress()
-    assert due(world) == 1
-
-
-def test_a_period_that_has_just_ended_is_left_open_for_those_under_way(world: World) -> None:
-    world.budget(10, period=HOUR)
-    world.clock.advance(3600 + CLOSING_GRACE_SECONDS - 1)
-
-    assert close(world).closed == 0
     assert due(world) == 1
 
 
