@@ -90,6 +90,8 @@ def _reference(name: str) -> str:
     schema = described["components"]["schemas"][name]
     if name == "AmountText":
         return "amount"
+    if schema.get("type") == "object" and not schema.get("properties"):
+        return "an empty object"
     return f"[{name}](#{name.lower()})" if "properties" in schema else type_text(schema)
 
 

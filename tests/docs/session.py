@@ -28,16 +28,18 @@ class Session:
 
     def follow(self, snippets: Sequence[Snippet]) -> None:
         """Do what the document says, block by block. Raises Unlike."""
-        output = ""
+        output: str | None = None
         for snippet, after in zip(snippets, [*snippets[1:], None], strict=True):
             match snippet.kind:
                 case "run":
                     output = self._run(snippet)
                     has_answer = after is not None and after.kind == "answer"
                     _refuse_errors(output, has_answer=has_answer)
+                    for kept in self.folder.glob("*.json"):
+                        _refuse_errors(kept.read_text(), has_answer=False)
                 case "tools":
-                    output = ""
-                case "answer" if output:
+                    output = None
+                case "answer" if output is not None:
                     self._compare(snippet, output)
                 case "message":
                     self.service.deliver(*_json_in(self.likeness.really(snippet.text)))
@@ -73,6 +75,8 @@ class Session:
 
     def _compare(self, snippet: Snippet, output: str) -> None:
         at = f"line {snippet.line}"
+        if not output:
+            raise Unlike(f"{at}: nothing was printed")
         match snippet.language:
             case "json":
                 self.likeness.compare(documented_json(snippet.text), _json_in(output)[-1], at=at)

@@ -2,7 +2,8 @@
 
 A block in sh or python is run. The json, http, csv or text after it is what it shall print. A json
 block that follows no command is a message of the settlement queue, and is delivered. A comment
-such as `<!-- 3600 s later -->` lets time go by.
+such as `<!-- 3600 s later -->` lets time go by. What make and sam print is beyond a test: of their
+commands the targets and options are checked.
 """
 
 import re

@@ -2,12 +2,12 @@
 
     python -m tests.docs.story    writes the answers of openapi_examples.json as they are now
 
-Whoever adds a call leaves its answer empty. Ids that are documented stay, so that the calls after
-them still mean the same objects.
+Whoever adds a call leaves its answer empty. What is as it was stays to the letter, and documented
+ids stay in any case, so that the calls after them still mean the same objects.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from moto import mock_aws
 from spendgate import runtime
 from spendgate.api.openapi_examples import PATH
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
-from tests.docs.likeness import ID, SECRET, Likeness
+from tests.docs.likeness import ID, SECRET, Likeness, Unlike
 from tests.docs.service import Reply, Service, bearer, service_over
 from tests.engines import REGION, create_table
 
@@ -67,20 +67,23 @@ def retold(service: Service, story: Story) -> Story:
     for route, calls in story.items():
         for call in calls:
             reply = ask(service, likeness, route, call)
-            documented, real = json.dumps(call["answer"]), json.dumps(answer_in(reply, call))
-            known = {real_id: kept for kept, real_id in likeness.real_ids.items()}
-            for kept, real_id in zip(ID.findall(documented), ID.findall(real), strict=False):
-                if real_id not in known and kept not in likeness.real_ids:
-                    known[real_id], likeness.real_ids[kept] = kept, real_id
-            answer = _with_ids(real, known)
-            anew.setdefault(route, []).append(
-                {**call, "status": reply.status, "answer": json.loads(answer)}
-            )
+            answer = _kept_or_new(likeness, call["answer"], answer_in(reply, call))
+            one = {**call, "status": reply.status, "answer": answer}
+            anew.setdefault(route, []).append(one)
     return anew
 
 
-def _with_ids(text: str, ids: Mapping[str, str]) -> str:
-    return ID.sub(lambda match: ids.get(match[0], match[0]), text)
+def _kept_or_new(likeness: Likeness, documented: Any, real: Any) -> Any:
+    """The documented answer if it is like the real one, else the real one with documented ids."""
+    try:
+        likeness.compare(documented, real)
+    except Unlike:
+        old, new = ID.findall(json.dumps(documented)), json.dumps(real)
+        for kept, real_id in zip(old, ID.findall(new), strict=False):
+            likeness.real_ids.setdefault(kept, real_id)
+        kept_ids = {real_id: kept for kept, real_id in likeness.real_ids.items()}
+        return json.loads(ID.sub(lambda match: kept_ids.get(match[0], match[0]), new))
+    return documented
 
 
 @contextmanager

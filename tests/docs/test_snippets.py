@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.docs.service import TENANT_ID, Service, listening, service_over
 from tests.docs.session import Session
 from tests.docs.snippets import snippets_in
 
-DOCUMENTS = ["README.md", "docs/api.md"]
+DOCUMENTS = ["README.md", "docs/concepts.md", "docs/api.md"]
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_every_option_of_a_python_command_in_the_documents_exists() -> None:
         program, _, options = command.partition(" --")
         shown = subprocess.run(
             [*program.partition("python ")[2].split(), "--help"],
-            executable=ROOT / ".venv/bin/python",
+            executable=sys.executable,
             env={"PYTHONPATH": str(ROOT / "layers/core/python")},
             capture_output=True,
             text=True,
@@ -103,6 +104,32 @@ def test_every_option_of_sam_in_the_documents_exists() -> None:
             [str(SAM), subcommand, "--help"], capture_output=True, text=True, check=True
         )
         assert all(option in shown.stdout for option in options)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```sh\nfalse\n```",
+        "```python\nraise SystemExit(1)\n```",
+        """```sh\necho '{"error": {}}'\n```""",
+        """```sh\necho '{"error": {}}' > kept.json\n```""",
+        """```sh\necho '{"a": 1}'\n```\n```json\n{"a": 2}\n```""",
+        """```sh\necho '{"error": {}}{"a": 1}'\n```\n```json\n{"a": 1}\n```""",
+        """```sh\ncurl -si "$url/v1/tenant"\n```\n```http\nHTTP/1.1 200\n```""",
+        "```sh\nprintf 'a,b'\n```\n```csv\na,c\n```",
+        "```rust\nfn main() {}\n```",
+        '```json\n{"version": 1, "type": "release"}\n```',
+    ],
+)
+def test_a_block_that_does_not_do_what_it_says_is_found(
+    block: str, session: Session, tmp_path: Path
+) -> None:
+    document = tmp_path / "wrong.md"
+    address = json.loads((tmp_path / ".local" / "stack.json").read_text())["api_url"]
+    document.write_text(f"```sh\nurl={address}\n```\n{block}\n")
+
+    with pytest.raises((Unlike, AssertionError, ValueError)):
+        session.follow(list(snippets_in(document)))
 
 
 @pytest.mark.parametrize(

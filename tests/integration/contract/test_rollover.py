@@ -53,14 +53,6 @@ def test_a_period_in_force_stays_open(world: World) -> None:
     assert due(world) == 1
 
 
-def test_a_period_that_has_just_ended_is_left_open_for_those_under_way(world: World) -> None:
-    world.budget(10, period=HOUR)
-    world.clock.advance(3600 + CLOSING_GRACE_SECONDS - 1)
-
-    assert close(world).closed == 0
-    assert due(world) == 1
-
-
 def test_a_balance_that_never_resets_is_never_due(world: World) -> None:
     world.budget(10)
     world.record(1)
