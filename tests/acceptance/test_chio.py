@@ -134,6 +134,23 @@ class TestCrossCurrency:
         agent.spend(1, "eur")
         assert agent.balance["spent"] == "13"
 
+    def test_what_costs_in_both_units_counts_once_as_named_in_the_budgets_own(
+        self, agent: Party
+    ) -> None:
+        named_both = agent.reserve(5, "usd")
+        agent.done(
+            "POST",
+            f"/v1/reservations/{named_both['reservation_id']}/settle",
+            {"actual": {"usd": 5, "eur": 3}},
+        )
+        assert agent.balance["spent"] == "5"
+
+        converted = agent.reserve(10, "eur")
+        agent.done(
+            "POST", f"/v1/reservations/{converted['reservation_id']}/settle", {"actual": {"usd": 7}}
+        )
+        assert (agent.balance["spent"], agent.balance["held"]) == ("12", "0")
+
     def test_a_rate_that_is_too_old_is_no_rate(self, agent: Party) -> None:
         agent.wait(HOUR - 1)
         assert agent.try_reserve(1, "eur").status == 201

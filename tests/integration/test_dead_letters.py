@@ -110,7 +110,7 @@ def test_the_table_has_a_line_for_each_and_nothing_that_steers_a_terminal(
 
     heading, line = capsys.readouterr().out.splitlines()
     assert heading.split() == ["MESSAGE", "PUT", "ASIDE", "CODE", "TENANT", "TYPE", "REASON"]
-    assert line.endswith("not_found  acme    release  no\\nsuch \\x9b31mthing")
+    assert line.endswith("not_found  acme    release  no?such ?31mthing")
 
 
 def test_a_message_that_sqs_moved_by_itself_is_told_apart(
