@@ -18,7 +18,8 @@ from spendgate.api.check_answer import check_answer
 from spendgate.domain.amounts import ONE, parse_amount
 from spendgate.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.reservations import Reservation
+from spendgate.domain.rates import Conversion
+from spendgate.domain.reservations import Line, Reservation
 from spendgate.domain.settlements import RecordedSpend
 from spendgate.domain.subjects import Subject
 from tests.unit.api.support import BALANCE, NOON_MS, balance
@@ -146,6 +147,22 @@ def test_a_reservation_tells_its_story() -> None:
     assert (after["state"], after["actual"]) == ("settled", {"usd": "0.1"})
     assert (after["late"], after["overrun"]) == (True, True)
     assert after["finalized_at"] == "2026-03-01T12:05:00.250Z"
+
+
+def test_a_reservation_names_what_it_holds_on_each_budget_and_at_which_rate() -> None:
+    agent = Subject("agent", "researcher")
+    plain = Line("bud_1", agent, "tokens", "balance", 2000 * ONE)
+    converted = Line("bud_2", agent, "eur", "2026-03", ONE, Conversion("usd", 9 * ONE // 10))
+
+    answer = reservation_answer(replace(RESERVATION, lines=(plain, converted)), now_ms=NOON_MS)
+
+    of_agent = {"subject": "agent:researcher"}
+    assert answer["lines"] == [
+        {**of_agent, "budget_id": "bud_1", "unit": "tokens", "period_key": "balance",
+         "amount": "2000", "from": None, "rate": None},
+        {**of_agent, "budget_id": "bud_2", "unit": "eur", "period_key": "2026-03",
+         "amount": "1", "from": "usd", "rate": "0.9"},
+    ]  # fmt: skip
 
 
 def test_a_check_that_nothing_restricts_has_nothing_to_say() -> None:

@@ -16,7 +16,7 @@ from spendgate.domain.periods import (
     RollingPeriod,
     window_text,
 )
-from spendgate.domain.reservations import Reservation
+from spendgate.domain.reservations import Line, Reservation
 from spendgate.domain.settlements import RecordedSpend
 from spendgate.domain.subjects import CREDENTIAL_TYPES, Subject
 
@@ -156,7 +156,22 @@ def reservation_answer(
         "actual": None if actual is None else amounts_on_wire(actual),
         "late": reservation.late,
         "overrun": reservation.overrun,
+        "lines": [_line_answer(line) for line in reservation.lines],
         "metadata": dict(reservation.metadata),
+    }
+
+
+def _line_answer(line: Line) -> dict[str, object]:
+    """What was held on one budget, and by which rate where the request named another unit."""
+    conversion = line.conversion
+    return {
+        "budget_id": line.budget_id,
+        "subject": str(line.subject),
+        "unit": line.unit,
+        "period_key": line.period_key,
+        "amount": amount_text(line.amount),
+        "from": conversion.unit if conversion else None,
+        "rate": amount_text(conversion.rate) if conversion else None,
     }
 
 

@@ -113,6 +113,19 @@ _RESERVATION_READ = object_of(
         "actual": nullable(_AMOUNTS),
         "late": FLAG,
         "overrun": FLAG,
+        "lines": list_of(
+            object_of(
+                {
+                    "budget_id": TEXT,
+                    "subject": TEXT,
+                    "unit": TEXT,
+                    "period_key": TEXT,
+                    "amount": AMOUNT_REF,
+                    "from": nullable(TEXT),
+                    "rate": nullable(AMOUNT_REF),
+                }
+            )
+        ),
         "metadata": FREE,
     },
     optional={"unpriced": FLAG},

@@ -48,6 +48,7 @@ MEANINGS: Mapping[str, str] = {
     "key_id": "The id of the API key; not secret.",
     "late": "Whether it was settled after its hold had expired.",
     "limit": "What may be spent in one period.",
+    "lines": "What was held on each budget that applied, in the budget's unit.",
     "max": "How much of what was not used goes into the next period; null for all.",
     "max_age_seconds": "How long the rate may be used after it was set; null for ever.",
     "max_completion_tokens": _A_COUNT,
