@@ -11,8 +11,3 @@ def table_name() -> str:
 def dead_letter_queue_url() -> str:
     """Where messages go that can never be applied."""
     return os.environ["DEAD_LETTER_QUEUE_URL"]
-
-
-def event_bus_name() -> str:
-    """Where events are published."""
-    return os.environ["EVENT_BUS_NAME"]
