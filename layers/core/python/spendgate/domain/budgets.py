@@ -1,6 +1,6 @@
 """Budgets, the policy of a subject, and which budgets apply to a request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NoReturn
 
@@ -76,12 +76,17 @@ class Budget:
         return period.starts_at is None or period.starts_at * 1000 <= self.resumed_at_ms
 
     def resumed(self, *, now_ms: int) -> "Budget":
-        """The budget after a resume, which lifts a soft pause until the period ends."""
+        """The budget after a resume: it ends a pause by hand, or else one by the soft limit.
+
+        The latter stays lifted until the period ends.
+        """
+        if self.paused:
+            return replace(self, paused=False)
         lifted_at_ms = self.resumed_at_ms
         period = period_in_force(self.period, now_ms=now_ms)
         if self.on_soft_limit == "pause" and not self._resumed_in(period):
             lifted_at_ms = now_ms
-        return replace(self, paused=False, resumed_at_ms=lifted_at_ms)
+        return replace(self, resumed_at_ms=lifted_at_ms)
 
 
 def counted_subject(
@@ -201,15 +206,18 @@ def claims_on(
     rates: Mapping[str, Mapping[str, Rate]],
     *,
     now_ms: int,
+    but_not: Collection[tuple[str, Subject]] = (),
 ) -> list[Claim]:
     """What a request must be granted by every budget that applies to it.
 
     A budget in a unit that the request does not name is met through the tenant's conversion rates
-    (`rates[unit][named unit]`); where there is none it does not apply. Raises UnknownRate for a
-    rate that is too old.
+    (`rates[unit][named unit]`); where there is none it does not apply. `but_not` are budgets, by id
+    and subject, that are met already. Raises UnknownRate for a rate that is too old.
     """
     claims = []
     for subject, budget, version in budgets_on(subjects, policies):
+        if (budget.budget_id, subject) in but_not:
+            continue
         if budget.unit in amounts:
             claims.append(Claim(budget, subject, amounts[budget.unit], version))
             continue

@@ -114,7 +114,9 @@ def _reclaim_and_hold(
     if not passed.buckets:
         return None
     wanted = target.claim.amount
-    if seen.available + passed.back < wanted:
+    pauses_at = target.claim.budget.pauses_at(target.period)
+    still_paused = pauses_at is not None and seen.spent - passed.left_window >= pauses_at
+    if seen.available + passed.back < wanted or still_paused:
         _reclaim(table, target, passed)
         return None
     clauses = expressions.Buckets(passed.buckets)

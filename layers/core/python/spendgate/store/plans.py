@@ -21,10 +21,10 @@ from spendgate.domain.settlements import FINALIZED_RETENTION_SECONDS, RecordedSp
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.reservations import read_reservation
-from spendgate.store.errors import Item
+from spendgate.store.errors import Item, PolicyChanged, Throttled
 from spendgate.store.once import Once
 from spendgate.store.postings import Posting
-from spendgate.store.rules import RuleBook
+from spendgate.store.rules import RULE_READS_MAX, RuleBook
 from spendgate.store.table import Table
 from spendgate.store.targets import Target
 from spendgate.store.windows import Windows
@@ -154,7 +154,8 @@ class Planner:
                 command.tenant_id,
                 spending,
                 beyond,
-                spent_at_ms=after.created_at_ms,
+                period_at_ms=after.created_at_ms,
+                slice_at_ms=_spent_by(after),
                 but_not={(line.budget_id, line.subject) for line in after.lines},
             )
         return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
@@ -163,7 +164,13 @@ class Planner:
         self, place: int, command: Record, once: Once[RecordedSpend] | None, now_ms: int
     ) -> Plan:
         spending = _Spending(command.subjects, command.provenance, now_ms)
-        postings = self._debits(command.tenant_id, spending, command.actual, spent_at_ms=now_ms)
+        postings = self._debits(
+            command.tenant_id,
+            spending,
+            command.actual,
+            period_at_ms=now_ms,
+            slice_at_ms=now_ms,
+        )
 
         def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
             spend = RecordedSpend(
@@ -180,38 +187,37 @@ class Planner:
         spending: _Spending,
         actual: Mapping[str, Amount],
         *,
-        spent_at_ms: int,
+        period_at_ms: int,
+        slice_at_ms: int,
         but_not: Collection[tuple[str, Subject]] = (),
     ) -> list[Posting]:
         """Direct debits on every budget that applies, in the period of the spending.
 
-        `but_not` are budgets that the same spending counts on already, in another unit.
+        In a rolling window it counts from `slice_at_ms`. `but_not` are budgets that the same
+        spending counts on already, in another unit. Raises Throttled, UnknownRate, InvalidValue.
         """
         if not actual:
             return []
-        rules = self._rule_book.rules(tenant_id, spending.subjects)
-        claims = claims_on(
-            spending.subjects,
-            actual,
-            rules.policies,
-            rules.tenant.rates,
-            now_ms=spending.now_ms,
-        )
-        claims_fit_one_transaction(claims)
-        targets = [
-            Target(tenant_id, claim, self._windows.use(tenant_id, claim, spent_at_ms))
-            for claim in claims
-            if (claim.budget.budget_id, claim.subject) not in but_not
-        ]
-        return [
-            Posting(
-                counter=target.address,
-                creation=target.creation,
-                entry=spending.on(target.line, target.claim.amount),
-                leaves_at=_leaves_at(target.period.key, spent_at_ms),
+        for attempt in range(RULE_READS_MAX):
+            rules = self._rule_book.rules(tenant_id, spending.subjects, fresh=attempt > 0)
+            claims = claims_on(
+                spending.subjects,
+                actual,
+                rules.policies,
+                rules.tenant.rates,
+                now_ms=spending.now_ms,
+                but_not=but_not,
             )
-            for target in targets
-        ]
+            claims_fit_one_transaction(claims)
+            try:
+                targets = [
+                    Target(tenant_id, claim, self._windows.use(tenant_id, claim, period_at_ms))
+                    for claim in claims
+                ]
+            except PolicyChanged:
+                continue
+            return [_debit(target, spending, slice_at_ms) for target in targets]
+        raise Throttled("the budgets are being changed right now; try again")
 
     def _finalizing(self, tenant_id: str, after: Reservation, now_ms: int) -> dict[str, Any]:
         """The reservation leaves the state `held`, if it is held as it was read."""
@@ -251,14 +257,27 @@ def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry
         returned=line.amount,
         bucket=after.bucket,
         entry=entry,
-        leaves_at=_leaves_at(line.period_key, min(after.finalized_at_ms or 0, after.bucket * 1000)),
+        leaves_at=_leaves_at(line.period_key, _spent_by(after)),
     )
 
 
-def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
-    """When what is spent leaves a rolling window; None in any other period.
+def _debit(target: Target, spending: _Spending, slice_at_ms: int) -> Posting:
+    """Spend that nothing was held for."""
+    return Posting(
+        counter=target.address,
+        creation=target.creation,
+        entry=spending.on(target.line, target.claim.amount),
+        leaves_at=_leaves_at(target.period.key, slice_at_ms),
+    )
 
-    What is settled late was spent before its hold expired.
-    """
+
+def _spent_by(after: Reservation) -> int:
+    """The latest moment at which it can have been spent: what is settled late was spent before."""
+    assert after.finalized_at_ms is not None
+    return min(after.finalized_at_ms, after.bucket * 1000)
+
+
+def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
+    """When what is spent leaves a rolling window; None in any other period."""
     rule = rolling_rule_of(period_key)
     return rule.leaves_at(spent_at_ms=spent_at_ms) if rule else None

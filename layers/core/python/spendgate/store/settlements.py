@@ -100,7 +100,7 @@ class Settlements:
                 judged = self._planner.judge(
                     place, command, stored.get(key) if key else None, now_ms
                 )
-            except (SpendgateError, Unavailable) as error:
+            except (SpendgateError, StoreError) as error:
                 outcomes[place] = error
                 continue
             if isinstance(judged, Plan):
