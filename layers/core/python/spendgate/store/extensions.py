@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from spendgate.domain.errors import InvalidValue, NotFound, ReservationFinalized
+from spendgate.domain.errors import InvalidValue, ReservationFinalized
 from spendgate.domain.holds import bucket_of
 from spendgate.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
 from spendgate.domain.settlements import HOLD_SECONDS_MAX, extension_refused
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute
-from spendgate.store.codec.reservations import read_reservation
 from spendgate.store.errors import Throttled, TransactionFailed
+from spendgate.store.looks import find_reservation
 from spendgate.store.table import Table
 
 _TRIES_MAX = 3
@@ -31,10 +31,7 @@ def extend(
     """
     key = keys.reservation_key(tenant_id, reservation_id)
     for _ in range(_TRIES_MAX):
-        item = table.get(items.key(key))
-        if item is None:
-            raise NotFound("reservation", reservation_id)
-        before, now = read_reservation(reservation_id, item), now_ms()
+        before, now = find_reservation(table, tenant_id, reservation_id), now_ms()
         refusal = extension_refused(before, now_ms=now)
         if refusal is not None:
             raise refusal
