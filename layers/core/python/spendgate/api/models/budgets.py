@@ -8,12 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 from spendgate.api.models.fields import (
     AmountField,
     Body,
-    DescriptionField,
-    LabelField,
     MetadataField,
     NameField,
     PositiveAmountField,
-    ReferenceField,
+    ProvenanceBody,
     UnitField,
     changing,
 )
@@ -27,7 +25,6 @@ from spendgate.domain.budgets import (
     check_fits_together,
 )
 from spendgate.domain.errors import InvalidValue
-from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import ANY_ID, ORGANIZATION, Subject, parse_subject
 
 THRESHOLDS_MAX = 10  # each one may become an event per period
@@ -175,25 +172,12 @@ def _thresholds(percentages: list[int]) -> tuple[int, ...]:
     return tuple(sorted(set(percentages)))
 
 
-class CreditBody(Body):
+class CreditBody(ProvenanceBody):
     """A top-up or refund; for a default, of the subject that it is for."""
 
     amount: PositiveAmountField
     subject: SubjectField | None = None
-    description: DescriptionField | None = None
-    meter_source: LabelField | None = None
-    ref_type: LabelField | None = None
-    ref_id: ReferenceField | None = None
 
     def to_subject(self) -> Subject | None:
         """Whom it is for, if anybody is named."""
         return None if self.subject is None else parse_subject(self.subject)
-
-    def to_provenance(self) -> Provenance:
-        """Where the number comes from."""
-        return Provenance(
-            meter_source=self.meter_source,
-            ref_type=self.ref_type,
-            ref_id=self.ref_id,
-            description=self.description,
-        )

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from spendgate.domain.amounts import parse_amount
 from spendgate.domain.errors import InvalidValue
 from spendgate.domain.holds import TTL_SECONDS_MAX
+from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import ANY_ID, CREDENTIAL_TYPES, SUBJECTS_MAX, is_word, make_subject
 
 # Every text is stored, logged and shown, so every text has a limit. Together they keep a
@@ -154,3 +155,21 @@ LabelField = Annotated[str, Field(min_length=1, max_length=LABEL_LENGTH_MAX)]
 EventIdField = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
 ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]
 TenantIdField = Annotated[str, AfterValidator(_tenant_id)]
+
+
+class ProvenanceBody(Body):
+    """A body that says where its number comes from."""
+
+    meter_source: LabelField | None = None
+    ref_type: LabelField | None = None
+    ref_id: ReferenceField | None = None
+    description: DescriptionField | None = None
+
+    def to_provenance(self) -> Provenance:
+        """Where the number comes from."""
+        return Provenance(
+            meter_source=self.meter_source,
+            ref_type=self.ref_type,
+            ref_id=self.ref_id,
+            description=self.description,
+        )

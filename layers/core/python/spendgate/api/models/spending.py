@@ -9,9 +9,9 @@ from spendgate.api.fingerprint import fingerprint
 from spendgate.api.models.fields import (
     AmountsField,
     Body,
-    DescriptionField,
     LabelField,
     MetadataField,
+    ProvenanceBody,
     ReferenceField,
     SubjectsField,
     TokensField,
@@ -23,7 +23,6 @@ from spendgate.domain.amounts import ONE, Amount
 from spendgate.domain.caps import TokenCounts
 from spendgate.domain.holds import TTL_SECONDS_DEFAULT
 from spendgate.domain.requests import Record, Settle, SpendRequest
-from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import API_KEY, ORGANIZATION, Subject
 from spendgate.pricing.usage import TOKENS, Usage
 
@@ -151,15 +150,11 @@ class ReserveBody(Body):
         )
 
 
-class _ActualBody(Body):
+class _ActualBody(ProvenanceBody):
     """What was spent, by amount or by usage, and where the number comes from."""
 
     actual: AmountsField | None = None
     usage: ActualUsage | None = None
-    meter_source: LabelField | None = None
-    ref_type: LabelField | None = None
-    ref_id: ReferenceField | None = None
-    description: DescriptionField | None = None
 
     @model_validator(mode="after")
     def _actual_or_usage(self) -> Self:
@@ -174,15 +169,6 @@ class _ActualBody(Body):
     def named_usage(self) -> Usage | None:
         """The usage as it was sent."""
         return self.usage.to_usage() if self.usage else None
-
-    def to_provenance(self) -> Provenance:
-        """Where the number comes from."""
-        return Provenance(
-            meter_source=self.meter_source,
-            ref_type=self.ref_type,
-            ref_id=self.ref_id,
-            description=self.description,
-        )
 
 
 class SettleBody(_ActualBody):
