@@ -19,6 +19,7 @@ EVENT ?=
 SAM_ARGS ?=
 PYTEST_ARGS ?=
 ARGS ?=
+BENCH ?=
 export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS ARGS
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -30,7 +31,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters invoke demo docs lint template test lock clean distclean
+.PHONY: help setup build up down logs dead-letters invoke demo docs bench lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -91,6 +92,9 @@ demo: setup ## Bring the stack up and replay a trace of LLM requests through it 
 docs: .venv/.stamp ## Ask the service the examples of the interface anew, and write docs/api.md
 	@$(BIN)/python -m tests.docs.story
 	@$(BIN)/python -m local.docs
+
+bench: .venv/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
+	@$(BIN)/python -m bench $(BENCH)
 
 lint: .venv/.stamp ## Check style and types
 	@$(say) "Style (ruff)"

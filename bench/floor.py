@@ -1,0 +1,171 @@
+"""Each operation against its floor: bare boto3 making the same calls with prepared arguments.
+
+Measured is the handler, from API Gateway's event to its answer, in turn with the floor and in the
+same process. A row says what a reserve would cost if its reservation were not stored.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from bench.report import Report, median, percentile
+from bench.service import ADMIN, CONTEXT, Service, service_at
+from bench.twins import NotingClient, Sample, Twin, calls_text
+from local.dynamodb_local import dynamodb_local
+from tests.engines import client_at, create_table
+from tests.fakes.http_events import http_event
+
+ROUNDS = 400
+WARM_UP_ROUNDS = 40
+
+SUBJECTS = {"agent": "researcher", "session": "s-42"}
+_CPU_AIM, _P50_AIM = 1.5, 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is measured: a function, and the events that it gets, one a round."""
+
+    name: str
+    function: str
+    events: Callable[[Service], Iterator[dict[str, Any]]]
+    left_out: tuple[str, ...] = ()
+
+
+def run(console: Console) -> Report:
+    """Measure every operation."""
+    report = Report("floor", f"Handler against bare boto3 ({ROUNDS} rounds, times in us)")
+    with dynamodb_local() as url:
+        for budgets in (1, 3):
+            for operation in _OPERATIONS:
+                with service_at(url, through=NotingClient) as service:
+                    _measure(service, operation, budgets, report, console)
+    report.notes.append("CPU is that of this process, all threads; the engine's is not in it.")
+    for row in report.rows:
+        name = str(row["operation"])
+        if name.startswith("reserve,") and "nothing" not in name:
+            report.aim_at_most(f"{name}, CPU", float(str(row["CPU x"])), _CPU_AIM)
+            report.aim_at_most(f"{name}, p50", float(str(row["p50 x"])), _P50_AIM)
+    return report
+
+
+def _measure(
+    service: Service, operation: Operation, budgets: int, report: Report, console: Console
+) -> None:
+    noting = service.table.client
+    assert isinstance(noting, NotingClient)
+    twin_name = f"{service.table.name}-twin"
+    bare = client_at(service.url)
+    create_table(bare, twin_name)
+    twin = Twin(bare, twin_name)
+    for subject in ("agent:researcher", "organization:acme", "session:s-42")[:budgets]:
+        service.budget(subject, "1000000")
+    handler = service.handler(operation.function)
+    events = operation.events(service)
+    ours, floor = Sample(), Sample()
+    made = ""
+    name = f"{operation.name}, {budgets} budget{'s' * (budgets > 1)}"
+    rounds = range(WARM_UP_ROUNDS + ROUNDS)
+    for place in track(rounds, description=f"{name:42}", console=console, transient=True):
+        event = next(events)
+        twin.prepare(noting.take())()
+        noting.left_out = operation.left_out
+        ours.take(lambda event=event: handler(event, CONTEXT))  # type: ignore[misc]
+        noting.left_out = ()
+        calls = noting.take()
+        made = made or calls_text(calls) if place > 3 else ""
+        floor.take(twin.prepare(calls))
+    report.rows.append(_row(name, made, ours, floor))
+
+
+def _row(name: str, made: str, ours: Sample, floor: Sample) -> dict[str, object]:
+    mine, least = ours.cpu[WARM_UP_ROUNDS:], floor.cpu[WARM_UP_ROUNDS:]
+    waited, waited_least = ours.wall[WARM_UP_ROUNDS:], floor.wall[WARM_UP_ROUNDS:]
+    return {
+        "operation": name,
+        "calls": made,
+        "CPU": round(median(mine)),
+        "floor CPU": round(median(least)),
+        "CPU x": round(median(mine) / median(least), 2),
+        "p50": round(median(waited)),
+        "floor p50": round(median(waited_least)),
+        "p50 x": round(median(waited) / median(waited_least), 2),
+        "p99": round(percentile(waited, 0.99)),
+        "floor p99": round(percentile(waited_least, 0.99)),
+    }
+
+
+def _reserve_event() -> dict[str, Any]:
+    body = {"subjects": SUBJECTS, "amounts": {"usd": "0.05"}, "ttl_seconds": 300}
+    return http_event("POST", "/v1/reservations", body=body, principal=ADMIN)
+
+
+def _reserved(service: Service) -> str:
+    return str(json.loads(service.answer(_reserve_event())["body"])["reservation_id"])
+
+
+def _checks(_service: Service) -> Iterator[dict[str, Any]]:
+    while True:
+        body = {"subjects": SUBJECTS, "amounts": {"usd": "0.05"}}
+        yield http_event("POST", "/v1/check", body=body, principal=ADMIN)
+
+
+def _reserves(_service: Service) -> Iterator[dict[str, Any]]:
+    while True:
+        yield _reserve_event()
+
+
+def _settles(service: Service) -> Iterator[dict[str, Any]]:
+    while True:
+        path = f"/v1/reservations/{_reserved(service)}/settle"
+        yield http_event("POST", path, body={"actual": {"usd": "0.031"}}, principal=ADMIN)
+
+
+def _releases(service: Service) -> Iterator[dict[str, Any]]:
+    while True:
+        yield http_event("POST", f"/v1/reservations/{_reserved(service)}/release", principal=ADMIN)
+
+
+def _extends(service: Service) -> Iterator[dict[str, Any]]:
+    while True:
+        path = f"/v1/reservations/{_reserved(service)}/extend"
+        yield http_event("POST", path, body={"ttl_seconds": 600}, principal=ADMIN)
+
+
+def _batches(service: Service) -> Iterator[dict[str, Any]]:
+    while True:
+        messages = [_settle_message(_reserved(service)) for _ in range(10)]
+        yield {"Records": [_record(place, body) for place, body in enumerate(messages)]}
+
+
+def _settle_message(reservation_id: str) -> str:
+    message = {"version": 1, "type": "settle", "tenant_id": "acme"}
+    return json.dumps({**message, "reservation_id": reservation_id, "actual": {"usd": "0.031"}})
+
+
+def _record(place: int, body: str) -> dict[str, Any]:
+    return {
+        "messageId": f"message-{place}",
+        "receiptHandle": "handle",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1772971200000"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:settlements",
+        "awsRegion": "us-east-1",
+    }
+
+
+_OPERATIONS = (
+    Operation("check", "check", _checks),
+    Operation("reserve", "reserve", _reserves),
+    Operation("reserve, nothing stored", "reserve", _reserves, left_out=("put_item",)),
+    Operation("settle", "settle", _settles),
+    Operation("release", "settle", _releases),
+    Operation("extend", "settle", _extends),
+    Operation("settle 10 from the queue", "settle", _batches),
+)

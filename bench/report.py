@@ -1,0 +1,104 @@
+"""What a part measured: a table for people, JSON for whoever compares runs."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from local.paths import LOCAL
+
+RESULTS = LOCAL / "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A figure and what it should be; `is_met` is None where it could not be told."""
+
+    name: str
+    wanted: str
+    measured: str
+    is_met: bool | None
+
+
+@dataclass(slots=True)
+class Report:
+    """One part's figures. `rows` share the names of their columns."""
+
+    part: str
+    title: str
+    rows: list[Mapping[str, object]] = field(default_factory=list)
+    aims: list[Aim] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def aim_at_most(self, name: str, measured: float, most: float) -> None:
+        """Hold a ratio, or an amount, against the largest that is wanted."""
+        self.aims.append(Aim(name, f"<= {most:g}", f"{measured:.2f}", measured <= most))
+
+    def aim_at_least(self, name: str, measured: float, least: float) -> None:
+        """Hold a ratio, or an amount, against the smallest that is wanted."""
+        self.aims.append(Aim(name, f">= {least:g}", f"{measured:.2f}", measured >= least))
+
+
+def machine() -> dict[str, object]:
+    """What the figures were taken on."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "load": [round(one, 1) for one in os.getloadavg()],
+    }
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the figures and the aims of a part."""
+    columns = list(report.rows[0]) if report.rows else []
+    table = Table(title=report.title, box=box.SIMPLE_HEAD, title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right")
+    for row in report.rows:
+        table.add_row(*(_shown(row[column]) for column in columns))
+    console.print(table)
+    for note in report.notes:
+        console.print(f"  {note}", style="dim", highlight=False)
+    for aim in report.aims:
+        verdict = {True: "met", False: "NOT MET", None: "not told"}[aim.is_met]
+        console.print(f"  {verdict:8} {aim.name}: {aim.measured} (wanted {aim.wanted})")
+
+
+def write(report: Report) -> Path:
+    """Write the figures beside those of the other parts."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{report.part}.json"
+    path.write_text(json.dumps({"machine": machine(), **asdict(report)}, indent=2) + "\n")
+    return path
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which that share of the values lies."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value: what a busy neighbour on the machine disturbs least."""
+    return statistics.median(values)
+
+
+def _shown(value: object) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)

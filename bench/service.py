@@ -1,0 +1,105 @@
+"""The service in this process, on an engine of its own: events in, answers out."""
+
+import io
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from spendgate import runtime
+from spendgate.api.routes import ROUTE_BY_KEY
+from spendgate.store.table import Table
+from tests.engines import REGION, client_at, create_table
+from tests.fakes.functions import LambdaContext, load_function
+from tests.fakes.http_events import a_principal, http_event
+
+ADMIN = a_principal("admin")
+CONTEXT = LambdaContext()
+
+_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+class Nowhere(io.TextIOBase):
+    """Takes what the functions print and forgets it."""
+
+    def write(self, text: str) -> int:
+        """Say that it was written."""
+        return len(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All functions over one table."""
+
+    url: str
+    table: Table
+
+    def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """What the function of an HTTP event answers. Raises AssertionError on an error."""
+        answered = self.handler(_function_of(event))(event, CONTEXT)
+        assert answered["statusCode"] < 300, answered
+        return dict(answered)
+
+    def handler(self, name: str) -> Any:
+        """The handler of a function."""
+        return _function(name).handler
+
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """The body of the answer to a request by an admin of the tenant."""
+        answered = self.answer(http_event(method, path, body=body, principal=ADMIN))
+        return dict(json.loads(answered["body"]))
+
+    def budget(self, subject: str, limit: str, period: Mapping[str, object] | None = None) -> str:
+        """The id of a new budget in usd, by the month if nothing else is said."""
+        by = period or {"type": "calendar", "unit": "month"}
+        body = {"subject": subject, "unit": "usd", "limit": limit, "period": by}
+        return str(self.ask("POST", "/v1/budgets", body)["budget_id"])
+
+
+@contextmanager
+def service_at(
+    url: str, *, through: Callable[[Any], Any] = lambda client: client
+) -> Iterator[Service]:
+    """The service over a new table in an engine, with its tenant.
+
+    Every call goes `through` what is made of the engine's client.
+    """
+    name = f"bench-{uuid.uuid4().hex}"
+    os.environ.update(_ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=url, TABLE_NAME=name)
+    _forget()
+    create_table(client_at(url), name)
+    with redirect_stdout(Nowhere()):
+        service = Service(url, runtime.table())
+        service.table.client = through(service.table.client)
+        operator = a_principal("operator", tenant_id="-")
+        service.answer(
+            http_event("POST", "/v1/tenants", body={"tenant_id": "acme"}, principal=operator)
+        )
+        yield service
+    _forget()
+
+
+def _forget() -> None:
+    for made_once in vars(runtime).values():
+        if hasattr(made_once, "cache_clear"):
+            made_once.cache_clear()
+
+
+@cache
+def _function(name: str) -> ModuleType:
+    return load_function(name)
+
+
+def _function_of(event: Mapping[str, Any]) -> str:
+    return ROUTE_BY_KEY[event["routeKey"]].function
