@@ -199,3 +199,22 @@ def test_a_resumed_budget_is_not_paused_again_before_its_period_ends() -> None:
     assert soft.pauses_at(now) == 50
     assert resumed.pauses_at(now) is None
     assert resumed.pauses_at(later) == 50
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_spent"),
+    [(10, False), (30, False), (31, True)],
+)
+def test_a_budget_is_spent_for_an_amount_that_not_even_its_holds_would_make_up_for(
+    asked: int, is_spent: bool
+) -> None:
+    one = counter(100, 70, in_5=20)
+
+    assert one.is_spent_for(asked, now_ms=NOON_MS) is is_spent
+
+
+def test_a_slice_that_has_left_the_window_is_not_spent() -> None:
+    one = Counter(100, 100, 0, version=1, slices={NOW: 40, NOW + 1: 60})
+
+    assert not one.is_spent_for(40, now_ms=NOON_MS)
+    assert one.is_spent_for(41, now_ms=NOON_MS)

@@ -90,6 +90,14 @@ class Counter:
         """The hard limit: an amount is granted only if it is available in full."""
         return self.available_at(now_ms=now_ms) >= amount
 
+    def is_spent_for(self, amount: Amount, *, now_ms: int) -> bool:
+        """Whether not even all holds together, given back, would suffice for an amount.
+
+        Then nobody who spends can make it suffice: only time, a credit or another limit can.
+        """
+        if_all_came_back = self.available + sum(self.holds.values())
+        return if_all_came_back + sum(self.past_slices(now_ms=now_ms).values()) < amount
+
     def hold(self, amount: Amount, *, bucket: int, now_ms: int) -> "Counter":
         """The counter after a grant, what time has given back reclaimed."""
         expired, past = self.expired_holds(now_ms=now_ms), self.past_slices(now_ms=now_ms)

@@ -11,6 +11,9 @@ from spendgate.domain.errors import BudgetExceeded, BudgetPaused, Violation
 from spendgate.domain.periods import Period
 
 type Verdict = Literal["granted", "paused", "exceeded"]
+type Refused = tuple[Balance, Amount, Verdict]
+"""A budget that refuses, what was asked of it, and what it said."""
+
 type Refusal = BudgetExceeded | BudgetPaused
 
 
@@ -31,7 +34,7 @@ def refuses(budget: Budget, verdict: Verdict) -> bool:
     return verdict != "granted" and not budget.is_shadow
 
 
-def refusal_of(refused: Sequence[tuple[Balance, Amount, Verdict]]) -> Refusal | None:
+def refusal_of(refused: Sequence[Refused]) -> Refusal | None:
     """The refusal of a request: the first budget that refuses decides which kind it is."""
     if not refused:
         return None
@@ -60,7 +63,7 @@ def outlook_of(asked: Iterable[tuple[Balance, Amount]]) -> Outlook:
     """Judge what is asked of each balance, in the order of the balances."""
     balances: list[Balance] = []
     shadowed: list[Balance] = []
-    refused: list[tuple[Balance, Amount, Verdict]] = []
+    refused: list[Refused] = []
     for balance, amount in asked:
         balances.append(balance)
         budget, counter = balance.budget, balance.counter

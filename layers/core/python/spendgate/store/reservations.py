@@ -29,6 +29,7 @@ from spendgate.store.errors import (
     Unavailable,
 )
 from spendgate.store.ids import new_id
+from spendgate.store.refusals import Refusals
 from spendgate.store.rules import RULE_READS_MAX, RuleBook, Rules
 from spendgate.store.table import Table
 from spendgate.store.targets import Target, targets_of
@@ -69,6 +70,7 @@ class Reservations:
         self._table = table
         self._rule_book = rule_book
         self._windows = Windows(table)
+        self._refusals = Refusals()
         self._pool = pool
         self._now_ms = now_ms
 
@@ -76,7 +78,8 @@ class Reservations:
         """Hold the amounts on every budget that applies, all or none.
 
         k + 1 write units for k budgets whose policies are cached; a refusal that comes with an
-        idempotency key costs a read, since the first try may have been granted what is now gone.
+        idempotency key costs a read, since the first try may have been granted what is now gone. A
+        spent budget that is hammered refuses without a call (`spendgate.store.refusals`).
         Raises BudgetExceeded, BudgetPaused, TokenCapExceeded, NoBudget, UnknownRate,
         IdempotencyConflict, InvalidValue, Unavailable.
         """
@@ -105,6 +108,8 @@ class Reservations:
     def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
         now_ms = self._now_ms()
         targets = targets_of(request, rules, self._windows.use, now_ms)
+        if refusal := self._refusals.recall(targets, now_ms=now_ms):
+            raise refusal
         expires_at_ms = now_ms + request.ttl_seconds * 1000
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
         balances = self._hold_all(targets, bucket, now_ms)
@@ -147,6 +152,7 @@ class Reservations:
             balances.append(balance)
             if refuses(target.claim.budget, verdict):
                 refused.append((balance, target.claim.amount, verdict))
+                self._refusals.remember(target, counter, now_ms=now_ms)
             else:
                 taken.append(target)
         refusal = refusal_of(refused)

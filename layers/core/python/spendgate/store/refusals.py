@@ -1,0 +1,91 @@
+"""Refusals from memory: a budget that is spent and hammered is not asked each time.
+
+Only where it cannot be wrong to (docs/adr/0012-a-spent-budget-refuses-from-memory.md): money that
+is merely held may come back at any moment, money that is spent comes back by time alone, which the
+counter tells, or by an administrator's credit or limit, which may wait for the moment told here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spendgate.domain.counters import Counter
+from spendgate.domain.decisions import Refusal, Refused, refusal_of
+from spendgate.store import keys
+from spendgate.store.targets import Target
+
+BELIEVED_MS_MAX = 1000
+"""As long as the shortest `Retry-After`, and as what is absent is believed."""
+
+REFUSALS_UNTIL_BELIEVED = 3
+"""So often a counter must refuse, each time within a moment of the last, to count as hammered.
+
+Who is refused, tops up and tries again is served at once.
+"""
+
+_CACHED_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """A counter as it was when it last refused, and how often it did so without a pause."""
+
+    counter: Counter
+    at_ms: int
+    times: int
+
+    def is_fresh(self, *, now_ms: int) -> bool:
+        return 0 <= now_ms - self.at_ms < BELIEVED_MS_MAX
+
+
+class Refusals:
+    """The counters that have refused a moment ago, in this execution environment."""
+
+    def __init__(self) -> None:
+        self._refused: dict[keys.Key, _Memory] = {}
+
+    def remember(self, target: Target, counter: Counter, *, now_ms: int) -> None:
+        """A counter has just been seen to refuse."""
+        before = self._refused.get(target.address)
+        times = before.times if before and now_ms - before.at_ms < 2 * BELIEVED_MS_MAX else 0
+        if len(self._refused) >= _CACHED_MAX:
+            self._refused.clear()
+        self._refused[target.address] = _Memory(counter, now_ms, times + 1)
+
+    def recall(self, targets: Sequence[Target], *, now_ms: int) -> Refusal | None:
+        """The refusal of a request that one of its counters is certain to refuse.
+
+        None where the table has to be asked: also where a pause might come first. What the other
+        counters would say is told as far as they have refused within the same moment.
+        """
+        if not self._refused or any(_may_be_paused(target) for target in targets):
+            return None
+        known = [
+            (target, refused)
+            for target in targets
+            if (refused := self._known(target, now_ms=now_ms)) is not None
+        ]
+        if not any(
+            refused.times >= REFUSALS_UNTIL_BELIEVED
+            and refused.counter.is_spent_for(target.claim.amount, now_ms=now_ms)
+            for target, refused in known
+        ):
+            return None
+        return refusal_of([_refused_now(target, one.counter, now_ms) for target, one in known])
+
+    def _known(self, target: Target, *, now_ms: int) -> _Memory | None:
+        """What is remembered of a counter, if by that it refuses now and under the same policy."""
+        refused = self._refused.get(target.address)
+        if refused is None or not refused.is_fresh(now_ms=now_ms) or target.rule == "shadow":
+            return None
+        is_known_policy = refused.counter.version == target.claim.policy_version
+        grants = refused.counter.can_grant(target.claim.amount, now_ms=now_ms)
+        return refused if is_known_policy and not grants else None
+
+
+def _refused_now(target: Target, counter: Counter, now_ms: int) -> Refused:
+    return target.balance(counter, now_ms=now_ms), target.claim.amount, "exceeded"
+
+
+def _may_be_paused(target: Target) -> bool:
+    is_paused = target.claim.budget.paused and not target.claim.budget.is_shadow
+    return is_paused or target.rule == "limit and pause"
