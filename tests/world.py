@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from spendgate.api.answers import record_answer, reservation_granted
+from spendgate.api.event_details import level_detail
 from spendgate.api.wire import json_text
 from spendgate.domain.amounts import ONE, Amount
 from spendgate.domain.budgets import Budget
@@ -19,6 +20,7 @@ from spendgate.domain.reservations import Reservation
 from spendgate.domain.settlements import RecordedSpend
 from spendgate.domain.subjects import parse_subject
 from spendgate.store import items, keys
+from spendgate.store.announcer import Announcer
 from spendgate.store.budget_changes import change_budget, create_budget, delete_budget
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.extensions import extend
@@ -62,12 +64,24 @@ class World:
 
     @cached_property
     def reservations(self) -> Reservations:
-        return Reservations(self.table, self.rule_book, pool=self.pool, now_ms=self.clock.now_ms)
+        return Reservations(
+            self.table, self.rule_book, pool=self.pool, now_ms=self.clock.now_ms,
+            announcer=self.announcer,
+        )  # fmt: skip
 
     @cached_property
     def settlements(self) -> Settlements:
         return Settlements(
-            self.table, self.rule_book, now_ms=self.clock.now_ms, answer_of=_record_answer
+            self.table, self.rule_book, now_ms=self.clock.now_ms, answer_of=_record_answer,
+            announcer=self.announcer,
+        )  # fmt: skip
+
+    @cached_property
+    def announcer(self) -> Announcer:
+        return Announcer(
+            self.table,
+            self.rule_book,
+            detail_of=lambda balance, level: json_text(level_detail(balance, level)),
         )
 
     @cached_property

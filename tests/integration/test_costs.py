@@ -111,8 +111,36 @@ def test_a_batch_of_settlements_of_one_hot_budget_writes_its_counter_once(
     counting_world.settlements.apply([settle(one, 3) for one in reservations])
 
     kinds = Counter(sort_key.partition("#")[0] for sort_key in client.transacted)
-    assert client.calls == {"batch_get_item": 1, "transact_write_items": 1}
+    assert client.calls == {"batch_get_item": 2, "transact_write_items": 1}
     assert kinds == {"RESERVATION": 10, "PERIOD": 1, "LEDGER": 1}
+
+
+def test_what_was_announced_costs_a_reservation_nothing_more(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10)
+    world.record(9)
+    counting_world, client = counted
+    counting_world.reserve(0)
+    warm(counting_world, client)
+
+    counting_world.reserve(0)
+
+    assert client.calls == {"update_item": 1, "put_item": 1}
+
+
+def test_a_settlement_of_a_budget_that_has_announced_everything_reads_nothing_more(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10)
+    first, second = world.reserve(5), world.reserve(5)
+    counting_world, client = counted
+    counting_world.settle(first, 12)
+    warm(counting_world, client)
+
+    counting_world.settle(second, 5)
+
+    assert client.calls == {"batch_get_item": 1, "transact_write_items": 1}
 
 
 def test_a_check_reads_each_budget_once_and_writes_nothing(

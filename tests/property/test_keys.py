@@ -33,6 +33,7 @@ SUBJECTS = st.builds(Subject, st.from_regex(r"[a-z][a-z0-9_]{0,3}", fullmatch=Tr
 BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]]] = {
     "policy": (keys.policy_key, (PARTS, SUBJECTS)),
     "counter": (keys.counter_key, (PARTS, PARTS, SUBJECTS, PARTS)),
+    "event": (keys.event_key, (PARTS, PARTS, SUBJECTS, PARTS, PARTS)),
     "reservation": (keys.reservation_key, (PARTS, PARTS)),
     "once": (keys.once_key, (PARTS, PARTS, PARTS)),
     "budget": (keys.budget_directory_key, (PARTS, PARTS)),

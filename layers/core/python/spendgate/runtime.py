@@ -13,8 +13,10 @@ import boto3
 
 from spendgate import settings
 from spendgate.api.answers import record_answer
+from spendgate.api.event_details import level_detail
 from spendgate.api.wire import json_text
 from spendgate.observability import count
+from spendgate.store.announcer import Announcer
 from spendgate.store.dead_letters import DeadLetters, SqsClient
 from spendgate.store.looks import Balances
 from spendgate.store.reservations import Reservations
@@ -45,10 +47,20 @@ def rule_book() -> RuleBook:
 
 
 @cache
+def announcer() -> Announcer:
+    """The announcer of this stack, with what this execution environment has announced."""
+    return Announcer(
+        table(),
+        rule_book(),
+        detail_of=lambda balance, level: json_text(level_detail(balance, level)),
+    )
+
+
+@cache
 def reservations() -> Reservations:
     """The reservations of this stack."""
     pool = ThreadPoolExecutor(_SIDE_BY_SIDE_MAX, thread_name_prefix="budget")
-    return Reservations(table(), rule_book(), pool=pool, now_ms=now_ms)
+    return Reservations(table(), rule_book(), pool=pool, now_ms=now_ms, announcer=announcer())
 
 
 @cache
@@ -65,6 +77,7 @@ def settlements() -> Settlements:
         rule_book(),
         now_ms=now_ms,
         answer_of=lambda recorded: json_text(record_answer(recorded)),
+        announcer=announcer(),
     )
 
 

@@ -6,12 +6,15 @@ from dataclasses import replace
 from spendgate import runtime
 from spendgate.admin.once import once_of
 from spendgate.api.admin_answers import budget_answer, credit_answer, page_answer
+from spendgate.api.event_details import switch_detail
 from spendgate.api.http import Call
 from spendgate.api.models.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
 from spendgate.api.models.spending import EmptyBody
-from spendgate.api.wire import Answer, created, ok, replayed
+from spendgate.api.wire import Answer, created, json_text, ok, replayed
 from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance
 from spendgate.store import budget_changes, budgets
+from spendgate.store.budget_changes import Telling
 from spendgate.store.budgets import StoredBudget
 from spendgate.store.credits import Credit, apply_credit
 from spendgate.store.ids import new_id
@@ -56,12 +59,14 @@ def patch_budget(call: Call) -> Answer:
 
 def pause_budget(call: Call) -> Answer:
     """Refuse whatever a budget applies to, until it is resumed."""
-    return _switched(call, lambda one: replace(one, paused=True))
+    telling = Telling("budget.paused", _switch_text)
+    return _switched(call, lambda one: replace(one, paused=True), telling)
 
 
 def resume_budget(call: Call) -> Answer:
     """Go on after a pause; one of the soft limit is lifted until the period ends."""
-    return _switched(call, lambda one: one.resumed(now_ms=call.now_ms))
+    telling = Telling("budget.resumed", _switch_text)
+    return _switched(call, lambda one: one.resumed(now_ms=call.now_ms), telling)
 
 
 def disable_budget(call: Call) -> Answer:
@@ -96,18 +101,35 @@ def credit_budget(call: Call) -> Answer:
     return replayed(made.answer) if isinstance(made, Replay) else created(credit_answer(made))
 
 
-def _switched(call: Call, change: Callable[[Budget], Budget]) -> Answer:
+def _switched(
+    call: Call, change: Callable[[Budget], Budget], telling: Telling | None = None
+) -> Answer:
     """A change that the path says all about; what is so already stays untouched."""
     budget_id = call.path_id("budget")
     call.optional_body(EmptyBody)
-    return _changed(call, budget_id, lambda one: replace(change(one), updated_at_ms=call.now_ms))
+
+    def switched(budget: Budget) -> Budget:
+        return replace(change(budget), updated_at_ms=call.now_ms)
+
+    return _changed(call, budget_id, switched, telling)
 
 
-def _changed(call: Call, budget_id: str, change: Callable[[Budget], Budget]) -> Answer:
+def _changed(
+    call: Call, budget_id: str, change: Callable[[Budget], Budget], telling: Telling | None = None
+) -> Answer:
     changed = budget_changes.change_budget(
-        runtime.table(), call.principal.tenant_id, budget_id, change, now_ms=call.now_ms
+        runtime.table(),
+        call.principal.tenant_id,
+        budget_id,
+        change,
+        telling=telling,
+        now_ms=call.now_ms,
     )
     return ok(_answer(changed))
+
+
+def _switch_text(budget: Budget, balance: Balance | None) -> str:
+    return json_text(switch_detail(budget, balance))
 
 
 def _answer(stored: StoredBudget) -> dict[str, object]:

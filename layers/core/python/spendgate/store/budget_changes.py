@@ -5,11 +5,14 @@ loses the race prepares it again from what the winner left.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+from spendgate.domain.announcements import ANNOUNCEMENT_RETENTION_SECONDS
 from spendgate.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
+from spendgate.domain.counters import Balance
 from spendgate.domain.errors import BudgetChanged, InvalidValue
+from spendgate.store import expressions, keys
 from spendgate.store.budgets import (
     StoredBudget,
     find_budget,
@@ -17,13 +20,27 @@ from spendgate.store.budgets import (
     read_policy_of,
     target_on,
 )
+from spendgate.store.counters import read_balances
 from spendgate.store.directory import listing, unlisting
+from spendgate.store.errors import PolicyChanged
 from spendgate.store.once import Once, Replay
+from spendgate.store.outbox import OutboxEvent
 from spendgate.store.policy_changes import attempt, writes_of_change
 from spendgate.store.table import Table
 from spendgate.store.windows import Windows
 
 _TRIES_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What to tell of a change: an event of that type, for a budget that it pauses or resumes.
+
+    `detail` writes what the event says, as JSON: of the budget and its balance after the change.
+    """
+
+    event_type: Literal["budget.paused", "budget.resumed"]
+    detail: Callable[[Budget, Balance | None], str]
 
 
 def create_budget(
@@ -63,9 +80,10 @@ def change_budget(
     budget_id: str,
     change: Callable[[Budget], Budget],
     *,
+    telling: Telling | None = None,
     now_ms: int,
 ) -> StoredBudget:
-    """Change one budget; a change that changes nothing writes nothing.
+    """Change one budget, and tell of it in the same moment; what changes nothing writes nothing.
 
     `change` may be called several times. Raises NotFound and BudgetChanged.
     """
@@ -75,7 +93,7 @@ def change_budget(
             _changed(one, change) if one.budget_id == budget_id else one for one in policy.budgets
         )
 
-    _replace_policy(table, tenant_id, budget_id, changed, now_ms=now_ms)
+    _replace_policy(table, tenant_id, budget_id, changed, telling=telling, now_ms=now_ms)
     return read_budget(table, tenant_id, budget_id, now_ms=now_ms)
 
 
@@ -99,6 +117,7 @@ def _replace_policy(
     budget_id: str,
     change: Callable[[Policy], tuple[Budget, ...]],
     *,
+    telling: Telling | None = None,
     now_ms: int,
 ) -> None:
     subject = None
@@ -109,9 +128,59 @@ def _replace_policy(
         if budgets == before.budgets:
             return
         after = replace(before, version=before.version + 1, budgets=budgets)
-        if not attempt(table, _writes(table, tenant_id, before, after, now_ms=now_ms)):
+        try:
+            told = _told(table, tenant_id, budget, after, telling, now_ms=now_ms)
+        except PolicyChanged:
+            continue
+        if not attempt(table, [*_writes(table, tenant_id, before, after, now_ms=now_ms), *told]):
             return
     raise BudgetChanged(str(subject))
+
+
+def _told(
+    table: Table,
+    tenant_id: str,
+    before: Budget,
+    policy: Policy,
+    telling: Telling | None,
+    *,
+    now_ms: int,
+) -> list[dict[str, Any]]:
+    """The event about a change, once for the version of the policy that the change makes.
+
+    Where a budget that is not paused is resumed, for the time to come, nothing is told. One read
+    where it has a balance. Raises PolicyChanged.
+    """
+    after = policy.budget(before.budget_id)
+    if telling is None or after is None:
+        return []
+    balance = None
+    if not after.subject.is_default:
+        target = target_on(
+            Windows(table), tenant_id, after, after.subject, policy.version, now_ms=now_ms
+        )
+        (balance,) = read_balances(table, [target], now_ms=now_ms)
+        if balance.is_paused == replace(balance, budget=before).is_paused:
+            return []
+    event = OutboxEvent(
+        key=keys.event_key(
+            tenant_id,
+            after.budget_id,
+            after.subject,
+            f"version-{policy.version}",
+            telling.event_type.removeprefix("budget."),
+        ),
+        event_type=telling.event_type,
+        occurred_at_ms=now_ms,
+        detail=telling.detail(after, balance),
+        expires_at=now_ms // 1000 + ANNOUNCEMENT_RETENTION_SECONDS,
+    )
+    put = {
+        "TableName": table.name,
+        "Item": event.item,
+        "ConditionExpression": expressions.IS_NEW,
+    }
+    return [{"Put": put}]
 
 
 def _with_one_more(policy: Policy, budget: Budget) -> Policy:

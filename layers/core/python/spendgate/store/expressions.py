@@ -94,6 +94,7 @@ FINALIZE = (
     "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
     "settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
+FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
 MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + :amount"
 IS_HELD_THERE = "#from >= :amount"
 EXTEND = (

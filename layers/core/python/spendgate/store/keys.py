@@ -13,6 +13,8 @@ PERIOD_PREFIX = "PERIOD#"
 LEDGER_PREFIX = "LEDGER#"
 STATEMENT_PREFIX = "STATEMENT#"
 WINDOW_PREFIX = "WINDOW#"
+EVENT_PREFIX = "EVENT#"
+RESERVATION_SORT_KEY = "RESERVATION"
 TENANTS_PARTITION = "TENANTS"
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
@@ -41,6 +43,12 @@ def subject_of_counter(partition: str) -> Subject:
     return parse_subject(subject.replace("%23", "#").replace("%25", "%"))
 
 
+def tenant_of(partition: str) -> str:
+    """Whose a partition is that begins with a tenant, as all that events are about do."""
+    tenant_id = partition.split("#", 2)[1]
+    return tenant_id.replace("%23", "#").replace("%25", "%")
+
+
 def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:
     """The counter of a budget for one subject and period."""
     return counter_partition(tenant_id, budget_id, subject), PERIOD_PREFIX + period_key
@@ -66,9 +74,20 @@ def statement_sort_key(ends_at: int, period_key: str) -> str:
     return f"{STATEMENT_PREFIX}{ends_at:012d}#{period_key}"
 
 
+def event_key(tenant_id: str, budget_id: str, subject: Subject, when: str, what: str) -> Key:
+    """An event in the outbox: what happened to a budget, and when it happens once."""
+    return counter_partition(tenant_id, budget_id, subject), EVENT_PREFIX + _joined(when, what)
+
+
 def reservation_key(tenant_id: str, reservation_id: str) -> Key:
     """A reservation."""
-    return _joined("TENANT", tenant_id, "RESERVATION", reservation_id), "RESERVATION"
+    return _joined("TENANT", tenant_id, "RESERVATION", reservation_id), RESERVATION_SORT_KEY
+
+
+def reservation_in(partition: str) -> str:
+    """Which reservation lives in a partition that `reservation_key` named."""
+    _, _, reservation_id = partition.rpartition("#")
+    return reservation_id.replace("%23", "#").replace("%25", "%")
 
 
 def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:

@@ -15,6 +15,8 @@ type Happening = Literal[
     "reclaimed",  # expired buckets of holds whose amounts are available again
     "conflicts",  # writes that lost against others on the same item, and were or will be repeated
     "throttled",  # calls that DynamoDB refused to take
+    "announced",  # events put into the outbox
+    "not_announced",  # looks for what is to be announced that failed; the next one makes up for it
 ]
 type Observe = Callable[[Happening, int], None]
 

@@ -222,11 +222,14 @@ class Planner:
     def _finalizing(self, tenant_id: str, after: Reservation, now_ms: int) -> dict[str, Any]:
         """The reservation leaves the state `held`, if it is held as it was read."""
         key = keys.reservation_key(tenant_id, after.reservation_id)
+        overran: Item = {":overran": {"BOOL": True}} if after.overrun else {}
         return {
             "Update": {
                 "TableName": self._table.name,
                 "Key": items.key(key),
-                "UpdateExpression": expressions.FINALIZE,
+                "UpdateExpression": (
+                    expressions.FINALIZE_OVERRUN if overran else expressions.FINALIZE
+                ),
                 "ConditionExpression": expressions.IS_HELD_AS_SEEN,
                 "ExpressionAttributeValues": {
                     ":held": items.text("held"),
@@ -236,6 +239,7 @@ class Planner:
                     ":now_ms": items.number(now_ms),
                     ":settled_by": items.text(after.settled_by or ""),
                     ":expires_ttl": items.number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
+                    **overran,
                 },
             }
         }

@@ -17,6 +17,7 @@ from spendgate.domain.holds import bucket_of
 from spendgate.domain.requests import SpendRequest
 from spendgate.domain.reservations import Reservation
 from spendgate.store import expressions, items, keys
+from spendgate.store.announcer import Announcer
 from spendgate.store.codec.answers import packed_answer, read_packed_answer
 from spendgate.store.codec.reservations import held_attributes
 from spendgate.store.counters import give_back, take_hold
@@ -61,11 +62,18 @@ type Outcome = tuple[Verdict, Counter] | Exception
 class Reservations:
     """Reservations of one table.
 
-    `pool` runs the updates of several budgets side by side; `now_ms` is the clock.
+    `pool` runs the updates of several budgets side by side; `now_ms` is the clock. Without an
+    announcer nobody is told what the balances have reached.
     """
 
     def __init__(
-        self, table: Table, rule_book: RuleBook, *, pool: Executor, now_ms: Callable[[], int]
+        self,
+        table: Table,
+        rule_book: RuleBook,
+        *,
+        pool: Executor,
+        now_ms: Callable[[], int],
+        announcer: Announcer | None = None,
     ) -> None:
         self._table = table
         self._rule_book = rule_book
@@ -73,6 +81,7 @@ class Reservations:
         self._refusals = Refusals()
         self._pool = pool
         self._now_ms = now_ms
+        self._announcer = announcer
 
     def reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
         """Hold the amounts on every budget that applies, all or none.
@@ -129,7 +138,11 @@ class Reservations:
             raise Throttled("the hold ran out before it could be recorded; try again")
         answer = answer_of(Grant(reservation, balances))
         replay = self._put(request, reservation, answer, targets)
-        return replay or Answered(answer, replayed=False)
+        if replay:
+            return replay
+        if self._announcer:
+            self._announcer.after_grant(request.tenant_id, balances)
+        return Answered(answer, replayed=False)
 
     def _hold_all(self, targets: Sequence[Target], bucket: int, now_ms: int) -> tuple[Balance, ...]:
         """Take every hold, or none that lasts: what was taken is given back if one fails."""

@@ -54,15 +54,13 @@ class RuleBook:
 
         One batch read of what is not cached, and no call where all of it is.
         """
-        wanted: dict[keys.Key, Subject | None] = {keys.tenant_key(tenant_id): None}
-        for subject in subjects:
-            for one in (subject, subject.default):
-                wanted[keys.policy_key(tenant_id, one)] = one
+        wanted = _wanted(tenant_id, subjects)
         now = self._monotonic()
         found = {} if fresh else self._cached(wanted, now)
         missing = {key: subject for key, subject in wanted.items() if key not in found}
         if missing:
-            found |= self._load(tenant_id, missing, now, consistent=fresh)
+            read = self._table.get_many(map(items.key, missing), consistent=fresh)
+            found |= self._learn(tenant_id, missing, read, now)
         policies = {
             subject: cast("Policy", found[key])
             for key, subject in wanted.items()
@@ -74,21 +72,33 @@ class RuleBook:
         """The tenant's settings alone."""
         return self.rules(tenant_id, ()).tenant
 
+    def unknown(
+        self, tenant_id: str, subjects: Iterable[Subject]
+    ) -> dict[keys.Key, Subject | None]:
+        """What `rules` would have to read; for `learn`."""
+        wanted = _wanted(tenant_id, subjects)
+        known = self._cached(wanted, self._monotonic())
+        return {key: subject for key, subject in wanted.items() if key not in known}
+
+    def learn(
+        self, tenant_id: str, unknown: dict[keys.Key, Subject | None], read: Iterable[Item]
+    ) -> None:
+        """Keep rules that somebody has just read together with something else."""
+        self._learn(tenant_id, unknown, read, self._monotonic())
+
     def _cached(self, wanted: Iterable[keys.Key], now: float) -> dict[keys.Key, Policy | Tenant]:
         known = {key: self._cache[key] for key in wanted if key in self._cache}
         return {key: value for key, (until, value) in known.items() if until > now}
 
-    def _load(
+    def _learn(
         self,
         tenant_id: str,
         wanted: dict[keys.Key, Subject | None],
+        read: Iterable[Item],
         now: float,
-        *,
-        consistent: bool,
     ) -> dict[keys.Key, Policy | Tenant]:
         if len(self._cache) + len(wanted) > _CACHED_MAX:
             self._cache.clear()
-        read = self._table.get_many(map(items.key, wanted), consistent=consistent)
         found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
         loaded: dict[keys.Key, Policy | Tenant] = {}
         for key, subject in wanted.items():
@@ -97,6 +107,15 @@ class RuleBook:
             ttl = PRESENT_SECONDS_MAX if _is_there(loaded[key]) else ABSENT_SECONDS_MAX
             self._cache[key] = (now + ttl, loaded[key])
         return loaded
+
+
+def _wanted(tenant_id: str, subjects: Iterable[Subject]) -> dict[keys.Key, Subject | None]:
+    """The items that have the rules: None stands for the tenant's own."""
+    wanted: dict[keys.Key, Subject | None] = {keys.tenant_key(tenant_id): None}
+    for subject in subjects:
+        for one in (subject, subject.default):
+            wanted[keys.policy_key(tenant_id, one)] = one
+    return wanted
 
 
 def _is_there(found: Policy | Tenant) -> bool:

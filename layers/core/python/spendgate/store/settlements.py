@@ -14,6 +14,7 @@ from spendgate.domain.counters import Counter
 from spendgate.domain.errors import SpendgateError
 from spendgate.domain.requests import SettlementCommand
 from spendgate.store import items, keys
+from spendgate.store.announcer import Announcer
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.errors import Item, StoreError, Throttled, TransactionFailed, Unavailable
 from spendgate.store.observer import Happening
@@ -34,7 +35,10 @@ type Outcome = Result | Exception
 
 
 class Settlements:
-    """Settlements of one table. `answer_of` writes the answer to a record."""
+    """Settlements of one table. `answer_of` writes the answer to a record.
+
+    Without an announcer nobody is told what the balances have reached.
+    """
 
     def __init__(
         self,
@@ -43,9 +47,11 @@ class Settlements:
         *,
         now_ms: Callable[[], int],
         answer_of: AnswerOf,
+        announcer: Announcer | None = None,
     ) -> None:
         self._table = table
         self._now_ms = now_ms
+        self._announcer = announcer
         self._planner = Planner(table, rule_book, answer_of)
 
     def apply_one(self, command: SettlementCommand) -> Result:
@@ -62,7 +68,8 @@ class Settlements:
         nothing is lost by trying again. Commands on the same object take turns.
 
         Per batch two write units for each command, each counter and each budget's ledger item
-        (more where an item exceeds 1 KB), and one read unit per command.
+        (more where an item exceeds 1 KB), and one read unit per command. The announcer reads each
+        counter once more, in one call.
         """
         outcomes: list[Outcome] = [Throttled("too much is going on at once; try again")] * len(
             commands
@@ -137,10 +144,23 @@ class Settlements:
                 return again + self._write_alone(plans, error, outcomes, now_ms)
             except Unavailable as error:
                 results = dict.fromkeys(results, error)
+            else:
+                self._announce(plans, now_ms)
             for place, outcome in results.items():
                 outcomes[place] = outcome
             return again
         return again + [plan.place for plan in plans]
+
+    def _announce(self, plans: list[Plan], now_ms: int) -> None:
+        """Tell what was reached by what was just written."""
+        spent = [
+            (posting.counter, posting.entry)
+            for plan in plans
+            for posting in plan.postings
+            if posting.entry
+        ]
+        if self._announcer and spent:
+            self._announcer.after_spending(spent, now_ms=now_ms)
 
     def _write_alone(
         self, plans: list[Plan], error: Exception, outcomes: list[Outcome], now_ms: int

@@ -96,11 +96,17 @@ class Table:
         *,
         observe: Observe = unobserved,
         sleep: Callable[[float], None] = time.sleep,
+        tries_max: int = TRIES_MAX,
     ) -> None:
         self.client = client
         self.name = name
         self.observe = observe
         self._sleep = sleep
+        self._tries_max = tries_max
+
+    def trying_once(self) -> "Table":
+        """The same table for what is not worth waiting for: no call is repeated."""
+        return Table(self.client, self.name, observe=self.observe, sleep=self._sleep, tries_max=1)
 
     def get(self, key: Item, *, consistent: bool = True) -> Item | None:
         """One item, or None. Half a read unit per 4 KB, one if consistent."""
@@ -114,7 +120,7 @@ class Table:
         """The items that exist among the keys, in no order."""
         found: list[Item] = []
         left = list(keys)
-        for _ in range(TRIES_MAX + len(left) // _BATCH_GET_KEYS_MAX):
+        for _ in range(self._tries_max + len(left) // _BATCH_GET_KEYS_MAX):
             if not left:
                 return found
             batch, left = left[:_BATCH_GET_KEYS_MAX], left[_BATCH_GET_KEYS_MAX:]
@@ -175,7 +181,7 @@ class Table:
 
     def _read(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
         """A read changes nothing, so it is repeated whatever happened to the first try."""
-        for _ in range(_READ_TRIES_MAX):
+        for _ in range(min(_READ_TRIES_MAX, self._tries_max)):
             try:
                 return self._write(call, **arguments)
             except OutcomeUnknown:
@@ -197,7 +203,7 @@ class Table:
 
     def _waits(self) -> Iterable[float]:
         """Up to `TRIES_MAX` tries, with full jitter between them."""
-        for attempt in range(TRIES_MAX):
+        for attempt in range(self._tries_max):
             yield random.uniform(0, _FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 (not a secret)
 
 

@@ -1,0 +1,97 @@
+"""Announcements: what a balance has reached that somebody wants to be told of, once per period.
+
+Levels are looked at, not edges: whoever looks later sees what was missed before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from spendgate.domain.amounts import Amount, amount_text
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance
+from spendgate.domain.periods import Period, period_in_force, rolling_rule_of
+
+type LevelType = Literal["budget.threshold_reached", "budget.exhausted", "budget.paused"]
+
+ANNOUNCEMENT_RETENTION_SECONDS = 30 * 86_400
+"""How long it is known, after a period's end, what was announced in it: longer than anything that
+is settled into an ended period can be late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of what is spent: a percentage of the limit and its credits, or the soft limit.
+
+    With neither of them, the level at which nothing is left. A soft limit that is moved is another
+    level.
+    """
+
+    event_type: LevelType
+    pct: int | None = None
+    soft_limit: Amount | None = None
+
+    @property
+    def name(self) -> str:
+        """Tells it from the other levels of a budget."""
+        kind = self.event_type.removeprefix("budget.")
+        if self.pct is not None:
+            return f"{kind}-{self.pct}pct"
+        return kind if self.soft_limit is None else f"{kind}-{amount_text(self.soft_limit)}"
+
+    def is_reached(self, balance: Balance) -> bool:
+        """Whether that much is spent, or nothing is left."""
+        if self.pct is not None:
+            return balance.utilization_tenths_pct >= self.pct * 10
+        if self.soft_limit is not None:
+            return balance.spent >= self.soft_limit
+        return balance.available <= 0
+
+
+NOTHING_LEFT = Level("budget.exhausted")
+
+
+def levels_of(budget: Budget, *, can_pause: bool) -> Iterator[Level]:
+    """Every level that is announced; the one that pauses only where a soft limit can pause it."""
+    for pct in sorted(set(budget.warn_at_pct)):
+        yield Level("budget.threshold_reached", pct=pct)
+    if budget.soft_limit is not None:
+        yield Level("budget.threshold_reached", soft_limit=budget.soft_limit)
+        if can_pause:
+            yield Level("budget.paused", soft_limit=budget.soft_limit)
+    yield NOTHING_LEFT
+
+
+def levels_reached(balance: Balance) -> list[Level]:
+    """The levels at or above which a balance is."""
+    if balance.available > 0 and not balance.is_warning:
+        return []
+    can_pause = balance.budget.pauses_at(balance.period) is not None
+    return [
+        one for one in levels_of(balance.budget, can_pause=can_pause) if one.is_reached(balance)
+    ]
+
+
+def announced_period(period: Period, *, now_ms: int) -> Period:
+    """The stretch of time in which a level is announced once.
+
+    The period itself. A rolling window never ends, so time is cut into stretches of its length.
+    """
+    rule = rolling_rule_of(period.key)
+    if rule is None:
+        return period
+    stretch = now_ms // (rule.seconds * 1000)
+    starts_at = stretch * rule.seconds
+    return Period(f"{period.key}@{stretch}", starts_at, starts_at + rule.seconds)
+
+
+def announcement_expires_at(period: Period) -> int | None:
+    """When it may be forgotten (epoch seconds) what was announced; None in one that never ends."""
+    return None if period.ends_at is None else period.ends_at + ANNOUNCEMENT_RETENTION_SECONDS
+
+
+def is_period_of(budget: Budget, period: Period) -> bool:
+    """Whether a budget has that period still: its rule may have been changed meanwhile."""
+    started_at = period.starts_at or 0
+    in_force = period_in_force(budget.period, now_ms=started_at * 1000, started_at=started_at)
+    return in_force == period

@@ -1,0 +1,191 @@
+"""Announcing the levels that balances have reached, after a grant and after spending.
+
+An announcement never fails what it is about, and has one try. Whatever was missed, also by a crash,
+is made up for by the next grant or settlement, since levels are looked at and not edges. What this
+execution environment has announced it remembers: a budget that stays at a level costs nothing more.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from spendgate.domain.announcements import (
+    Level,
+    announced_period,
+    announcement_expires_at,
+    is_period_of,
+    levels_of,
+    levels_reached,
+)
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance
+from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.periods import Period
+from spendgate.domain.subjects import Subject
+from spendgate.store import expressions, items, keys
+from spendgate.store.codec.counters import read_counter
+from spendgate.store.errors import ConditionFailed, Item, StoreError
+from spendgate.store.outbox import OutboxEvent
+from spendgate.store.rules import RuleBook
+from spendgate.store.table import Table
+
+_log = logging.getLogger(__name__)
+
+_REMEMBERED_MAX = 10_000
+
+type DetailOf = Callable[[Balance, Level], str]
+type Spent = Iterable[tuple[keys.Key, LedgerEntry]]
+"""What was spent, each with the counter that it was spent on."""
+
+
+class Announcer:
+    """Puts events into the outbox of one table. `detail_of` writes what an event says, as JSON."""
+
+    def __init__(self, table: Table, rule_book: RuleBook, *, detail_of: DetailOf) -> None:
+        self._table = table.trying_once()
+        self._rule_book = rule_book
+        self._detail_of = detail_of
+        self._announced: set[keys.Key] = set()
+
+    def after_grant(self, tenant_id: str, balances: Iterable[Balance]) -> None:
+        """Announce what the balances have reached that a grant left behind.
+
+        No call where that is nothing new, or else a write for each level.
+        """
+        with self._at_most_logged():
+            for balance in balances:
+                self._announce(tenant_id, balance)
+
+    def after_spending(self, spent: Spent, *, now_ms: int) -> None:
+        """Announce what the counters have reached on which something was spent.
+
+        One batch read of the counters that may have reached something new, together with rules
+        that are not cached; a write for each level that is new.
+        """
+        with self._at_most_logged():
+            for tenant_id, balance in self._balances(dict(spent), now_ms):
+                self._announce(tenant_id, balance)
+
+    @contextmanager
+    def _at_most_logged(self) -> Iterator[None]:
+        try:
+            yield
+        except (StoreError, ClientError) as error:
+            _log.warning("an event was not announced; the next one makes up for it: %s", error)
+            self._table.observe("not_announced", 1)
+
+    def _announce(self, tenant_id: str, balance: Balance) -> None:
+        for level in levels_reached(balance):
+            period = announced_period(balance.period, now_ms=balance.now_ms)
+            budget_id = balance.budget.budget_id
+            key = keys.event_key(tenant_id, budget_id, balance.subject, period.key, level.name)
+            if key in self._announced:
+                continue
+            event = OutboxEvent(
+                key=key,
+                event_type=level.event_type,
+                occurred_at_ms=balance.now_ms,
+                detail=self._detail_of(balance, level),
+                expires_at=announcement_expires_at(period),
+            )
+            try:
+                self._table.put(event.item, ConditionExpression=expressions.IS_NEW)
+                self._table.observe("announced", 1)
+            except ConditionFailed:
+                pass  # somebody else was first
+            self._remember(key)
+
+    def _remember(self, key: keys.Key) -> None:
+        if len(self._announced) >= _REMEMBERED_MAX:
+            self._announced.clear()
+        self._announced.add(key)
+
+    def _balances(
+        self, spent: Mapping[keys.Key, LedgerEntry], now_ms: int
+    ) -> Iterator[tuple[str, Balance]]:
+        """The balances of the counters, by their tenant."""
+        subjects: dict[str, set[Subject]] = {}
+        for (partition, _), entry in spent.items():
+            subjects.setdefault(keys.tenant_of(partition), set()).add(entry.subject)
+        unknown = {one: self._rule_book.unknown(one, those) for one, those in subjects.items()}
+        read: list[Item] = []
+        if any(unknown.values()):
+            wanted = [*spent, *(key for those in unknown.values() for key in those)]
+            read = self._table.get_many(map(items.key, wanted), consistent=True)
+            for tenant_id, those in unknown.items():
+                self._rule_book.learn(tenant_id, those, read)
+        touched = self._with_news(spent, subjects, now_ms)
+        if touched and not read:
+            read = self._table.get_many(map(items.key, touched), consistent=True)
+        for item in read:
+            one = touched.get((item["pk"]["S"], item["sk"]["S"]))
+            balance = one.balance(item, now_ms=now_ms) if one else None
+            if one and balance:
+                yield one.tenant_id, balance
+
+    def _with_news(
+        self,
+        spent: Mapping[keys.Key, LedgerEntry],
+        subjects: Mapping[str, Iterable[Subject]],
+        now_ms: int,
+    ) -> dict[keys.Key, "_Touched"]:
+        """The counters that have a level left to announce, with their budgets.
+
+        A budget that is gone or disabled has nothing to announce.
+        """
+        policies = {
+            one: self._rule_book.rules(one, those).policies for one, those in subjects.items()
+        }
+        found: dict[keys.Key, _Touched] = {}
+        for key, entry in spent.items():
+            tenant_id = keys.tenant_of(key[0])
+            for subject in (entry.subject, entry.subject.default):
+                policy = policies[tenant_id][subject]
+                budget = policy.budget(entry.budget_id)
+                if budget is None or budget.disabled:
+                    continue
+                touched = _Touched(tenant_id, entry, budget, policy.version)
+                if self._has_news(touched, now_ms):
+                    found[key] = touched
+        return found
+
+    def _has_news(self, touched: "_Touched", now_ms: int) -> bool:
+        budget, entry = touched.budget, touched.entry
+        when = announced_period(Period(entry.period_key), now_ms=now_ms).key
+        return any(
+            keys.event_key(touched.tenant_id, budget.budget_id, entry.subject, when, level.name)
+            not in self._announced
+            for level in levels_of(budget, can_pause=budget.on_soft_limit == "pause")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """A counter on which something was spent, and its budget."""
+
+    tenant_id: str
+    entry: LedgerEntry
+    budget: Budget
+    policy_version: int
+
+    def balance(self, item: Item, *, now_ms: int) -> Balance | None:
+        """What its item amounts to; None where the budget was changed and this is of the past.
+
+        A counter that is behind its policy is taken as the policy has it. One that is ahead is
+        left to whoever has read the newer rules.
+        """
+        counter = read_counter(item)
+        period = Period(
+            self.entry.period_key,
+            items.read_number(item["starts_at"]) if "starts_at" in item else None,
+            items.read_number(item["ends_at"]) if "ends_at" in item else None,
+        )
+        if counter.version > self.policy_version or not is_period_of(self.budget, period):
+            return None
+        has_ended = period.ends_at is not None and now_ms >= period.ends_at * 1000
+        if counter.version < self.policy_version and not has_ended:
+            counter = counter.with_limit(self.budget.limit, version=self.policy_version)
+        return Balance(self.budget, self.entry.subject, period, counter, now_ms)
