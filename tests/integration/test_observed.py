@@ -60,7 +60,20 @@ def test_what_expired_is_reclaimed(world: World, seen: Tally) -> None:
 
     world.reserve(10)
 
-    assert seen == {"granted": 2, "reclaimed": 1}
+    assert seen == {"granted": 2, "reclaimed": 1, "announced": 1}
+
+
+def test_an_event_that_was_put_into_the_outbox_and_one_that_was_not(
+    world: World, seen: Tally, faults: FaultyClient
+) -> None:
+    world.budget(10)
+    world.budget(10, unit="tokens")
+    world.record(8)
+    faults.fail("put_item", THROTTLED)
+
+    world.record(tokens=8)
+
+    assert seen == {"recorded": 2, "announced": 1, "not_announced": 1, "throttled": 1}
 
 
 def test_a_settlement_its_repetition_and_its_contradiction(world: World, seen: Tally) -> None:
