@@ -17,10 +17,12 @@ ARCHITECTURE ?=
 FUNCTION ?=
 EVENT ?=
 SAM_ARGS ?=
+SEED ?=
+EXAMPLES ?=
 PYTEST_ARGS ?=
 ARGS ?=
 BENCH ?=
-export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS ARGS
+export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS
 # Our environments decide what is imported, and no tool of theirs phones home.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export SAM_CLI_TELEMETRY := 0
@@ -31,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters invoke demo docs bench lint template test lock clean distclean
+.PHONY: help setup build up down logs dead-letters invoke demo fuzz docs bench lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -88,6 +90,9 @@ invoke: setup ## Run one function in Docker on the stack (EVENT=events/reserve-g
 
 demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file REQUESTS=n)
 	@$(BIN)/python -m local.demo
+
+fuzz: setup ## Send the running service whatever its OpenAPI document allows, and what not (EXAMPLES=n SEED=n)
+	@$(BIN)/python -m tests.e2e.fuzz
 
 docs: .venv/.stamp ## Ask the service the examples of the interface anew, and write docs/api.md
 	@$(BIN)/python -m tests.docs.story

@@ -144,6 +144,17 @@ def test_a_bad_base64_body_is_refused(body: str, status: int) -> None:
     assert got_status == status
 
 
+@pytest.mark.parametrize("ttl", ["300.0", "3e2", "3000e-1"])
+def test_a_whole_number_may_be_written_with_a_point(ttl: str) -> None:
+    def ttl_of(call: Call) -> Answer:
+        return ok({"ttl_seconds": call.body(ReserveBody).ttl_seconds})
+
+    body = f'{{"amounts":{{"usd":1}},"ttl_seconds":{ttl}}}'
+    _, _, got = answered(event(RESERVE, body), ttl_of)
+
+    assert got == {"ttl_seconds": 300}
+
+
 def test_the_largest_body_and_the_deepest_metadata_are_accepted() -> None:
     deep: object = "x"
     for _ in range(14):

@@ -81,11 +81,14 @@ def _parsed(text: str) -> object:
 _TOO_DEEP = f"the body is nested more than {NESTING_MAX} levels deep"
 
 
-def _decimal(text: str) -> Decimal:
+def _decimal(text: str) -> int | Decimal:
+    """A number with a point; JSON Schema counts 300.0 among the whole ones."""
     try:
-        return Decimal(text)
+        value = Decimal(text)
     except InvalidOperation:
         raise InvalidJson("a number in the body is out of range") from None
+    is_whole = value.adjusted() < _INTEGER_DIGITS_MAX and value == value.to_integral_value()
+    return int(value) if is_whole else value
 
 
 def _integer(text: str) -> int | Decimal:

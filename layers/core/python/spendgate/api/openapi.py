@@ -13,11 +13,11 @@ from spendgate.api.errors import INSUFFICIENT_QUOTA, INTERNAL_ERROR, PROBLEMS, R
 from spendgate.api.openapi_admin_schemas import ADMIN_SCHEMAS
 from spendgate.api.openapi_examples import Example, examples
 from spendgate.api.openapi_headers import HEADERS, described, headers_of_error
-from spendgate.api.openapi_operations import OPERATIONS, PARAMETERS, Operation
-from spendgate.api.openapi_schemas import SPENDING_SCHEMAS, TEXT, WHOLE, Schema, map_of, ref
+from spendgate.api.openapi_operations import OPERATIONS, Operation
+from spendgate.api.openapi_parameters import parameter
+from spendgate.api.openapi_schemas import SPENDING_SCHEMAS, Schema, ref
 from spendgate.api.openapi_words import explained
 from spendgate.api.routes import ROUTES, Route
-from spendgate.store.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
 _REF_TEMPLATE = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\+?\}")
@@ -104,26 +104,20 @@ def _operation_id(route: Route) -> str:
 
 
 def _parameters(route: Route, operation: Operation, shown: Sequence[Example]) -> list[Schema]:
-    parameters = [_parameter(name, "query", TEXT) for name in operation.query]
+    parameters = [parameter(name, "query") for name in operation.query]
     parameters += [
-        {**_parameter(name, "path", TEXT), "required": True}
+        {**parameter(name, "path"), "required": True}
         for name in _PATH_PARAMETER.findall(route.path)
     ]
     if operation.is_list:
-        limit = {**WHOLE, "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": PAGE_SIZE_DEFAULT}
-        parameters += [_parameter("limit", "query", limit), _parameter("cursor", "query", TEXT)]
+        parameters += [parameter("limit", "query"), parameter("cursor", "query")]
     if operation.is_idempotent:
-        key = {**TEXT, "minLength": 1, "maxLength": 255}
-        parameters.append(_parameter("Idempotency-Key", "header", key))
+        parameters.append(parameter("Idempotency-Key", "header"))
     parameters = [_with_example(one, route, shown) for one in parameters]
     if route.key == "GET /v1/spend":
-        subjects = _parameter("subjects", "query", map_of(TEXT))
+        subjects = parameter("subjects", "query")
         parameters.append({**subjects, "explode": True, "example": {"agent": "researcher"}})
     return parameters
-
-
-def _parameter(name: str, place: str, schema: Schema) -> Schema:
-    return {"name": name, "in": place, "description": PARAMETERS[name], "schema": schema}
 
 
 def _with_example(parameter: Schema, route: Route, shown: Sequence[Example]) -> Schema:
@@ -189,13 +183,18 @@ def _response(
     }
 
 
+_SCHEMA_OF_ERROR: Mapping[int, Schema] = {401: {"anyOf": [ref("Error"), ref("NoKey")]}}
+"""The errors that API Gateway answers by itself, and in words of its own."""
+
+
 def _error_response(
     status: int, codes: Sequence[str], values: Mapping[str, object] | None = None
 ) -> dict[str, object]:
+    schema = _SCHEMA_OF_ERROR.get(status, ref("Error"))
     return {
         "description": ", ".join(f"`{code}`" for code in codes),
-        "headers": described(headers_of_error(status)),
-        "content": {"application/json": _media(ref("Error"), values or {})},
+        "headers": headers_of_error(status),
+        "content": {"application/json": _media(schema, values or {})},
     }
 
 

@@ -40,9 +40,14 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
 }
 
 
-def headers_of_error(status: int) -> tuple[str, ...]:
-    """The headers that an error of that status may have."""
-    return ("X-Request-Id", *_BY_STATUS.get(status, ()))
+def headers_of_error(status: int) -> dict[str, Schema]:
+    """The headers that an error of that status may have.
+
+    A request without any key is refused by API Gateway itself, which sends no request id.
+    """
+    if status == 401:
+        return {"X-Request-Id": _HEADERS["X-Request-Id"], **described(_BY_STATUS[status])}
+    return described(("X-Request-Id", *_BY_STATUS.get(status, ())))
 
 
 def described(names: tuple[str, ...]) -> dict[str, Schema]:

@@ -34,22 +34,6 @@ class Operation:
     headers: tuple[str, ...] = ()
 
 
-PARAMETERS: Mapping[str, str] = {
-    "Idempotency-Key": "The same key with the same request gets the first answer again.",
-    "cursor": "Where to go on: the next cursor of the page before.",
-    "format": "csv (if not said) or jsonl.",
-    "from": "For an export its first moment, else the unit that is converted.",
-    "id": "The id of the object; in a token cap the subject's, or * for its type's default.",
-    "limit": "How many on one page.",
-    "model": "The model as its provider names it; it may have slashes.",
-    "provider": "Who runs the model.",
-    "subject": "Only of this subject, as type:id.",
-    "subjects": "Any number of type=id.",
-    "to": "For an export the first moment after it, else the unit that is converted to.",
-    "type": "The type of the subject.",
-}
-"""What each parameter means."""
-
 _PRICED = ("unknown_price", "unknown_rate")
 _CAPPED = ("token_cap_exceeded",)
 _REFUSED = ("rate_limit_exceeded", "insufficient_quota", "budget_paused", "no_budget")

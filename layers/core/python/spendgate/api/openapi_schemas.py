@@ -194,12 +194,18 @@ _ERROR = object_of(
     }
 )
 
+_NO_KEY = {
+    **object_of({"message": TEXT}),
+    "description": "What API Gateway itself answers to a request without any key.",
+}
+
 SPENDING_SCHEMAS: Mapping[str, Schema] = {
     "AmountText": AMOUNT,
     "Balance": _BALANCE,
     "Check": _CHECK,
     "Error": _ERROR,
     "LedgerEntry": object_of(LEDGER_ENTRY_FIELDS),
+    "NoKey": _NO_KEY,
     "Period": _PERIOD,
     "RecordedSpend": _RECORDED,
     "Reservation": _RESERVATION_READ,

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from spendgate.api.models.fields import (
     AmountField,
@@ -14,11 +15,19 @@ from spendgate.api.models.fields import (
     TokensField,
     UnitField,
     changing,
+    patch_schema,
 )
 from spendgate.domain.budgets import TokenCap
 from spendgate.domain.rates import Rate
 from spendgate.domain.tenants import Price, Tenant, UnpricedModel
 from spendgate.pricing.usage import PRICE_UNIT
+
+_CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
+
+
+def _caps(name: str) -> JsonDict:
+    return {"required": [name], "properties": {name: {"type": "integer"}}}
+
 
 MAX_AGE_SECONDS_MAX = 366 * 86_400  # a rate that is good for longer needs no maximum age
 
@@ -53,6 +62,8 @@ class CreateTenantBody(Body):
 class PatchTenantBody(Body):
     """A change to the settings of the caller's tenant: only what is named changes."""
 
+    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=("name",)))
+
     name: NameField | None = None
     require_budget: bool | None = None
     unpriced_model: UnpricedModel | None = None
@@ -76,6 +87,8 @@ class PatchTenantBody(Body):
 
 class TokenCapBody(Body):
     """How many tokens one request of a subject may have; at least one of the three."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_caps(name) for name in _CAPS]})
 
     max_prompt_tokens: TokensField | None = None
     max_completion_tokens: TokensField | None = None

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from spendgate.api.models.fields import (
+    SUBJECT_SCHEMA,
     AmountField,
     Body,
     MetadataField,
@@ -14,6 +15,7 @@ from spendgate.api.models.fields import (
     ProvenanceBody,
     UnitField,
     changing,
+    patch_schema,
 )
 from spendgate.api.models.periods import NoPeriodBody, PeriodField
 from spendgate.domain.budgets import (
@@ -26,6 +28,8 @@ from spendgate.domain.budgets import (
 )
 from spendgate.domain.errors import InvalidValue
 from spendgate.domain.subjects import ANY_ID, ORGANIZATION, Subject, parse_subject
+
+_NULLABLE = ("soft_limit", "carry_over", "name")
 
 THRESHOLDS_MAX = 10  # each one may become an event per period
 
@@ -52,7 +56,7 @@ class CarryOverBody(Body):
 
 PercentField = Annotated[int, Field(ge=1, le=100)]
 ThresholdsField = Annotated[list[PercentField], Field(max_length=THRESHOLDS_MAX)]
-SubjectField = Annotated[str, AfterValidator(_subject)]
+SubjectField = Annotated[str, AfterValidator(_subject), WithJsonSchema(SUBJECT_SCHEMA)]
 
 
 class CreateBudgetBody(Body):
@@ -111,6 +115,8 @@ class PatchBudgetBody(Body):
     `soft_limit`, `carry_over` and `name` may be set to null; any other null is refused.
     """
 
+    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_NULLABLE))
+
     limit: AmountField | None = None
     soft_limit: AmountField | None = None
     on_soft_limit: OnSoftLimit | None = None
@@ -123,7 +129,7 @@ class PatchBudgetBody(Body):
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        return changing(self, nullable=("soft_limit", "carry_over", "name"))
+        return changing(self, nullable=_NULLABLE)
 
     def applied_to(self, budget: Budget, *, now_ms: int) -> Budget:
         """The budget after the change. Raises InvalidValue where its parts contradict each other.

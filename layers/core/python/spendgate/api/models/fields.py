@@ -6,10 +6,10 @@ is never guessed at.
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
@@ -31,7 +31,8 @@ METADATA_BYTES_MAX = 4096  # as JSON; said by the interface
 UNITS_MAX = 10  # as many as subjects; each unit may touch a budget on each subject
 TOKENS_MAX = 10**12  # a million times the largest context window; priced, it is still an amount
 
-_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TENANT_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_TENANT_ID = re.compile(_TENANT_ID_PATTERN)
 
 
 class Body(BaseModel):
@@ -51,6 +52,20 @@ def changing[B: Body](body: B, *, nullable: Collection[str]) -> B:
         if getattr(body, name) is None and name not in nullable:
             raise ValueError(f"{name} cannot be null; leave it out to keep it")
     return body
+
+
+def patch_schema(*, nullable: Collection[str]) -> Callable[[dict[str, Any]], None]:
+    """Let the schema of a patch say the same: something is named, and null only where it may be."""
+
+    def say(schema: dict[str, Any]) -> None:
+        schema["minProperties"] = 1
+        for name, field in schema["properties"].items():
+            if name not in nullable:
+                kinds = [one for one in field.pop("anyOf") if one != {"type": "null"}]
+                field.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+                del field["default"]
+
+    return say
 
 
 def _amount(value: object) -> int:
@@ -129,21 +144,69 @@ def _plain(value: object) -> object:
             return value
 
 
-AMOUNT_SCHEMA = {
+type _Schema = dict[str, object]
+
+# What a schema can say of the rules above; `tests/e2e/test_fuzz.py` compares the two.
+_WORD_PATTERN = "[a-z][a-z0-9_]{0,31}"
+_ID_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,256}"
+
+AMOUNT_SCHEMA: _Schema = {
     "description": "An exact decimal: at most 18 digits before the point and 9 after it.",
     "anyOf": [
-        {"type": "string", "pattern": r"^\d{1,18}(\.\d{1,9})?$", "examples": ["0.0125"]},
-        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]{1,9})?$", "examples": ["0.0125"]},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**18},
     ],
+}
+_POSITIVE_AMOUNT_SCHEMA = {
+    "description": AMOUNT_SCHEMA["description"],
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^(?=.*[1-9])[0-9]{1,18}(\.[0-9]{1,9})?$",
+            "examples": ["0.0125"],
+        },
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**18},
+    ],
+}
+WORD_SCHEMA: _Schema = {"type": "string", "pattern": f"^{_WORD_PATTERN}$"}
+_SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"enum": sorted(CREDENTIAL_TYPES)}}
+_SUBJECT_ID_SCHEMA: _Schema = {
+    "type": "string",
+    "pattern": f"^{_ID_PATTERN}$",
+    "not": {"const": ANY_ID},
+}
+SUBJECT_SCHEMA: _Schema = {
+    "type": "string",
+    "pattern": f"^{_WORD_PATTERN}:{_ID_PATTERN}$",
+}
+_AMOUNTS_SCHEMA: _Schema = {
+    "type": "object",
+    "propertyNames": WORD_SCHEMA,
+    "additionalProperties": AMOUNT_SCHEMA,
+    "maxProperties": UNITS_MAX,
+}
+SUBJECTS_SCHEMA: _Schema = {
+    "type": "object",
+    "propertyNames": _SUBJECT_TYPE_SCHEMA,
+    "additionalProperties": _SUBJECT_ID_SCHEMA,
+    "maxProperties": SUBJECTS_MAX,
 }
 
 AmountField = Annotated[int, PlainValidator(_amount), WithJsonSchema(AMOUNT_SCHEMA)]
-PositiveAmountField = Annotated[AmountField, AfterValidator(_positive)]
-UnitField = Annotated[str, AfterValidator(_unit)]
-AmountsField = Annotated[dict[UnitField, AmountField], Field(max_length=UNITS_MAX)]
+PositiveAmountField = Annotated[
+    int, PlainValidator(_amount), AfterValidator(_positive), WithJsonSchema(_POSITIVE_AMOUNT_SCHEMA)
+]
+UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
+AmountsField = Annotated[
+    dict[UnitField, AmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
+]
 SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]
 SubjectIdField = Annotated[str, AfterValidator(_subject_id)]
-SubjectsField = Annotated[dict[SubjectTypeField, SubjectIdField], Field(max_length=SUBJECTS_MAX)]
+SubjectsField = Annotated[
+    dict[SubjectTypeField, SubjectIdField],
+    Field(max_length=SUBJECTS_MAX),
+    WithJsonSchema(SUBJECTS_SCHEMA),
+]
 MetadataField = Annotated[dict[str, object], AfterValidator(_metadata)]
 TtlField = Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)]
 TokensField = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
@@ -154,7 +217,11 @@ ReferenceField = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH_
 LabelField = Annotated[str, Field(min_length=1, max_length=LABEL_LENGTH_MAX)]
 EventIdField = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
 ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]
-TenantIdField = Annotated[str, AfterValidator(_tenant_id)]
+TenantIdField = Annotated[
+    str,
+    AfterValidator(_tenant_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{_TENANT_ID_PATTERN}$"}),
+]
 
 
 class ProvenanceBody(Body):

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from spendgate.api.models.fields import Body, LabelField
 from spendgate.domain.errors import InvalidValue
@@ -58,10 +59,24 @@ class CalendarPeriodBody(Body):
 
 
 SecondsField = Annotated[int, Field(ge=1, le=WINDOW_SECONDS_MAX)]
-WindowField = Annotated[LabelField, AfterValidator(_window), Field(examples=["5h", "30d"])]
+WindowField = Annotated[
+    LabelField,
+    AfterValidator(_window),
+    Field(examples=["5h", "30d"], json_schema_extra={"pattern": "^[1-9][0-9]{0,8}[smhdw]$"}),
+]
+
+
+_ONE_LENGTH: JsonDict = {
+    "oneOf": [
+        {"required": ["seconds"], "properties": {"seconds": {"type": "integer"}}},
+        {"required": ["window"], "properties": {"window": {"type": "string"}}},
+    ]
+}
 
 
 class _LengthBody(Body):
+    model_config = ConfigDict(json_schema_extra=_ONE_LENGTH)
+
     seconds: SecondsField | None = None
     window: WindowField | None = None
 

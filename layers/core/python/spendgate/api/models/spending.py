@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+from pydantic.config import JsonDict
 
 from spendgate.api.fingerprint import fingerprint
 from spendgate.api.models.fields import (
@@ -93,8 +94,31 @@ class ActualUsage(_UsageBody):
         )
 
 
+def _one_of_these(amounts: str) -> JsonDict:
+    """What a schema says of a body that has at least amounts or usage."""
+    return {
+        "anyOf": [
+            {
+                "required": [amounts],
+                "properties": {amounts: {"type": "object", "minProperties": 1}},
+            },
+            {"required": ["usage"], "properties": {"usage": {"type": "object"}}},
+        ]
+    }
+
+
+_NOT_BOTH: JsonDict = {
+    "not": {
+        "required": ["actual", "usage"],
+        "properties": {"actual": {"type": "object"}, "usage": {"type": "object"}},
+    }
+}
+
+
 class ReserveBody(Body):
     """The body of check and reserve."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_these("amounts"))
 
     subjects: SubjectsField = Field(default_factory=dict)
     amounts: AmountsField = Field(default_factory=dict)
@@ -153,6 +177,8 @@ class ReserveBody(Body):
 class _ActualBody(ProvenanceBody):
     """What was spent, by amount or by usage, and where the number comes from."""
 
+    model_config = ConfigDict(json_schema_extra=_NOT_BOTH)
+
     actual: AmountsField | None = None
     usage: ActualUsage | None = None
 
@@ -189,6 +215,8 @@ class SettleBody(_ActualBody):
 
 class RecordBody(_ActualBody):
     """The body of a record: spend that was never reserved."""
+
+    model_config = ConfigDict(json_schema_extra={**_NOT_BOTH, **_one_of_these("actual")})
 
     subjects: SubjectsField = Field(default_factory=dict)
 

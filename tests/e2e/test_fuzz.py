@@ -1,0 +1,28 @@
+"""Schemathesis makes up requests out of the OpenAPI document and judges the answers by it.
+
+All its checks are on: no server error, statuses, headers, content types and bodies as documented,
+what fits the schema is taken and what does not is refused, nothing is answered without a key, an
+object that is deleted is gone, and a method that is not there is 405. What it may overlook is in
+`fuzz/hooks.py`. `make fuzz` runs the same for longer.
+"""
+
+import re
+from pathlib import Path
+
+from local.bootstrap import StackFile
+from tests.e2e.fuzz.__main__ import fuzz
+
+SEED = 20_260_308
+EXAMPLES_IN_THE_SUITE = 3
+REQUESTS_AT_LEAST = 1_000
+
+
+def test_the_service_is_as_its_document_says_whatever_is_sent(
+    stack: StackFile, tmp_path: Path
+) -> None:
+    done = fuzz(stack, seed=SEED, examples=EXAMPLES_IN_THE_SUITE, scratch=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    generated = re.search(r"(\d+) generated", done.stdout)
+    assert generated is not None and int(generated[1]) >= REQUESTS_AT_LEAST, done.stdout
+    assert re.search(r"Selected: (\d+)/\1\n +Tested: \1\n", done.stdout), done.stdout
