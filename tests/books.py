@@ -7,12 +7,16 @@ from typing import Any
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Counter
+from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.reservations import Reservation
+from spendgate.domain.statements import Statement
 from spendgate.store import keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.codec.reservations import read_reservation
+from spendgate.store.codec.statements import read_statement
 from spendgate.store.errors import Item
+from spendgate.store.items import read_amount
 from spendgate.store.table import Table
 
 RESERVATION_SORT_KEY = "RESERVATION"
@@ -25,9 +29,28 @@ class Books:
     counters: dict[keys.Key, Counter] = field(default_factory=dict)
     spent_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     credited_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
+    carried_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     entries: int = 0
     reservations: list[tuple[str, Reservation]] = field(default_factory=list)
-    statements: list[Item] = field(default_factory=list)
+    statements: dict[keys.Key, list[Statement]] = field(default_factory=dict)
+    """By counter, in the order in which they were written."""
+    waiting: Tally[str] = field(default_factory=Tally)
+    """What waits to be carried into the next window of a duration, by partition."""
+
+    @property
+    def all_statements(self) -> list[Statement]:
+        return [one for several in self.statements.values() for one in several]
+
+    def add(self, partition: str, entry: LedgerEntry) -> None:
+        key = partition, keys.PERIOD_PREFIX + entry.period_key
+        self.entries += 1
+        match entry.kind:
+            case "spend":
+                self.spent_by_ledger[key] += entry.amount
+            case "credit":
+                self.credited_by_ledger[key] -= entry.amount
+            case "carry_over":
+                self.carried_by_ledger[key] -= entry.amount
 
     @property
     def held_by_reservations(self) -> Mapping[tuple[keys.Key, int], Amount]:
@@ -48,15 +71,16 @@ def read_books(table: Table) -> Books:
             books.counters[pk, sk] = read_counter(item)
         elif sk.startswith(keys.LEDGER_PREFIX):
             for entry in read_ledger(item):
-                key = pk, keys.PERIOD_PREFIX + entry.period_key
-                books.spent_by_ledger[key] += max(0, entry.amount)
-                books.credited_by_ledger[key] += max(0, -entry.amount)
-                books.entries += 1
+                books.add(pk, entry)
         elif sk == RESERVATION_SORT_KEY:
             _, tenant_id, _, reservation_id = pk.split("#")
             books.reservations.append((tenant_id, read_reservation(reservation_id, item)))
         elif sk.startswith(keys.STATEMENT_PREFIX):
-            books.statements.append(item)
+            statement = read_statement(item)
+            counter_key = pk, keys.PERIOD_PREFIX + statement.period.key
+            books.statements.setdefault(counter_key, []).append(statement)
+        elif sk.startswith(keys.WINDOW_PREFIX) and "carry_waiting" in item:
+            books.waiting[pk] += read_amount(item["carry_waiting"])
     return books
 
 
@@ -68,12 +92,21 @@ def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = F
     books = read_books(table)
     for key, counter in books.counters.items():
         credited = books.credited_by_ledger[key]
-        assert counter.entitlement == counter.limit + credited, (key, counter)
+        assert counter.credits == credited, (key, counter)
+        carried = counter.carried_in - counter.carried_out
+        assert books.carried_by_ledger[key] == carried, (key, counter)
         assert all(amount >= 0 for amount in counter.holds.values()), (key, counter)
         if counter.spent_ever is not None:
             assert sum(counter.slices.values()) == counter.spent, (key, counter)
         assert books.spent_by_ledger[key] == counter.spent_of_all_time, (key, counter)
     assert not books.spent_by_ledger.keys() - books.counters.keys()
+    for partition in {partition for partition, _ in books.counters}:
+        carried = sum(
+            amount for key, amount in books.carried_by_ledger.items() if key[0] == partition
+        )
+        assert carried + books.waiting[partition] == 0, (partition, "carried from or to nowhere")
+    for key, statements in books.statements.items():
+        assert [one.revision for one in statements] == list(range(1, len(statements) + 1)), key
     wanted = books.held_by_reservations
     for (key, bucket), amount in wanted.items():
         if bucket * 1000 > now_ms:

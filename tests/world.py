@@ -12,7 +12,7 @@ from spendgate.api.answers import record_answer, reservation_granted
 from spendgate.api.event_details import level_detail
 from spendgate.api.wire import json_text
 from spendgate.domain.amounts import ONE, Amount
-from spendgate.domain.budgets import Budget
+from spendgate.domain.budgets import Budget, CarryOver
 from spendgate.domain.counters import Balance, Counter
 from spendgate.domain.periods import NoPeriod, PeriodRule, period_in_force
 from spendgate.domain.requests import Record, Release, Settle, SpendRequest
@@ -99,6 +99,7 @@ class World:
         on: str = AGENT,
         unit: str = "usd",
         period: PeriodRule | None = None,
+        carry_over: CarryOver | None = None,
     ) -> Budget:
         now_ms = self.clock.now_ms()
         budget = Budget(
@@ -107,6 +108,7 @@ class World:
             unit=unit,
             limit=limit * ONE,
             period=period or NoPeriod(),
+            carry_over=carry_over,
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )

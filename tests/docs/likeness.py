@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-CLOCK_FIELDS = {"resets_in_seconds", "retry_after_seconds"}
+CLOCK_FIELDS = {"forecast", "resets_in_seconds", "retry_after_seconds"}
 CURSOR_FIELDS = {"next_cursor"}
 
 ID = re.compile(r"(?:\b|(?<=\\n))(?:bud|rsv|led|stm|key)_[0-9A-Za-z]+")

@@ -110,12 +110,12 @@ def test_no_id_addresses_the_partition_of_another_tenant(
 
 
 @given(tenant=PARTS, budget=PARTS, subject=SUBJECTS)
-def test_the_subject_of_a_counter_can_be_read_from_its_partition(
+def test_whose_a_counter_is_can_be_read_from_its_partition(
     tenant: str, budget: str, subject: Subject
 ) -> None:
     if subject.id and subject.id.isprintable():
         partition = keys.counter_partition(tenant, budget, subject)
-        assert keys.subject_of_counter(partition) == subject
+        assert keys.read_counter_partition(partition) == (tenant, budget, subject)
 
 
 @given(

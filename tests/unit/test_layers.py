@@ -18,7 +18,7 @@ FUNCTIONS = ROOT / "functions"
 ALLOWED: dict[str, set[str]] = {
     "domain": {"spendgate.domain"},
     "pricing": {"spendgate.pricing", "spendgate.domain", "genai_prices"},
-    "store": {"spendgate.store", "spendgate.domain", "botocore"},
+    "store": {"spendgate.store", "spendgate.domain", "spendgate.settings", "botocore"},
     "api": {
         "spendgate.api",
         "spendgate.domain",

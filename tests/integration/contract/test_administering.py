@@ -124,9 +124,37 @@ def test_statements_come_newest_first_page_by_page_also_of_a_deleted_budget(worl
         pages.append(page.data)
         cursor = page.next_cursor
 
-    ends = [one.statement.ends_at for data in pages for one in data]
+    shown = [one for data in pages for one in data]
+    ends = [one.statement.period.ends_at or 0 for one in shown]
     assert len(ends) == 3
     assert all(newer > older for newer, older in pairwise(ends))
+    assert all(one.is_current and one.corrects is None for one in shown)
+
+
+@pytest.mark.parametrize("limit", [1, 10])
+def test_a_statement_that_was_corrected_says_so_wherever_a_page_ends(
+    world: World, limit: int
+) -> None:
+    budget = world.budget(10, period=CalendarPeriod("day"))
+    reservation = world.reserve(5, ttl_seconds=1)
+    world.clock.advance(2 * DAY_SECONDS)
+    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    world.settle(reservation, 5)
+    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+    found = find_statements_of(world.table, TENANT, budget.budget_id)
+    shown: list[StoredStatement] = []
+    cursor = None
+    while not shown or cursor:
+        wanted = Wanted(limit=limit, cursor=cursor)
+        page = statements_page(world.table, TENANT, found, budget.subject, wanted)
+        shown += page.data
+        cursor = page.next_cursor
+
+    corrected, first = shown
+    assert (corrected.is_current, corrected.statement.spent) == (True, 5 * ONE)
+    assert (first.is_current, first.statement.spent) == (False, 0)
+    assert (corrected.corrects, first.corrects) == (first.statement_id, None)
 
 
 def test_an_export_that_stops_at_every_place_misses_nothing_and_repeats_nothing(

@@ -1,15 +1,17 @@
 """Rollover: one statement for each period, and a counter leaves the index of the due."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from spendgate.domain.amounts import ONE
 from spendgate.domain.periods import CalendarPeriod
 from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.store.items import read_amount
+from spendgate.store import items, keys
+from spendgate.store.errors import Item
 from spendgate.store.rollover import Progress, close_due_periods
-from tests.books import read_books, scan
+from tests.books import assert_books_balance, read_books, scan
 from tests.world import World
 
 HOUR = CalendarPeriod("hour")
@@ -30,10 +32,9 @@ def test_a_period_that_has_ended_gets_a_statement_of_what_it_came_to(world: Worl
 
     assert close(world) == Progress(closed=1)
 
-    (statement,) = read_books(world.table).statements
-    assert read_amount(statement["spent"]) == 12 * ONE
-    assert read_amount(statement["limit_amount"]) == 10 * ONE
-    assert read_amount(statement["overrun"]) == 2 * ONE
+    (statement,) = read_books(world.table).all_statements
+    assert (statement.limit, statement.spent, statement.overrun) == (10 * ONE, 12 * ONE, 2 * ONE)
+    assert statement.is_final
 
 
 def test_a_closed_period_leaves_the_index_and_is_not_closed_again(world: World) -> None:
@@ -61,63 +62,200 @@ def test_a_balance_that_never_resets_is_never_due(world: World) -> None:
     assert close(world) == Progress()
 
 
-def test_a_period_waits_for_a_hold_that_can_still_be_settled_in_time(world: World) -> None:
+def test_with_a_hold_open_a_statement_is_provisional_and_final_when_it_is_settled(
+    world: World,
+) -> None:
     world.budget(10, period=HOUR)
     world.clock.advance(3500)
     reservation = world.reserve(5, ttl_seconds=600)
     world.clock.advance(200)
+    assert close(world) == Progress(closed=1, waiting=1)
     assert close(world) == Progress(waiting=1)
 
     world.settle(reservation, 3)
 
     assert close(world) == Progress(closed=1)
-    (statement,) = read_books(world.table).statements
-    assert read_amount(statement["spent"]) == 3 * ONE
+    provisional, final = read_books(world.table).all_statements
+    assert (provisional.is_final, provisional.held, provisional.spent) == (False, 5 * ONE, 0)
+    assert (final.is_final, final.held, final.spent) == (True, 0, 3 * ONE)
 
 
-def test_a_run_that_stopped_after_the_statement_is_finished_by_the_next(
+def test_with_a_hold_that_nobody_settles_a_statement_is_final_when_it_has_expired(
+    world: World,
+) -> None:
+    world.budget(10, period=HOUR)
+    world.clock.advance(3500)
+    world.reserve(5, ttl_seconds=600)
+    world.clock.advance(200)
+    close(world)
+    world.clock.advance(600)
+
+    assert close(world) == Progress(closed=1)
+    assert read_books(world.table).all_statements[-1].is_final
+    assert due(world) == 0
+
+
+def test_a_late_settlement_is_corrected_by_a_further_statement(world: World) -> None:
+    budget = world.budget(10, period=HOUR)
+    counter = world.counter_key(budget)
+    world.clock.advance(3500)
+    reservation = world.reserve(5, ttl_seconds=10)
+    world.clock.advance(200)
+    close(world)
+    first = read_books(world.table).statements[counter]
+
+    world.settle(reservation, 3)
+
+    assert close(world) == Progress(closed=1)
+    books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
+    assert books.counters[counter].spent == 3 * ONE
+    assert books.statements[counter][:1] == first
+    assert [one.spent for one in books.statements[counter]] == [0, 3 * ONE]
+    assert close(world) == Progress()
+
+
+def test_a_period_that_is_due_again_for_nothing_gets_no_further_statement(world: World) -> None:
+    budget = world.budget(10, period=HOUR)
+    world.record(3)
+    counter = world.counter_key(budget)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+    close(world)
+    world.table.update(
+        items.key(counter),
+        UpdateExpression="SET due_shard = :shard",
+        ExpressionAttributeValues={":shard": items.text(keys.due_shard_of(counter))},
+    )
+
+    assert close(world) == Progress(closed=1)
+
+    assert len(read_books(world.table).all_statements) == 1
+    assert due(world) == 0
+
+
+def test_a_run_that_is_killed_leaves_all_of_a_closing_or_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.budget(10, period=HOUR)
     world.record(4)
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+    transact = world.table.transact
+
+    def killed_after_it(*writes: Any) -> None:
+        transact(*writes)
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as crash:
-        crash.setattr(world.table, "update", stop)
+        crash.setattr(world.table, "transact", stop)
         with pytest.raises(KeyboardInterrupt):
             close(world)
-    (first,) = read_books(world.table).statements
-    world.clock.advance(60)
+    assert (read_books(world.table).all_statements, due(world)) == ([], 1)
+    with monkeypatch.context() as crash:
+        crash.setattr(world.table, "transact", killed_after_it)
+        with pytest.raises(KeyboardInterrupt):
+            close(world)
+    assert (len(read_books(world.table).all_statements), due(world)) == (1, 0)
+    assert close(world) == Progress()
+
+
+def test_a_run_that_another_one_overtakes_finds_nothing_to_do(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.budget(10, period=HOUR)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+    transact, other = world.table.transact, world.on(world.table)
+
+    def overtaken(writes: Any) -> None:
+        monkeypatch.setattr(world.table, "transact", transact)
+        assert close(other) == Progress(closed=1)
+        transact(writes)
+
+    monkeypatch.setattr(world.table, "transact", overtaken)
+
+    assert close(world) == Progress()
+    assert len(read_books(world.table).all_statements) == 1
+
+
+def test_a_settlement_between_reading_and_closing_is_in_the_statement(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.budget(10, period=HOUR)
+    world.clock.advance(3500)
+    reservation = world.reserve(5, ttl_seconds=10)
+    world.clock.advance(200)
+    transact = world.table.transact
+
+    def too_late(writes: Any) -> None:
+        monkeypatch.setattr(world.table, "transact", transact)
+        world.settle(reservation, 3)
+        transact(writes)
+
+    monkeypatch.setattr(world.table, "transact", too_late)
 
     assert close(world) == Progress(closed=1)
+    (statement,) = read_books(world.table).all_statements
+    assert statement.spent == 3 * ONE
 
-    assert read_books(world.table).statements == [first]
-    assert due(world) == 0
+
+def test_one_period_that_cannot_be_closed_keeps_no_other_from_closing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(5):
+        world.budget(10, on=f"agent:{number}", period=HOUR)
+    broken = world.counter_key(world.budget(10, on="agent:broken", period=HOUR))
+
+    def set_version(value: Item) -> None:
+        world.table.update(
+            items.key(broken),
+            UpdateExpression="SET version = :version",
+            ExpressionAttributeValues={":version": value},
+        )
+
+    set_version(items.text("broken"))
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+
+    progress = close(world)
+
+    assert (progress.closed, progress.failed) == (5, 1)
+    assert "a period cannot be closed" in caplog.text
+    set_version(items.number(1))
+    assert close(world) == Progress(closed=1)
+
+
+def test_the_statement_of_a_deleted_budget_is_still_written(world: World) -> None:
+    budget = world.budget(10, period=HOUR)
+    world.record(3)
+    world.delete(budget)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+
+    assert close(world) == Progress(closed=1)
+    (statement,) = read_books(world.table).all_statements
+    assert statement.spent == 3 * ONE
+
+
+def test_a_limit_that_nobody_has_met_yet_counts_for_the_period_in_which_it_was_set(
+    world: World,
+) -> None:
+    budget = world.budget(10, on="agent:*", period=HOUR)
+    world.record(3)
+    world.set_limit(budget, 20)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+
+    assert close(world) == Progress(closed=1)
+    (statement,) = read_books(world.table).all_statements
+    assert statement.limit == 20 * ONE
 
 
 def test_a_run_out_of_time_stops_and_the_next_goes_on(world: World) -> None:
     for number in range(5):
         world.budget(10, on=f"agent:{number}", period=HOUR)
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
-    answers = iter([True, True, False])
+    answers = iter([True])
 
-    first = close(world, has_time=lambda: next(answers))
+    first = close(world, has_time=lambda: next(answers, False))
 
-    assert first == Progress(closed=2, ran_out_of_time=True)
-    assert close(world) == Progress(closed=3)
-    assert len(read_books(world.table).statements) == 5
-
-
-def test_a_settlement_after_the_statement_still_counts(world: World) -> None:
-    budget = world.budget(10, period=HOUR)
-    reserved_in = world.counter_key(budget)
-    world.clock.advance(3500)
-    reservation = world.reserve(5, ttl_seconds=10)
-    world.clock.advance(200)
-    close(world)
-
-    world.settle(reservation, 3)
-
-    assert read_books(world.table).counters[reserved_in].spent == 3 * ONE
+    assert first.ran_out_of_time and 1 <= first.closed < 5
+    assert close(world) == Progress(closed=5 - first.closed)
+    assert len(read_books(world.table).all_statements) == 5
 
 
 def stop(*_arguments: object, **_named: object) -> None:
@@ -130,4 +268,4 @@ def test_a_period_stays_open_for_a_reservation_that_is_under_way_at_its_end(worl
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS - 1)
 
     assert close(world) == Progress(waiting=1)
-    assert due(world) == 1
+    assert read_books(world.table).all_statements == []

@@ -13,7 +13,7 @@ from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance, Counter
 from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, Period, PeriodRule, period_in_force
 from spendgate.domain.statements import Statement
 from spendgate.domain.subjects import parse_subject
 from spendgate.domain.tenants import Role
@@ -102,18 +102,21 @@ def balance(
 
 
 STATEMENT = StoredStatement(
-    statement_id="stm_1",
+    statement_id="stm_2",
+    corrects="stm_1",
+    is_current=True,
     budget_id="bud_1",
     subject=parse_subject("agent:researcher"),
     unit="usd",
-    period_key="2026-02-28",
     statement=Statement(
+        revision=2,
+        period=Period("2026-02-28", starts_at=1_772_236_800, ends_at=1_772_323_200),
         limit=10 * ONE,
-        entitlement=12 * ONE,
+        credits=3 * ONE,
+        carried_in=-ONE,
         spent=13 * ONE,
-        overrun=ONE,
-        starts_at=1_772_236_800,
-        ends_at=1_772_323_200,
+        held=0,
+        carried_out=-ONE,
         closed_at_ms=NOON_MS,
     ),
 )

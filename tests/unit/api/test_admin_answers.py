@@ -101,7 +101,7 @@ def test_a_credit_is_its_ledger_entry_with_the_balance_after_it() -> None:
 
 def test_a_statement_tells_what_a_period_came_to() -> None:
     assert statement_answer(STATEMENT) == {
-        "id": "stm_1",
+        "id": "stm_2",
         "budget_id": "bud_1",
         "subject": "agent:researcher",
         "unit": "usd",
@@ -109,11 +109,18 @@ def test_a_statement_tells_what_a_period_came_to() -> None:
         "starts_at": "2026-02-28T00:00:00.000Z",
         "ends_at": "2026-03-01T00:00:00.000Z",
         "limit": "10",
-        "credits": "2",
+        "credits": "3",
+        "carried_in": "-1",
         "spent": "13",
+        "held": "0",
         "unused": "-1",
         "overrun": "1",
+        "carried_out": "-1",
         "closed_at": "2026-03-01T12:00:00.250Z",
+        "revision": 2,
+        "corrects": "stm_1",
+        "is_current": True,
+        "is_final": True,
     }
 
 

@@ -55,6 +55,8 @@ def test_a_balance_of_a_day() -> None:
             "ends_at": "2026-03-02T00:00:00.000Z",
         },
         "limit": "10",
+        "credits": "0",
+        "carried_in": "0",
         "soft_limit": None,
         "spent": "8.5",
         "held": "1",
@@ -65,6 +67,10 @@ def test_a_balance_of_a_day() -> None:
         "status": "warning",
         "resets_at": "2026-03-02T00:00:00.000Z",
         "resets_in_seconds": 43_200,
+        "forecast": {
+            "burn_rate_per_hour": "510",
+            "limit_reached_at": "2026-03-01T12:00:10.839Z",
+        },
     }
 
 
@@ -244,7 +250,7 @@ ENTRY = LedgerEntry(
 
 
 def test_a_ledger_entry() -> None:
-    assert ledger_entry_answer(ENTRY) == {
+    assert ledger_entry_answer(replace(ENTRY, kind="credit")) == {
         "id": "led_1",
         "budget_id": "bud_1",
         "subject": "agent:researcher",
@@ -257,6 +263,7 @@ def test_a_ledger_entry() -> None:
         "session_id": None,
         "reservation_id": None,
         "description": None,
+        "kind": "credit",
         "created_at": "2026-03-01T12:00:00.250Z",
     }
 

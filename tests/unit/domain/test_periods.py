@@ -15,7 +15,6 @@ from spendgate.domain.periods import (
     RollingPeriod,
     parse_window,
     period_in_force,
-    rolling_rule_of,
     window_text,
     zone,
 )
@@ -178,14 +177,6 @@ def test_what_is_spent_leaves_a_rolling_window_never_early_and_at_most_a_slice_l
         leaves_ms = rule.leaves_at(spent_at_ms=spent_at_ms) * 1000
         late_ms = leaves_ms - (spent_at_ms + 3_600_000)
         assert 0 < late_ms <= rule.slice_seconds * 1000
-
-
-def test_the_rule_of_a_rolling_period_is_read_from_its_key() -> None:
-    rule = RollingPeriod(5400)
-
-    assert rolling_rule_of(period_in_force(rule, now_ms=0).key) == rule
-    assert rolling_rule_of("2026-11-22") is None
-    assert rolling_rule_of(BALANCE.key) is None
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "Europe", "../etc/passwd", "a\0b", "\ud800"])

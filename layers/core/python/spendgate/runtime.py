@@ -16,6 +16,7 @@ from spendgate.api.answers import record_answer
 from spendgate.api.event_details import level_detail
 from spendgate.api.wire import json_text
 from spendgate.observability import count
+from spendgate.store import keys
 from spendgate.store.announcer import Announcer
 from spendgate.store.dead_letters import DeadLetters, SqsClient
 from spendgate.store.looks import Balances
@@ -61,6 +62,12 @@ def reservations() -> Reservations:
     """The reservations of this stack."""
     pool = ThreadPoolExecutor(_SIDE_BY_SIDE_MAX, thread_name_prefix="budget")
     return Reservations(table(), rule_book(), pool=pool, now_ms=now_ms, announcer=announcer())
+
+
+@cache
+def shards_pool() -> ThreadPoolExecutor:
+    """Closes the periods of several partitions of the index side by side."""
+    return ThreadPoolExecutor(keys.DUE_SHARDS, thread_name_prefix="shard")
 
 
 @cache

@@ -8,6 +8,11 @@ def table_name() -> str:
     return os.environ["TABLE_NAME"]
 
 
+def retention_days() -> int:
+    """How long a period is remembered after its end."""
+    return int(os.environ.get("RETENTION_DAYS", "400"))
+
+
 def dead_letter_queue_url() -> str:
     """Where messages go that can never be applied."""
     return os.environ["DEAD_LETTER_QUEUE_URL"]

@@ -71,20 +71,29 @@ def credit_answer(credited: Credited) -> dict[str, object]:
 def statement_answer(stored: StoredStatement) -> dict[str, object]:
     """What a closed period came to; `unused` is negative after an overrun."""
     statement = stored.statement
+    period = statement.period
+    assert period.starts_at is not None and period.ends_at is not None
     return {
         "id": stored.statement_id,
         "budget_id": stored.budget_id,
         "subject": str(stored.subject),
         "unit": stored.unit,
-        "period_key": stored.period_key,
-        "starts_at": time_on_wire(statement.starts_at * 1000),
-        "ends_at": time_on_wire(statement.ends_at * 1000),
+        "period_key": period.key,
+        "starts_at": time_on_wire(period.starts_at * 1000),
+        "ends_at": time_on_wire(period.ends_at * 1000),
         "limit": amount_text(statement.limit),
-        "credits": amount_text(statement.entitlement - statement.limit),
+        "credits": amount_text(statement.credits),
+        "carried_in": amount_text(statement.carried_in),
         "spent": amount_text(statement.spent),
-        "unused": amount_text(statement.entitlement - statement.spent),
+        "held": amount_text(statement.held),
+        "unused": amount_text(statement.unused),
         "overrun": amount_text(statement.overrun),
+        "carried_out": amount_text(statement.carried_out),
         "closed_at": time_on_wire(statement.closed_at_ms),
+        "revision": statement.revision,
+        "corrects": stored.corrects,
+        "is_current": stored.is_current,
+        "is_final": statement.is_final,
     }
 
 

@@ -6,6 +6,7 @@ from spendgate.api.wire import amounts_on_wire, optional_time_on_wire, time_on_w
 from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.counters import Balance
 from spendgate.domain.decisions import shadowed_after
+from spendgate.domain.forecast import Forecast, forecast_of
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.periods import (
     CalendarPeriod,
@@ -35,6 +36,8 @@ def balance_answer(balance: Balance) -> dict[str, object]:
         "unit": budget.unit,
         "period": _period_answer(budget.period, balance.period),
         "limit": amount_text(counter.limit),
+        "credits": amount_text(counter.credits),
+        "carried_in": amount_text(counter.carried_in),
         "soft_limit": None if budget.soft_limit is None else amount_text(budget.soft_limit),
         "spent": amount_text(balance.spent),
         "held": amount_text(balance.held),
@@ -45,6 +48,16 @@ def balance_answer(balance: Balance) -> dict[str, object]:
         "status": balance.status,
         "resets_at": _boundary(balance.resets_at),
         "resets_in_seconds": balance.resets_in_seconds,
+        "forecast": _forecast_answer(forecast_of(balance)),
+    }
+
+
+def _forecast_answer(forecast: Forecast | None) -> dict[str, str | None] | None:
+    if forecast is None:
+        return None
+    return {
+        "burn_rate_per_hour": amount_text(forecast.burn_rate_per_hour),
+        "limit_reached_at": optional_time_on_wire(forecast.limit_reached_at_ms),
     }
 
 
@@ -198,7 +211,7 @@ def record_answer(recorded: RecordedSpend) -> dict[str, object]:
 
 
 def ledger_entry_answer(entry: LedgerEntry) -> dict[str, object]:
-    """One debit or credit."""
+    """One debit or credit, and what kind of entry it is."""
     return {
         "id": entry.entry_id,
         "budget_id": entry.budget_id,
@@ -212,5 +225,6 @@ def ledger_entry_answer(entry: LedgerEntry) -> dict[str, object]:
         "session_id": entry.session_id,
         "reservation_id": entry.reservation_id,
         "description": entry.description,
+        "kind": entry.kind,
         "created_at": time_on_wire(entry.created_at_ms),
     }

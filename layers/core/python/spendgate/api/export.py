@@ -37,7 +37,7 @@ EMPTY_STEPS_MAX = 200
 
 CSV_COLUMNS = (
     "id", "created_at", "budget_id", "subject", "period_key", "amount", "unit", "meter_source",
-    "ref_type", "ref_id", "session_id", "reservation_id", "description",
+    "ref_type", "ref_id", "session_id", "reservation_id", "description", "kind",
 )  # fmt: skip
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001

@@ -57,17 +57,24 @@ _STATEMENT = object_of(
         "ends_at": TIME,
         "limit": AMOUNT_REF,
         "credits": AMOUNT_REF,
+        "carried_in": AMOUNT_REF,
         "spent": AMOUNT_REF,
+        "held": AMOUNT_REF,
         "unused": AMOUNT_REF,
         "overrun": AMOUNT_REF,
+        "carried_out": AMOUNT_REF,
         "closed_at": TIME,
+        "revision": WHOLE,
+        "corrects": nullable(TEXT),
+        "is_current": FLAG,
+        "is_final": FLAG,
     }
 )
 _DIFFERENCE = object_of(
     {
         "subject": TEXT,
         "period_key": TEXT,
-        "balance": word_of("spent", "entitlement"),
+        "balance": word_of("spent", "entitlement", "carried"),
         "expected": AMOUNT_REF,
         "found": AMOUNT_REF,
     }

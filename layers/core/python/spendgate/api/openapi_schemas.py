@@ -76,6 +76,8 @@ _BALANCE = object_of(
         "unit": TEXT,
         "period": ref("Period"),
         "limit": AMOUNT_REF,
+        "credits": AMOUNT_REF,
+        "carried_in": AMOUNT_REF,
         "soft_limit": nullable(AMOUNT_REF),
         "spent": AMOUNT_REF,
         "held": AMOUNT_REF,
@@ -86,6 +88,9 @@ _BALANCE = object_of(
         "status": STATUS,
         "resets_at": nullable(TIME),
         "resets_in_seconds": nullable(WHOLE),
+        "forecast": nullable(
+            object_of({"burn_rate_per_hour": AMOUNT_REF, "limit_reached_at": nullable(TIME)})
+        ),
     }
 )
 _RESERVATION = {
@@ -160,6 +165,7 @@ LEDGER_ENTRY_FIELDS: Mapping[str, Schema] = {
     "session_id": nullable(TEXT),
     "reservation_id": nullable(TEXT),
     "description": nullable(TEXT),
+    "kind": word_of("spend", "credit", "carry_over"),
     "created_at": TIME,
 }
 _RECORDED = object_of(

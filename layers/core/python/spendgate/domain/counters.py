@@ -1,7 +1,8 @@
 """Counters: the balances of one budget for one subject and one period.
 
-Always `available = limit + credits - spent - sum(holds)`: every change moves amounts between those
-four and creates none. DynamoDB conditions cannot add, hence `available` is stored.
+Always `available = limit + credits + carried_in - carried_out - spent - sum(holds)`: every change
+moves amounts between those and creates none. DynamoDB conditions cannot add, hence `available` is
+stored.
 `spendgate.store.expressions` says the same rules as DynamoDB expressions; a property test holds
 the two together.
 """
@@ -26,7 +27,8 @@ class Counter:
 
     `holds` maps an expiry bucket to what it holds. In a rolling window `slices` maps the moment at
     which a slice leaves the window to what was spent in it; `spent` is their sum, and `spent_ever`
-    that of all time.
+    that of all time. `carried_in` and `carried_out` came from the period before and went to the
+    next one; both are negative for a debt.
     """
 
     limit: Amount
@@ -36,6 +38,8 @@ class Counter:
     holds: Mapping[int, Amount] = field(default_factory=dict)
     slices: Mapping[int, Amount] = field(default_factory=dict)
     spent_ever: Amount | None = None
+    carried_in: Amount = 0
+    carried_out: Amount = 0
 
     @property
     def spent_of_all_time(self) -> Amount:
@@ -44,15 +48,20 @@ class Counter:
 
     @property
     def entitlement(self) -> Amount:
-        """The limit together with all credits."""
-        return self.available + self.spent + sum(self.holds.values())
+        """The limit with all credits and what was carried in, whatever was carried on since."""
+        return self.available + self.spent + sum(self.holds.values()) + self.carried_out
+
+    @property
+    def credits(self) -> Amount:
+        """What was credited to the period."""
+        return self.entitlement - self.limit - self.carried_in
 
     def spent_at(self, *, now_ms: int) -> Amount:
         """What is spent and, in a rolling window, has not left it."""
         return self.spent - sum(self.past_slices(now_ms=now_ms).values())
 
     def overrun(self, *, now_ms: int) -> Amount:
-        """By how much the spent amount is above the limit and its credits; 0 if it is not."""
+        """By how much the spent amount is above the entitlement; 0 if it is not."""
         return max(0, self.spent_at(now_ms=now_ms) - self.entitlement)
 
     def past_slices(self, *, now_ms: int) -> dict[int, Amount]:
@@ -115,6 +124,11 @@ class Counter:
         """The counter after a credit: more is available, nothing else changes."""
         return replace(self, available=self.available + amount)
 
+    def carried(self, amount: Amount) -> "Counter":
+        """The counter after an amount, or a debt if it is negative, was carried into its period."""
+        available, carried_in = self.available + amount, self.carried_in + amount
+        return replace(self, available=available, carried_in=carried_in)
+
     def with_limit(self, limit: Amount, *, version: int) -> "Counter":
         """The counter brought up to a newer policy: `available` moves with the limit."""
         available = self.available + limit - self.limit
@@ -159,12 +173,12 @@ class Balance:
 
     @property
     def overrun(self) -> Amount:
-        """By how much the spent amount is above the limit and its credits; 0 if it is not."""
+        """By how much the spent amount is above the entitlement; 0 if it is not."""
         return self.counter.overrun(now_ms=self.now_ms)
 
     @property
     def utilization_tenths_pct(self) -> int:
-        """Tenths of a per cent of the limit and its credits that are spent."""
+        """Tenths of a per cent of the entitlement that are spent."""
         return tenths_of_percent(self.spent, self.counter.entitlement)
 
     @property

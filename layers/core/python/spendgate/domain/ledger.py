@@ -1,14 +1,21 @@
 """The ledger: immutable records of what was debited from and credited to a budget."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.subjects import Subject
 
+type EntryKind = Literal["spend", "credit", "carry_over"]
+"""A carry-over comes in pairs: it leaves one period as a debit and enters another as a credit."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One debit (positive) or credit (negative) on one budget, in one of its periods."""
+    """One debit (positive) or credit (negative) on one budget, in one of its periods.
+
+    The entries of a period sum up to its limit less what is available or held.
+    """
 
     entry_id: str
     budget_id: str
@@ -23,3 +30,4 @@ class LedgerEntry:
     session_id: str | None = None
     reservation_id: str | None = None
     description: str | None = None
+    kind: EntryKind = "spend"

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from spendgate.domain.amounts import Amount
 from spendgate.domain.errors import InvalidValue
 
 type CalendarUnit = Literal["hour", "day", "week", "month", "year"]
@@ -110,11 +111,15 @@ def window_text(seconds: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One stretch of time: its key (unique among the periods of a budget) and its boundaries."""
+    """One stretch of time: its key (unique among the periods of a budget) and its boundaries.
+
+    `carried_in` is what waits to be carried into a period that nobody has used yet.
+    """
 
     key: str
     starts_at: int | None = None
     ends_at: int | None = None
+    carried_in: Amount = 0
 
 
 BALANCE = Period(key="balance")
@@ -123,12 +128,6 @@ BALANCE = Period(key="balance")
 def rolling_period(rule: RollingPeriod) -> Period:
     """The one period of a rolling budget: it never ends, things leave it."""
     return Period(key=f"rolling-{window_text(rule.seconds)}")
-
-
-def rolling_rule_of(period_key: str) -> RollingPeriod | None:
-    """The rule behind the key of a rolling budget's period; None for other keys."""
-    kind, _, window = period_key.partition("-")
-    return RollingPeriod(parse_window(window)) if kind == "rolling" else None
 
 
 def duration_period(rule: DurationPeriod, *, starts_at: int) -> Period:

@@ -1,6 +1,7 @@
 """The audit compares every counter of a budget with its ledger.
 
-    spent = the sum of the debits        available + spent + holds = limit + the sum of the credits
+    spent = the sum of the debits        carried_in - carried_out = the sum of the carry-overs
+    available + spent + holds + carried_out = limit + carried_in + the sum of the credits
 
 Both are kept by the same transactions, so a difference is a defect of ours, or somebody's hand in
 the table. Counters are read before and after their ledger: one that moves meanwhile is right if the
@@ -24,8 +25,8 @@ from spendgate.store.counter_index import Row, counters_listed, counters_of, fir
 from spendgate.store.errors import Item
 from spendgate.store.ledger import ledger_entries
 from spendgate.store.pages import Page, Wanted
+from spendgate.store.retention import is_forgotten
 from spendgate.store.table import Table
-from spendgate.store.targets import COUNTER_RETENTION_SECONDS
 
 _POSITION = re.compile(r"(?P<period_key>[^\n]{1,100})\n(?P<subject>[a-z][a-z0-9_]*:.+)")
 _NO_COUNTER = Counter(limit=0, spent=0, available=0, version=0)
@@ -33,11 +34,15 @@ _NO_COUNTER = Counter(limit=0, spent=0, available=0, version=0)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A balance that is not what the ledger says; `entitlement` is the limit with all credits."""
+    """A balance that is not what the ledger says.
+
+    `entitlement` is the limit with all credits and what was carried in; `carried` is what was
+    carried in, less what was carried out.
+    """
 
     subject: Subject
     period_key: str
-    balance: Literal["spent", "entitlement"]
+    balance: Literal["spent", "entitlement", "carried"]
     expected: Amount
     found: Amount
 
@@ -58,14 +63,18 @@ class _Sums:
 
     debits: Amount = 0
     credits: Amount = 0
+    carried: Amount = 0
     entries: int = 0
-    newest_ms: int = 0
 
     def add(self, entry: LedgerEntry) -> None:
-        self.debits += max(0, entry.amount)
-        self.credits += max(0, -entry.amount)
+        match entry.kind:
+            case "spend":
+                self.debits += entry.amount
+            case "credit":
+                self.credits -= entry.amount
+            case "carry_over":
+                self.carried -= entry.amount
         self.entries += 1
-        self.newest_ms = max(self.newest_ms, entry.created_at_ms)
 
 
 def audit_subject(
@@ -81,9 +90,7 @@ def audit_subject(
     for entry in ledger_entries(table, tenant_id, budget_id, subject):
         ledger.setdefault(entry.period_key, _Sums()).add(entry)
     after = _counters(table, partition)
-    forgotten_ms = now_ms - COUNTER_RETENTION_SECONDS * 1000
-    periods = [key for key in ledger if key in after or ledger[key].newest_ms > forgotten_ms]
-    periods += [key for key in after if key not in ledger]
+    periods = sorted(key for key in {*after, *ledger} if not is_forgotten(key, now_ms=now_ms))
     differences = [
         difference
         for key in periods
@@ -127,10 +134,12 @@ def _differences(
     if not _between(ledger.debits, before.spent_of_all_time, after.spent_of_all_time):
         found = after.spent_of_all_time
         yield Difference(subject, period_key, "spent", ledger.debits, found)
-    credited = [one.entitlement - one.limit for one in seen]
-    if not _between(ledger.credits, *credited):
-        expected = after.limit + ledger.credits
+    if not _between(ledger.credits, before.credits, after.credits):
+        expected = after.limit + after.carried_in + ledger.credits
         yield Difference(subject, period_key, "entitlement", expected, after.entitlement)
+    carried = [one.carried_in - one.carried_out for one in seen]
+    if not _between(ledger.carried, *carried):
+        yield Difference(subject, period_key, "carried", ledger.carried, carried[-1])
 
 
 def _between(amount: Amount, one: Amount, other: Amount) -> bool:

@@ -47,7 +47,8 @@ def counters_listed(
             **arguments,
         )
         for item in answer["Items"]:
-            yield _period_key(item), keys.subject_of_counter(item["pk"]["S"])
+            _, _, subject = keys.read_counter_partition(item["pk"]["S"])
+            yield _period_key(item), subject
         if "LastEvaluatedKey" not in answer:
             return
         arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -116,6 +116,7 @@ def _entry(target: Target, credit: Credit, now_ms: int) -> LedgerEntry:
         ref_type=provenance.ref_type,
         ref_id=provenance.ref_id,
         description=provenance.description,
+        kind="credit",
     )
 
 

@@ -4,7 +4,7 @@ A budget that is deleted moves to the list of the deleted ones, so that its ledg
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,21 @@ def find_listed(table: Table, tenant_id: str, budget_id: str) -> ListedBudget:
     if not found:
         raise NotFound("budget", budget_id)
     return _listed_budget(found[0])
+
+
+def find_listed_many(
+    table: Table, budgets: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], ListedBudget]:
+    """The budgets, by tenant and id, that are there or were once."""
+    places = {
+        key: one
+        for one in budgets
+        for key in (keys.budget_directory_key(*one), keys.deleted_budget_key(*one))
+    }
+    return {
+        places[item["pk"]["S"], item["sk"]["S"]]: _listed_budget(item)
+        for item in table.get_many(map(items.key, places))
+    }
 
 
 def budgets_ever(table: Table, tenant_id: str, *, after: str = "") -> Iterator[ListedBudget]:

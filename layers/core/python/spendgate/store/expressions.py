@@ -67,6 +67,10 @@ IS_AS_SEEN = "version = :seen_version AND limit_amount = :seen_limit"
 # A settlement, a release or a record: what was held comes back, what was spent is taken.
 SETTLE = "SET spent = spent + :spent, available = available + :change"
 COUNTER_EXISTS = "attribute_exists(pk)"
+
+# What is spent in a period makes it due once more, if it was closed already.
+SETTLE_IN_PERIOD = f"{SETTLE}, due_shard = if_not_exists(due_shard, :due_shard)"
+
 _RECORDED = (
     "spent = if_not_exists(spent, :zero) + :spent, "
     "available = if_not_exists(available, :limit) + :change"
@@ -82,9 +86,24 @@ CREDITED = "available = if_not_exists(available, :limit) + :change"
 CREDIT = f"SET {_CREATED}, spent = if_not_exists(spent, :zero), {CREDITED}"
 CREDIT_IN_PERIOD = f"SET {_CREATED_WITH_AN_END}, spent = if_not_exists(spent, :zero), {CREDITED}"
 
-# The window of a duration: it starts at the first use, and when the last one has elapsed.
-START_WINDOW = "SET starts_at = :starts_at, ends_at = :ends_at, expires_ttl = :expires_ttl"
-NO_WINDOW_IS_OPEN = "attribute_not_exists(pk) OR ends_at <= :starts_at"
+# Counter.carried: what the period before leaves to this one, or its debt.
+CARRY_IN = (
+    f"SET {_CREATED_WITH_AN_END}, spent = if_not_exists(spent, :zero), {CREDITED}, "
+    "carried_in = if_not_exists(carried_in, :zero) + :change"
+)
+
+# The window of a duration: it starts at the first use, and when the last one has elapsed. What is
+# carried on while none is open waits here, and goes to the counter of the window that starts.
+START_WINDOW = (
+    "SET starts_at = :starts_at, ends_at = :ends_at, expires_ttl = :expires_ttl "
+    "REMOVE carry_waiting"
+)
+_NONE_IS_OPEN = "(attribute_not_exists(pk) OR ends_at <= :starts_at)"
+NO_WINDOW_IS_OPEN_AND_SO_MUCH_WAITS = f"{_NONE_IS_OPEN} AND carry_waiting = :waiting"
+NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS = (
+    f"{_NONE_IS_OPEN} AND (attribute_not_exists(carry_waiting) OR carry_waiting = :waiting)"
+)
+LET_WAIT = "SET carry_waiting = if_not_exists(carry_waiting, :zero) + :change REMOVE expires_ttl"
 WINDOW_IS_AS_SEEN = "ends_at = :ends_at"
 
 # The reservation itself: it leaves the state `held` once, out of the bucket that was read.
@@ -103,9 +122,16 @@ EXTEND = (
 
 # The index of counters whose period has an end, and how a counter leaves it.
 IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
+
+# Closing a period: the statement says what the counter says at that moment. The terms of carrying
+# over are those of the first closing, whatever becomes of the budget.
+CLOSE_FOR_NOW = (
+    "SET statement_revision = :revision, terms = :terms, available = available - :carried, "
+    "carried_out = if_not_exists(carried_out, :zero) + :carried"
+)
+CLOSE = f"{CLOSE_FOR_NOW} REMOVE due_shard"
+IS_DUE_AS_SEEN = "attribute_exists(due_shard) AND spent = :spent AND available = :available"
 IS_NO_LONGER_DUE = "REMOVE due_shard"
-SPENT_IS_AS_SEEN = "spent = :spent"
-IS_NEW_OR_SAYS_OTHERWISE = "attribute_not_exists(pk) OR spent <> :spent"
 
 
 class Buckets:

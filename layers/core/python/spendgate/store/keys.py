@@ -4,6 +4,9 @@ A part that comes from outside is escaped, and each kind has its own tag and num
 that two different things never share a key and no id can address another tenant's item.
 """
 
+import zlib
+
+from spendgate.domain.periods import Period
 from spendgate.domain.subjects import Subject, parse_subject
 
 type Key = tuple[str, str]
@@ -37,10 +40,12 @@ def counter_partition(tenant_id: str, budget_id: str, subject: Subject) -> str:
     return _joined("TENANT", tenant_id, "COUNTER", budget_id, str(subject))
 
 
-def subject_of_counter(partition: str) -> Subject:
-    """Whose counters live in a partition that `counter_partition` named."""
-    _, _, subject = partition.rpartition("#")
-    return parse_subject(subject.replace("%23", "#").replace("%25", "%"))
+def read_counter_partition(partition: str) -> tuple[str, str, Subject]:
+    """The tenant, the budget and the subject whose partition `counter_partition` named."""
+    _, tenant_id, _, budget_id, subject = (
+        part.replace("%23", "#").replace("%25", "%") for part in partition.split("#")
+    )
+    return tenant_id, budget_id, parse_subject(subject)
 
 
 def tenant_of(partition: str) -> str:
@@ -69,9 +74,16 @@ def ledger_moment(created_at_ms: int) -> str:
     return f"{LEDGER_PREFIX}{created_at_ms:015d}"
 
 
-def statement_sort_key(ends_at: int, period_key: str) -> str:
-    """Sorts the statements by the end of their period, whatever kinds of periods there were."""
-    return f"{STATEMENT_PREFIX}{ends_at:012d}#{period_key}"
+def statement_sort_key(period: Period, revision: int) -> str:
+    """Sorts statements by the end of their period, whatever its kind, and then by revision."""
+    assert period.ends_at is not None
+    return f"{STATEMENT_PREFIX}{period.ends_at:012d}#{period.key}#{revision:06d}"
+
+
+def period_and_revision_of(statement: str) -> tuple[str, int]:
+    """Of which period a statement is, and which of its statements it is; by its sort key."""
+    _, _, period_key, revision = statement.split("#")
+    return period_key, int(revision)
 
 
 def event_key(tenant_id: str, budget_id: str, subject: Subject, when: str, what: str) -> Key:
@@ -138,3 +150,8 @@ def budget_ref(tenant_id: str, budget_id: str) -> str:
 def due_shard(shard: int) -> str:
     """Partition of the index `due`: counters whose period has an end."""
     return f"DUE#{shard:02d}"
+
+
+def due_shard_of(counter: Key) -> str:
+    """In which partition of the index `due` a counter is listed."""
+    return due_shard(zlib.crc32("".join(counter).encode()) % DUE_SHARDS)

@@ -8,7 +8,8 @@ from spendgate.domain.amounts import Amount
 from spendgate.domain.budgets import claims_on
 from spendgate.domain.errors import NotFound
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.periods import rolling_rule_of
+from spendgate.domain.period_keys import rule_of
+from spendgate.domain.periods import RollingPeriod
 from spendgate.domain.requests import (
     Record,
     Release,
@@ -283,5 +284,5 @@ def _spent_by(after: Reservation) -> int:
 
 def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
     """When what is spent leaves a rolling window; None in any other period."""
-    rule = rolling_rule_of(period_key)
-    return rule.leaves_at(spent_at_ms=spent_at_ms) if rule else None
+    rule = rule_of(period_key)
+    return rule.leaves_at(spent_at_ms=spent_at_ms) if isinstance(rule, RollingPeriod) else None

@@ -11,11 +11,13 @@ from typing import Any
 from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Counter
 from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.period_keys import period_of
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute, slice_attribute
 from spendgate.store.codec.ledger import ENTRIES_PER_ITEM_MAX, entry_id, ledger_attributes
 from spendgate.store.errors import Item
 from spendgate.store.ids import new_ulid
+from spendgate.store.retention import expiry_of
 
 WRITES_MAX = 100
 """DynamoDB's limit on one transaction."""
@@ -91,6 +93,9 @@ def _counter_update(table_name: str, key: keys.Key, total: _Sum) -> dict[str, An
     }
     if total.creation is None:
         expression, conditions = expressions.SETTLE, [expressions.COUNTER_EXISTS]
+        if total.spent and _has_end(key):
+            expression = expressions.SETTLE_IN_PERIOD
+            values[":due_shard"] = items.text(keys.due_shard_of(key))
     else:
         has_end = ":ends_at" in total.creation
         expression = expressions.RECORD_IN_PERIOD if has_end else expressions.RECORD
@@ -119,6 +124,10 @@ def _counter_update(table_name: str, key: keys.Key, total: _Sum) -> dict[str, An
         update["ConditionExpression"] = " AND ".join(conditions)
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return update
+
+
+def _has_end(counter: keys.Key) -> bool:
+    return period_of(counter[1].removeprefix(keys.PERIOD_PREFIX)).ends_at is not None
 
 
 def _by_attribute(
@@ -152,6 +161,7 @@ def writes_of_ledger(
                 "Item": {
                     **items.key((partition, keys.ledger_sort_key(now_ms, batch_ids[partition]))),
                     **ledger_attributes(batch_ids[partition], entries),
+                    **expiry_of({entry.period_key for entry in entries}),
                 },
                 "ConditionExpression": expressions.IS_NEW,
             }

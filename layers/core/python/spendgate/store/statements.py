@@ -8,7 +8,7 @@ from spendgate.domain.statements import Statement
 from spendgate.domain.subjects import Subject
 from spendgate.store import items, keys
 from spendgate.store.budgets import find_budget
-from spendgate.store.codec.statements import period_key_of, read_statement, statement_id
+from spendgate.store.codec.statements import read_statement, statement_id
 from spendgate.store.directory import ListedBudget, find_listed
 from spendgate.store.errors import Item
 from spendgate.store.pages import Page, Wanted
@@ -17,18 +17,22 @@ from spendgate.store.table import Table
 OLDER_STATEMENTS = "pk = :pk AND sk BETWEEN :first AND :last"
 
 _LAST = f"{keys.STATEMENT_PREFIX}~"
-_POSITION = re.compile(r"\d{12}#[^\n]{1,100}")
+_POSITION = re.compile(r"\d{12}#[^\n#]{1,100}#\d{6}")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredStatement:
-    """A statement, and what it is about."""
+    """A statement, what it is about, and whether none came after it for the same period.
+
+    `corrects` is the id of the one before it.
+    """
 
     statement_id: str
+    corrects: str | None
+    is_current: bool
     budget_id: str
     subject: Subject
     unit: str
-    period_key: str
     statement: Statement
 
 
@@ -47,9 +51,9 @@ def find_statements_of(table: Table, tenant_id: str, budget_id: str) -> ListedBu
 def statements_page(
     table: Table, tenant_id: str, budget: ListedBudget, subject: Subject, wanted: Wanted
 ) -> Page[StoredStatement]:
-    """A page of statements, by the end of their period. Raises InvalidValue for a foreign cursor.
+    """A page of statements, by the end of their period, and the last of each period first.
 
-    Late settlements are in the balance of their period, not in its statement.
+    Raises InvalidValue for a foreign cursor.
     """
     assert budget.unit is not None
     position = wanted.position(_POSITION)
@@ -67,17 +71,32 @@ def statements_page(
     )
     found: list[Item] = [item for item in answer["Items"] if not position or item["sk"]["S"] < last]
     page = wanted.page_of(found, _position_of)
-    unit = budget.unit
-    return Page(
-        tuple(
-            StoredStatement(
-                statement_id(item), budget.budget_id, subject, unit,
-                period_key_of(item), read_statement(item),
-            )
-            for item in page.data
-        ),
-        page.next_cursor,
-    )  # fmt: skip
+    shown: list[StoredStatement] = []
+    newer = last if position else None
+    for item in page.data:
+        sort_key = item["sk"]["S"]
+        shown.append(_stored(item, budget, subject, newer=newer))
+        newer = sort_key
+    return Page(tuple(shown), page.next_cursor)
+
+
+def _stored(
+    item: Item, budget: ListedBudget, subject: Subject, *, newer: str | None
+) -> StoredStatement:
+    """`newer` is the sort key of the statement that stands before it in the list."""
+    assert budget.unit is not None
+    statement, partition = read_statement(item), item["pk"]["S"]
+    before = keys.statement_sort_key(statement.period, statement.revision - 1)
+    after = keys.statement_sort_key(statement.period, statement.revision + 1)
+    return StoredStatement(
+        statement_id=statement_id(partition, item["sk"]["S"]),
+        corrects=statement_id(partition, before) if statement.revision > 1 else None,
+        is_current=newer != after,
+        budget_id=budget.budget_id,
+        subject=subject,
+        unit=budget.unit,
+        statement=statement,
+    )
 
 
 def _position_of(item: Item) -> str:

@@ -1,6 +1,5 @@
 """Targets: the counter that a claim is on, and by what rule its budget refuses."""
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +17,8 @@ from spendgate.domain.reservations import Line
 from spendgate.domain.subjects import Subject
 from spendgate.store import items, keys
 from spendgate.store.errors import Item
+from spendgate.store.retention import RETENTION_SECONDS
 from spendgate.store.rules import Rules
-
-COUNTER_RETENTION_SECONDS = 400 * 86_400
-"""How long a counter outlives its period."""
 
 type Rule = Literal["shadow", "limit", "limit and pause"]
 
@@ -56,7 +53,8 @@ class Target:
     @property
     def unused(self) -> Counter:
         """The counter while nobody has used it."""
-        return new_counter(self.claim.budget, version=self.claim.policy_version)
+        counter = new_counter(self.claim.budget, version=self.claim.policy_version)
+        return counter.carried(self.period.carried_in)
 
     @property
     def line(self) -> Line:
@@ -110,11 +108,11 @@ def creation_values(
         ":zero": items.number(0),
     }
     if period.starts_at is not None and period.ends_at is not None:
-        spread = zlib.crc32(f"{budget.budget_id}{subject}{period.key}".encode())
+        address = keys.counter_key(tenant_id, budget.budget_id, subject, period.key)
         values[":starts_at"] = items.number(period.starts_at)
         values[":ends_at"] = items.number(period.ends_at)
-        values[":due_shard"] = items.text(keys.due_shard(spread % keys.DUE_SHARDS))
-        values[":expires_ttl"] = items.number(period.ends_at + COUNTER_RETENTION_SECONDS)
+        values[":due_shard"] = items.text(keys.due_shard_of(address))
+        values[":expires_ttl"] = items.number(period.ends_at + RETENTION_SECONDS)
     return values
 
 

@@ -1,17 +1,24 @@
 """Windows of `duration` budgets: they start at the first use, so somebody has to write down when.
 
 One item per budget, subject and length says when the last window started. It is read once per
-window and execution environment, since an open window never changes.
+window and execution environment, since an open window never changes. What the last window left to
+the next one waits in it, and is carried into the counter in the moment in which the next one
+starts.
 """
 
+from dataclasses import replace
 from typing import Any
 
+from spendgate.domain.amounts import Amount
 from spendgate.domain.budgets import Claim
 from spendgate.domain.periods import DurationPeriod, Period, duration_period, period_in_force
 from spendgate.store import expressions, items, keys
-from spendgate.store.errors import ConditionFailed, PolicyChanged, TransactionFailed
+from spendgate.store.carrying import carried_in, entering
+from spendgate.store.errors import ConditionFailed, Item, PolicyChanged, TransactionFailed
+from spendgate.store.postings import writes_of_ledger
+from spendgate.store.retention import RETENTION_SECONDS
 from spendgate.store.table import Table
-from spendgate.store.targets import COUNTER_RETENTION_SECONDS
+from spendgate.store.targets import Target
 
 _CACHED_MAX = 10_000
 
@@ -30,16 +37,18 @@ class Windows:
     def period(self, tenant_id: str, claim: Claim, now_ms: int) -> Period:
         """The period in force; where a duration has no open window, the one that would start now.
 
-        Writes nothing. One read unit where a window is not known to be open.
+        The latter says what waits to be carried into it. Writes nothing. One read unit where a
+        window is not known to be open.
         """
         rule = claim.budget.period
         if not isinstance(rule, DurationPeriod):
             return period_in_force(rule, now_ms=now_ms)
         key = keys.window_key(tenant_id, claim.budget.budget_id, claim.subject, rule.seconds)
-        started_at = self._open.get(key)
+        started_at, waiting = self._open.get(key), 0
         if started_at is None or _has_elapsed(started_at, rule, now_ms):
-            started_at = self._read(key)
-        return period_in_force(rule, now_ms=now_ms, started_at=started_at)
+            started_at, waiting = self._read(key)
+        period = period_in_force(rule, now_ms=now_ms, started_at=started_at)
+        return period if period.starts_at == started_at else replace(period, carried_in=waiting)
 
     def use(self, tenant_id: str, claim: Claim, now_ms: int) -> Period:
         """The period in force, which is now in use: a duration that has none open starts one.
@@ -54,14 +63,17 @@ class Windows:
         key = keys.window_key(tenant_id, claim.budget.budget_id, claim.subject, rule.seconds)
         if self._open.get(key) != period.starts_at:
             self._start(tenant_id, claim, key, period)
-        return duration_period(rule, starts_at=period.starts_at)
+        return replace(period, carried_in=0)
 
-    def _read(self, key: keys.Key) -> int | None:
+    def _read(self, key: keys.Key) -> tuple[int | None, Amount]:
+        """When the last window started, and what it left to the next one."""
         item = self._table.get(items.key(key))
         if item is None:
-            return None
-        self._remember(key, items.read_number(item["starts_at"]))
-        return self._open[key]
+            return None, 0
+        started_at = items.read_number(item["starts_at"])
+        self._remember(key, started_at)
+        waiting = item.get("carry_waiting")
+        return started_at, items.read_amount(waiting) if waiting else 0
 
     def _remember(self, key: keys.Key, started_at: int) -> None:
         if len(self._open) >= _CACHED_MAX:
@@ -74,35 +86,36 @@ class Windows:
         For a budget on one subject, on condition that its policy is still the one that was read:
         a change to it must find every counter that is in use (`spendgate.store.policy_changes`).
         """
-        assert period.starts_at is not None and period.ends_at is not None
-        update: dict[str, Any] = {
-            "UpdateExpression": expressions.START_WINDOW,
-            "ConditionExpression": expressions.NO_WINDOW_IS_OPEN,
-            "ExpressionAttributeValues": {
-                ":starts_at": items.number(period.starts_at),
-                ":ends_at": items.number(period.ends_at),
-                ":expires_ttl": items.number(period.ends_at + COUNTER_RETENTION_SECONDS),
-            },
-        }
         try:
-            if claim.budget.subject.is_default:
-                self._table.update(items.key(key), **update)
+            if claim.budget.subject.is_default and not period.carried_in:
+                self._table.update(items.key(key), **_start_window(period))
             else:
-                self._table.transact(
-                    [
-                        {
-                            "Update": {
-                                "TableName": self._table.name,
-                                "Key": items.key(key),
-                                **update,
-                            }
-                        },
-                        self._policy_is_as_read(tenant_id, claim),
-                    ]
-                )
+                self._table.transact(self._writes_of_start(tenant_id, claim, key, period))
         except (ConditionFailed, TransactionFailed) as lost:
             raise WindowTaken from lost
+        assert period.starts_at is not None
         self._remember(key, period.starts_at)
+
+    def _writes_of_start(
+        self, tenant_id: str, claim: Claim, key: keys.Key, period: Period
+    ) -> list[dict[str, Any]]:
+        start = {"TableName": self._table.name, "Key": items.key(key), **_start_window(period)}
+        writes = [{"Update": start}]
+        if not claim.budget.subject.is_default:
+            writes.append(self._policy_is_as_read(tenant_id, claim))
+        if period.carried_in:
+            writes += self._carried_in(Target(tenant_id, claim, period), self._open[key])
+        return writes
+
+    def _carried_in(self, target: Target, last_started_at: int) -> list[dict[str, Any]]:
+        """What was waiting goes into the counter of the window that starts."""
+        amount, rule = target.period.carried_in, target.claim.budget.period
+        assert isinstance(rule, DurationPeriod) and target.period.starts_at is not None
+        left = duration_period(rule, starts_at=last_started_at)
+        now_ms = target.period.starts_at * 1000
+        entry = entering(target, amount, left=left, now_ms=now_ms)
+        puts, _ = writes_of_ledger(self._table.name, [entry], now_ms=now_ms)
+        return [carried_in(self._table.name, target, amount), *puts]
 
     def _policy_is_as_read(self, tenant_id: str, claim: Claim) -> dict[str, Any]:
         check = {
@@ -112,6 +125,27 @@ class Windows:
             "ExpressionAttributeValues": {":version": items.number(claim.policy_version)},
         }
         return {"ConditionCheck": check}
+
+
+def _start_window(period: Period) -> dict[str, Any]:
+    """The update that starts a window; what was waiting for it must be what was read."""
+    assert period.starts_at is not None and period.ends_at is not None
+    values: Item = {
+        ":starts_at": items.number(period.starts_at),
+        ":ends_at": items.number(period.ends_at),
+        ":expires_ttl": items.number(period.ends_at + RETENTION_SECONDS),
+        ":waiting": items.amount(period.carried_in),
+    }
+    condition = (
+        expressions.NO_WINDOW_IS_OPEN_AND_SO_MUCH_WAITS
+        if period.carried_in
+        else expressions.NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS
+    )
+    return {
+        "UpdateExpression": expressions.START_WINDOW,
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
 
 
 def _has_elapsed(started_at: int, rule: DurationPeriod, now_ms: int) -> bool:

@@ -18,10 +18,11 @@ _DICTIONARY = (
     b'" usd day at 80.0%: 8.50 of 10"],"action":"continue","warnings":[],"budgets":['
     b'{"budget_id":"bud_","name":null,"subject":"organization:","unit":"usd",'
     b'"period":{"type":"calendar","key":"2026-","starts_at":"2026-01-01T00:00:00.000Z",'
-    b'"ends_at":"2026-12-31T00:00:00.000Z"},"limit":"100","soft_limit":null,"spent":"0",'
+    b'"ends_at":"2026-12-31T00:00:00.000Z"},"limit":"100","credits":"0","carried_in":"0",'
+    b'"soft_limit":null,"spent":"0",'
     b'"held":"0.0","available":"99.9","overrun":"0","utilization_pct":0.0,'
     b'"percent_remaining":100.0,"status":"active","resets_at":"2026-12-31T00:00:00.000Z",'
-    b'"resets_in_seconds":'
+    b'"forecast":{"burn_rate_per_hour":"0.0","limit_reached_at":null}},"resets_in_seconds":'
 )
 """Never to be changed: answers packed with it are in the table."""
 

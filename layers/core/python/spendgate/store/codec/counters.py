@@ -34,6 +34,8 @@ def read_counter(item: Item) -> Counter:
         holds=_buckets(item, HOLD_PREFIX),
         slices=_buckets(item, SLICE_PREFIX),
         spent_ever=read_amount(item["spent_ever"]) if "spent_ever" in item else None,
+        carried_in=read_amount(item["carried_in"]) if "carried_in" in item else 0,
+        carried_out=read_amount(item["carried_out"]) if "carried_out" in item else 0,
     )
 
 

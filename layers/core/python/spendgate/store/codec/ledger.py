@@ -6,7 +6,7 @@ alone. An entry's id is the item's batch and its place in it.
 
 from collections.abc import Sequence
 
-from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.ledger import EntryKind, LedgerEntry
 from spendgate.domain.subjects import parse_subject
 from spendgate.store.errors import Item
 from spendgate.store.items import (
@@ -68,9 +68,17 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
             amount=read_amount(value["M"]["amount"]),
             created_at_ms=read_number(item["created_at_ms"]),
             **{name: read_text(value["M"], name) for name in _OPTIONAL_TEXTS},
+            kind=_read_kind(value["M"]),
         )
         for place, value in enumerate(item["entries"]["L"])
     ]
+
+
+def _read_kind(fields: Item) -> EntryKind:
+    """Only a carry-over says so: a credit is told from spend by its sign."""
+    if "carry_over" in fields:
+        return "carry_over"
+    return "credit" if read_amount(fields["amount"]) < 0 else "spend"
 
 
 def _entry_value(entry: LedgerEntry) -> Value:
@@ -80,5 +88,6 @@ def _entry_value(entry: LedgerEntry) -> Value:
             "period_key": text(entry.period_key),
             "amount": amount(entry.amount),
             **optional_text(**texts),
+            **({"carry_over": {"BOOL": True}} if entry.kind == "carry_over" else {}),
         }
     }

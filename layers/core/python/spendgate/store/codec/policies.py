@@ -61,7 +61,7 @@ def _limits_beyond_the_hard_one(budget: Budget) -> Item:
     if budget.mode != "enforce":
         fields["enforcement"] = text(budget.mode)
     if budget.carry_over is not None:
-        fields["carry_over"] = {"M": _carry_over_fields(budget.carry_over)}
+        fields["carry_over"] = carry_over_value(budget.carry_over)
     if budget.paused:
         fields["paused"] = {"BOOL": True}
     if budget.disabled:
@@ -71,14 +71,21 @@ def _limits_beyond_the_hard_one(budget: Budget) -> Item:
     return fields
 
 
-def _carry_over_fields(carry_over: CarryOver) -> Item:
+def carry_over_value(carry_over: CarryOver | None) -> Value:
+    """What goes into the next period, as an attribute; nothing does where there is none."""
+    if carry_over is None:
+        return {"NULL": True}
     fields: Item = {"unused": {"BOOL": carry_over.unused}, "debt": {"BOOL": carry_over.debt}}
     if carry_over.max is not None:
         fields["unused_max"] = amount(carry_over.max)
-    return fields
+    return {"M": fields}
 
 
-def _read_carry_over(fields: Item) -> CarryOver:
+def read_carry_over(value: Value | None) -> CarryOver | None:
+    """What goes into the next period, out of an attribute that need not be there."""
+    if value is None or "NULL" in value:
+        return None
+    fields: Item = value["M"]
     most = fields.get("unused_max")
     return CarryOver(
         unused=fields["unused"]["BOOL"],
@@ -119,9 +126,7 @@ def _read_budget(subject: Subject, value: Value) -> Budget:
         soft_limit=read_amount(fields["soft_limit"]) if "soft_limit" in fields else None,
         on_soft_limit=cast("Any", read_text(fields, "on_soft_limit") or "warn"),
         mode=cast("Any", read_text(fields, "enforcement") or "enforce"),
-        carry_over=(
-            _read_carry_over(fields["carry_over"]["M"]) if "carry_over" in fields else None
-        ),
+        carry_over=read_carry_over(fields.get("carry_over")),
         paused="paused" in fields,
         disabled="disabled" in fields,
         resumed_at_ms=(read_number(fields["resumed_at_ms"]) if "resumed_at_ms" in fields else None),

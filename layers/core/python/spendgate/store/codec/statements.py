@@ -2,6 +2,7 @@
 
 import hashlib
 
+from spendgate.domain.period_keys import period_of
 from spendgate.domain.statements import Statement
 from spendgate.store import keys
 from spendgate.store.errors import Item
@@ -10,42 +11,39 @@ from spendgate.store.items import amount, number, read_amount, read_number, text
 _ID_DIGITS = 26
 
 
-def statement_item(counter_item: Item, statement: Statement) -> Item:
-    """The statement of a counter's period, as an item."""
-    period_key = counter_item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX)
-    return {
-        "pk": counter_item["pk"],
-        "sk": text(keys.statement_sort_key(statement.ends_at, period_key)),
+def statement_item(partition: str, unit: str | None, statement: Statement) -> Item:
+    """A statement as an item. `unit` is None where the budget was deleted before it was written."""
+    sort_key = keys.statement_sort_key(statement.period, statement.revision)
+    item = {
+        "pk": text(partition),
+        "sk": text(sort_key),
         "limit_amount": amount(statement.limit),
-        "entitlement": amount(statement.entitlement),
+        "credits": amount(statement.credits),
+        "carried_in": amount(statement.carried_in),
         "spent": amount(statement.spent),
-        "overrun": amount(statement.overrun),
-        "starts_at": number(statement.starts_at),
-        "ends_at": number(statement.ends_at),
+        "held": amount(statement.held),
+        "carried_out": amount(statement.carried_out),
         "closed_at_ms": number(statement.closed_at_ms),
     }
+    return item if unit is None else {**item, "counted_in": text(unit)}
 
 
 def read_statement(item: Item) -> Statement:
     """A statement out of its item."""
+    period_key, revision = keys.period_and_revision_of(item["sk"]["S"])
     return Statement(
+        revision=revision,
+        period=period_of(period_key),
         limit=read_amount(item["limit_amount"]),
-        entitlement=read_amount(item["entitlement"]),
+        credits=read_amount(item["credits"]),
+        carried_in=read_amount(item["carried_in"]),
         spent=read_amount(item["spent"]),
-        overrun=read_amount(item["overrun"]),
-        starts_at=read_number(item["starts_at"]),
-        ends_at=read_number(item["ends_at"]),
+        held=read_amount(item["held"]),
+        carried_out=read_amount(item["carried_out"]),
         closed_at_ms=read_number(item["closed_at_ms"]),
     )
 
 
-def statement_id(item: Item) -> str:
-    """The id of a statement: it follows from the budget, the subject and the period."""
-    named = f"{item['pk']['S']}\n{item['sk']['S']}"
-    return f"stm_{hashlib.sha256(named.encode()).hexdigest()[:_ID_DIGITS]}"
-
-
-def period_key_of(item: Item) -> str:
-    """Of which period an item is the statement."""
-    sort_key: str = item["sk"]["S"]
-    return sort_key.removeprefix(keys.STATEMENT_PREFIX).partition("#")[2]
+def statement_id(partition: str, sort_key: str) -> str:
+    """The id of a statement: it follows from the budget, the subject, the period, the revision."""
+    return f"stm_{hashlib.sha256(f'{partition}\n{sort_key}'.encode()).hexdigest()[:_ID_DIGITS]}"

@@ -1,0 +1,257 @@
+"""Closing one period: the writes of one transaction, which say what the counter said.
+
+The statement, the counter that leaves the index, and what is carried on stand or fall together, so
+a run that is killed leaves either nothing or all of it, and of two runs one finds nothing to do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spendgate.domain.amounts import Amount
+from spendgate.domain.budgets import Budget, CarryOver, Claim
+from spendgate.domain.counters import Counter
+from spendgate.domain.period_keys import period_of, rule_of
+from spendgate.domain.periods import DurationPeriod, Period, duration_period, period_in_force
+from spendgate.domain.statements import Statement, may_close, statement_of
+from spendgate.store import expressions, items, keys
+from spendgate.store.carrying import carried_in, entering, leaving
+from spendgate.store.codec.counters import read_counter
+from spendgate.store.codec.policies import carry_over_value, read_carry_over
+from spendgate.store.codec.statements import read_statement, statement_item
+from spendgate.store.errors import Item
+from spendgate.store.postings import writes_of_ledger
+from spendgate.store.retention import expiry_of
+from spendgate.store.table import Table
+from spendgate.store.targets import Target
+
+CLOSING_WRITES_MAX = 4
+"""The counter, the statement, the counter of the next period, and the ledger."""
+
+LATER_COUNTERS = "pk = :pk AND sk BETWEEN :first AND :last"
+
+type Write = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of the budget behind a counter: the budget itself unless it was deleted."""
+
+    budget: Budget | None
+    policy_version: int
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A counter that may be closed, as it was read, and what is known of its budget."""
+
+    item: Item
+    knowledge: Knowledge
+
+    @property
+    def key(self) -> keys.Key:
+        """Where the counter is."""
+        return self.item["pk"]["S"], self.item["sk"]["S"]
+
+    @property
+    def counter(self) -> Counter:
+        """Its balances."""
+        return read_counter(self.item)
+
+    @property
+    def period(self) -> Period:
+        """Its period, which has an end."""
+        return period_of(self.key[1].removeprefix(keys.PERIOD_PREFIX))
+
+    @property
+    def statements(self) -> int:
+        """How many statements it has."""
+        number = self.item.get("statement_revision")
+        return items.read_number(number) if number else 0
+
+    @property
+    def carries_on(self) -> bool:
+        """Whether there is a next period: the budget is there, and in the same kind of period."""
+        budget = self.knowledge.budget
+        return budget is not None and budget.period == rule_of(self.period.key)
+
+    @property
+    def terms(self) -> CarryOver | None:
+        """On which terms it carries over: those of its first statement, once it has one."""
+        if self.statements:
+            return read_carry_over(self.item["terms"])
+        budget = self.knowledge.budget
+        return budget.carry_over if budget and self.carries_on and not budget.disabled else None
+
+    @property
+    def lags(self) -> bool:
+        """Whether its limit was changed while it was in force, and nobody has used it since."""
+        budget, ends_at = self.knowledge.budget, self.period.ends_at
+        assert ends_at is not None
+        return (
+            budget is not None
+            and self.carries_on
+            and self.counter.version < self.knowledge.policy_version
+            and self.counter.limit != budget.limit
+            and budget.updated_at_ms < ends_at * 1000
+        )
+
+    def target(self, period: Period) -> Target:
+        """The counter of the same budget and subject in a period."""
+        tenant_id, _, subject = keys.read_counter_partition(self.key[0])
+        budget = self.knowledge.budget
+        assert budget is not None
+        version = self.knowledge.policy_version
+        claim = Claim(budget, subject, amount=0, policy_version=version)
+        return Target(tenant_id, claim, period)
+
+
+def writes_of_closing(table: Table, due: Due, *, now_ms: int) -> Sequence[Write]:
+    """The writes that close a period; none while there is nothing to say, or nothing new.
+
+    A period with holds gets one statement that is not final, and the final one when they are gone.
+    One read more where a period was closed before, and to find the next window of a duration.
+    """
+    period = due.period
+    assert period.ends_at is not None
+    if "due_shard" not in due.item or not may_close(ends_at=period.ends_at, now_ms=now_ms):
+        return ()
+    counter, terms = due.counter, due.terms
+    statement = statement_of(
+        counter, period, terms=terms, revision=due.statements + 1, now_ms=now_ms
+    )
+    if due.statements and not statement.is_final:
+        return ()
+    if not due.carries_on:
+        statement = replace(statement, carried_out=counter.carried_out)
+    carried = statement.carried_out - counter.carried_out
+    carrying = _carrying(table, due, carried, now_ms=now_ms) if carried else []
+    if carrying is None:
+        statement, carried, carrying = replace(statement, carried_out=counter.carried_out), 0, []
+    if due.statements and _said_before(table, due, statement):
+        return [_counter_write(table, due, expressions.IS_NO_LONGER_DUE, {})]
+    values = {
+        ":revision": items.number(statement.revision),
+        ":terms": carry_over_value(terms),
+        ":carried": items.amount(carried),
+        ":zero": items.number(0),
+    }
+    closing = expressions.CLOSE if statement.is_final else expressions.CLOSE_FOR_NOW
+    return [
+        _counter_write(table, due, closing, values),
+        _statement_write(table, due, statement),
+        *carrying,
+    ]
+
+
+def _counter_write(table: Table, due: Due, expression: str, values: Mapping[str, Any]) -> Write:
+    return {
+        "Update": {
+            "TableName": table.name,
+            "Key": items.key(due.key),
+            "UpdateExpression": expression,
+            "ConditionExpression": expressions.IS_DUE_AS_SEEN,
+            "ExpressionAttributeValues": {
+                ":spent": due.item["spent"],
+                ":available": due.item["available"],
+                **values,
+            },
+        }
+    }
+
+
+def _statement_write(table: Table, due: Due, statement: Statement) -> Write:
+    item = statement_item(due.key[0], due.knowledge.unit, statement)
+    return {
+        "Put": {
+            "TableName": table.name,
+            "Item": {**item, **expiry_of([statement.period.key])},
+            "ConditionExpression": expressions.IS_NEW,
+        }
+    }
+
+
+def _said_before(table: Table, due: Due, statement: Statement) -> bool:
+    sort_key = keys.statement_sort_key(due.period, due.statements)
+    last = table.get(items.key((due.key[0], sort_key)))
+    return last is not None and read_statement(last).says_the_same_as(statement)
+
+
+def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> list[Write] | None:
+    """The writes that carry an amount on, but for the one that takes it; None if it cannot go."""
+    left = due.target(due.period)
+    rule = left.claim.budget.period
+    if not isinstance(rule, DurationPeriod):
+        assert due.period.ends_at is not None
+        next_period = period_in_force(rule, now_ms=due.period.ends_at * 1000)
+        return _into(table, left, due.target(next_period), amount, now_ms=now_ms)
+    key = keys.window_key(
+        left.tenant_id, left.claim.budget.budget_id, left.claim.subject, rule.seconds
+    )
+    next_window = _next_counter(table, due, rule)
+    if next_window is None:
+        pointer = table.get(items.key(key))
+        if pointer is None:
+            return None
+        started_at = items.read_number(pointer["starts_at"])
+        if started_at == due.period.starts_at:
+            puts, _ = writes_of_ledger(
+                table.name, [leaving(left, amount, entered=None, now_ms=now_ms)], now_ms=now_ms
+            )
+            return [_let_wait(table, key, pointer, amount), *puts]
+        next_window = duration_period(rule, starts_at=started_at)
+    return _into(table, left, due.target(next_window), amount, now_ms=now_ms)
+
+
+def _into(
+    table: Table, left: Target, entered: Target, amount: Amount, *, now_ms: int
+) -> list[Write]:
+    postings = [
+        leaving(left, amount, entered=entered.period, now_ms=now_ms),
+        entering(entered, amount, left=left.period, now_ms=now_ms),
+    ]
+    puts, _ = writes_of_ledger(table.name, postings, now_ms=now_ms)
+    return [carried_in(table.name, entered, amount), *puts]
+
+
+def _let_wait(table: Table, key: keys.Key, pointer: Item, amount: Amount) -> Write:
+    return {
+        "Update": {
+            "TableName": table.name,
+            "Key": items.key(key),
+            "UpdateExpression": expressions.LET_WAIT,
+            "ConditionExpression": expressions.WINDOW_IS_AS_SEEN,
+            "ExpressionAttributeValues": {
+                ":change": items.amount(amount),
+                ":zero": items.number(0),
+                ":ends_at": pointer["ends_at"],
+            },
+        }
+    }
+
+
+def _next_counter(table: Table, due: Due, rule: DurationPeriod) -> Period | None:
+    """The first window after this one that somebody has used; windows sort by their start."""
+    assert due.period.ends_at is not None
+    first = duration_period(rule, starts_at=due.period.ends_at).key.partition("/")[0]
+    arguments: dict[str, Any] = {}
+    while True:
+        page = table.query(
+            KeyConditionExpression=LATER_COUNTERS,
+            ExpressionAttributeValues={
+                ":pk": items.text(due.key[0]),
+                ":first": items.text(f"{keys.PERIOD_PREFIX}{first}"),
+                ":last": items.text(f"{keys.PERIOD_PREFIX}:"),
+            },
+            ProjectionExpression="sk",
+            ConsistentRead=True,
+            **arguments,
+        )
+        for item in page["Items"]:
+            period_key = item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX)
+            if rule_of(period_key) == rule:
+                return period_of(period_key)
+        if "LastEvaluatedKey" not in page:
+            return None
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
