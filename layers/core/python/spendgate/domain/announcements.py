@@ -10,7 +10,8 @@ from typing import Literal
 from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance
-from spendgate.domain.periods import Period, period_in_force, rolling_rule_of
+from spendgate.domain.period_keys import rule_of
+from spendgate.domain.periods import Period, RollingPeriod
 
 type LevelType = Literal["budget.threshold_reached", "budget.exhausted", "budget.paused"]
 
@@ -77,8 +78,8 @@ def announced_period(period: Period, *, now_ms: int) -> Period:
 
     The period itself. A rolling window never ends, so time is cut into stretches of its length.
     """
-    rule = rolling_rule_of(period.key)
-    if rule is None:
+    rule = rule_of(period.key)
+    if not isinstance(rule, RollingPeriod):
         return period
     stretch = now_ms // (rule.seconds * 1000)
     starts_at = stretch * rule.seconds
@@ -92,6 +93,4 @@ def announcement_expires_at(period: Period) -> int | None:
 
 def is_period_of(budget: Budget, period: Period) -> bool:
     """Whether a budget has that period still: its rule may have been changed meanwhile."""
-    started_at = period.starts_at or 0
-    in_force = period_in_force(budget.period, now_ms=started_at * 1000, started_at=started_at)
-    return in_force == period
+    return rule_of(period.key) == budget.period

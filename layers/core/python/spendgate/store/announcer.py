@@ -23,7 +23,7 @@ from spendgate.domain.announcements import (
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.periods import Period
+from spendgate.domain.period_keys import period_of
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
@@ -154,7 +154,7 @@ class Announcer:
 
     def _has_news(self, touched: "_Touched", now_ms: int) -> bool:
         budget, entry = touched.budget, touched.entry
-        when = announced_period(Period(entry.period_key), now_ms=now_ms).key
+        when = announced_period(period_of(entry.period_key), now_ms=now_ms).key
         return any(
             keys.event_key(touched.tenant_id, budget.budget_id, entry.subject, when, level.name)
             not in self._announced
@@ -178,11 +178,7 @@ class _Touched:
         left to whoever has read the newer rules.
         """
         counter = read_counter(item)
-        period = Period(
-            self.entry.period_key,
-            items.read_number(item["starts_at"]) if "starts_at" in item else None,
-            items.read_number(item["ends_at"]) if "ends_at" in item else None,
-        )
+        period = period_of(self.entry.period_key)
         if counter.version > self.policy_version or not is_period_of(self.budget, period):
             return None
         has_ended = period.ends_at is not None and now_ms >= period.ends_at * 1000
