@@ -1,0 +1,236 @@
+"""Faults by enumeration: every fault at every call of every operation, and what comes of it.
+
+The calls are found by letting the operation run once. Each case then starts from the same state,
+injects one fault, repeats as a caller would, and audits the whole table twice: right after, and
+when every hold has expired.
+"""
+
+import re
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.books import Books, assert_books_balance, scan
+from tests.fakes.faulty import Killed
+from tests.fakes.functions import HttpAnswer
+from tests.fakes.wire import FAULTS, Fault
+from tests.faults.operations import OPERATIONS, Known, Operation
+from tests.faults.stage import Snapshot, Stage, a_stage
+
+COMBINED = (
+    ("throttled", "throttled"),
+    ("answer lost", "answer lost"),
+    ("answer lost", "throttled"),
+)
+"""A fault, and what then happens to every further call of that kind until all is given up."""
+
+_TRIES_MAX = 4
+_UNTIL_A_HOLD_EXPIRED_SECONDS = 400
+_UNTIL_ALL_EXPIRED_SECONDS = 2 * 86_400
+_BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One fault at one call, and what happens to the calls of its kind after it, if anything."""
+
+    number: int
+    operation: str
+    fault: Fault
+    then: Fault | None = None
+
+    def at(self, number: int, operation: str) -> Fault | None:
+        """What happens to a call of the first try."""
+        if number == self.number:
+            return self.fault
+        return self.then if number > self.number and operation == self.operation else None
+
+    @property
+    def column(self) -> str:
+        return _column(self.fault, self.then)
+
+
+def _column(fault: Fault, then: Fault | None = None) -> str:
+    if then is None:
+        return fault.name
+    return f"{fault.name}, {'on and on' if then is fault else f'then {then.name}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an operation, and what became of each fault at it."""
+
+    number: int
+    operation: str
+    outcomes: Mapping[str, str]
+
+
+_BY_NAME = {one.name: one for one in FAULTS}
+CASES = [
+    *((one, None) for one in FAULTS),
+    *((_BY_NAME[first], _BY_NAME[then]) for first, then in COMBINED),
+]
+COLUMNS = [_column(*one) for one in CASES]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What must be the same whatever went wrong: all but holds, their ids and times."""
+
+    balances: Mapping[tuple[str, str], tuple[int, int, int, int]]
+    ledger: Mapping[tuple[str, str], tuple[int, int]]
+    entries: int
+    finalized: Mapping[str, int]
+    budgets: Sequence[str]
+    statements: int
+
+
+@cache
+def tried(name: str) -> Sequence[Call]:
+    """Try every fault on the operation of that name."""
+    (operation,) = (one for one in OPERATIONS if one.name == name)
+    with a_stage() as stage:
+        stage.party.service.ask(
+            "POST", "/v1/tenants", {"tenant_id": "acme"},
+            principal={"tenant_id": "-", "key_id": "key_1", "role": "operator"},
+        )  # fmt: skip
+        known = operation.prepare(stage)
+        before = stage.snapshot()
+        trial = Trial(stage, operation, known, before)
+        return trial.run()
+
+
+@dataclass
+class Trial:
+    """One operation on the stage, from the same state again and again."""
+
+    stage: Stage
+    operation: Operation
+    known: Known
+    before: Snapshot
+
+    def run(self) -> Sequence[Call]:
+        self.stage.restore(self.before)
+        self.first = self.operation.act(self.stage, self.known)
+        assert self.first.status != 503, self.first.body
+        calls = list(self.stage.wire.calls)
+        self.held = self._held(self._audited())
+        self.ending = self._ending()
+        return [
+            Call(number, call, dict(self._outcomes(number, call)))
+            for number, call in enumerate(calls, start=1)
+        ]
+
+    def _outcomes(self, number: int, call: str) -> list[tuple[str, str]]:
+        cases = [Case(number, call, *one) for one in CASES if one[0].can_happen_to(call)]
+        return [(case.column, self._outcome(case)) for case in cases]
+
+    def _outcome(self, case: Case) -> str:
+        """The first answer, and whether a hold is left beside what a sound run leaves."""
+        stage, where = self.stage, (self.operation.name, case)
+        stage.restore(self.before)
+        stage.wire.fault_at = case.at
+        stage.waits.clear()
+        try:
+            answer: HttpAnswer | None = self.operation.act(stage, self.known)
+        except Killed:
+            answer = None
+            stage.new_process()
+        assert sum(stage.waits) < 3, where
+        stage.wire.heal()
+        had_to_wait = False
+        if answer is None or answer.status == 503:
+            assert answer is None or int(answer.headers["Retry-After"]) >= 1, where
+            had_to_wait = self._repeat(where)
+        else:
+            assert self._is_right(answer), (where, answer)
+        stage.wire.deliver_late()
+        books = self._audited()
+        held = self._held(books)
+        assert held >= self.held, where
+        assert self._ending() == self.ending, where
+        assert stage.dead_letters.codes == [], where
+        first = "killed" if answer is None else "503" if answer.status == 503 else "ok"
+        return f"{first}, hold" if had_to_wait or held > self.held else first
+
+    def _repeat(self, where: object) -> bool:
+        """Send the same again until it is answered; it is answered as if nothing had happened.
+
+        Where all that is left is held by the first try, not before that hold has expired; then
+        it had to wait.
+        """
+        answer = self._act_until_answered()
+        had_to_wait = answer.status == 429 != self.first.status
+        if had_to_wait:
+            self.stage.clock.advance(_UNTIL_A_HOLD_EXPIRED_SECONDS)
+            answer = self._act_until_answered()
+        is_done = answer.status == self.operation.done_before
+        assert self._is_right(answer) or is_done, (where, answer)
+        return had_to_wait
+
+    def _act_until_answered(self) -> HttpAnswer:
+        answer = self.operation.act(self.stage, self.known)
+        for _ in range(_TRIES_MAX):
+            if answer.status != 503:
+                break
+            answer = self.operation.act(self.stage, self.known)
+        return answer
+
+    def _is_right(self, answer: HttpAnswer) -> bool:
+        same_code = answer.body.get("error", {}).get("code") == self.first.body.get(
+            "error", {}
+        ).get("code")
+        return same_code and answer.status in {self.first.status, self._replayed_status}
+
+    @property
+    def _replayed_status(self) -> int:
+        return 200 if self.first.status == 201 else self.first.status
+
+    def _audited(self) -> Books:
+        """Nothing past a limit, nothing that does not add up."""
+        books = assert_books_balance(
+            self.stage.audited, now_ms=self.stage.clock.now_ms(), orphans_allowed=True
+        )
+        assert all(counter.available >= 0 for counter in books.counters.values())
+        return books
+
+    def _held(self, books: Books) -> int:
+        now_ms = self.stage.clock.now_ms()
+        return sum(counter.held(now_ms=now_ms) for counter in books.counters.values())
+
+    def _ending(self) -> Ending:
+        """The state when every hold has expired."""
+        self.stage.clock.advance(_UNTIL_ALL_EXPIRED_SECONDS)
+        now_ms, books = self.stage.clock.now_ms(), self._audited()
+        policies = [one for one in scan(self.stage.audited) if one["sk"]["S"] == "POLICY"]
+        return Ending(
+            balances={
+                self._without_new_ids(key): (
+                    counter.limit, counter.version, counter.spent_of_all_time,
+                    counter.available_at(now_ms=now_ms),
+                )
+                for key, counter in books.counters.items()
+            },
+            ledger={
+                self._without_new_ids(key): (spent, books.credited_by_ledger[key])
+                for key, spent in books.spent_by_ledger.items()
+            },
+            entries=books.entries,
+            finalized=Tally(
+                f"{one.state} {one.actual}" for _, one in books.reservations if one.state != "held"
+            ),
+            budgets=sorted(map(self._rules_of, policies)),
+            statements=len(books.statements),
+        )  # fmt: skip
+
+    def _without_new_ids(self, key: tuple[str, str]) -> tuple[str, str]:
+        return _BUDGET_ID.sub(self._name_of, key[0]), key[1]
+
+    def _name_of(self, found: re.Match[str]) -> str:
+        known = {one.get("budget_id") for one in self.known.values() if isinstance(one, dict)}
+        return found[0] if found[0] in known else "new"
+
+    def _rules_of(self, policy: Any) -> str:
+        return _BUDGET_ID.sub(self._name_of, str(sorted(policy.items())))

@@ -1,0 +1,201 @@
+"""Every operation of the service, with what must be there before it, for faults to be tried on.
+
+`prepare` lays it down and answers what the operation has to know; `act` is one try of the caller,
+who sends the same again, with the same idempotency key, until it is answered something else than
+503.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fakes.functions import HttpAnswer
+from tests.faults.stage import TENANT, Stage
+
+type Known = dict[str, Any]
+type Act = Callable[[Stage, Known], HttpAnswer]
+
+MONTH = {"type": "calendar", "unit": "month"}
+HOUR = {"type": "calendar", "unit": "hour"}
+FIVE_HOURS = {"type": "duration", "window": "5h"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; `done_before` is the status if a try that seemed to fail has done it."""
+
+    name: str
+    prepare: Callable[[Stage], Known]
+    act: Act
+    done_before: int = 200
+
+
+def one_budget(stage: Stage) -> Known:
+    return {"agent": stage.party.budget("agent:researcher", 10)}
+
+
+def three_budgets(stage: Stage) -> Known:
+    """A month of the organization's, one default, a balance."""
+    return {
+        "organization": stage.party.budget(f"organization:{TENANT}", 100, period=MONTH),
+        "agent": stage.party.budget("agent:*", 10, period=HOUR),
+        "session": stage.party.budget("session:s-42", 10),
+    }
+
+
+def in_use(stage: Stage) -> Known:
+    """Three budgets on which 2 are held and 1 is spent."""
+    known = three_budgets(stage)
+    known["spent"] = stage.party.settle(stage.party.reserve(1), 1)
+    known["held"] = stage.party.reserve(2)
+    return known
+
+
+def _with(prepare: Callable[[Stage], Known], *more: Callable[[Stage, Known], object]) -> Any:
+    def prepared(stage: Stage) -> Known:
+        known = prepare(stage)
+        for step in more:
+            step(stage, known)
+        return known
+
+    return prepared
+
+
+def _holds_expire(stage: Stage, _known: Known) -> None:
+    """All of one budget is held, and the time of it is up."""
+    for amount in (4, 6):
+        stage.party.reserve(amount, ttl_seconds=60)
+        stage.clock.advance(5)
+    stage.clock.advance(100)
+
+
+def _session_is_spent(stage: Stage, _known: Known) -> None:
+    stage.party.spend(10)
+    stage.party.budget("session:s-42", 0, unit="tokens")
+
+
+def _default_changes(stage: Stage, known: Known) -> None:
+    """The counters of a default lag behind its policy."""
+    stage.party.reserve(1)
+    stage.party.patch(known["agent"], limit="20")
+    stage.clock.advance(10)
+
+
+def _window(subject: str) -> Callable[[Stage], Known]:
+    return lambda stage: {"budget": stage.party.budget(subject, 10, period=FIVE_HOURS)}
+
+
+def _a_period_ends(stage: Stage, known: Known) -> None:
+    stage.party.release(known["held"])
+    stage.clock.advance(3 * 3600)
+
+
+def _messages(stage: Stage, known: Known) -> None:
+    """A settlement twice, a release, a record twice: five messages about three things."""
+    known["other"] = stage.party.reserve(1)
+    about = {"version": 1, "tenant_id": TENANT}
+    settled = {
+        **about, "type": "settle", "reservation_id": known["held"]["reservation_id"],
+        "actual": {"usd": "1.5"},
+    }  # fmt: skip
+    released = {**about, "type": "release", "reservation_id": known["other"]["reservation_id"]}
+    recorded = {
+        **about, "type": "record", "event_id": "evt-1", "subjects": dict(stage.party.subjects),
+        "actual": {"usd": "0.5"},
+    }  # fmt: skip
+    known["records"] = list(_records([settled, recorded, released, settled, recorded]))
+
+
+def _records(messages: Iterable[object]) -> Iterable[dict[str, Any]]:
+    for place, message in enumerate(messages):
+        yield {
+            "messageId": f"m-{place}",
+            "body": json.dumps(message),
+            "attributes": {"ApproximateReceiveCount": "0"},
+        }
+
+
+def _reserve(amount: object = 1, *, key: str | None = None) -> Act:
+    def act(stage: Stage, _known: Known) -> HttpAnswer:
+        wish = {"subjects": dict(stage.party.subjects), "amounts": {"usd": str(amount)}}
+        return stage.ask("POST", "/v1/reservations", wish, key=key)
+
+    return act
+
+
+def _check(stage: Stage, _known: Known) -> HttpAnswer:
+    wish = {"subjects": dict(stage.party.subjects), "amounts": {"usd": "1"}}
+    return stage.ask("POST", "/v1/check", wish)
+
+
+def _on_held(what: str, body: object = None) -> Act:
+    def act(stage: Stage, known: Known) -> HttpAnswer:
+        return stage.ask("POST", f"/v1/reservations/{known['held']['reservation_id']}/{what}", body)
+
+    return act
+
+
+def _record(stage: Stage, _known: Known) -> HttpAnswer:
+    body = {"subjects": dict(stage.party.subjects), "actual": {"usd": "1"}}
+    return stage.ask("POST", "/v1/spend", body, key="k")
+
+
+def _on_budget(
+    method: str, what: str = "", body: object = None, *, of: str = "session", key: str | None = None
+) -> Act:
+    def act(stage: Stage, known: Known) -> HttpAnswer:
+        return stage.ask(method, f"/v1/budgets/{known[of]['budget_id']}{what}", body, key=key)
+
+    return act
+
+
+def _create(stage: Stage, _known: Known) -> HttpAnswer:
+    return stage.ask("POST", "/v1/budgets", NEW_BUDGET, key="k")
+
+
+def _consume(stage: Stage, known: Known) -> HttpAnswer:
+    if not stage.waiting:
+        stage.waiting += [dict(record) for record in known["records"]]
+    return stage.consume()
+
+
+NEW_BUDGET = {"subject": "session:s-42", "unit": "usd", "limit": "5", "period": HOUR}
+CREDIT = {"amount": "5", "description": "a top-up"}
+SETTLED = {"actual": {"usd": "1.5"}}
+
+OPERATIONS = (
+    Operation("check, 3 budgets", in_use, _check),
+    Operation("reserve, 1 budget", one_budget, _reserve()),
+    Operation("reserve, 1 budget, with a key", one_budget, _reserve(key="k")),
+    Operation("reserve, 3 budgets", in_use, _reserve()),
+    Operation("reserve, 3 budgets, with a key", in_use, _reserve(key="k")),
+    Operation("reserve, first use of an own window", _window("agent:researcher"), _reserve()),
+    Operation("reserve, first use of a default's window", _window("agent:*"), _reserve(key="k")),
+    Operation("reserve what expired holds leave", _with(one_budget, _holds_expire), _reserve(9)),
+    Operation("reserve, refused by one of 3", _with(three_budgets, _session_is_spent), _reserve(2)),
+    Operation(
+        "reserve, refused, with a key",
+        _with(three_budgets, _session_is_spent),
+        _reserve(2, key="k"),
+    ),
+    Operation(
+        "reserve under a changed default", _with(three_budgets, _default_changes), _reserve(15)
+    ),
+    Operation("settle, 3 budgets", in_use, _on_held("settle", SETTLED)),
+    Operation("settle a batch of 5, 2 of them twice", _with(in_use, _messages), _consume),
+    Operation("release", in_use, _on_held("release")),
+    Operation("extend", in_use, _on_held("extend", {"ttl_seconds": 900})),
+    Operation("record, with a key", in_use, _record),
+    Operation("credit, with a key", in_use, _on_budget("POST", "/credits", CREDIT, key="k")),
+    Operation("create a budget, with a key", in_use, _create),
+    Operation("change a limit", in_use, _on_budget("PATCH", body={"limit": "20"})),
+    Operation("change a default", in_use, _on_budget("PATCH", body={"limit": "20"}, of="agent")),
+    Operation("change a period", in_use, _on_budget("PATCH", body={"period": FIVE_HOURS})),
+    Operation("pause", in_use, _on_budget("POST", "/pause")),
+    Operation("delete a budget", in_use, _on_budget("DELETE"), done_before=404),
+    Operation("audit", in_use, _on_budget("GET", "/audit")),
+    Operation(
+        "close a period", _with(in_use, _a_period_ends), lambda stage, _known: stage.roll_over()
+    ),
+)

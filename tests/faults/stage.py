@@ -1,0 +1,179 @@
+"""A stage for faults: the functions over an engine in memory whose whole state can be put back."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+from moto.dynamodb.models import dynamodb_backends
+
+from spendgate import runtime
+from spendgate.api import http
+from spendgate.store import ids
+from spendgate.store.errors import Unavailable
+from spendgate.store.rules import RuleBook
+from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from tests.acceptance.service import Party, Service
+from tests.engines import REGION, create_table
+from tests.fakes.clock import NOON_MS, FakeClock
+from tests.fakes.functions import HttpAnswer, LambdaContext, load_function
+from tests.fakes.http_events import a_principal
+from tests.fakes.wire import FaultyWire, put_on_wire
+from tests.world import Inline
+
+TABLE_NAME = "spendgate-faults"
+TENANT = "acme"
+SUBJECTS = {"agent": "researcher", "session": "s-42"}
+_ACCOUNT = "123456789012"
+
+type Body = dict[str, Any]
+type Snapshot = tuple[int, Any]
+
+
+class LongContext(LambdaContext):
+    """Tells a function that it has all the time it wants."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@dataclass
+class PutAside:
+    """The dead-letter queue; what a fault brings there is lost to its sender."""
+
+    codes: list[str] = field(default_factory=list)
+
+    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+        assert body and reason and message_id
+        self.codes.append(code)
+
+
+class Shelf:
+    """Reads what is in the engine without asking it: an audit after each of some thousand cases."""
+
+    def scan(self, **_arguments: object) -> dict[str, Any]:
+        """Every item, as DynamoDB would answer it."""
+        rows = [item for partition in _items().values() for item in partition.values()]
+        return {
+            "Items": [
+                {name: value.to_regular_json() for name, value in row.attrs.items()} for row in rows
+            ]
+        }
+
+
+@dataclass
+class Stage:
+    """One tenant with admin and caller, the wire to its table, and what was laid down for it."""
+
+    table: Table
+    wire: FaultyWire
+    clock: FakeClock
+    party: Party
+    waits: list[float]
+    dead_letters: PutAside
+    audited: Table = field(default_factory=lambda: Table(cast("DynamoClient", Shelf()), TABLE_NAME))
+    waiting: list[Body] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
+        """One request, as its caller sees it."""
+        key = more.pop("key", None)
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.party.ask(method, path, body, headers=headers, **more)
+
+    def consume(self) -> HttpAnswer:
+        """One delivery of the messages that wait: those that come back go on waiting."""
+        for record in self.waiting:
+            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            record["attributes"] = {"ApproximateReceiveCount": str(receives + 1)}
+        handler = self.party.service.functions["settle"].handler
+        answer = handler({"Records": self.waiting}, LambdaContext())
+        again = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        self.waiting = [one for one in self.waiting if one["messageId"] in again]
+        return HttpAnswer(503 if again else 200, {}, {"Retry-After": "1"})
+
+    def roll_over(self) -> HttpAnswer:
+        """One run of the scheduled function; a run that fails is followed by the next one."""
+        try:
+            summary = load_function("rollover").handler({}, LongContext())
+        except Unavailable:
+            return HttpAnswer(503, {}, {"Retry-After": "60"})
+        return HttpAnswer(200, dict(summary))
+
+    def snapshot(self) -> Snapshot:
+        """All that is in the table, and the time."""
+        return self.clock.at_ms, copy.deepcopy(_items())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put everything back, in a new process on a sound network."""
+        self.clock.at_ms, stored = snapshot
+        items = _items()
+        items.clear()
+        items.update(copy.deepcopy(stored))
+        self.dead_letters.codes.clear()
+        self.waiting.clear()
+        self.new_process()
+        self.wire.calls.clear()
+
+    def new_process(self) -> None:
+        """Forget whatever a function keeps between calls."""
+        self.wire.heal()
+        forget_what_functions_keep()
+        book = RuleBook(self.table, monotonic=self.clock.monotonic)
+        runtime.rule_book = lambda: book  # type: ignore[assignment]
+
+
+def _items() -> Any:
+    return dynamodb_backends[_ACCOUNT][REGION].tables[TABLE_NAME].items
+
+
+def _answered_by_moto(request: AWSPreparedRequest) -> AWSResponse:
+    answer = botocore_stubber("before-send.dynamodb.Any", request)
+    assert answer is not None
+    return answer
+
+
+def _numbers() -> Callable[[int], int]:
+    """Ids that are the same in every run: on them depends where the due counters are listed."""
+    numbers = count(1)
+    return lambda _bits: next(numbers)
+
+
+def forget_what_functions_keep() -> None:
+    """What `runtime` made once in this process is made anew."""
+    for made_once in vars(runtime).values():
+        if hasattr(made_once, "cache_clear"):
+            made_once.cache_clear()
+
+
+@contextmanager
+def a_stage() -> Iterator[Stage]:
+    """The functions over moto, one thread, one clock; their waits are noted, not waited."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        clock, waits = FakeClock(NOON_MS), list[float]()
+        client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
+        create_table(client, TABLE_NAME)
+        client.meta.events.unregister("before-send", cast("Any", botocore_stubber))
+        wire = FaultyWire(_answered_by_moto)
+        put_on_wire(client, wire)
+        table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=waits.append)
+        aside = PutAside()
+        patch.setattr(ids, "secrets", SimpleNamespace(randbits=_numbers()))
+        patch.setattr(runtime, "table", lambda: table)
+        patch.setattr(runtime, "rule_book", runtime.rule_book)
+        patch.setattr(runtime, "now_ms", clock.now_ms)
+        patch.setattr(runtime, "ThreadPoolExecutor", lambda *_some, **_named: Inline())
+        patch.setattr(runtime, "dead_letters", lambda: aside)
+        patch.setattr(http, "time", SimpleNamespace(time_ns=lambda: clock.now_ms() * 1_000_000))
+        party = Party(Service(clock), a_principal("admin", tenant_id=TENANT), SUBJECTS)
+        stage = Stage(table, wire, clock, party, waits, aside)
+        stage.new_process()
+        yield stage
+        forget_what_functions_keep()
