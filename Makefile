@@ -70,6 +70,9 @@ endef
 .local/venvs/ministack/.stamp: requirements/ministack.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/ministack,requirements/ministack.txt)
 
+.local/venvs/bench/.stamp: requirements/bench.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/bench,requirements/bench.txt)
+
 build: setup ## Build the functions and layers for AWS (ARCHITECTURE=x86_64, arm64 if not said)
 	@$(BIN)/python -m local.build
 
@@ -98,7 +101,7 @@ docs: .venv/.stamp ## Ask the service the examples of the interface anew, and wr
 	@$(BIN)/python -m tests.docs.story
 	@$(BIN)/python -m local.docs
 
-bench: .venv/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
+bench: .venv/.stamp .local/venvs/bench/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
 	@$(BIN)/python -m bench $(BENCH)
 
 lint: .venv/.stamp ## Check style and types
@@ -119,7 +122,8 @@ test: setup lint template ## Run every check and every test suite
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lock: .local/venvs/uv/.stamp ## Resolve the requirements anew and pin them with hashes
-	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack; do \
+	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \
+	    requirements/bench; do \
 	    $(say) "Resolving $$name.in"; \
 	    $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

@@ -5,7 +5,7 @@ same process. A row says what a reserve would cost if its reservation were not s
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,13 +138,16 @@ def _extends(service: Service) -> Iterator[dict[str, Any]]:
 
 def _batches(service: Service) -> Iterator[dict[str, Any]]:
     while True:
-        messages = [_settle_message(_reserved(service)) for _ in range(10)]
-        yield {"Records": [_record(place, body) for place, body in enumerate(messages)]}
+        yield {"Records": settle_records([_reserved(service) for _ in range(10)])}
 
 
-def _settle_message(reservation_id: str) -> str:
-    message = {"version": 1, "type": "settle", "tenant_id": "acme"}
-    return json.dumps({**message, "reservation_id": reservation_id, "actual": {"usd": "0.031"}})
+def settle_records(reservation_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The records by which SQS hands a batch of settlements over."""
+    message = {"version": 1, "type": "settle", "tenant_id": "acme", "actual": {"usd": "0.031"}}
+    return [
+        _record(place, json.dumps({**message, "reservation_id": reservation_id}))
+        for place, reservation_id in enumerate(reservation_ids)
+    ]
 
 
 def _record(place: int, body: str) -> dict[str, Any]:

@@ -76,17 +76,25 @@ def service_at(
     Every call goes `through` what is made of the engine's client.
     """
     name = f"bench-{uuid.uuid4().hex}"
-    os.environ.update(_ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=url, TABLE_NAME=name)
-    _forget()
     create_table(client_at(url), name)
-    with redirect_stdout(Nowhere()):
-        service = Service(url, runtime.table())
-        service.table.client = through(service.table.client)
+    with redirect_stdout(Nowhere()), service_on(url, name, through=through) as service:
         operator = a_principal("operator", tenant_id="-")
         service.answer(
             http_event("POST", "/v1/tenants", body={"tenant_id": "acme"}, principal=operator)
         )
         yield service
+
+
+@contextmanager
+def service_on(
+    url: str, name: str, *, through: Callable[[Any], Any] = lambda client: client
+) -> Iterator[Service]:
+    """The service over a table that is there."""
+    os.environ.update(_ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=url, TABLE_NAME=name)
+    _forget()
+    service = Service(url, runtime.table())
+    service.table.client = through(service.table.client)
+    yield service
     _forget()
 
 
