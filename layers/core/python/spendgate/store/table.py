@@ -37,6 +37,7 @@ CLIENT_CONFIG = Config(
     max_pool_connections=32,
     tcp_keepalive=True,
     parameter_validation=False,
+    user_agent="spendgate",  # else botocore composes one anew, twice a call: a tenth of its CPU
 )
 
 _CONFLICT_CODES = frozenset({"TransactionInProgressException", "TransactionConflictException"})
