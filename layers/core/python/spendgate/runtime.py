@@ -1,29 +1,32 @@
 """What a function has from its surroundings: the clock, the table, and what works on it.
 
 Each is made once in an execution environment, so that a warm call opens no connection and keeps
-the rules it has read.
+the rules it has read. What not every function works with is imported by whoever makes it: a cold
+start pays for nothing else (`make bench BENCH=cold_start`). For the same reason clients come from
+botocore, which is all of boto3 that they need.
 """
 
+import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
+import botocore.session
+from botocore.config import Config
 
 from spendgate import settings
-from spendgate.api.answers import record_answer
-from spendgate.api.event_details import level_detail
-from spendgate.api.wire import json_text
 from spendgate.observability import count
-from spendgate.store import keys
-from spendgate.store.announcer import Announcer
-from spendgate.store.dead_letters import DeadLetters, SqsClient
-from spendgate.store.looks import Balances
-from spendgate.store.reservations import Reservations
-from spendgate.store.rules import RuleBook
-from spendgate.store.settlements import Settlements
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from spendgate.store.announcer import Announcer
+    from spendgate.store.dead_letters import DeadLetters
+    from spendgate.store.looks import Balances
+    from spendgate.store.reservations import Reservations
+    from spendgate.store.rules import RuleBook
+    from spendgate.store.settlements import Settlements
 
 _SIDE_BY_SIDE_MAX = 16
 """How many budgets of one request are updated at the same time."""
@@ -37,19 +40,25 @@ def now_ms() -> int:
 @cache
 def table() -> Table:
     """The table of this stack."""
-    client = cast("DynamoClient", boto3.client("dynamodb", config=CLIENT_CONFIG))
+    client = cast("DynamoClient", _client("dynamodb", CLIENT_CONFIG))
     return Table(client, settings.table_name(), observe=count)
 
 
 @cache
-def rule_book() -> RuleBook:
+def rule_book() -> "RuleBook":
     """The rules, as cached by this execution environment."""
+    from spendgate.store.rules import RuleBook
+
     return RuleBook(table())
 
 
 @cache
-def announcer() -> Announcer:
+def announcer() -> "Announcer":
     """The announcer of this stack, with what this execution environment has announced."""
+    from spendgate.api.event_details import level_detail
+    from spendgate.api.wire import json_text
+    from spendgate.store.announcer import Announcer
+
     return Announcer(
         table(),
         rule_book(),
@@ -58,27 +67,41 @@ def announcer() -> Announcer:
 
 
 @cache
-def reservations() -> Reservations:
+def reservations() -> "Reservations":
     """The reservations of this stack."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from spendgate.store.reservations import Reservations
+
     pool = ThreadPoolExecutor(_SIDE_BY_SIDE_MAX, thread_name_prefix="budget")
     return Reservations(table(), rule_book(), pool=pool, now_ms=now_ms, announcer=announcer())
 
 
 @cache
-def shards_pool() -> ThreadPoolExecutor:
+def shards_pool() -> "ThreadPoolExecutor":
     """Closes the periods of several partitions of the index side by side."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from spendgate.store import keys
+
     return ThreadPoolExecutor(keys.DUE_SHARDS, thread_name_prefix="shard")
 
 
 @cache
-def balances() -> Balances:
+def balances() -> "Balances":
     """The balances of this stack, to be looked at."""
+    from spendgate.store.looks import Balances
+
     return Balances(table(), rule_book(), now_ms=now_ms)
 
 
 @cache
-def settlements() -> Settlements:
+def settlements() -> "Settlements":
     """The settlements of this stack."""
+    from spendgate.api.answers import record_answer
+    from spendgate.api.wire import json_text
+    from spendgate.store.settlements import Settlements
+
     return Settlements(
         table(),
         rule_book(),
@@ -89,6 +112,17 @@ def settlements() -> Settlements:
 
 
 @cache
-def dead_letters() -> DeadLetters:
+def dead_letters() -> "DeadLetters":
     """The dead-letter queue of this stack; its client is made when the first message needs it."""
-    return DeadLetters(cast("SqsClient", boto3.client("sqs")), settings.dead_letter_queue_url())
+    from spendgate.store.dead_letters import DeadLetters, SqsClient
+
+    return DeadLetters(cast("SqsClient", _client("sqs")), settings.dead_letter_queue_url())
+
+
+def _client(service: str, config: Config | None = None) -> Any:
+    return botocore.session.get_session().create_client(service, config=config)
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # While a function starts it has a whole processor, later only its memory's share of one.
+    table()
