@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "spendgate.observability",
         "spendgate.api",
         "spendgate.store",
-        "boto3",
+        "botocore",
     },
     "operator_key": {"spendgate.store", "boto3"},
     "dead_letters": {"spendgate.store", "boto3", "botocore"},
@@ -76,6 +76,7 @@ OF_THE_WORLD = {
 
 KNOWS_BOTOCORE = {
     "dead_letters.py",
+    "runtime.py",
     "store/announcer.py",
     "store/dead_letters.py",
     "store/settlements.py",
