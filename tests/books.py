@@ -16,7 +16,7 @@ from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.codec.reservations import read_reservation
 from spendgate.store.codec.statements import read_statement
 from spendgate.store.errors import Item
-from spendgate.store.items import read_amount
+from spendgate.store.items import read_amount, read_number
 from spendgate.store.table import Table
 
 RESERVATION_SORT_KEY = "RESERVATION"
@@ -31,6 +31,8 @@ class Books:
     credited_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     carried_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     entries: int = 0
+    due: dict[keys.Key, int] = field(default_factory=dict)
+    """When the periods end that are in the index of the due."""
     reservations: list[tuple[str, Reservation]] = field(default_factory=list)
     statements: dict[keys.Key, list[Statement]] = field(default_factory=dict)
     """By counter, in the order in which they were written."""
@@ -69,6 +71,8 @@ def read_books(table: Table) -> Books:
         pk, sk = item["pk"]["S"], item["sk"]["S"]
         if sk.startswith(keys.PERIOD_PREFIX):
             books.counters[pk, sk] = read_counter(item)
+            if "due_shard" in item:
+                books.due[pk, sk] = read_number(item["ends_at"])
         elif sk.startswith(keys.LEDGER_PREFIX):
             for entry in read_ledger(item):
                 books.add(pk, entry)

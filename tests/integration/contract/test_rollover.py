@@ -69,7 +69,7 @@ def test_with_a_hold_open_a_statement_is_provisional_and_final_when_it_is_settle
     world.clock.advance(3500)
     reservation = world.reserve(5, ttl_seconds=600)
     world.clock.advance(200)
-    assert close(world) == Progress(closed=1, waiting=1)
+    assert close(world) == Progress(closed=1)
     assert close(world) == Progress(waiting=1)
 
     world.settle(reservation, 3)

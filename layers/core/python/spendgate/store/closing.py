@@ -107,8 +107,16 @@ class Due:
         return Target(tenant_id, claim, period)
 
 
-def writes_of_closing(table: Table, due: Due, *, now_ms: int) -> Sequence[Write]:
-    """The writes that close a period; none while there is nothing to say, or nothing new.
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The writes that close a period, and the counter into which something is carried, if any."""
+
+    writes: Sequence[Write] = ()
+    entered: keys.Key | None = None
+
+
+def closing_of(table: Table, due: Due, *, now_ms: int) -> Closing:
+    """How to close a period; no writes while there is nothing to say, or nothing new.
 
     A period with holds gets one statement that is not final, and the final one when they are gone.
     One read more where a period was closed before, and to find the next window of a duration.
@@ -116,21 +124,22 @@ def writes_of_closing(table: Table, due: Due, *, now_ms: int) -> Sequence[Write]
     period = due.period
     assert period.ends_at is not None
     if "due_shard" not in due.item or not may_close(ends_at=period.ends_at, now_ms=now_ms):
-        return ()
+        return Closing()
     counter, terms = due.counter, due.terms
     statement = statement_of(
         counter, period, terms=terms, revision=due.statements + 1, now_ms=now_ms
     )
     if due.statements and not statement.is_final:
-        return ()
+        return Closing()
     if not due.carries_on:
         statement = replace(statement, carried_out=counter.carried_out)
     carried = statement.carried_out - counter.carried_out
-    carrying = _carrying(table, due, carried, now_ms=now_ms) if carried else []
+    carrying = _carrying(table, due, carried, now_ms=now_ms) if carried else Closing()
     if carrying is None:
-        statement, carried, carrying = replace(statement, carried_out=counter.carried_out), 0, []
+        statement, carried = replace(statement, carried_out=counter.carried_out), 0
+        carrying = Closing()
     if due.statements and _said_before(table, due, statement):
-        return [_counter_write(table, due, expressions.IS_NO_LONGER_DUE, {})]
+        return Closing([_counter_write(table, due, expressions.IS_NO_LONGER_DUE, {})])
     values = {
         ":revision": items.number(statement.revision),
         ":terms": carry_over_value(terms),
@@ -138,11 +147,12 @@ def writes_of_closing(table: Table, due: Due, *, now_ms: int) -> Sequence[Write]
         ":zero": items.number(0),
     }
     closing = expressions.CLOSE if statement.is_final else expressions.CLOSE_FOR_NOW
-    return [
+    writes = [
         _counter_write(table, due, closing, values),
         _statement_write(table, due, statement),
-        *carrying,
+        *carrying.writes,
     ]
+    return replace(carrying, writes=writes)
 
 
 def _counter_write(table: Table, due: Due, expression: str, values: Mapping[str, Any]) -> Write:
@@ -178,8 +188,8 @@ def _said_before(table: Table, due: Due, statement: Statement) -> bool:
     return last is not None and read_statement(last).says_the_same_as(statement)
 
 
-def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> list[Write] | None:
-    """The writes that carry an amount on, but for the one that takes it; None if it cannot go."""
+def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> Closing | None:
+    """The writes that bring an amount to the next period; None where it has nowhere to go."""
     left = due.target(due.period)
     rule = left.claim.budget.period
     if not isinstance(rule, DurationPeriod):
@@ -199,20 +209,18 @@ def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> list[Wr
             puts, _ = writes_of_ledger(
                 table.name, [leaving(left, amount, entered=None, now_ms=now_ms)], now_ms=now_ms
             )
-            return [_let_wait(table, key, pointer, amount), *puts]
+            return Closing([_let_wait(table, key, pointer, amount), *puts])
         next_window = duration_period(rule, starts_at=started_at)
     return _into(table, left, due.target(next_window), amount, now_ms=now_ms)
 
 
-def _into(
-    table: Table, left: Target, entered: Target, amount: Amount, *, now_ms: int
-) -> list[Write]:
+def _into(table: Table, left: Target, entered: Target, amount: Amount, *, now_ms: int) -> Closing:
     postings = [
         leaving(left, amount, entered=entered.period, now_ms=now_ms),
         entering(entered, amount, left=left.period, now_ms=now_ms),
     ]
     puts, _ = writes_of_ledger(table.name, postings, now_ms=now_ms)
-    return [carried_in(table.name, entered, amount), *puts]
+    return Closing([carried_in(table.name, entered, amount), *puts], entered.address)
 
 
 def _let_wait(table: Table, key: keys.Key, pointer: Item, amount: Amount) -> Write:

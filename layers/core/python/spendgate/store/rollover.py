@@ -1,18 +1,19 @@
 """Closing the periods that have ended, in bounded slices, several at once.
 
 Nothing waits for this: the period in force follows from the clock. It may run late, twice at a
-time, or stop anywhere, and goes on with whatever is still in the index. What is carried on may make
-the next period due as well, so it goes round until a round finds nothing to close.
+time, or stop anywhere, and goes on with whatever is still in the index.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from spendgate.domain.period_keys import period_of
+from spendgate.domain.statements import may_close
 from spendgate.store import expressions, items, keys
-from spendgate.store.closing import CLOSING_WRITES_MAX, Due, Knowledge, writes_of_closing
+from spendgate.store.closing import CLOSING_WRITES_MAX, Closing, Due, Knowledge, closing_of
 from spendgate.store.codec.policies import read_policy
 from spendgate.store.counters import bring_up
 from spendgate.store.directory import ListedBudget, find_listed_many
@@ -24,6 +25,11 @@ DUE_INDEX = "due"
 _PAGE_SIZE = 100
 _TOGETHER_MAX = WRITES_MAX // CLOSING_WRITES_MAX
 _TRIES_MAX = 4
+
+_KNOWN_MAX = 1000
+
+type _Owner = tuple[str, str]
+"""A tenant and one of its budgets, by their ids."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,18 +63,11 @@ def close_due_periods(
     periods five reads. One that cannot be closed is logged, counted, and tried again by the next
     run. Raises nothing that one period is to blame for.
     """
-    done = Progress()
-    while True:
-        rounds = (pool.map if pool else map)(
-            lambda shard: _Shard(table, shard, now_ms, has_time).close(), range(keys.DUE_SHARDS)
-        )
-        this_round = sum(rounds, Progress())
-        done = Progress(closed=done.closed) + this_round
-        if not this_round.closed or this_round.ran_out_of_time:
-            return done
+    shards = [_Shard(table, shard, now_ms, has_time) for shard in range(keys.DUE_SHARDS)]
+    return sum((pool.map if pool else map)(_Shard.close, shards), Progress())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shard:
     """One partition of the index of what is due."""
 
@@ -76,17 +75,34 @@ class _Shard:
     number: int
     now_ms: int
     has_time: Callable[[], bool]
+    done: Progress = field(default_factory=Progress)
+    entered: list[keys.Key] = field(default_factory=list)
+    """Counters into which something was carried just now."""
+    known: dict[_Owner, Knowledge] = field(default_factory=dict)
+    """What is known of budgets, so that a run through many periods of one reads it once."""
 
     def close(self) -> Progress:
-        """Close what is due in it, the oldest first."""
-        done = Progress()
+        """Close what is due in it, the oldest first, and what becomes due by that."""
         for page in self._pages():
-            read = self.table.get_many(page, consistent=True)
-            for together in _transactions(_with_knowledge(self.table, read)):
-                if not self.has_time():
-                    return done + Progress(ran_out_of_time=True)
-                done += self._close_together(together)
-        return done
+            wanted = page
+            while wanted:
+                read = self.table.get_many(wanted, consistent=True)
+                for together in _transactions(self._with_knowledge(read)):
+                    if not self.has_time():
+                        return self.done + Progress(ran_out_of_time=True)
+                    self._close_together(together)
+                wanted = self._ended_among_the_entered()
+        return self.done
+
+    def _ended_among_the_entered(self) -> list[Item]:
+        """The keys of the counters that are due by what was carried into them."""
+        entered, self.entered = set(self.entered), []
+        return [
+            items.key(key)
+            for key in entered
+            for ends_at in (period_of(key[1].removeprefix(keys.PERIOD_PREFIX)).ends_at,)
+            if ends_at is not None and may_close(ends_at=ends_at, now_ms=self.now_ms)
+        ]
 
     def _pages(self) -> Iterator[list[Item]]:
         """The keys of the counters whose period has ended."""
@@ -107,44 +123,58 @@ class _Shard:
             if not start:
                 return
 
-    def _close_together(self, several: Sequence[Due]) -> Progress:
+    def _close_together(self, several: Sequence[Due]) -> None:
         """Close several periods in one transaction, or one by one if any of them objects."""
         try:
-            if any(due.lags for due in several):
-                return self._one_by_one(several)
-            planned = [writes_of_closing(self.table, due, now_ms=self.now_ms) for due in several]
-            writes = [write for one in planned for write in one]
-            if writes:
-                self.table.transact(writes)
-        except Exception:  # noqa: BLE001 (who is to blame is found one by one)
-            return self._one_by_one(several)
-        closed = sum(map(bool, planned))
-        return Progress(closed=closed, waiting=len(planned) - closed)
+            if not any(due.lags for due in several):
+                self._write([self._closing_of(due) for due in several])
+                return
+        except Exception:  # noqa: BLE001, S110 (who is to blame is found one by one)
+            pass
+        for due in several:
+            self._close_alone(due.key)
 
-    def _one_by_one(self, several: Sequence[Due]) -> Progress:
-        return sum((self._close_alone(due.key) for due in several), Progress())
+    def _closing_of(self, due: Due) -> Closing:
+        return closing_of(self.table, due, now_ms=self.now_ms)
 
-    def _close_alone(self, key: keys.Key) -> Progress:
+    def _write(self, closings: Sequence[Closing]) -> None:
+        """Write all of them, or none. Raises what `Table.transact` does."""
+        writes = [write for closing in closings for write in closing.writes]
+        if writes:
+            self.table.transact(writes)
+        closed = sum(bool(closing.writes) for closing in closings)
+        self.done += Progress(closed=closed, waiting=len(closings) - closed)
+        self.entered += [closing.entered for closing in closings if closing.entered]
+
+    def _close_alone(self, key: keys.Key) -> None:
         """Close one period, which others may be changing meanwhile."""
         try:
             for _ in range(_TRIES_MAX):
                 item = self.table.get(items.key(key))
                 if item is None or "due_shard" not in item:
-                    return Progress()  # another run was first
-                (due,) = _with_knowledge(self.table, [item])
+                    return  # another run was first
+                self.known.clear()
+                (due,) = self._with_knowledge([item])
                 if due.lags:
                     bring_up(self.table, due.target(due.period), due.counter)
                     continue
-                writes = writes_of_closing(self.table, due, now_ms=self.now_ms)
-                if not writes:
-                    return Progress(waiting=1)
                 with suppress(TransactionFailed):
-                    self.table.transact(writes)
-                    return Progress(closed=1)
+                    self._write([self._closing_of(due)])
+                    return
+            self.done += Progress(waiting=1)
         except Exception:  # noqa: BLE001 (one period must not keep the others from closing)
             _log.exception("a period cannot be closed", extra={"pk": key[0], "sk": key[1]})
-            return Progress(failed=1)
-        return Progress(waiting=1)
+            self.done += Progress(failed=1)
+
+    def _with_knowledge(self, read: Iterable[Item]) -> list[Due]:
+        """Counters with what is known of their budgets; three reads for all that are new."""
+        owned = [(keys.read_counter_partition(item["pk"]["S"])[:2], item) for item in read]
+        if len(self.known) > _KNOWN_MAX:
+            self.known.clear()
+        unknown = {owner for owner, _ in owned} - self.known.keys()
+        if unknown:
+            self.known |= _knowledge_of(self.table, unknown)
+        return [Due(item, self.known[owner]) for owner, item in owned]
 
 
 def _transactions(several: Iterable[Due]) -> Iterator[list[Due]]:
@@ -163,23 +193,15 @@ def _transactions(several: Iterable[Due]) -> Iterator[list[Due]]:
         yield list(together.values())
 
 
-def _with_knowledge(table: Table, read: Iterable[Item]) -> list[Due]:
-    """Counters with what is known of their budgets. Three reads, whatever their number."""
-    found = list(read)
-    owners = [keys.read_counter_partition(item["pk"]["S"])[:2] for item in found]
-    listed = find_listed_many(table, set(owners))
-    at = {
-        (tenant_id, budget_id): keys.policy_key(tenant_id, one.subject)
-        for (tenant_id, budget_id), one in listed.items()
+def _knowledge_of(table: Table, owners: Collection[_Owner]) -> dict[_Owner, Knowledge]:
+    listed = find_listed_many(table, owners)
+    at = {owner: keys.policy_key(owner[0], one.subject) for owner, one in listed.items()}
+    read = table.get_many(map(items.key, set(at.values())))
+    policies = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+    return {
+        owner: _knowledge(owner[1], listed.get(owner), policies.get(at.get(owner, ("", ""))))
+        for owner in owners
     }
-    policies = {
-        (item["pk"]["S"], item["sk"]["S"]): item
-        for item in table.get_many(map(items.key, set(at.values())))
-    }
-    return [
-        Due(item, _knowledge(owner[1], listed.get(owner), policies.get(at.get(owner, ("", "")))))
-        for item, owner in zip(found, owners, strict=True)
-    ]
 
 
 def _knowledge(budget_id: str, listed: ListedBudget | None, policy_item: Item | None) -> Knowledge:
