@@ -100,6 +100,7 @@ fuzz: setup ## Send the running service whatever its OpenAPI document allows, an
 docs: .venv/.stamp ## Ask the service the examples of the interface anew, and write docs/api.md
 	@$(BIN)/python -m tests.docs.story
 	@$(BIN)/python -m local.docs
+	@$(BIN)/python -m bench.cost
 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
 	@$(BIN)/python -m bench $(BENCH)

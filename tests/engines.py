@@ -1,12 +1,14 @@
 """Engines that speak DynamoDB, and our table in them exactly as template.yaml describes it."""
 
 import uuid
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
 import yaml
+from botocore.exceptions import ReadTimeoutError
 
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 
@@ -55,7 +57,8 @@ def table_definition() -> dict[str, Any]:
 
 def create_table(client: Any, name: str) -> None:
     """Create the table of the template under that name, and wait until it is there."""
-    client.create_table(TableName=name, **table_definition())
+    with suppress(ReadTimeoutError):  # an engine that has just started may take its time
+        client.create_table(TableName=name, **table_definition())
     client.get_waiter("table_exists").wait(
         TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )

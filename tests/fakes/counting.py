@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from botocore.exceptions import ClientError
+
 from spendgate.store.table import DynamoClient, Table
 
 
@@ -14,7 +16,7 @@ class CountingClient:
     """Passes every call on; `units` is the capacity consumed by each operation.
 
     `transacted` has the sort key of every write in a transaction: DynamoDB Local does not say what
-    transactions consume.
+    transactions consume, so `write_units` takes it from the sizes of their items.
     """
 
     engine: Any
@@ -22,6 +24,8 @@ class CountingClient:
     units: Counter[str] = field(default_factory=Counter)
     put_bytes: list[int] = field(default_factory=list)
     transacted: list[str] = field(default_factory=list)
+    write_units: int = 0
+    read_units: float = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
@@ -32,14 +36,63 @@ class CountingClient:
                     self.put_bytes.append(item_bytes(arguments["Item"]))
                 for write in arguments.get("TransactItems", ()):
                     self.transacted.append(_sort_key(write))
-            answer = getattr(self.engine, operation)(**arguments, ReturnConsumedCapacity="TOTAL")
+            try:
+                answer = getattr(self.engine, operation)(
+                    **arguments, ReturnConsumedCapacity="TOTAL"
+                )
+            except ClientError as refused:
+                with self._lock:
+                    self.write_units += _units_of_refusal(refused, arguments)
+                raise
             consumed = answer.get("ConsumedCapacity", [])
             with self._lock:
                 for one in consumed if isinstance(consumed, list) else [consumed]:
-                    self.units[operation] += one["CapacityUnits"]
+                    self._consume(operation, one["CapacityUnits"])
+                if operation == "transact_write_items":
+                    self.write_units += self._units_of_transaction(arguments["TransactItems"])
             return answer
 
         return call
+
+    def forget(self) -> None:
+        """Count from nothing."""
+        self.calls.clear()
+        self.units.clear()
+        self.put_bytes.clear()
+        self.transacted.clear()
+        self.write_units, self.read_units = 0, 0
+
+    def _consume(self, operation: str, units: float) -> None:
+        self.units[operation] += units  # type: ignore[assignment]
+        if operation in _READS:
+            self.read_units += units
+        elif operation != "transact_write_items":
+            self.write_units += int(units)
+
+    def _units_of_transaction(self, writes: list[dict[str, Any]]) -> int:
+        """Two for each KB of each item, as it is after the transaction."""
+        units = 0
+        for write in writes:
+            ((_, arguments),) = write.items()
+            table, key = arguments["TableName"], _key(write)
+            item = self.engine.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+            units += 2 * _kilobytes(item or {})
+        return units
+
+
+_READS = {"get_item", "batch_get_item", "query"}
+
+
+def _units_of_refusal(refused: ClientError, arguments: dict[str, Any]) -> int:
+    """A conditional write that is refused costs what the item as it stands would cost."""
+    answer: dict[str, Any] = dict(refused.response)
+    if "TransactItems" in arguments:
+        return 2 * len(arguments["TransactItems"])
+    return _kilobytes(answer.get("Item", {}))
+
+
+def _kilobytes(item: dict[str, Any]) -> int:
+    return max(1, -(-item_bytes(item) // 1024))
 
 
 def counting(table: Table) -> tuple[Table, CountingClient]:
@@ -49,9 +102,13 @@ def counting(table: Table) -> tuple[Table, CountingClient]:
 
 
 def _sort_key(write: dict[str, Any]) -> str:
+    return str(_key(write)["sk"]["S"])
+
+
+def _key(write: dict[str, Any]) -> dict[str, Any]:
     ((operation, arguments),) = write.items()
-    key: dict[str, Any] = arguments["Item" if operation == "Put" else "Key"]
-    return str(key["sk"]["S"])
+    item = arguments["Item" if operation == "Put" else "Key"]
+    return {name: item[name] for name in ("pk", "sk")}
 
 
 def item_bytes(item: dict[str, Any]) -> int:

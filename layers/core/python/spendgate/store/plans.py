@@ -62,11 +62,6 @@ class Plan:
     postings: Sequence[Posting]
     finish: Callable[[list[LedgerEntry]], tuple[dict[str, Any] | None, Result]]
 
-    @property
-    def writes_max(self) -> int:
-        """At most how many writes of a transaction it takes."""
-        return 1 + 2 * len(self.postings)
-
 
 @dataclass(frozen=True, slots=True)
 class _Spending:

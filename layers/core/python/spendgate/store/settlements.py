@@ -247,11 +247,14 @@ def _without_objectors(
 def _chunks(plans: list[Plan]) -> list[list[Plan]]:
     """Plans that fit one transaction together."""
     chunks: list[list[Plan]] = []
-    room = 0
     for plan in plans:
-        if plan.writes_max > room:
+        if not chunks or _writes_max([*chunks[-1], plan]) > WRITES_MAX:
             chunks.append([])
-            room = WRITES_MAX
         chunks[-1].append(plan)
-        room -= plan.writes_max
     return chunks
+
+
+def _writes_max(plans: Sequence[Plan]) -> int:
+    """At most how many writes plans take together: a counter and a ledger item are shared."""
+    counters = {posting.counter for plan in plans for posting in plan.postings}
+    return len(plans) + len(counters) + len({partition for partition, _ in counters})
