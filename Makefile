@@ -97,10 +97,11 @@ demo: setup ## Bring the stack up and replay a trace of LLM requests through it 
 fuzz: setup ## Send the running service whatever its OpenAPI document allows, and what not (EXAMPLES=n SEED=n)
 	@$(BIN)/python -m tests.e2e.fuzz
 
-docs: .venv/.stamp ## Ask the service the examples of the interface anew, and write docs/api.md
+docs: .venv/.stamp ## Ask the service its examples anew, and write docs/api.md, docs/cost.md and the plots
 	@$(BIN)/python -m tests.docs.story
 	@$(BIN)/python -m local.docs
 	@$(BIN)/python -m bench.cost
+	@$(BIN)/python -m bench.simulation
 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
 	@$(BIN)/python -m bench $(BENCH)
