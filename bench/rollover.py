@@ -1,0 +1,133 @@
+"""Closing a backlog: calls and write units for each period, and whether memory stays flat.
+
+`BENCH_PERIODS` says how many periods are due in the last round.
+"""
+
+import os
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import Any, cast
+
+from rich.console import Console
+from rich.progress import track
+
+from bench.report import Report
+from local.dynamodb_local import dynamodb_local
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget, CarryOver
+from spendgate.domain.periods import CalendarPeriod, period_in_force
+from spendgate.domain.subjects import Subject
+from spendgate.store import items, keys
+from spendgate.store.errors import Item
+from spendgate.store.rollover import close_due_periods
+from spendgate.store.table import DynamoClient, Table
+from spendgate.store.targets import creation_values
+from tests.engines import table_at
+from tests.fakes.clock import NOON_MS
+from tests.world import TENANT, World
+
+PERIODS = int(os.environ.get("BENCH_PERIODS", "100000"))
+DAY = CalendarPeriod("day")
+
+
+@dataclass
+class Tallying:
+    """A client that counts and keeps nothing else, since memory is measured as well."""
+
+    engine: Any
+    calls: int = 0
+    read_units: float = 0
+    writes: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            answer = getattr(self.engine, operation)(**arguments, ReturnConsumedCapacity="TOTAL")
+            consumed = answer.get("ConsumedCapacity", [])
+            with self._lock:
+                self.calls += 1
+                self.writes += len(arguments.get("TransactItems", ()))
+                if operation in {"query", "get_item", "batch_get_item"}:
+                    several = consumed if isinstance(consumed, list) else [consumed]
+                    self.read_units += sum(one["CapacityUnits"] for one in several)
+            return answer
+
+        return call
+
+
+def run(console: Console) -> Report:
+    """Close backlogs of growing size, the last one also with carry-over."""
+    report = Report("rollover", "Closing the periods that are due, by eight threads")
+    for periods in sorted({PERIODS // 100, PERIODS // 10, PERIODS}):
+        _close(report, periods, None, console)
+    _close(report, PERIODS // 10, CarryOver(unused=True), console)
+    small, large = report.rows[0], report.rows[2]
+    report.aim_at_most(
+        "memory, the largest backlog against the smallest",
+        float(str(large["peak MB"])) / float(str(small["peak MB"])),
+        1.5,
+    )
+    report.notes.append(
+        "A write in a transaction counts double. One more for the counter that leaves the index of "
+        "the due, and two for a new one that enters both indexes."
+    )
+    return report
+
+
+def _close(report: Report, periods: int, terms: CarryOver | None, console: Console) -> None:
+    with dynamodb_local() as url:
+        world = World(table_at(url))
+        budget = world.budget(10, on="agent:*", period=DAY, carry_over=terms)
+        for several in track(
+            list(batched(_counters(budget, periods), 25, strict=False)),
+            description=f"{periods} counters",
+            console=console,
+            transient=True,
+        ):
+            puts = [{"PutRequest": {"Item": item}} for item in several]
+            world.table.client.batch_write_item(RequestItems={world.table.name: puts})  # type: ignore[attr-defined]
+        client = Tallying(world.table.client)
+        table = Table(cast("DynamoClient", client), world.table.name)
+        tracemalloc.start()
+        began = time.process_time()
+        with ThreadPoolExecutor(keys.DUE_SHARDS) as pool:
+            done = close_due_periods(
+                table, now_ms=NOON_MS + 86_400_000, has_time=lambda: True, pool=pool
+            )
+        cpu_seconds = time.process_time() - began
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert done.closed == periods, done
+    report.rows.append(
+        {
+            "backlog": f"{periods:,} periods" + (", carrying over" if terms else ""),
+            "calls each": client.calls / periods,
+            "read units each": client.read_units / periods,
+            "write units each": (2 * client.writes + (3 if terms else 1) * periods) / periods,
+            "CPU ms each": 1000 * cpu_seconds / periods,
+            "peak MB": peak / 2**20,
+        }
+    )
+
+
+def _counters(budget: Budget, count: int) -> Iterator[Item]:
+    period = period_in_force(DAY, now_ms=NOON_MS)
+    for number in range(count):
+        subject = Subject("agent", f"a{number}")
+        values = creation_values(TENANT, budget, subject, period, version=1)
+        values |= {":spent": items.amount(number * ONE // count)}
+        yield {
+            **items.key(keys.counter_key(TENANT, budget.budget_id, subject, period.key)),
+            "limit_amount": values[":limit"],
+            "spent": values[":spent"],
+            "available": items.amount(10 * ONE - number * ONE // count),
+            **{
+                name.removeprefix(":"): values[name]
+                for name in (":version", ":budget_ref", ":starts_at", ":ends_at", ":due_shard")
+            },
+        }
