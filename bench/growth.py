@@ -1,0 +1,225 @@
+"""Whether operations stay as they are while everything around them grows.
+
+Each kind of growth has a small and a large tenant, in tables of their own on one engine; they take
+turns. `BENCH_ITEMS=1000,100000` leaves the largest table out, which takes minutes to fill.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import batched
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from bench.report import Report, median
+from local.dynamodb_local import dynamodb_local
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget, Policy
+from spendgate.domain.periods import CalendarPeriod
+from spendgate.domain.subjects import parse_subject
+from spendgate.store import items, keys
+from spendgate.store.codec.policies import policy_attributes
+from spendgate.store.errors import Item
+from spendgate.store.ids import new_id, new_ulid
+from spendgate.store.ledger import ledger_page
+from spendgate.store.pages import Wanted
+from spendgate.store.table import Table
+from tests.engines import table_at
+from tests.fakes.counting import CountingClient, counting, item_bytes
+from tests.world import AGENT, TENANT, World
+
+ITEMS = tuple(map(int, os.environ.get("BENCH_ITEMS", "1000,100000,1000000").split(",")))
+BUDGETS = (10, 10_000)
+HOLDS = (1, 10_000)
+ROUNDS = 300
+AIM = 1.1
+
+_BATCH = 25
+_WRITERS = 4
+
+
+@dataclass(slots=True)
+class Place:
+    """A tenant of some size, what its operations took, and what they cost."""
+
+    growth: str
+    size: int
+    world: World
+    budget: Budget
+    client: CountingClient
+    waited_us: dict[str, list[float]] = field(default_factory=dict)
+    costs: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def operations(self) -> Mapping[str, Callable[[], object]]:
+        """What is measured; a settlement settles what was just reserved."""
+        held: list[str] = []
+        return {
+            "reserve": lambda: held.append(self.world.reserve(1)),
+            "settle": lambda: self.world.settle(held.pop(), 1),
+            "spend": lambda: self.world.balance_of(AGENT),
+            "ledger page": partial(
+                ledger_page,
+                self.world.table,
+                TENANT,
+                self.budget.budget_id,
+                self.budget.subject,
+                Wanted(),
+            ),
+        }
+
+    def counter_bytes(self) -> int:
+        """The size of the counter's item."""
+        item = self.world.table.get(items.key(self.world.counter_key(self.budget)))
+        assert item is not None
+        return item_bytes(item)
+
+
+def run(console: Console) -> Report:
+    """Fill, measure in turn, and compare every size with the smallest of its kind."""
+    report = Report("growth", f"Growth (p50 of {ROUNDS} in us, in turn)")
+    with dynamodb_local() as url:
+        for growth, sizes, grow in (
+            ("items in the table", ITEMS, _with_items),
+            ("budgets in the tenant", BUDGETS, _with_budgets),
+            ("open holds on the counter", HOLDS, _with_holds),
+        ):
+            places = []
+            for size in sizes:
+                console.print(f"  filling: {size:,} {growth}")
+                started = time.monotonic()
+                places.append(_place(url, growth, size, grow))
+                console.print(f"  filled in {time.monotonic() - started:.0f} s")
+            _measure(places, console)
+            _add_rows(report, places)
+    return report
+
+
+def _place(url: str, growth: str, size: int, grow: Callable[[World, Budget, int], None]) -> Place:
+    table, client = counting(table_at(url))
+    world = World(table)
+    budget = world.budget(10**9, period=CalendarPeriod("month"))
+    world.settle(world.reserve(1), 1)
+    grow(world, budget, size)
+    return Place(growth, size, world, budget, client)
+
+
+def _measure(places: list[Place], console: Console) -> None:
+    done = [place.operations() for place in places]
+    for turn in track(range(ROUNDS), description="rounds", console=console, transient=True):
+        for place, operations in zip(places, done, strict=True):
+            for name, operation in operations.items():
+                place.client.forget()
+                started = time.perf_counter_ns()
+                operation()
+                micros = (time.perf_counter_ns() - started) / 1000
+                place.waited_us.setdefault(name, []).append(micros)
+                if turn == ROUNDS - 1:
+                    place.costs[name] = sum(place.client.calls.values()), place.client.write_units
+
+
+def _add_rows(report: Report, places: list[Place]) -> None:
+    least = {name: median(waited) for name, waited in places[0].waited_us.items()}
+    for place in places:
+        for name, waited in place.waited_us.items():
+            ratio = median(waited) / least[name]
+            calls, units = place.costs[name]
+            report.rows.append(
+                {
+                    "growth": f"{place.size:,} {place.growth}",
+                    "operation": name,
+                    "p50": round(median(waited)),
+                    "x": round(ratio, 2),
+                    "calls": calls,
+                    "write units": units,
+                }
+            )
+            if place is not places[0]:
+                what = f"{name} at {place.size:,} {place.growth}"
+                report.aim_at_most(f"{what}, p50", ratio, AIM)
+                same = place.costs[name] == places[0].costs[name]
+                assert same, f"{what} costs {place.costs[name]}, not {places[0].costs[name]}"
+        if place.growth.startswith("open holds"):
+            size = place.counter_bytes()
+            report.aim_at_most(f"bytes of the counter, {place.size:,} open holds", size, 1024)
+
+
+def _with_items(world: World, budget: Budget, size: int) -> None:
+    """Half of them ledger entries of the budget itself, half reservations that are settled."""
+    reservation, entry = _settled_items(world)
+    partition = keys.counter_partition(TENANT, budget.budget_id, budget.subject)
+    now_ms = world.clock.now_ms()
+
+    def grown() -> Iterable[Item]:
+        for number in range(size // 2):
+            sort_key = keys.ledger_sort_key(now_ms - number - 1, new_ulid(now_ms=now_ms))
+            yield {**entry, **items.key((partition, sort_key))}
+            key = keys.reservation_key(TENANT, new_id("rsv_", now_ms=now_ms))
+            yield {**reservation, **items.key(key)}
+
+    _write(world.table, grown())
+
+
+def _with_budgets(world: World, budget: Budget, size: int) -> None:
+    """Each on an agent of its own."""
+
+    def grown() -> Iterable[Item]:
+        for number in range(size):
+            subject = parse_subject(f"agent:other-{number}")
+            other = Budget(
+                new_id("bud_", now_ms=world.clock.now_ms()),
+                subject,
+                "usd",
+                ONE,
+                budget.period,
+                0,
+                0,
+            )
+            attributes = policy_attributes(Policy(subject, 1, (other,)))
+            yield {**items.key(keys.policy_key(TENANT, subject)), **attributes}
+
+    _write(world.table, grown())
+
+
+def _with_holds(world: World, _budget: Budget, size: int) -> None:
+    """Reserved over a whole hold time, so that every bucket is in use; the rest are like them."""
+    for _ in range(min(size - 1, 100)):
+        world.reserve(1)
+        world.clock.advance(2.9)
+    reservation = world.table.get(items.key(world.reservation_key(world.reserve(1))))
+    assert reservation is not None
+    now_ms = world.clock.now_ms()
+    more = (
+        {**reservation, **items.key(keys.reservation_key(TENANT, new_id("rsv_", now_ms=now_ms)))}
+        for _ in range(size - 101)
+    )
+    _write(world.table, more)
+
+
+def _settled_items(world: World) -> tuple[Item, Item]:
+    reservation_id = world.reserve(1)
+    world.settle(reservation_id, 1)
+    reservation = world.table.get(items.key(world.reservation_key(reservation_id)))
+    client: Any = world.table.client
+    found = client.engine.scan(TableName=world.table.name, ConsistentRead=True)["Items"]
+    entry = next(item for item in found if item["sk"]["S"].startswith(keys.LEDGER_PREFIX))
+    assert reservation is not None
+    return reservation, entry
+
+
+def _write(table: Table, grown: Iterable[Item]) -> None:
+    client: Any = table.client
+
+    def put(batch: tuple[Item, ...]) -> None:
+        requests = [{"PutRequest": {"Item": item}} for item in batch]
+        while requests:
+            answer = client.engine.batch_write_item(RequestItems={table.name: requests})
+            requests = answer["UnprocessedItems"].get(table.name, [])
+
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        for group in batched(batched(grown, _BATCH, strict=False), 100, strict=False):
+            list(writers.map(put, group))
