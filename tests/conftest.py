@@ -11,6 +11,7 @@ from local.dynamodb_local import dynamodb_local
 from spendgate import runtime
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 from tests.engines import REGION, create_table, table_at
+from tests.fakes.functions import forget_what_functions_keep
 from tests.ministack import ministack
 from tests.world import World
 
@@ -22,20 +23,14 @@ def moto_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
     """An empty table in moto, which is also the one that functions get from the runtime."""
     monkeypatch.setenv("TABLE_NAME", TABLE_NAME)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    _forget_what_functions_keep()
+    forget_what_functions_keep()
     with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
         create_table(client, TABLE_NAME)
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=lambda _seconds: None)
         monkeypatch.setattr(runtime, "table", lambda: table)
         yield table
-    _forget_what_functions_keep()
-
-
-def _forget_what_functions_keep() -> None:
-    for made_once in vars(runtime).values():
-        if hasattr(made_once, "cache_clear"):
-            made_once.cache_clear()
+    forget_what_functions_keep()
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,28 @@
 """Short words for what a party says to the service: every one is a request to a function."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import pytest
+
+from spendgate import runtime
+from spendgate.api import http
 from spendgate.api.routes import ROUTES
+from spendgate.store.rules import RuleBook
+from spendgate.store.table import Table
 from tests.fakes.clock import FakeClock
-from tests.fakes.functions import HttpAnswer, answer_of, load_function
-from tests.fakes.http_events import Context, http_event
+from tests.fakes.functions import (
+    HttpAnswer,
+    answer_of,
+    forget_what_functions_keep,
+    load_function,
+)
+from tests.fakes.http_events import Context, a_principal, http_event
 
 FUNCTIONS = ("admin", "check", "reserve", "settle")
 HOUR, DAY = 3600, 86_400
@@ -34,6 +46,28 @@ class Service:
         route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
         event = http_event(method, path, body=body, **more)
         return answer_of(self.functions[route.function if route else "admin"], event)
+
+
+@contextmanager
+def service_on(table: Table, clock: FakeClock) -> Iterator[Service]:
+    """Every function, with its cached rules, over one table and by one clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        forget_what_functions_keep()
+        book = RuleBook(table, monotonic=clock.monotonic)
+        patch.setattr(runtime, "table", lambda: table)
+        patch.setattr(runtime, "rule_book", lambda: book)
+        patch.setattr(runtime, "now_ms", clock.now_ms)
+        patch.setattr(http, "time", SimpleNamespace(time_ns=lambda: clock.now_ms() * 1_000_000))
+        yield Service(clock)
+        patch.undo()
+        forget_what_functions_keep()
+
+
+def tenant(service: Service, tenant_id: str) -> "Party":
+    """A new tenant with default settings, as its admin sees the service."""
+    operator = Party(service, a_principal("operator", tenant_id="-"))
+    operator.done("POST", "/v1/tenants", {"tenant_id": tenant_id})
+    return Party(service, a_principal("admin", tenant_id=tenant_id, key_id=f"key_{tenant_id}"))
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from spendgate import runtime
 from tests.engines import ROOT
 
 type Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
@@ -22,6 +23,13 @@ class LambdaContext:
     aws_request_id: str = "invocation-1"
 
 
+class LongContext(LambdaContext):
+    """Tells a function that it has all the time it wants."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
 def load_function(name: str) -> ModuleType:
     """The module of a function, loaded anew: a cold start."""
     path = ROOT / "functions" / name / "app.py"
@@ -30,6 +38,13 @@ def load_function(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def forget_what_functions_keep() -> None:
+    """What `runtime` made once in this process is made anew: another cold start."""
+    for made_once in vars(runtime).values():
+        if hasattr(made_once, "cache_clear"):
+            made_once.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

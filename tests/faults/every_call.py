@@ -92,10 +92,6 @@ def tried(name: str) -> Sequence[Call]:
     """Try every fault on the operation of that name."""
     (operation,) = (one for one in OPERATIONS if one.name == name)
     with a_stage() as stage:
-        stage.party.service.ask(
-            "POST", "/v1/tenants", {"tenant_id": "acme"},
-            principal={"tenant_id": "-", "key_id": "key_1", "role": "operator"},
-        )  # fmt: skip
         known = operation.prepare(stage)
         before = stage.snapshot()
         trial = Trial(stage, operation, known, before)

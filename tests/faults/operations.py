@@ -5,12 +5,12 @@ who sends the same again, with the same idempotency key, until it is answered so
 503.
 """
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from tests.fakes.functions import HttpAnswer
+from tests.fakes.queue import finishing, records
 from tests.faults.stage import TENANT, Stage
 
 type Known = dict[str, Any]
@@ -95,25 +95,13 @@ def _messages(stage: Stage, known: Known) -> None:
     """A settlement twice, a release, a record twice: five messages about three things."""
     known["other"] = stage.party.reserve(1)
     about = {"version": 1, "tenant_id": TENANT}
-    settled = {
-        **about, "type": "settle", "reservation_id": known["held"]["reservation_id"],
-        "actual": {"usd": "1.5"},
-    }  # fmt: skip
-    released = {**about, "type": "release", "reservation_id": known["other"]["reservation_id"]}
+    settled = finishing(known["held"]["reservation_id"], {"usd": "1.5"})
+    released = finishing(known["other"]["reservation_id"], None)
     recorded = {
         **about, "type": "record", "event_id": "evt-1", "subjects": dict(stage.party.subjects),
         "actual": {"usd": "0.5"},
     }  # fmt: skip
-    known["records"] = list(_records([settled, recorded, released, settled, recorded]))
-
-
-def _records(messages: Iterable[object]) -> Iterable[dict[str, Any]]:
-    for place, message in enumerate(messages):
-        yield {
-            "messageId": f"m-{place}",
-            "body": json.dumps(message),
-            "attributes": {"ApproximateReceiveCount": "0"},
-        }
+    known["records"] = records([settled, recorded, released, settled, recorded])
 
 
 def _reserve(amount: object = 1, *, key: str | None = None) -> Act:

@@ -16,16 +16,21 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
 from spendgate import runtime
-from spendgate.api import http
 from spendgate.store import ids
 from spendgate.store.errors import Unavailable
 from spendgate.store.rules import RuleBook
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
-from tests.acceptance.service import Party, Service
+from tests.acceptance.service import Party, service_on, tenant
 from tests.engines import REGION, create_table
 from tests.fakes.clock import NOON_MS, FakeClock
-from tests.fakes.functions import HttpAnswer, LambdaContext, load_function
-from tests.fakes.http_events import a_principal
+from tests.fakes.functions import (
+    HttpAnswer,
+    LambdaContext,
+    LongContext,
+    forget_what_functions_keep,
+    load_function,
+)
+from tests.fakes.queue import PutAside, Record
 from tests.fakes.wire import FaultyWire, put_on_wire
 from tests.world import Inline
 
@@ -34,26 +39,7 @@ TENANT = "acme"
 SUBJECTS = {"agent": "researcher", "session": "s-42"}
 _ACCOUNT = "123456789012"
 
-type Body = dict[str, Any]
 type Snapshot = tuple[int, Any]
-
-
-class LongContext(LambdaContext):
-    """Tells a function that it has all the time it wants."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
-@dataclass
-class PutAside:
-    """The dead-letter queue; what a fault brings there is lost to its sender."""
-
-    codes: list[str] = field(default_factory=list)
-
-    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
-        assert body and reason and message_id
-        self.codes.append(code)
 
 
 class Shelf:
@@ -80,7 +66,7 @@ class Stage:
     waits: list[float]
     dead_letters: PutAside
     audited: Table = field(default_factory=lambda: Table(cast("DynamoClient", Shelf()), TABLE_NAME))
-    waiting: list[Body] = field(default_factory=list)
+    waiting: list[Record] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
         """One request, as its caller sees it."""
@@ -118,6 +104,7 @@ class Stage:
         items.clear()
         items.update(copy.deepcopy(stored))
         self.dead_letters.codes.clear()
+        self.dead_letters.message_ids.clear()
         self.waiting.clear()
         self.new_process()
         self.wire.calls.clear()
@@ -146,13 +133,6 @@ def _numbers() -> Callable[[int], int]:
     return lambda _bits: next(numbers)
 
 
-def forget_what_functions_keep() -> None:
-    """What `runtime` made once in this process is made anew."""
-    for made_once in vars(runtime).values():
-        if hasattr(made_once, "cache_clear"):
-            made_once.cache_clear()
-
-
 @contextmanager
 def a_stage() -> Iterator[Stage]:
     """The functions over moto, one thread, one clock; their waits are noted, not waited."""
@@ -166,14 +146,8 @@ def a_stage() -> Iterator[Stage]:
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=waits.append)
         aside = PutAside()
         patch.setattr(ids, "secrets", SimpleNamespace(randbits=_numbers()))
-        patch.setattr(runtime, "table", lambda: table)
-        patch.setattr(runtime, "rule_book", runtime.rule_book)
-        patch.setattr(runtime, "now_ms", clock.now_ms)
         patch.setattr(runtime, "ThreadPoolExecutor", lambda *_some, **_named: Inline())
         patch.setattr(runtime, "dead_letters", lambda: aside)
-        patch.setattr(http, "time", SimpleNamespace(time_ns=lambda: clock.now_ms() * 1_000_000))
-        party = Party(Service(clock), a_principal("admin", tenant_id=TENANT), SUBJECTS)
-        stage = Stage(table, wire, clock, party, waits, aside)
-        stage.new_process()
-        yield stage
-        forget_what_functions_keep()
+        with service_on(table, clock) as service:
+            party = tenant(service, TENANT).on(**SUBJECTS)
+            yield Stage(table, wire, clock, party, waits, aside)

@@ -1,0 +1,102 @@
+"""Answers as they are compared: what the service showed, and what the model saw."""
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from spendgate.store.table import Table
+from tests.books import assert_books_balance
+from tests.fakes.functions import HttpAnswer
+from tests.model.reference import Model
+from tests.model.stories import TENANT
+from tests.model.things import Amounts, Refused, Reservation, View, plain
+
+BALANCE = ("budget_id", "subject", "unit", "limit", "spent", "held", "available", "status")
+VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds")
+
+
+def same_balances(balances: list[dict[str, Any]], views: list[View]) -> None:
+    fields = (*BALANCE, "resets_in_seconds")
+    assert [shown(one, fields) for one in balances] == [seen(one, fields) for one in views]
+
+
+def shown(body: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    return {name: body[name] for name in fields}
+
+
+def seen(view: View, fields: tuple[str, ...]) -> dict[str, Any]:
+    of_view = {
+        "budget_id": view.rule.budget_id,
+        "subject": view.subject,
+        "unit": view.rule.unit,
+        "limit": plain(view.rule.limit),
+        "spent": plain(view.spent),
+        "held": plain(view.held),
+        "available": plain(view.available),
+        "status": view.status,
+        "resets_in_seconds": view.ends_in,
+    }
+    return {name: of_view[name] for name in fields if name in of_view}
+
+
+def subjects(caller: Mapping[str, str]) -> list[str]:
+    own = [f"{kind}:{name}" for kind, name in caller.items()]
+    return [f"organization:{TENANT}", f"api_key:key_{TENANT}", *own]
+
+
+def on_wire(amounts: Amounts) -> dict[str, str]:
+    return {unit: plain(amount) for unit, amount in amounts.items()}
+
+
+def wish(caller: Mapping[str, str], amounts: Amounts) -> dict[str, Any]:
+    return {"subjects": dict(caller), "amounts": on_wire(amounts)}
+
+
+def same_end(answer: HttpAnswer, one: Reservation, done: bool) -> None:
+    assert answer.status == (200 if done else 409), answer
+    if not done:
+        assert answer.code == "reservation_finalized", answer
+        return
+    assert answer.body["state"] == one.state
+    assert answer.body["actual"] == on_wire(one.actual)
+    is_late = one.state == "settled" and one.finalized_at_ms >= one.expires_at_ms
+    over = any(one.actual.get(unit, 0) > much for unit, much in one.amounts.items())
+    assert (answer.body["late"], answer.body["overrun"]) == (is_late, over)
+
+
+def same_refusal(answer: HttpAnswer, refused: Refused) -> None:
+    assert answer.code == refused.code, (answer, refused)
+    error = answer.body["error"]
+    if refused.code == "budget_paused":
+        assert answer.status == 409 and error["budget_id"] == refused.by[0][0].rule.budget_id
+    else:
+        assert answer.status == 429
+        assert [shown(one, VIOLATION) for one in error["violations"]] == [
+            {**seen(view, VIOLATION), "requested": plain(asked), "retry_after_seconds": wait}
+            for view, asked, wait in refused.by
+        ]
+
+
+def same_books(table: Table, model: Model) -> None:
+    """Ledger, counters and model come to the same for every budget and subject."""
+    books = assert_books_balance(table, now_ms=model.now_ms)
+    spent: Tally[tuple[str, str]] = Tally()
+    credited: Tally[tuple[str, str]] = Tally()
+    for (partition, _), amount in books.spent_by_ledger.items():
+        spent[_counted(partition)] += amount
+    for (partition, _), amount in books.credited_by_ledger.items():
+        credited[_counted(partition)] += amount
+    for (budget_id, subject, _), counter in model.counters.items():
+        spent[budget_id, subject] -= _billionths(sum(amount for _, amount in counter.spent))
+        credited[budget_id, subject] -= _billionths(counter.credits)
+    assert not any(spent.values()) and not any(credited.values())
+
+
+def _billionths(amount: Decimal | int) -> int:
+    return int(amount * 10**9)
+
+
+def _counted(partition: str) -> tuple[str, str]:
+    _, _, _, budget_id, subject = partition.split("#")
+    return budget_id, subject

@@ -1,0 +1,295 @@
+"""The same random commands for the model and for the real service, and the same answers from both.
+
+A failing run is shrunk to the shortest story that still fails, one command a line.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import ClassVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from spendgate import runtime
+from tests.acceptance.service import Party, service_on, tenant
+from tests.engines import table_at
+from tests.fakes.clock import FakeClock
+from tests.fakes.functions import HttpAnswer, LongContext, load_function
+from tests.fakes.queue import PutAside, finishing, send
+from tests.model.comparing import (
+    on_wire,
+    same_balances,
+    same_books,
+    same_end,
+    same_refusal,
+    subjects,
+    wish,
+)
+from tests.model.reference import Model
+from tests.model.stories import (
+    AMOUNT,
+    AMOUNTS,
+    CALLER,
+    JUMP,
+    LIMIT,
+    MOMENTS,
+    PERIODS,
+    TENANT,
+    TERMS,
+    TTL,
+    WHEN,
+    Terms,
+)
+from tests.model.things import Amounts, Refused, Reservation, Rule, plain
+from tests.model.time import Every
+
+BUDGETS_MAX = 6
+RATES = {("usd", "eur"): Decimal("0.9")}
+WAIT_FOR_RULES_SECONDS = 6
+"""A change to a default, or what is new, takes up to 5 s to be known everywhere."""
+
+type Known = tuple[str, Reservation] | None
+"""A reservation by its id and as the model knows it; None where it was refused."""
+
+
+class Comparison(RuleBasedStateMachine):
+    """Drives the service on DynamoDB Local and the model; both are asked the same."""
+
+    url: ClassVar[str] = ""
+    done: ClassVar[Tally[str]] = Tally()
+
+    budgets = Bundle("budgets")
+    held = Bundle("held")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaving = ExitStack()
+        self.clock = FakeClock()
+        self.table = table_at(self.url)
+        self.service = self.leaving.enter_context(service_on(self.table, self.clock))
+        self.aside = PutAside()
+        patch = self.leaving.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(runtime, "dead_letters", lambda: self.aside)
+        self.party: Party = tenant(self.service, TENANT)
+        self.model = Model(self.clock.at_ms, RATES)
+
+    def teardown(self) -> None:
+        try:
+            self._same_snapshot({"agent": "b"})
+            same_books(self.table, self.model)
+        finally:
+            self.leaving.close()
+
+    @initialize(target=budgets, when=WHEN, terms=st.lists(TERMS, min_size=2, max_size=4))
+    def begin(self, when: str, terms: list[Terms]) -> MultipleResults[Rule]:
+        self._wait((MOMENTS[when] - self.clock.at_ms) / 1000)
+        for (source, target), rate in RATES.items():
+            self.party.done("PUT", f"/v1/rates/{source}/{target}", {"rate": plain(rate)})
+        return multiple(*(self._create(one) for one in terms))
+
+    # What admins do.
+
+    @precondition(lambda self: len(self.model.rules) < BUDGETS_MAX)
+    @rule(target=budgets, terms=TERMS)
+    def create(self, terms: Terms) -> Rule:
+        return self._create(terms)
+
+    def _create(self, terms: Terms) -> Rule:
+        soft_limit = terms.limit / 2 if terms.soft else None
+        more = {"mode": "shadow"} if terms.shadow else {}
+        if soft_limit is not None:
+            more |= {"soft_limit": plain(soft_limit), "on_soft_limit": terms.soft}
+        limit, period = plain(terms.limit), terms.every.body
+        body = self.party.budget(terms.subject, limit, terms.unit, period=period, **more)
+        made = Rule(
+            body["budget_id"], terms.subject, terms.unit, terms.limit, terms.every,
+            soft_limit, terms.soft == "pause", terms.shadow,
+        )  # fmt: skip
+        self.model.rules.append(made)
+        self._count("create")
+        self._wait(WAIT_FOR_RULES_SECONDS)
+        return made
+
+    @rule(budget=budgets, limit=LIMIT)
+    def change_limit(self, budget: Rule, limit: Decimal) -> None:
+        contradicts = budget.soft_limit is not None and budget.soft_limit > limit
+        status = 404 if budget.deleted else 422 if contradicts else 200
+        self._change("PATCH", budget, status, body={"limit": plain(limit)})
+        if status == 200:
+            budget.limit = limit
+
+    @rule(budget=budgets, every=PERIODS)
+    def change_period(self, budget: Rule, every: Every) -> None:
+        self._change("PATCH", budget, 404 if budget.deleted else 200, body={"period": every.body})
+        budget.every = every
+        self._wait(WAIT_FOR_RULES_SECONDS)
+
+    @rule(budget=budgets, action=st.sampled_from(["pause", "resume", "disable", "enable"]))
+    def switch(self, budget: Rule, action: str) -> None:
+        self._change("POST", budget, 404 if budget.deleted else 200, path=f"/{action}")
+        if action == "resume":
+            self.model.resume(budget)
+        elif action == "pause":
+            budget.paused = True
+        else:
+            budget.disabled = action == "disable"
+        self._wait(WAIT_FOR_RULES_SECONDS)
+
+    @rule(budget=consumes(budgets))
+    def delete(self, budget: Rule) -> None:
+        self._change("DELETE", budget, 404 if budget.deleted else 200)
+        budget.deleted = True
+
+    @rule(budget=budgets, amount=AMOUNT.filter(bool), of=st.sampled_from("ab"))
+    def credit(self, budget: Rule, amount: Decimal, of: str) -> None:
+        kind, _, name = budget.subject.partition(":")
+        named = {"subject": f"{kind}:{of}"} if name == "*" else {}
+        answer = self._on(budget, "POST", "/credits", {"amount": plain(amount), **named})
+        assert answer.status == (404 if budget.deleted else 201), answer
+        if not budget.deleted:
+            self.model.credit(budget, named.get("subject", budget.subject), amount)
+        self._count("credit")
+
+    # What callers do.
+
+    @rule(caller=CALLER, amounts=AMOUNTS)
+    def check(self, caller: Mapping[str, str], amounts: Amounts) -> None:
+        answer = self.party.done("POST", "/v1/check", wish(caller, amounts))
+        refused = self.model.judge(subjects(caller), amounts)
+        assert answer["allowed"] == (refused is None), answer
+        assert answer["error_code"] == (refused.code if refused else None), answer
+        self._count("check")
+
+    @rule(target=held, caller=CALLER, amounts=AMOUNTS, ttl=TTL)
+    def reserve(self, caller: Mapping[str, str], amounts: Amounts, ttl: int) -> Known:
+        return self._reserve(caller, amounts, ttl)
+
+    @rule(target=held, caller=CALLER, usd=AMOUNT, ttl=TTL)
+    def reserve_money(self, caller: Mapping[str, str], usd: Decimal, ttl: int) -> Known:
+        return self._reserve(caller, {"usd": usd}, ttl)
+
+    @rule(target=held, caller=CALLER, unit=st.sampled_from(["usd", "tokens"]))
+    def reserve_much(self, caller: Mapping[str, str], unit: str) -> Known:
+        return self._reserve(caller, {unit: Decimal(7)}, 300)
+
+    def _reserve(self, caller: Mapping[str, str], amounts: Amounts, ttl: int) -> Known:
+        body = {**wish(caller, amounts), "ttl_seconds": ttl}
+        answer = self.party.ask("POST", "/v1/reservations", body)
+        judged = self.model.reserve(subjects(caller), amounts, ttl)
+        if isinstance(judged, Refused):
+            same_refusal(answer, judged)
+            self._count("refused")
+            self._wait(1)
+            return None
+        assert answer.status == 201, answer
+        views = [self.model.view(line.rule, line.subject) for line in judged.lines]
+        same_balances(answer.body["budgets"], views)
+        self._count("granted")
+        return answer.body["reservation_id"], judged
+
+    @rule(known=held, amounts=AMOUNTS)
+    def settle(self, known: Known, amounts: Amounts) -> None:
+        if known is None:
+            return
+        answer = self._finish(known, "settle", {"actual": on_wire(amounts)})
+        done = self.model.settle(known[1], amounts)
+        same_end(answer, known[1], done)
+        self._count("settle")
+
+    @rule(known=held)
+    def release(self, known: Known) -> None:
+        if known is None:
+            return
+        answer = self._finish(known, "release")
+        same_end(answer, known[1], self.model.release(known[1]))
+        self._count("release")
+
+    @rule(chosen=st.lists(st.tuples(held, st.none() | AMOUNTS), min_size=1, max_size=4))
+    def finish_by_queue(self, chosen: list[tuple[Known, Amounts | None]]) -> None:
+        """Settle, or release where there is no amount, several in one batch."""
+        batch = [(known, actual) for known, actual in chosen if known is not None]
+        self.aside.message_ids.clear()
+        send(self.service, [finishing(known[0], actual) for known, actual in batch])
+        done = [
+            self.model.release(one) if actual is None else self.model.settle(one, actual)
+            for (_, one), actual in batch
+        ]
+        assert self.aside.message_ids == [
+            str(place) for place, is_done in enumerate(done) if not is_done
+        ]
+        self._count("message")
+
+    @rule(known=held, ttl=TTL)
+    def extend(self, known: Known, ttl: int) -> None:
+        if known is None:
+            return
+        answer = self._finish(known, "extend", {"ttl_seconds": ttl})
+        done = self.model.extend(known[1], ttl)
+        assert answer.status == (200 if done else 409), answer
+        self._count("extend")
+
+    @rule(caller=CALLER, amounts=AMOUNTS, twice=st.booleans())
+    def record(self, caller: Mapping[str, str], amounts: Amounts, twice: bool) -> None:
+        body = {"subjects": dict(caller), "actual": on_wire(amounts)}
+        key = {"Idempotency-Key": f"record-{self.done['record']}"}
+        for status in (201, 200) if twice else (201,):
+            answer = self.party.ask("POST", "/v1/spend", body, headers=key)
+            assert answer.status == status, answer
+        self.model.record(subjects(caller), amounts)
+        self._count("record")
+
+    # What happens by itself.
+
+    @rule(seconds=JUMP, runs_of_rollover=st.integers(0, 2))
+    def wait(self, seconds: float, runs_of_rollover: int) -> None:
+        self._wait(seconds)
+        for _ in range(runs_of_rollover):
+            load_function("rollover").handler({}, LongContext())
+            self._count("rollover")
+        self._count("wait")
+
+    @invariant()
+    def both_show_the_same_balances(self) -> None:
+        self._same_snapshot({"agent": "a", "session": "s"})
+
+    def _same_snapshot(self, caller: Mapping[str, str]) -> None:
+        snapshot = self.party.done("GET", "/v1/spend", query=caller)
+        same_balances(snapshot["budgets"], self.model.views(subjects(caller)))
+
+    # How it is compared.
+
+    def _wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.model.now_ms = self.clock.at_ms
+
+    def _count(self, command: str) -> None:
+        self.done[command] += 1
+
+    def _on(self, budget: Rule, method: str, path: str, body: object = None) -> HttpAnswer:
+        return self.party.ask(method, f"/v1/budgets/{budget.budget_id}{path}", body)
+
+    def _change(
+        self, method: str, budget: Rule, status: int, *, path: str = "", body: object = None
+    ) -> None:
+        """A change to a default is waited for; one to a subject's own budget holds at once."""
+        answer = self._on(budget, method, path, body)
+        assert answer.status == status, answer
+        self._count("change")
+        if budget.subject.endswith(":*") or budget.every.kind == "duration":
+            self._wait(WAIT_FOR_RULES_SECONDS)
+
+    def _finish(self, known: tuple[str, Reservation], what: str, body: object = None) -> HttpAnswer:
+        return self.party.ask("POST", f"/v1/reservations/{known[0]}/{what}", body)

@@ -1,0 +1,232 @@
+"""The whole budget model in plain Python: one thread, exact decimals, no table, no cache.
+
+It shares no arithmetic with Spendgate. A balance is never stored: it is added up from what was
+held, spent and credited, each time it is asked for.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
+
+from tests.model.things import Amounts, Counter, CounterKey, Line, Refused, Reservation, Rule, View
+from tests.model.time import gone_at
+
+BILLIONTH = Decimal("0.000000001")
+ORDER = ("organization", "app", "app_channel", "user", "api_key", "agent", "session", "tool")
+
+
+class Model:
+    """A tenant. `rates` are worth: one of the source is so many of the target."""
+
+    def __init__(self, now_ms: int, rates: Mapping[tuple[str, str], Decimal]) -> None:
+        self.now_ms = now_ms
+        self.rates = rates
+        self.rules: list[Rule] = []
+        self.counters: dict[CounterKey, Counter] = {}
+        self.reservations: list[Reservation] = []
+        self.windows: dict[tuple[str, str, int], int] = {}
+
+    # Which budgets apply, and in which period.
+
+    def in_force(self, subjects: Collection[str]) -> Iterator[tuple[str, Rule]]:
+        """Every budget that limits one of the subjects, in the order of refusals."""
+        for subject in sorted(subjects, key=_rank):
+            live = [one for one in self.rules if not one.deleted and not one.disabled]
+            own = [one for one in live if one.subject == subject]
+            default = f"{subject.partition(':')[0]}:*"
+            for rule in own or [one for one in live if one.subject == default]:
+                yield subject, rule
+
+    def _claims(
+        self, subjects: Collection[str], amounts: Amounts
+    ) -> list[tuple[str, Rule, Decimal, str]]:
+        claims = []
+        for subject, rule in self.in_force(subjects):
+            if rule.unit in amounts:
+                claims.append((subject, rule, amounts[rule.unit], rule.unit))
+                continue
+            sources = [one for one in amounts if (one, rule.unit) in self.rates]
+            if sources:
+                cost, source = max((self._converted(amounts[s], s, rule), s) for s in sources)
+                claims.append((subject, rule, cost, source))
+        return claims
+
+    def _converted(self, amount: Decimal, source: str, rule: Rule) -> Decimal:
+        if source == rule.unit:
+            return amount
+        exact = amount * self.rates[source, rule.unit]
+        return exact.quantize(BILLIONTH, ROUND_CEILING)
+
+    def _window(self, rule: Rule, subject: str, at_ms: int) -> int | None:
+        """When the window that is open at a moment started, or would start."""
+        if rule.every.kind != "duration":
+            return None
+        start = self.windows.get((rule.budget_id, subject, rule.every.seconds))
+        if start is None or at_ms >= (start + rule.every.seconds) * 1000:
+            return at_ms // 1000
+        return start
+
+    def _use(self, rule: Rule, subject: str, at_ms: int) -> CounterKey:
+        """The counter in force, which is in use from now on."""
+        start = self._window(rule, subject, at_ms)
+        if start is not None:
+            self.windows[rule.budget_id, subject, rule.every.seconds] = start
+        return self._key(rule, subject, at_ms)
+
+    def _key(self, rule: Rule, subject: str, at_ms: int) -> CounterKey:
+        start = self._window(rule, subject, at_ms)
+        return rule.budget_id, subject, rule.every.label(at_ms // 1000, start)
+
+    # What is there.
+
+    def view(self, rule: Rule, subject: str) -> View:
+        key = self._key(rule, subject, self.now_ms)
+        counter = self.counters.get(key, Counter())
+        start = self._window(rule, subject, self.now_ms)
+        ends_at = rule.every.ends_at(self.now_ms // 1000, start)
+        live = self._live(counter)
+        if rule.every.kind == "rolling":
+            ends_at = max((at for at, amount in live if at is not None and amount), default=None)
+        spent = sum((amount for _, amount in live), Decimal(0))
+        return View(
+            rule, subject, spent,
+            held=sum((amount for _, amount in self._holds(key)), Decimal(0)),
+            entitlement=rule.limit + counter.credits,
+            ends_in=None if ends_at is None else self._seconds_until(ends_at),
+            is_soft_paused=self._soft_pause(rule, start) and spent >= (rule.soft_limit or 0),
+        )  # fmt: skip
+
+    def views(self, subjects: Collection[str]) -> list[View]:
+        return [self.view(rule, subject) for subject, rule in self.in_force(subjects)]
+
+    def _live(self, counter: Counter) -> list[tuple[int | None, Decimal]]:
+        return [one for one in counter.spent if one[0] is None or one[0] * 1000 > self.now_ms]
+
+    def _holds(self, key: CounterKey) -> list[tuple[int, Decimal]]:
+        return [
+            (one.gone_at, line.amount)
+            for one in self.reservations
+            if one.state == "held" and one.gone_at * 1000 > self.now_ms
+            for line in one.lines
+            if line.key == key
+        ]
+
+    def _seconds_until(self, moment: int) -> int:
+        return max(1, -((self.now_ms - moment * 1000) // 1000))
+
+    def _soft_pause(self, rule: Rule, window_start: int | None) -> bool:
+        """Whether the soft limit pauses: not in a period in which it was resumed."""
+        if not rule.pauses or rule.resumed_at_ms is None:
+            return rule.pauses
+        if rule.every.kind in {"none", "rolling"}:
+            return False
+        if rule.every.kind == "duration":
+            assert window_start is not None
+            return window_start * 1000 > rule.resumed_at_ms
+        then = rule.every.label(rule.resumed_at_ms // 1000)
+        return then != rule.every.label(self.now_ms // 1000)
+
+    # What is done.
+
+    def judge(self, subjects: Collection[str], amounts: Amounts) -> Refused | None:
+        """Whether a request would be refused, and by whom."""
+        refused = []
+        for subject, rule, amount, _ in self._claims(subjects, amounts):
+            view = self.view(rule, subject)
+            if not rule.shadow and (view.is_paused or view.available < amount):
+                refused.append((view, amount, self._wait(view, amount)))
+        if not refused:
+            return None
+        if refused[0][0].is_paused:
+            return Refused("budget_paused", (refused[0],))
+        short = tuple(one for one in refused if not one[0].is_paused)
+        resets = all(wait is not None for _, _, wait in short)
+        return Refused("rate_limit_exceeded" if resets else "insufficient_quota", short)
+
+    def _wait(self, view: View, amount: Decimal) -> int | None:
+        if view.rule.every.kind != "rolling":
+            return view.ends_in
+        key = self._key(view.rule, view.subject, self.now_ms)
+        back = self._holds(key) + [
+            (at, spent) for at, spent in self._live(self.counters.get(key, Counter())) if at
+        ]
+        available = view.available
+        for moment, amount_back in sorted(back):
+            available += amount_back
+            if available >= amount:
+                return self._seconds_until(moment)
+        return view.rule.every.seconds
+
+    def reserve(
+        self, subjects: Sequence[str], amounts: Amounts, ttl_seconds: int
+    ) -> Reservation | Refused:
+        claims = self._claims(subjects, amounts)
+        keys = [self._use(rule, subject, self.now_ms) for subject, rule, _, _ in claims]
+        refused = self.judge(subjects, amounts)
+        if refused:
+            return refused
+        expires_at_ms = self.now_ms + ttl_seconds * 1000
+        lines = [
+            Line(rule, subject, key, amount, source)
+            for (subject, rule, amount, source), key in zip(claims, keys, strict=True)
+        ]
+        granted = Reservation(
+            subjects, amounts, lines, self.now_ms, expires_at_ms,
+            gone_at(expires_at_ms, ttl_seconds),
+        )  # fmt: skip
+        self.reservations.append(granted)
+        return granted
+
+    def settle(self, one: Reservation, actual: Amounts) -> bool:
+        """Whether it is settled with that now; a unit that is not named costs its estimate."""
+        full = {**one.amounts, **actual}
+        if one.state != "held":
+            return one.state == "settled" and dict(one.actual) == full
+        one.state, one.actual, one.finalized_at_ms = "settled", full, self.now_ms
+        spent_at_ms = min(self.now_ms, one.gone_at * 1000)
+        for line in one.lines:
+            unit = line.rule.unit if line.rule.unit in full else line.source
+            self._spend(line.key, self._converted(full[unit], unit, line.rule), spent_at_ms)
+        met = {(line.rule.budget_id, line.subject) for line in one.lines}
+        beyond = {unit: amount for unit, amount in full.items() if unit not in one.amounts}
+        for subject, rule, amount, _ in self._claims(one.subjects, beyond):
+            if (rule.budget_id, subject) not in met:
+                self._spend(self._use(rule, subject, one.created_at_ms), amount, spent_at_ms)
+        return True
+
+    def release(self, one: Reservation) -> bool:
+        """Whether it is released now."""
+        if one.state == "held":
+            one.state, one.finalized_at_ms = "released", self.now_ms
+        return one.state == "released"
+
+    def extend(self, one: Reservation, ttl_seconds: int) -> bool:
+        """Whether its hold was still there to be extended."""
+        if one.state != "held" or self.now_ms >= one.expires_at_ms:
+            return False
+        one.expires_at_ms = self.now_ms + ttl_seconds * 1000
+        one.gone_at = gone_at(one.expires_at_ms, ttl_seconds)
+        return True
+
+    def record(self, subjects: Sequence[str], actual: Amounts) -> None:
+        for subject, rule, amount, _ in self._claims(subjects, actual):
+            self._spend(self._use(rule, subject, self.now_ms), amount, self.now_ms)
+
+    def credit(self, rule: Rule, subject: str, amount: Decimal) -> None:
+        key = self._use(rule, subject, self.now_ms)
+        self.counters.setdefault(key, Counter()).credits += amount
+
+    def _spend(self, key: CounterKey, amount: Decimal, at_ms: int) -> None:
+        every = next(one.every for one in self.rules if one.budget_id == key[0])
+        leaves_at = every.leaves_at(at_ms) if key[2].startswith("rolling") else None
+        self.counters.setdefault(key, Counter()).spent.append((leaves_at, amount))
+
+    def resume(self, rule: Rule) -> None:
+        if rule.paused:
+            rule.paused = False
+        elif rule.pauses:
+            rule.resumed_at_ms = self.now_ms
+
+
+def _rank(subject: str) -> tuple[int, str]:
+    kind = subject.partition(":")[0]
+    return (ORDER.index(kind) if kind in ORDER else len(ORDER), subject)

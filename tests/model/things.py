@@ -1,0 +1,108 @@
+"""What the model knows: budgets, counters, reservations, and how they look at one moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tests.model.time import Every
+
+type Amounts = Mapping[str, Decimal]
+type CounterKey = tuple[str, str, str]
+"""Budget, subject and the label of the period."""
+
+
+@dataclass
+class Rule:
+    """A budget."""
+
+    budget_id: str
+    subject: str
+    unit: str
+    limit: Decimal
+    every: Every
+    soft_limit: Decimal | None = None
+    pauses: bool = False
+    shadow: bool = False
+    paused: bool = False
+    disabled: bool = False
+    resumed_at_ms: int | None = None
+    deleted: bool = False
+
+
+@dataclass
+class Counter:
+    """What was spent (with the moment at which it leaves a window) and what was credited."""
+
+    spent: list[tuple[int | None, Decimal]] = field(default_factory=list)
+    credits: Decimal = Decimal(0)
+
+
+@dataclass
+class Line:
+    """What a reservation holds on one counter."""
+
+    rule: Rule
+    subject: str
+    key: CounterKey
+    amount: Decimal
+    source: str
+
+
+@dataclass
+class Reservation:
+    """A reservation and what became of it."""
+
+    subjects: Sequence[str]
+    amounts: Amounts
+    lines: Sequence[Line]
+    created_at_ms: int
+    expires_at_ms: int
+    gone_at: int
+    state: str = "held"
+    actual: Amounts = field(default_factory=dict)
+    finalized_at_ms: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """A balance."""
+
+    rule: Rule
+    subject: str
+    spent: Decimal
+    held: Decimal
+    entitlement: Decimal
+    ends_in: int | None
+    is_soft_paused: bool
+
+    @property
+    def available(self) -> Decimal:
+        return self.entitlement - self.spent - self.held
+
+    @property
+    def is_paused(self) -> bool:
+        return self.rule.paused or self.is_soft_paused
+
+    @property
+    def status(self) -> str:
+        if self.is_paused:
+            return "paused"
+        if self.available <= 0:
+            return "exhausted"
+        soft = self.rule.soft_limit is not None and self.spent >= self.rule.soft_limit
+        full = self.entitlement <= 0 or self.spent * 100 >= self.entitlement * 80
+        return "warning" if soft or full else "active"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refusal: its code, and the budgets behind it with what was asked of them."""
+
+    code: str
+    by: tuple[tuple[View, Decimal, int | None], ...] = ()
+
+
+def plain(amount: Decimal) -> str:
+    """An amount as an answer writes it."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

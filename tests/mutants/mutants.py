@@ -1,0 +1,107 @@
+"""Deliberate faults: each clause of each condition that DynamoDB is sent, left out or off by one.
+
+A clause that is left out is replaced by one that is true whatever its values are, so that DynamoDB
+takes the expression as it would the real one.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+CONDITIONS = {
+    "spendgate.store.expressions": (
+        "POLICY_IS_KNOWN", "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW",
+        "CAN_GRANT_OR_IS_NEW", "CAN_GRANT_BELOW_PAUSE_OR_IS_NEW", "ENOUGH_COMES_BACK",
+        "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_AS_SEEN", "COUNTER_EXISTS",
+        "NO_WINDOW_IS_OPEN_AND_SO_MUCH_WAITS", "NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS",
+        "WINDOW_IS_AS_SEEN", "IS_NEW", "IS_HELD_AS_SEEN", "IS_HELD_THERE", "IS_DUE_AS_SEEN",
+    ),
+    "spendgate.store.policy_changes": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
+    "spendgate.store.once": ("IS_THE_FIRST_TIME",),
+}  # fmt: skip
+"""Every condition of a write that moves money or rules, by the module of its constant."""
+
+_CLAUSE = re.compile(r"attribute_(?:not_)?exists\(\w+\)|[#\w]+ (?:>=|<=|<>|=|<|>) :\w+")
+_OFF_BY_ONE = {">=": ">", "<=": "<", "<": "<="}
+_BUCKETS = ("unchanged", "sufficient")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One constant with one clause broken."""
+
+    module: str
+    constant: str
+    clause: str
+    broken: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.constant}: {self.clause} -> {self.what}"
+
+    @property
+    def what(self) -> str:
+        return "left out" if " OR " in self.broken else self.broken
+
+    def apply(self) -> None:
+        """Break it in every module that has it already."""
+        module = import_module(self.module)
+        if self.constant.startswith("Buckets."):
+            _break_buckets(module.Buckets, self.constant.removeprefix("Buckets."))
+            return
+        before = getattr(module, self.constant)
+        after = before.replace(self.clause, self.broken, 1)
+        assert after != before
+        setattr(module, self.constant, after)
+        conditions = import_module("spendgate.store.counters")._CONDITIONS
+        for rule, condition in conditions.items():
+            if condition == before:
+                conditions[rule] = after
+
+
+def _break_buckets(buckets: type, clauses: str) -> None:
+    """The clauses over all buckets hold whatever is in them."""
+    build = buckets.__init__  # type: ignore[misc]
+
+    def broken(self: object, *arguments: object, **named: object) -> None:
+        build(self, *arguments, **named)
+        setattr(self, clauses, _CLAUSE.sub(lambda one: _true(one[0]), getattr(self, clauses)))
+
+    buckets.__init__ = broken  # type: ignore[misc]
+
+
+def all_mutants() -> Iterator[Mutant]:
+    """Every mutant, in the order of the code."""
+    for module, constants in CONDITIONS.items():
+        for constant in constants:
+            expression: str = getattr(import_module(module), constant)
+            for clause in dict.fromkeys(_CLAUSE.findall(expression)):
+                yield Mutant(module, constant, clause, _true(clause))
+                operator = clause.split(" ")[1] if " " in clause else ""
+                if operator in _OFF_BY_ONE:
+                    broken = clause.replace(operator, _OFF_BY_ONE[operator])
+                    yield Mutant(module, constant, clause, broken)
+    for clauses in _BUCKETS:
+        name = f"Buckets.{clauses}"
+        yield Mutant("spendgate.store.expressions", name, "every bucket", " OR ")
+
+
+def _true(clause: str) -> str:
+    """Always true, with the same values: DynamoDB refuses one that is not used."""
+    return f"({clause} OR NOT {clause})"
+
+
+def named(name: str) -> Mutant:
+    """The mutant of that name."""
+    return next(one for one in all_mutants() if one.name == name)
+
+
+def main() -> None:
+    """List them."""
+    sys.stdout.writelines(f"{one.name}\n" for one in all_mutants())
+
+
+if __name__ == "__main__":
+    main()
