@@ -27,6 +27,9 @@ COMBINED = (
 """A fault, and what then happens to every further call of that kind until all is given up."""
 
 _TRIES_MAX = 4
+_WAITS_SECONDS_MAX = 8
+"""All waits of a try in one thread; what goes on side by side in earnest waits at the same time."""
+
 _UNTIL_A_HOLD_EXPIRED_SECONDS = 400
 _UNTIL_ALL_EXPIRED_SECONDS = 2 * 86_400
 _BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
@@ -134,7 +137,7 @@ class Trial:
         except Killed:
             answer = None
             stage.new_process()
-        assert sum(stage.waits) < 3, where
+        assert sum(stage.waits) < _WAITS_SECONDS_MAX, where
         stage.wire.heal()
         had_to_wait = False
         if answer is None or answer.status == 503:

@@ -87,9 +87,10 @@ class Stage:
 
     def roll_over(self) -> HttpAnswer:
         """One run of the scheduled function; a run that fails is followed by the next one."""
+        rollover = load_function("rollover")
         try:
-            summary = load_function("rollover").handler({}, LongContext())
-        except Unavailable:
+            summary = rollover.handler({}, LongContext())
+        except (Unavailable, rollover.PeriodsFailed):
             return HttpAnswer(503, {}, {"Retry-After": "60"})
         return HttpAnswer(200, dict(summary))
 
@@ -146,7 +147,7 @@ def a_stage() -> Iterator[Stage]:
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=waits.append)
         aside = PutAside()
         patch.setattr(ids, "secrets", SimpleNamespace(randbits=_numbers()))
-        patch.setattr(runtime, "ThreadPoolExecutor", lambda *_some, **_named: Inline())
+        patch.setattr("concurrent.futures.ThreadPoolExecutor", lambda *_some, **_named: Inline())
         patch.setattr(runtime, "dead_letters", lambda: aside)
         with service_on(table, clock) as service:
             party = tenant(service, TENANT).on(**SUBJECTS)
