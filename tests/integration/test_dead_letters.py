@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from spendgate.dead_letters import Queues, list_letters, queues_of, redrive, show_letter
 from spendgate.store.dead_letters import DeadLetters
-from spendgate.store.redrive import Choice, opened, send_back
+from spendgate.store.redrive import Choice, opened, send_back, to_queue
 from tests.engines import REGION
 
 RELEASE = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
@@ -25,8 +25,9 @@ def sqs() -> Iterator[Any]:
 
 @pytest.fixture
 def queues(sqs: Any) -> Queues:
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "settlements")]
-    return Queues(*urls)
+    names = ("dead", "settlements", "events")
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
+    return Queues(*urls, event_bus="bus")
 
 
 def put_aside(
@@ -36,8 +37,8 @@ def put_aside(
 
 
 def options(**given: Any) -> Namespace:
-    defaults = {"code": None, "reason": None, "id": None, "json": True, "max": 1000}
-    return Namespace(**{**defaults, **given})
+    defaults: dict[str, Any] = {"code": None, "reason": None, "id": None, "events": False}
+    return Namespace(**{**defaults, "json": True, "max": 1000, **given})
 
 
 def taken(sqs: Any, url: str) -> list[dict[str, Any]]:
@@ -122,7 +123,7 @@ def test_a_message_that_sqs_moved_by_itself_is_told_apart(
 
     [letter] = printed(capsys)
     assert letter["code"] is None
-    assert letter["reason"].startswith("moved by SQS")
+    assert letter["reason"].startswith("moved by AWS")
 
 
 def test_all_are_sent_back_and_none_is_left(
@@ -178,7 +179,7 @@ def test_a_crash_after_sending_leaves_the_message_in_both_queues(sqs: Any, queue
     ):
         send_back(
             _DiesBeforeDeleting(sqs), letters, Choice(),
-            from_url=queues.dead_letters, to_url=queues.settlements, sent=str,
+            from_url=queues.dead_letters, send=to_queue(sqs, queues.settlements), sent=str,
         )  # fmt: skip
 
     assert bodies(sqs, queues.settlements) == bodies(sqs, queues.dead_letters) == [RELEASE]
@@ -215,8 +216,13 @@ def test_a_message_that_is_not_there_cannot_be_shown(
 def test_the_queues_are_those_of_the_stacks_outputs() -> None:
     class CloudFormation:
         def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 (AWS's name)
-            names = {"DeadLetterQueueUrl": "dead", "SettlementQueueUrl": StackName}
+            names = {
+                "DeadLetterQueueUrl": "dead",
+                "SettlementQueueUrl": StackName,
+                "UndeliveredEventsUrl": "events",
+                "EventBusName": "bus",
+            }
             outputs = [{"OutputKey": key, "OutputValue": value} for key, value in names.items()]
             return {"Stacks": [{"Outputs": outputs}]}
 
-    assert queues_of(CloudFormation(), "mine") == Queues(dead_letters="dead", settlements="mine")
+    assert queues_of(CloudFormation(), "mine") == Queues("dead", "mine", "events", "bus")

@@ -1,7 +1,7 @@
 """Every file of events/ gets the answer it is named after, over what `local.seed` lays down."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from local.bootstrap import TENANT_ID
 from local.invoke import function_of
 from local.seed import BEARER, KEY_ID, seed
 from spendgate import runtime
+from spendgate.store.event_bus import BusEntry
 from spendgate.store.table import Table
 from tests.engines import ROOT
 from tests.fakes.functions import LambdaContext, load_function
@@ -45,9 +46,31 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> DeadLetterList:
     return queue
 
 
+@dataclass(slots=True)
+class EventList:
+    """The event bus, as far as the publisher sees it."""
+
+    entries: list[BusEntry] = field(default_factory=list)
+
+    def put(self, entries: Sequence[BusEntry]) -> list[None]:
+        self.entries += entries
+        return [None] * len(entries)
+
+
 @pytest.fixture
-def replay(moto_table: Table, dead_letters: DeadLetterList) -> Callable[[str], Json]:
+def bus(monkeypatch: pytest.MonkeyPatch) -> EventList:
+    events = EventList()
+    monkeypatch.setattr(runtime, "event_bus", lambda: events)
+    monkeypatch.setenv("EVENT_RETRY_SECONDS", "900")
+    return events
+
+
+@pytest.fixture
+def replay(
+    moto_table: Table, dead_letters: DeadLetterList, bus: EventList
+) -> Callable[[str], Json]:
     assert dead_letters.codes == []
+    assert bus.entries == []
     seed(moto_table, now_ms=runtime.now_ms())
 
     def call(name: str) -> Json:
@@ -85,6 +108,8 @@ ANSWERS: dict[str, tuple[int, Json]] = {
 OTHERS = {
     "authorizer-valid-key",
     "authorizer-wrong-key",
+    "publish-budget-exhausted",
+    "publish-reservation-expired",
     "rollover-every-minute",
     "settle-from-queue",
 }
@@ -125,6 +150,7 @@ def test_a_refused_reservation_names_the_budget_that_refused(
         ("reserve-refused", "refused_insufficient_quota"),
         ("settle-from-queue", "put_aside"),
         ("rollover-every-minute", "periods_closed"),
+        ("publish-reservation-expired", "events_published"),
     ],
 )
 def test_a_function_publishes_what_it_counted_when_it_ends(
@@ -168,6 +194,25 @@ def test_a_wrong_key_is_nobodys(replay: Callable[[str], Json]) -> None:
 def test_the_rollover_closes_the_hour_that_has_ended(replay: Callable[[str], Json]) -> None:
     assert replay("rollover-every-minute")["closed"] == 1
     assert replay("rollover-every-minute")["closed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("publish-budget-exhausted", {"type": "budget.exhausted", "subject": "agent:sample-rich"}),
+        ("publish-reservation-expired", {"type": "reservation.expired"}),
+    ],
+)
+def test_a_change_of_the_table_is_published(
+    replay: Callable[[str], Json], bus: EventList, name: str, told: Json
+) -> None:
+    assert replay(name) == {"batchItemFailures": []}
+
+    (entry,) = bus.entries
+    detail = json.loads(entry.detail)
+    assert {field: detail[field] for field in told} == told
+    assert (entry.source, entry.detail_type) == ("spendgate", detail["type"])
+    assert detail["tenant_id"] == TENANT_ID
 
 
 def test_seeding_twice_changes_nothing(replay: Callable[[str], Json], moto_table: Table) -> None:

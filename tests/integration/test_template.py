@@ -1,12 +1,14 @@
 """What the template promises: who may do what, which doors need a key, what outlives the stack."""
 
+import re
 from typing import Any
 
 import pytest
 
+from spendgate.events.schema import SAYS
 from tests.engines import template
 
-_FUNCTIONS = ("Admin", "Authorizer", "Check", "Reserve", "Rollover", "Settle")
+_FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
 _READING = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 
 
@@ -72,7 +74,9 @@ def test_a_role_names_every_action_and_every_resource_but_those_of_tracing(funct
     for statement in _statements(function):
         assert statement["Effect"] == "Allow"
         assert not [action for action in _actions(statement) if "*" in action]
-        if "*" in statement["Resource"]:
+        if _actions(statement) == {"dynamodb:ListStreams"}:
+            assert statement["Resource"] == "${Table.Arn}/stream/*"  # which one, only AWS knows
+        elif "*" in statement["Resource"]:
             assert _actions(statement) == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
@@ -136,7 +140,9 @@ def test_the_queues_refuse_what_is_not_encrypted_on_the_way() -> None:
     policy = _properties("QueuePolicy")
     statement = policy["PolicyDocument"]["Statement"][0]
 
-    assert set(policy["Queues"]) == {"SettlementQueue", "DeadLetterQueue"}
+    queues = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
+    assert set(policy["Queues"]) == queues
+    assert set(statement["Resource"]) == {f"{queue}.Arn" for queue in queues}
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -175,6 +181,80 @@ def test_one_rollover_ends_before_the_next_begins() -> None:
 
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
     assert properties["Timeout"] < 60
+
+
+def _source_of_events() -> dict[str, Any]:
+    source: dict[str, Any] = _properties("PublishFunction")["Events"]["Changes"]["Properties"]
+    return source
+
+
+def test_an_event_waits_in_a_queue_long_before_the_stream_forgets_it() -> None:
+    source = _source_of_events()
+    a_day = 24 * 3600
+
+    assert _parameter("EventRetrySeconds")["MaxValue"] < source["MaximumRecordAgeInSeconds"]
+    assert source["MaximumRecordAgeInSeconds"] <= a_day // 4
+    assert source["MaximumRetryAttempts"] == -1
+    assert source["DestinationConfig"] == {"OnFailure": {"Destination": "UndeliveredEvents.Arn"}}
+    assert _properties("UndeliveredEvents")["MessageRetentionPeriod"] == 14 * a_day
+
+
+def test_events_are_read_from_the_first_on_and_a_broken_one_holds_up_no_other_for_long() -> None:
+    source = _source_of_events()
+
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BisectBatchOnFunctionError"] is True
+    assert len(source["FilterCriteria"]["Filters"]) <= 5, "AWS takes no more without asking"
+
+
+def test_only_the_publisher_knows_the_bus() -> None:
+    variables = {
+        function: _properties(f"{function}Function")["Environment"]["Variables"]
+        for function in _FUNCTIONS
+    }
+
+    assert [one for one, names in variables.items() if "EVENT_BUS_NAME" in names] == ["Publish"]
+    assert _actions_on("Publish", "events") == {"events:PutEvents"}
+    assert not any(_actions_on(one, "events") for one in _FUNCTIONS if one != "Publish")
+
+
+def test_only_the_rule_of_this_stack_may_publish_to_the_topic_of_events() -> None:
+    (statement,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
+
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sns:Publish"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
+    assert _properties("EventTopic")["KmsMasterKeyId"] == "EventTopicKey"
+    assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
+
+
+def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() -> None:
+    resources = template()["Resources"]
+
+    assert _parameter("EventEmail")["Default"] == _parameter("EventWebhookUrl")["Default"] == ""
+    told = {name: resource.get("Condition") for name, resource in resources.items()}
+    assert {name for name, condition in told.items() if condition == "TellsEvents"} == {
+        "EventTopicKey",
+        "EventTopic",
+        "EventTopicPolicy",
+        "EventRule",
+    }
+    assert told["EventMailSubscription"] == "MailsEvents"
+    assert told["EventWebhookSubscription"] == "PostsEvents"
+
+
+def test_a_webhook_is_called_over_https_alone() -> None:
+    pattern = _parameter("EventWebhookUrl")["AllowedPattern"]
+
+    assert re.fullmatch(pattern, "") and re.fullmatch(pattern, "https://example.com/hook")
+    assert not re.fullmatch(pattern, "http://example.com/hook")
+
+
+def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
+    types = [one.strip() for one in _parameter("EventTypes")["Default"].split(",")]
+
+    assert types == list(SAYS)
 
 
 def test_nothing_is_paid_for_while_nobody_calls() -> None:

@@ -45,6 +45,12 @@ ALLOWED: dict[str, set[str]] = {
         "spendgate.store",
         "pydantic",
     },
+    "events": {
+        "spendgate.events",
+        "spendgate.api",
+        "spendgate.observability",
+        "spendgate.store",
+    },
     "settings": set(),
     "observability": {"aws_lambda_powertools"},
     "runtime": {
@@ -55,13 +61,15 @@ ALLOWED: dict[str, set[str]] = {
         "botocore",
     },
     "operator_key": {"spendgate.store", "boto3"},
-    "dead_letters": {"spendgate.store", "boto3", "botocore"},
+    "dead_letters": {"spendgate.events", "spendgate.store", "boto3", "botocore"},
     "functions": {
         "spendgate.admin",
         "spendgate.api",
         "spendgate.domain",
+        "spendgate.events",
         "spendgate.observability",
         "spendgate.runtime",
+        "spendgate.settings",
         "spendgate.store",
         "pydantic",
     },
@@ -79,6 +87,7 @@ KNOWS_BOTOCORE = {
     "runtime.py",
     "store/announcer.py",
     "store/dead_letters.py",
+    "store/event_bus.py",
     "store/settlements.py",
     "store/table.py",
 }

@@ -1,8 +1,10 @@
-"""Settlements that were put aside: look at them with their reasons, and send them back.
+"""What was put aside: look at it with its reasons, and send it back.
 
-python -m spendgate.dead_letters list [--code CODE] [--reason TEXT] [--json]
-python -m spendgate.dead_letters show ID [--json]
-python -m spendgate.dead_letters redrive (--all | --code CODE | --reason TEXT | --id ID) [--json]
+Settlements that were not applied or, with --events, events that were not delivered:
+
+python -m spendgate.dead_letters list [--events] [--code CODE] [--reason TEXT] [--json]
+python -m spendgate.dead_letters show ID [--events] [--json]
+python -m spendgate.dead_letters redrive [--events] (--all | --code CODE | --reason TEXT | --id ID)
 """
 
 import argparse
@@ -13,43 +15,59 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from spendgate.store.redrive import Choice, DeadLetter, SqsClient, opened, send_back
+from spendgate.events.redriving import to_bus
+from spendgate.store.event_bus import EventBus
+from spendgate.store.redrive import (
+    Choice,
+    DeadLetter,
+    Send,
+    SqsClient,
+    opened,
+    send_back,
+    to_queue,
+)
 
 LETTERS_MAX = 1000
 """How many messages are looked at, unless the caller says otherwise; they are held in memory."""
 
 _NO_CODE = "-"
-_NO_REASON = "moved by SQS after its last try; the settle function's log says more"
+_NO_REASON = "moved by AWS after its last try; the log of settle, or of publish, says more"
 _COLUMNS = ("MESSAGE", "PUT ASIDE", "CODE", "TENANT", "TYPE", "REASON")
 _REASON_LENGTH_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """The two queues of a stack, by their URLs."""
+    """The queues of a stack, by their URLs, and its event bus."""
 
     dead_letters: str
     settlements: str
+    undelivered_events: str
+    event_bus: str
+
+    def put_aside(self, options: argparse.Namespace) -> str:
+        """The queue that is meant: of events, or of settlements."""
+        return self.undelivered_events if options.events else self.dead_letters
 
 
 def list_letters(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
     """Show the chosen messages, a line each."""
     choice = _choice(options)
-    with opened(client, queues.dead_letters, letters_max=options.max) as letters:
+    with opened(client, queues.put_aside(options), letters_max=options.max) as letters:
         chosen = [letter for letter in letters if choice.takes(letter)]
     if options.json:
         _say_json([_described(letter) for letter in chosen])
     elif chosen:
         _say_table([_COLUMNS, *map(_row, chosen)])
     else:
-        _say("no message matches" if letters else "the dead-letter queue is empty")
+        _say("no message matches" if letters else "nothing was put aside")
     return 0
 
 
 def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
     """Show everything about one message; 1 if there is none."""
     choice = _choice(options)
-    with opened(client, queues.dead_letters, letters_max=options.max) as letters:
+    with opened(client, queues.put_aside(options), letters_max=options.max) as letters:
         chosen = [letter for letter in letters if choice.takes(letter)]
     if not chosen:
         sys.stderr.write(f"there is no message {_printable(options.id)} among {len(letters)}\n")
@@ -63,8 +81,13 @@ def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) 
     return 0
 
 
-def redrive(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
-    """Send the chosen messages back to the settlement queue."""
+def redrive(
+    client: SqsClient, queues: Queues, options: argparse.Namespace, *, send: Send | None = None
+) -> int:
+    """Send the chosen messages back; 1 if any is refused once more.
+
+    They go to the settlement queue, unless `send` says otherwise.
+    """
     done: list[str] = []
 
     def sent(letter: DeadLetter) -> None:
@@ -72,17 +95,21 @@ def redrive(client: SqsClient, queues: Queues, options: argparse.Namespace) -> i
         if not options.json:
             _say(f"sent back {letter.message_id} ({letter.text('code') or _NO_CODE})")
 
-    with opened(client, queues.dead_letters, letters_max=options.max) as letters:
-        send_back(
+    with opened(client, queues.put_aside(options), letters_max=options.max) as letters:
+        refused = send_back(
             client, letters, _choice(options),
-            from_url=queues.dead_letters, to_url=queues.settlements, sent=sent,
+            from_url=queues.put_aside(options),
+            send=send or to_queue(client, queues.settlements),
+            sent=sent,
         )  # fmt: skip
         left = len(letters)
+    for letter, why in refused:
+        sys.stderr.write(f"{letter.message_id} stays: {_printable(str(why))}\n")
     if options.json:
         _say_json({"redriven": done, "left": left})
     else:
         _say(f"{len(done)} sent back, {left} left")
-    return 0
+    return 1 if refused else 0
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -143,6 +170,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--stack", default="spendgate", help="the stack's name (spendgate)")
+    common.add_argument("--events", action="store_true", help="events, not settlements")
     common.add_argument("--json", action="store_true", help="print JSON")
     common.add_argument("--max", type=int, default=LETTERS_MAX, help="look at no more than these")
     commands = parser.add_subparsers(required=True, metavar="list|show|redrive")
@@ -171,7 +199,10 @@ def queues_of(cloudformation: Any, stack: str) -> Queues:
     described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
     return Queues(
-        dead_letters=outputs["DeadLetterQueueUrl"], settlements=outputs["SettlementQueueUrl"]
+        dead_letters=outputs["DeadLetterQueueUrl"],
+        settlements=outputs["SettlementQueueUrl"],
+        undelivered_events=outputs["UndeliveredEventsUrl"],
+        event_bus=outputs["EventBusName"],
     )
 
 
@@ -183,7 +214,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         queues = queues_of(boto3.client("cloudformation"), options.stack)
-        status: int = options.run(boto3.client("sqs"), queues, options)
+        sqs = boto3.client("sqs")
+        if options.run is redrive and options.events:
+            bus = EventBus(boto3.client("events"), queues.event_bus)
+            return redrive(sqs, queues, options, send=to_bus(bus, boto3.client("dynamodbstreams")))
+        status: int = options.run(sqs, queues, options)
     except (BotoCoreError, ClientError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

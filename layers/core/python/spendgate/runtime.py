@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from spendgate.store.announcer import Announcer
     from spendgate.store.dead_letters import DeadLetters
+    from spendgate.store.event_bus import EventBus
     from spendgate.store.looks import Balances
     from spendgate.store.reservations import Reservations
     from spendgate.store.rules import RuleBook
@@ -117,6 +118,23 @@ def dead_letters() -> "DeadLetters":
     from spendgate.store.dead_letters import DeadLetters, SqsClient
 
     return DeadLetters(cast("SqsClient", _client("sqs")), settings.dead_letter_queue_url())
+
+
+@cache
+def event_bus() -> "EventBus":
+    """The event bus of this stack. Its client repeats calls: an event may be there twice."""
+    from spendgate.store.event_bus import CLIENT_CONFIG, EventBus, EventsClient
+
+    client = cast("EventsClient", _client("events", CLIENT_CONFIG))
+    return EventBus(client, settings.event_bus_name())
+
+
+@cache
+def undelivered_events() -> "DeadLetters":
+    """The queue of what the bus did not take; its client is made when an event needs it."""
+    from spendgate.store.dead_letters import DeadLetters, SqsClient
+
+    return DeadLetters(cast("SqsClient", _client("sqs")), settings.undelivered_events_url())
 
 
 def _client(service: str, config: Config | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Looking into the dead-letter queue, and sending messages back to the settlement queue.
+"""Looking into a queue of what was put aside, and sending messages back to where they belong.
 
 SQS shows a message only by handing it out, which hides it from others for a while. So whatever is
 looked at here is shown again afterwards, unless it was sent back. A message is deleted after it
@@ -102,25 +102,51 @@ def opened(client: SqsClient, queue_url: str, *, letters_max: int) -> Iterator[l
         _show_again(client, queue_url, letters)
 
 
+class NotTaken(Exception):
+    """Where a message was sent back to, it was refused once more; it stays where it is."""
+
+
+type Send = Callable[[DeadLetter], None]
+"""Sends a message to where it belongs. Raises NotTaken."""
+
+
+def to_queue(client: SqsClient, url: str) -> Send:
+    """Sends messages to another queue."""
+
+    def send(letter: DeadLetter) -> None:
+        client.send_message(
+            QueueUrl=url,
+            MessageBody=letter.body,
+            MessageAttributes=letter.attributes_to_send,
+        )
+
+    return send
+
+
 def send_back(
     client: SqsClient,
     letters: list[DeadLetter],
     choice: Choice,
     *,
     from_url: str,
-    to_url: str,
+    send: Send,
     sent: Callable[[DeadLetter], object],
-) -> None:
-    """Send the chosen messages to another queue and take each off the list when it is there."""
+) -> list[tuple[DeadLetter, NotTaken]]:
+    """Send the chosen messages back and take each off the list when it is there.
+
+    Answers what was refused once more.
+    """
+    refused = []
     for letter in [one for one in letters if choice.takes(one)]:
-        client.send_message(
-            QueueUrl=to_url,
-            MessageBody=letter.body,
-            MessageAttributes=letter.attributes_to_send,
-        )
+        try:
+            send(letter)
+        except NotTaken as error:
+            refused.append((letter, error))
+            continue
         client.delete_message(QueueUrl=from_url, ReceiptHandle=letter.receipt)
         letters.remove(letter)
         sent(letter)
+    return refused
 
 
 def _handed_out(client: SqsClient, queue_url: str, *, letters_max: int) -> Iterator[DeadLetter]:

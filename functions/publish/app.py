@@ -1,0 +1,21 @@
+"""Publish what happens in the table: its stream in, events on the bus out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spendgate import runtime, settings
+from spendgate.events.publishing import publish
+from spendgate.observability import logger, measured
+
+
+@logger.inject_lambda_context(clear_state=True)
+@measured
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
+    """Answer Lambda about a batch of changes."""
+    return publish(
+        event["Records"],
+        bus=runtime.event_bus(),
+        undelivered=runtime.undelivered_events,
+        now_ms=runtime.now_ms(),
+        retry_seconds=settings.event_retry_seconds(),
+    )

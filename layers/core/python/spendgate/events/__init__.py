@@ -1,0 +1,1 @@
+"""What is told to the world: changes of the table become events on the bus."""

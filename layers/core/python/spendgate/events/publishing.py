@@ -1,0 +1,147 @@
+"""The consumer of the table's stream: a batch of changes in, the first to be tried again out.
+
+What the bus takes is published. What it will never take, or has not taken for `retry_seconds`, goes
+to a queue as the finished event, with the reason: the stream forgets after a day, the queue after
+two weeks. So the stream is never blocked for longer, and nothing is lost.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from spendgate.events.envelope import Event, Record, event_of
+from spendgate.observability import count, logger
+from spendgate.store.errors import Unavailable
+from spendgate.store.event_bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
+
+
+class TakesEvents(Protocol):
+    """What the consumer wants of `spendgate.store.event_bus.EventBus`."""
+
+    def put(self, entries: Sequence[BusEntry]) -> Sequence[Refusal | None]:
+        """Put events on the bus: what was refused, in their order."""
+        ...
+
+
+class PutsAside(Protocol):
+    """What the consumer wants of `spendgate.store.dead_letters.DeadLetters`."""
+
+    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+        """Send a message to the queue of what was not delivered. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of the table that means an event, or that nobody can read."""
+
+    record: Record
+    event: Event | None
+    refusal: Refusal | None = None
+
+    @property
+    def entry(self) -> BusEntry:
+        assert self.event is not None
+        return self.event.entry
+
+    def age_seconds(self, now_ms: int) -> float:
+        return now_ms / 1000 - float(self.record["dynamodb"]["ApproximateCreationDateTime"])
+
+
+def publish(
+    records: Sequence[Record],
+    *,
+    bus: TakesEvents,
+    undelivered: Callable[[], PutsAside],
+    now_ms: int,
+    retry_seconds: int,
+) -> dict[str, object]:
+    """Publish what the changes mean; names the first change that Lambda shall deliver again.
+
+    Lambda delivers that one and all that follow it, so an event may be published twice.
+    `undelivered` is asked for the queue only when an event needs it.
+    """
+    for changes in _together(_changes(records)):
+        refusals = _put(changes, bus)
+        for change, refusal in zip(changes, refusals, strict=True):
+            if refusal is None:
+                count("events_published")
+                continue
+            has_time = change.age_seconds(now_ms) < retry_seconds
+            if (has_time and not refusal.is_final) or not _put_aside(change, refusal, undelivered):
+                _tried_again(change, refusal)
+                sequence_number = change.record["dynamodb"]["SequenceNumber"]
+                return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
+    return {"batchItemFailures": []}
+
+
+def _changes(records: Sequence[Record]) -> Iterator[_Change]:
+    for record in records:
+        try:
+            event = event_of(record)
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            # A mistake of ours: the others of the stream shall not wait until it is mended.
+            yield _Change(record, None, Refusal("unreadable", repr(error), is_final=True))
+            continue
+        if event is None:
+            continue
+        change = _Change(record, event)
+        size = change.entry.bytes
+        if size > BYTES_MAX:
+            refusal = Refusal("too_large", f"{size} bytes are too many for a bus", is_final=True)
+            change = _Change(record, event, refusal)
+        yield change
+
+
+def _together(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
+    """As many as fit one call."""
+    batch: list[_Change] = []
+    room = BYTES_MAX
+    for change in changes:
+        size = 0 if change.refusal else change.entry.bytes
+        if batch and (len(batch) == ENTRIES_MAX or size > room):
+            yield batch
+            batch, room = [], BYTES_MAX
+        batch.append(change)
+        room -= size
+    if batch:
+        yield batch
+
+
+def _put(changes: Sequence[_Change], bus: TakesEvents) -> list[Refusal | None]:
+    answers = iter(bus.put([one.entry for one in changes if one.refusal is None]))
+    return [one.refusal or next(answers) for one in changes]
+
+
+def _put_aside(change: _Change, refusal: Refusal, undelivered: Callable[[], PutsAside]) -> bool:
+    event = change.event
+    body = event.detail if event else json.dumps(change.record, default=str)
+    message_id = event.event_id if event else str(change.record.get("eventID"))
+    try:
+        undelivered().put_aside(
+            body, code=refusal.code, reason=refusal.reason, message_id=message_id
+        )
+    except Unavailable:
+        logger.error("an event could not be put aside", extra=_told(change, refusal))
+        return False
+    logger.error("an event was put aside", extra=_told(change, refusal))
+    count("events_put_aside")
+    return True
+
+
+def _tried_again(change: _Change, refusal: Refusal) -> None:
+    logger.warning("an event is tried again", extra=_told(change, refusal))
+    count("events_tried_again")
+
+
+def _told(change: _Change, refusal: Refusal) -> Mapping[str, Any]:
+    event = change.event
+    about = {} if event is None else {"tenant_id": event.tenant_id, "type": event.event_type}
+    correlation_id = event.event_id if event else change.record.get("eventID")
+    return {
+        **about,
+        "correlation_id": correlation_id,
+        "code": refusal.code,
+        "reason": refusal.reason,
+    }
