@@ -10,11 +10,14 @@ import jsonschema_rs
 import pytest
 
 from spendgate.domain.amounts import ONE
+from spendgate.domain.periods import CalendarPeriod
+from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.events import schema
 from spendgate.events.envelope import Event, event_of
 from spendgate.store import items
 from spendgate.store.budget_changes import change_budget
 from spendgate.store.errors import Item
+from spendgate.store.rollover import close_due_periods
 from spendgate.store.table import Table
 from tests.books import scan
 from tests.changes import Record, change
@@ -23,6 +26,7 @@ from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import a_principal, http_event
 from tests.world import TENANT, World
 
+HOUR = 3600
 ADMIN = a_principal("admin", tenant_id=TENANT)
 FILTERS: list[Any] = [
     json.loads(one["Pattern"])
@@ -104,6 +108,10 @@ def _admin() -> Any:
     return load_function("admin")
 
 
+def close(world: World) -> None:
+    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+
 def threshold(world: World, watched: Watched) -> list[Event]:
     world.budget(10)
     world.record(8)
@@ -141,6 +149,18 @@ def default_switched(world: World, watched: Watched) -> list[Event]:
     return watched.events()
 
 
+def closed(world: World, watched: Watched) -> list[Event]:
+    """A period with a hold at its end, which is settled late: a statement, and its correction."""
+    world.budget(100, period=CalendarPeriod("hour"))
+    reservation = world.reserve(5, ttl_seconds=2 * HOUR)
+    world.clock.advance(HOUR + CLOSING_GRACE_SECONDS)
+    close(world)
+    first = watched.events()
+    world.settle(reservation, 4)
+    close(world)
+    return [*first, *watched.events()]
+
+
 def overrun(world: World, watched: Watched) -> list[Event]:
     world.budget(100)
     reservation = world.reserve(5)
@@ -165,6 +185,7 @@ STORIES: Mapping[Story, list[str]] = {
     soft_limit: ["budget.paused", "budget.threshold_reached"],
     switched: ["budget.paused", "budget.resumed"],
     default_switched: ["budget.paused", "budget.resumed"],
+    closed: ["budget.period_closed", "budget.period_closed"],
     overrun: ["reservation.overrun"],
     expired: ["reservation.expired"],
 }
@@ -218,6 +239,16 @@ def test_a_hold_that_nobody_settled_is_told_as_expired_at_its_expiry(world: Worl
     detail = json.loads(event.detail)
     assert detail["reservation"]["state"] == "expired"
     assert detail["occurred_at"] == detail["reservation"]["expires_at"]
+
+
+def test_a_correction_is_told_as_one_with_an_id_of_its_own(world: World) -> None:
+    first, second = closed(world, Watched(world.table))
+
+    one, other = (json.loads(event.detail)["statement"] for event in (first, second))
+    assert first.event_id != second.event_id
+    assert (one["revision"], one["is_final"], one["corrects"]) == (1, False, None)
+    assert (other["revision"], other["is_final"], other["corrects"]) == (2, True, one["id"])
+    assert (one["spent"], one["held"], other["spent"], other["held"]) == ("0", "5", "4", "0")
 
 
 def test_a_reservation_that_somebody_deletes_is_no_event(world: World) -> None:

@@ -46,30 +46,28 @@ _BUDGET = object_of(
     optional={"balance": ref("Balance")},
 )
 _CREDIT = object_of({**LEDGER_ENTRY_FIELDS, "balance": ref("Balance")})
-_STATEMENT = object_of(
-    {
-        "id": TEXT,
-        "budget_id": TEXT,
-        "subject": TEXT,
-        "unit": TEXT,
-        "period_key": TEXT,
-        "starts_at": TIME,
-        "ends_at": TIME,
-        "limit": AMOUNT_REF,
-        "credits": AMOUNT_REF,
-        "carried_in": AMOUNT_REF,
-        "spent": AMOUNT_REF,
-        "held": AMOUNT_REF,
-        "unused": AMOUNT_REF,
-        "overrun": AMOUNT_REF,
-        "carried_out": AMOUNT_REF,
-        "closed_at": TIME,
-        "revision": WHOLE,
-        "corrects": nullable(TEXT),
-        "is_current": FLAG,
-        "is_final": FLAG,
-    }
-)
+STATEMENT_FIELDS: Mapping[str, Schema] = {
+    "id": TEXT,
+    "budget_id": TEXT,
+    "subject": TEXT,
+    "unit": TEXT,
+    "period_key": TEXT,
+    "starts_at": TIME,
+    "ends_at": TIME,
+    "limit": AMOUNT_REF,
+    "credits": AMOUNT_REF,
+    "carried_in": AMOUNT_REF,
+    "spent": AMOUNT_REF,
+    "held": AMOUNT_REF,
+    "unused": AMOUNT_REF,
+    "overrun": AMOUNT_REF,
+    "carried_out": AMOUNT_REF,
+    "closed_at": TIME,
+    "revision": WHOLE,
+    "corrects": nullable(TEXT),
+    "is_current": FLAG,
+    "is_final": FLAG,
+}
 _DIFFERENCE = object_of(
     {
         "subject": TEXT,
@@ -152,7 +150,7 @@ ADMIN_SCHEMAS: Mapping[str, Schema] = {
     "PeriodRule": _PERIOD_RULE,
     "Price": _PRICE,
     "Rate": _RATE,
-    "Statement": _STATEMENT,
+    "Statement": object_of(STATEMENT_FIELDS),
     "Tenant": _TENANT,
     "TokenCap": _TOKEN_CAP,
 }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spendgate.api.admin_answers import statement_answer
 from spendgate.api.answers import reservation_answer
 from spendgate.api.wire import json_text, time_on_wire
 from spendgate.store import keys
@@ -17,6 +18,7 @@ from spendgate.store.errors import Item
 from spendgate.store.event_bus import BusEntry
 from spendgate.store.items import read_number
 from spendgate.store.outbox import event_id, read_outbox_event
+from spendgate.store.statements import newest_statement
 
 SOURCE = "spendgate"
 VERSION = 1
@@ -69,6 +71,8 @@ def event_of(record: Record) -> Event | None:
     match record["eventName"]:
         case "INSERT" if sort_key.startswith(keys.EVENT_PREFIX):
             return _from_outbox(change["NewImage"])
+        case "INSERT" if sort_key.startswith(keys.STATEMENT_PREFIX):
+            return _period_closed(change["NewImage"])
         case "MODIFY" if sort_key == keys.RESERVATION_SORT_KEY and _has_overrun(change):
             return _overrun(change["NewImage"])
         case "REMOVE" if sort_key == keys.RESERVATION_SORT_KEY and _has_expired(record):
@@ -84,6 +88,25 @@ def _from_outbox(item: Item) -> Event:
         tenant_id=keys.tenant_of(stored.key[0]),
         occurred_at_ms=stored.occurred_at_ms,
         says=json.loads(stored.detail),
+    )
+
+
+def _period_closed(item: Item) -> Event:
+    """A statement; whether it is still the current one, nobody knows who is told of it later."""
+    stored = newest_statement(item)
+    key = item["pk"]["S"], item["sk"]["S"]
+    answer = statement_answer(stored)
+    del answer["is_current"]
+    return Event(
+        event_id=event_id(key),
+        event_type="budget.period_closed",
+        tenant_id=keys.tenant_of(key[0]),
+        occurred_at_ms=stored.statement.closed_at_ms,
+        says={
+            "budget_id": stored.budget_id,
+            "subject": str(stored.subject),
+            "statement": answer,
+        },
     )
 
 

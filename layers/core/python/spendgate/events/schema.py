@@ -7,6 +7,7 @@ fields may be added in time, so that a receiver must not refuse what it does not
 from collections.abc import Mapping
 from typing import Any
 
+from spendgate.api.openapi_admin_schemas import STATEMENT_FIELDS
 from spendgate.api.openapi_schemas import (
     SPENDING_SCHEMAS,
     TEXT,
@@ -34,6 +35,16 @@ _ABOUT_BALANCE: Mapping[str, Schema] = {
     "balance": ref("Balance"),
 }
 _SWITCHED: Mapping[str, Schema] = {**_ABOUT_BALANCE, "balance": nullable(ref("Balance"))}
+_CLOSED: Mapping[str, Schema] = {
+    "budget_id": TEXT,
+    "subject": TEXT,
+    "statement": object_of(
+        {
+            **{name: one for name, one in STATEMENT_FIELDS.items() if name != "is_current"},
+            "unit": nullable(TEXT),
+        }
+    ),
+}
 _RESERVATION: Mapping[str, Schema] = {"reservation": ref("Reservation")}
 
 SAYS: Mapping[str, Mapping[str, Schema]] = {
@@ -41,6 +52,7 @@ SAYS: Mapping[str, Mapping[str, Schema]] = {
     "budget.exhausted": _ABOUT_BALANCE,
     "budget.paused": {**_SWITCHED, "by": word_of("admin", "soft_limit")},
     "budget.resumed": {**_SWITCHED, "by": word_of("admin")},
+    "budget.period_closed": _CLOSED,
     "reservation.expired": _RESERVATION,
     "reservation.overrun": _RESERVATION,
 }

@@ -1,7 +1,7 @@
 """Reading the statements of a budget and subject, newest first."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spendgate.domain.errors import NotFound
 from spendgate.domain.statements import Statement
@@ -24,7 +24,7 @@ _POSITION = re.compile(r"\d{12}#[^\n#]{1,100}#\d{6}")
 class StoredStatement:
     """A statement, what it is about, and whether none came after it for the same period.
 
-    `corrects` is the id of the one before it.
+    `corrects` is the id of the one before it. The unit is None if only the deleted budget knew it.
     """
 
     statement_id: str
@@ -32,7 +32,7 @@ class StoredStatement:
     is_current: bool
     budget_id: str
     subject: Subject
-    unit: str
+    unit: str | None
     statement: Statement
 
 
@@ -75,28 +75,33 @@ def statements_page(
     newer = last if position else None
     for item in page.data:
         sort_key = item["sk"]["S"]
-        shown.append(_stored(item, budget, subject, newer=newer))
+        shown.append(_stored(item, budget, newer=newer))
         newer = sort_key
     return Page(tuple(shown), page.next_cursor)
 
 
-def _stored(
-    item: Item, budget: ListedBudget, subject: Subject, *, newer: str | None
-) -> StoredStatement:
-    """`newer` is the sort key of the statement that stands before it in the list."""
-    assert budget.unit is not None
+def newest_statement(item: Item) -> StoredStatement:
+    """A statement that has just been written, by its item alone."""
     statement, partition = read_statement(item), item["pk"]["S"]
+    _, budget_id, subject = keys.read_counter_partition(partition)
     before = keys.statement_sort_key(statement.period, statement.revision - 1)
-    after = keys.statement_sort_key(statement.period, statement.revision + 1)
     return StoredStatement(
         statement_id=statement_id(partition, item["sk"]["S"]),
         corrects=statement_id(partition, before) if statement.revision > 1 else None,
-        is_current=newer != after,
-        budget_id=budget.budget_id,
+        is_current=True,
+        budget_id=budget_id,
         subject=subject,
-        unit=budget.unit,
+        unit=items.read_text(item, "counted_in"),
         statement=statement,
     )
+
+
+def _stored(item: Item, budget: ListedBudget, *, newer: str | None) -> StoredStatement:
+    """`newer` is the sort key of the statement that stands before it in the list."""
+    stored = newest_statement(item)
+    statement = stored.statement
+    after = keys.statement_sort_key(statement.period, statement.revision + 1)
+    return replace(stored, unit=budget.unit, is_current=newer != after)
 
 
 def _position_of(item: Item) -> str:
