@@ -21,11 +21,15 @@ from tests.engines import ROOT
 HOUR_MS = 3_600_000
 
 
-@pytest.fixture
-def table(stack: StackFile) -> Table:
+def table_of(stack: StackFile) -> Table:
     """The stack's own table, since nobody can spend in the past from the outside."""
     client = cast("DynamoClient", aws_client("dynamodb", stack.aws_endpoint_url))
     return Table(client, stack.table_name)
+
+
+@pytest.fixture
+def table(stack: StackFile) -> Table:
+    return table_of(stack)
 
 
 def spend_an_hour_ago(table: Table, tenant: Tenant, budget: Json, usd: str) -> None:
