@@ -12,7 +12,6 @@ import asyncio
 import os
 import resource
 import sys
-import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,13 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app as emulator
 from ministack.core.lambda_runtime import Worker
-from ministack.services import dynamodb, lambda_svc
+from ministack.services import lambda_svc
 
 IN_FLIGHT_MAX = max(4, 2 * (os.cpu_count() or 1))
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
-
-_TTL_THREAD = "dynamodb-ttl-reaper"
-_TTL_SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 _NOT_READY = b'{"message":"The API is not deployed yet."}'
 
@@ -89,30 +85,6 @@ def _wait_less_for_logs() -> None:
     drain.__defaults__ = (first_line_wait, idle_confirm, hard_cap)
 
 
-def _tell_of_what_ttl_removes() -> None:
-    """Record in the stream of a table what TTL removes, as DynamoDB does.
-
-    The emulator looks for it once a minute, and removes it silently.
-    """
-    remove_item, build_record = dynamodb._remove_item, dynamodb._build_change_record
-
-    def is_ttl() -> bool:
-        return threading.current_thread().name == _TTL_THREAD
-
-    def remove_and_tell(table: Message, *key: str) -> Message | None:
-        item: Message | None = remove_item(table, *key)
-        if item is not None and is_ttl():
-            dynamodb._emit_stream_event(table["TableName"], "REMOVE", item, None)
-        return item
-
-    def build_with_identity(*change: Any) -> Message:
-        record: Message = build_record(*change)
-        return {**record, "userIdentity": _TTL_SERVICE} if is_ttl() else record
-
-    dynamodb._remove_item = remove_and_tell
-    dynamodb._build_change_record = build_with_identity
-
-
 def _read_streams_from_their_start() -> None:
     """Let whoever reads a table's stream begin anew after a restart.
 
@@ -132,7 +104,6 @@ def main() -> None:
     emulator_port, api_port, api_id_file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     _allow_many_connections()
     _wait_less_for_logs()
-    _tell_of_what_ttl_removes()
     _read_streams_from_their_start()
     config = Config()
     config.bind = [f"127.0.0.1:{emulator_port}", f"127.0.0.1:{api_port}"]

@@ -25,9 +25,10 @@ def sqs() -> Iterator[Any]:
 
 @pytest.fixture
 def queues(sqs: Any) -> Queues:
-    names = ("dead", "settlements", "events")
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in names]
-    return Queues(*urls, event_bus="bus")
+    def made(name: str) -> str:
+        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")
 
 
 def put_aside(

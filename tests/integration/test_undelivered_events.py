@@ -76,8 +76,10 @@ def sqs() -> Iterator[Any]:
 
 @pytest.fixture
 def queues(sqs: Any) -> Queues:
-    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "settlements", "ev")]
-    return Queues(*urls, event_bus="bus")
+    def made(name: str) -> str:
+        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")
 
 
 def happening(number: int, event_type: str = "budget.exhausted") -> Record:

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from spendgate.events.redriving import to_bus
-from spendgate.store.event_bus import EventBus
+from spendgate.events.redriving import StreamsClient, to_bus
+from spendgate.store.event_bus import EventBus, EventsClient
 from spendgate.store.redrive import (
     Choice,
     DeadLetter,
@@ -214,11 +214,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         queues = queues_of(boto3.client("cloudformation"), options.stack)
-        sqs = boto3.client("sqs")
+        send = {}
         if options.run is redrive and options.events:
-            bus = EventBus(boto3.client("events"), queues.event_bus)
-            return redrive(sqs, queues, options, send=to_bus(bus, boto3.client("dynamodbstreams")))
-        status: int = options.run(sqs, queues, options)
+            bus = EventBus(cast("EventsClient", boto3.client("events")), queues.event_bus)
+            send["send"] = to_bus(bus, cast("StreamsClient", boto3.client("dynamodbstreams")))
+        status: int = options.run(boto3.client("sqs"), queues, options, **send)
     except (BotoCoreError, ClientError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
