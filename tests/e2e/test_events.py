@@ -1,6 +1,6 @@
 """What happens to budgets and reservations comes out of the bus, as its schema says it.
 
-The emulator leaves out the template's TTL, so `events/publish-reservation-expired.json` stands for it.
+The emulator leaves out the table's TTL: `events/publish-reservation-expired.json` stands for it.
 """
 
 import json
