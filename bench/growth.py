@@ -13,6 +13,7 @@ from functools import partial
 from itertools import batched
 from typing import Any
 
+from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 from rich.progress import track
 
@@ -217,7 +218,10 @@ def _write(table: Table, grown: Iterable[Item]) -> None:
     def put(batch: tuple[Item, ...]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in batch]
         while requests:
-            answer = client.engine.batch_write_item(RequestItems={table.name: requests})
+            try:
+                answer = client.engine.batch_write_item(RequestItems={table.name: requests})
+            except ReadTimeoutError:  # the same items again are the same items
+                continue
             requests = answer["UnprocessedItems"].get(table.name, [])
 
     with ThreadPoolExecutor(_WRITERS) as writers:
