@@ -1,0 +1,67 @@
+"""A queue in memory that delivers as SQS does: out of order, at least once, and not for ever."""
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spendgate.api.consumer import RECEIVES_MAX
+
+VISIBLE_AGAIN_SECONDS = 0.3
+BATCH_MAX = 10
+
+
+@dataclass(slots=True)
+class _Message:
+    body: str
+    receives: int = 0
+    visible_at: float = 0.0
+
+
+@dataclass
+class MemoryQueue:
+    """Messages by their id; `lost_patience` are those that were delivered as often as allowed."""
+
+    dice: random.Random
+    lost_patience: list[str] = field(default_factory=list)
+    delivered: int = 0
+    _messages: dict[str, _Message] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, message_id: str, body: str) -> None:
+        self._messages[message_id] = _Message(body)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._messages
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Up to ten messages in any order, out of sight of others until they are visible again."""
+        with self._lock:
+            now = time.monotonic()
+            visible = [key for key, one in self._messages.items() if one.visible_at <= now]
+            chosen = self.dice.sample(visible, min(BATCH_MAX, len(visible)))
+            batch = [self._delivered(key, now) for key in chosen]
+            return [one for one in batch if one is not None]
+
+    def _delivered(self, message_id: str, now: float) -> dict[str, Any] | None:
+        message = self._messages[message_id]
+        if message.receives == RECEIVES_MAX:
+            self.lost_patience.append(message_id)
+            del self._messages[message_id]
+            return None
+        message.receives += 1
+        message.visible_at = now + VISIBLE_AGAIN_SECONDS
+        self.delivered += 1
+        receives = {"ApproximateReceiveCount": str(message.receives)}
+        return {"messageId": message_id, "body": message.body, "attributes": receives}
+
+    def settle(self, batch: list[dict[str, Any]], answer: Mapping[str, Any]) -> None:
+        """Delete what the consumer did not name as failed."""
+        failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        with self._lock:
+            for record in batch:
+                if record["messageId"] not in failed:
+                    self._messages.pop(record["messageId"], None)

@@ -1,0 +1,169 @@
+"""Settlements from a queue, many of them twice, some of them poison, while consumers are killed."""
+
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter as Tally
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from spendgate.api.consumer import consume
+from spendgate.domain.amounts import ONE
+from spendgate.domain.tenants import Tenant
+from spendgate.store.table import Table
+from spendgate.store.tenants import create_tenant
+from tests.books import assert_books_balance
+from tests.engines import client_at
+from tests.fakes.faulty import Killed
+from tests.fakes.queue import PutAside, finishing
+from tests.fakes.sqs import MemoryQueue
+from tests.fakes.wire import Fault, FaultyWire, put_on_wire
+from tests.world import AGENT, ORGANIZATION, TENANT, World
+
+MESSAGES = int(os.environ.get("SPENDGATE_MESSAGES", "800"))
+SEED = int(os.environ.get("SPENDGATE_SEED", random.randrange(2**32)))
+CONSUMERS = 4
+TWICE, POISON, KILLED = 0.3, 0.01, 0.015
+"""Shares of the messages that come twice and that are poison, and of the calls that kill.
+
+So few that no message meets five dying consumers, after which SQS would put it aside itself.
+"""
+
+POISONS = (
+    ("{not json", "invalid_json"),
+    (json.dumps({"version": 1, "type": "dance", "tenant_id": TENANT}), "invalid_request"),
+    (json.dumps(finishing("rsv_unknown", {"usd": 1})), "not_found"),
+    (json.dumps(finishing("rsv_unknown", {"usd": "0.0000000001"})), "invalid_request"),
+)
+KILLS = (
+    Fault("killed before", error=Killed),
+    Fault("killed after", error=Killed, executed="at once"),
+)
+
+
+@dataclass
+class Consumers:
+    """Some threads, each with an environment of its own, that is made anew when it was killed."""
+
+    world: World
+    url: str
+    queue: MemoryQueue
+    aside: PutAside = field(default_factory=PutAside)
+    kills: int = 0
+
+    def work(self, number: int) -> None:
+        """Consume until nothing is left."""
+        dice = random.Random(SEED + number)
+        world = self._new_environment(dice)
+        while not self.queue.is_empty:
+            batch = self.queue.receive()
+            if not batch:
+                time.sleep(0.05)
+                continue
+            try:
+                answer = consume(
+                    batch,
+                    settlements=world.settlements,
+                    rule_book=world.rule_book,
+                    dead_letters=lambda: self.aside,
+                    now_ms=world.clock.now_ms(),
+                )
+            except Killed:
+                self.kills += 1
+                world = self._new_environment(dice)
+                continue
+            self.queue.settle(batch, answer)
+
+    def _new_environment(self, dice: random.Random) -> World:
+        client = client_at.__wrapped__(self.url)
+        endpoint = client._endpoint  # type: ignore[attr-defined]
+        wire = FaultyWire(endpoint.http_session.send)
+        wire.fault_at = lambda _number, _operation: (
+            dice.choice(KILLS) if dice.random() < KILLED else None
+        )
+        put_on_wire(client, wire)
+        return self.world.on(Table(client, self.world.table.name))
+
+
+@dataclass
+class Sent:
+    """What was put into the queue: what it must come to, and which messages are poison."""
+
+    spent: int = 0
+    poison: dict[str, str] = field(default_factory=dict)
+
+
+def fill(queue: MemoryQueue, world: World, dice: random.Random) -> Sent:
+    """Settlements, releases and records in one heap."""
+    sent = Sent()
+    subjects = {"agent": AGENT.partition(":")[2]}
+    for number in range(MESSAGES):
+        amount = dice.randint(0, 3)
+        if dice.random() < POISON or number == 0:
+            body, code = dice.choice(POISONS)
+            sent.poison[f"m-{number}"] = code
+            queue.send(f"m-{number}", body)
+            continue
+        if number % 3 == 0:
+            reservation_id = world.reserve(2, by=(ORGANIZATION, AGENT))
+            actual = {"usd": amount} if number % 5 else None
+            message = finishing(reservation_id, actual)
+            sent.spent += amount if actual else 0
+        else:
+            message = {
+                "version": 1, "type": "record", "tenant_id": TENANT, "subjects": subjects,
+                "event_id": f"evt-{number}", "actual": {"usd": str(amount)},
+            }  # fmt: skip
+            sent.spent += amount
+        for copy in range(2 if dice.random() < TWICE else 1):
+            queue.send(f"m-{number}-{copy}", json.dumps(message))
+    return sent
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_settlement_is_applied_once_though_consumers_are_killed_and_poison_is_put_aside(
+    world: World, dynamodb_local_url: str
+) -> None:
+    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), once=None)
+    budget, agent = world.budget(10**6, on=ORGANIZATION), world.budget(10**6)
+    queue = MemoryQueue(random.Random(SEED))
+    sent = fill(queue, world, random.Random(SEED))
+    consumers = Consumers(world, dynamodb_local_url, queue)
+
+    run_together(consumers.work)
+
+    put_aside = dict(zip(consumers.aside.message_ids, consumers.aside.codes, strict=True))
+    print(
+        f"SPENDGATE_SEED={SEED}: {MESSAGES} messages, {queue.delivered} deliveries, "
+        f"{consumers.kills} consumers killed, put aside {dict(Tally(put_aside.values()))}"
+    )
+    assert put_aside == sent.poison
+    assert queue.lost_patience == []
+    assert [world.spent_and_held(one) for one in (budget, agent)] == [(sent.spent, 0)] * 2
+    books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
+    assert sum(books.spent_by_ledger.values()) == 2 * sent.spent * ONE
+    assert consumers.kills
+
+
+def run_together(work: Callable[[int], None]) -> None:
+    """Every consumer in a thread; what one of them raises is raised here."""
+    raised: list[BaseException] = []
+
+    def guarded(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:  # noqa: BLE001 (a thread's error would be lost)
+            raised.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(one,)) for one in range(CONSUMERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
