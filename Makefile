@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters invoke demo fuzz docs bench lint template test lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs bench lint template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -87,6 +87,9 @@ logs: setup ## Show what the functions of the running stack have logged (FUNCTIO
 
 dead-letters: setup ## Show what was put aside and why (ARGS="redrive --all" sends it back)
 	@$(BIN)/python -m local.dead_letters
+
+audit: setup ## Check that everything in the table fits together, item by item (ARGS="--json")
+	@$(BIN)/python -m local.audit
 
 invoke: setup ## Run one function in Docker on the stack (EVENT=events/reserve-granted.json)
 	@$(BIN)/python -m local.invoke

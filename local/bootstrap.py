@@ -35,6 +35,11 @@ class StackFile:
     aws_endpoint_url: str
     region: str
 
+    @classmethod
+    def read(cls) -> "StackFile":
+        """What the last `make up` has written."""
+        return cls(**json.loads(STACK_FILE.read_text()))
+
 
 def write_stack_file(ports: Ports, stack: DeployedStack) -> StackFile:
     """Write `.local/stack.json`, with the keys it has if the API still takes them."""

@@ -61,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         "botocore",
     },
     "operator_key": {"spendgate.store", "boto3"},
+    "audit": {"spendgate.store", "boto3", "botocore"},
     "dead_letters": {"spendgate.events", "spendgate.store", "boto3", "botocore"},
     "functions": {
         "spendgate.admin",
@@ -83,6 +84,7 @@ OF_THE_WORLD = {
 """The parts of the standard library that bring a clock, chance or a side effect along."""
 
 KNOWS_BOTOCORE = {
+    "audit.py",
     "dead_letters.py",
     "runtime.py",
     "store/announcer.py",

@@ -9,7 +9,7 @@ ledger stands between the two.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -78,9 +78,15 @@ class _Sums:
 
 
 def audit_subject(
-    table: Table, tenant_id: str, budget_id: str, subject: Subject, *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    subject: Subject,
+    *,
+    now_ms: int,
+    note: Callable[[LedgerEntry], None] = lambda _entry: None,
 ) -> Audit:
-    """Audit all periods of one subject under a budget.
+    """Audit all periods of one subject under a budget; `note` is told of every entry, newest first.
 
     Reads the whole ledger of the subject, page by page; keeps two sums for each period.
     """
@@ -89,6 +95,7 @@ def audit_subject(
     ledger: dict[str, _Sums] = {}
     for entry in ledger_entries(table, tenant_id, budget_id, subject):
         ledger.setdefault(entry.period_key, _Sums()).add(entry)
+        note(entry)
     after = _counters(table, partition)
     periods = sorted(key for key in {*after, *ledger} if not is_forgotten(key, now_ms=now_ms))
     differences = [

@@ -30,6 +30,11 @@ def _joined(*parts: str) -> str:
     return "#".join(part.replace("%", "%25").replace("#", "%23") for part in parts)
 
 
+def parts_of(partition: str) -> tuple[str, ...]:
+    """The parts that a partition key was joined of, as they were."""
+    return tuple(part.replace("%23", "#").replace("%25", "%") for part in partition.split("#"))
+
+
 def policy_key(tenant_id: str, subject: Subject) -> Key:
     """The policy of a subject."""
     return _joined("TENANT", tenant_id, "SUBJECT", str(subject)), "POLICY"

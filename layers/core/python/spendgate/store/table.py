@@ -67,6 +67,10 @@ class DynamoClient(Protocol):
         """Query."""
         ...
 
+    def scan(self, **arguments: Any) -> dict[str, Any]:
+        """Scan."""
+        ...
+
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         """PutItem."""
         ...
@@ -136,6 +140,10 @@ class Table:
     def query(self, **arguments: Any) -> dict[str, Any]:
         """One page of a query, as DynamoDB answers it."""
         return self._read(self.client.query, TableName=self.name, **arguments)
+
+    def scan(self, **arguments: Any) -> dict[str, Any]:
+        """One page of a scan, as DynamoDB answers it."""
+        return self._read(self.client.scan, TableName=self.name, **arguments)
 
     def put(self, item: Item, **arguments: Any) -> None:
         """Put one item. Raises ConditionFailed with the item that stood there."""
