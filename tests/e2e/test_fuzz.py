@@ -25,4 +25,5 @@ def test_the_service_is_as_its_document_says_whatever_is_sent(
     assert done.returncode == 0, done.stdout
     generated = re.search(r"(\d+) generated", done.stdout)
     assert generated is not None and int(generated[1]) >= REQUESTS_AT_LEAST, done.stdout
+    assert "returned only 401/403" not in done.stdout, "no key was good for them"
     assert re.search(r"Selected: (\d+)/\1\n +Tested: \1\n", done.stdout), done.stdout
