@@ -1,12 +1,14 @@
 """Keys: two different things never share one, whatever their ids are made of."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendgate.domain.subjects import Subject
+from spendgate.domain.periods import Period
+from spendgate.domain.subjects import Subject, make_subject
 from spendgate.store import keys
 
 TOKENS = [
@@ -30,15 +32,48 @@ TRICKY = st.lists(st.sampled_from(TOKENS), max_size=4).map("".join)
 PARTS = TRICKY | st.text(max_size=8)
 SUBJECTS = st.builds(Subject, st.from_regex(r"[a-z][a-z0-9_]{0,3}", fullmatch=True), PARTS)
 
+NUMBERS = st.integers(0, 10**11)
+PERIODS = st.builds(
+    Period,
+    st.from_regex(r"[0-9]{4}(-[0-9]{2}(T[0-9]{2}:00)?|\+0[0-9]:00)?(/[1-9][hdw])?", fullmatch=True),
+    NUMBERS,
+    NUMBERS,
+)
+
+
+def _entries(tenant_id: str, budget_id: str, subject: Subject, at_ms: int, batch: int) -> keys.Key:
+    partition = keys.counter_partition(tenant_id, budget_id, subject)
+    return partition, keys.ledger_sort_key(at_ms, f"{batch:026d}")
+
+
+def _statement(
+    tenant_id: str, budget_id: str, subject: Subject, period: Period, revision: int
+) -> keys.Key:
+    partition = keys.counter_partition(tenant_id, budget_id, subject)
+    return partition, keys.statement_sort_key(replace(period, starts_at=0), revision % 10**6)
+
+
 BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]]] = {
     "policy": (keys.policy_key, (PARTS, SUBJECTS)),
     "counter": (keys.counter_key, (PARTS, PARTS, SUBJECTS, PARTS)),
     "event": (keys.event_key, (PARTS, PARTS, SUBJECTS, PARTS, PARTS)),
     "reservation": (keys.reservation_key, (PARTS, PARTS)),
     "once": (keys.once_key, (PARTS, PARTS, PARTS)),
-    "budget": (keys.budget_directory_key, (PARTS, PARTS)),
-    "api key": (keys.api_key_key, (PARTS, PARTS)),
+    "budget_directory": (keys.budget_directory_key, (PARTS, PARTS)),
+    "deleted_budget": (keys.deleted_budget_key, (PARTS, PARTS)),
+    "api_key": (keys.api_key_key, (PARTS, PARTS)),
+    "tenant": (keys.tenant_key, (PARTS,)),
+    "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),
+    "ledger": (_entries, (PARTS, PARTS, SUBJECTS, NUMBERS, NUMBERS)),
+    "statement": (_statement, (PARTS, PARTS, SUBJECTS, PERIODS, st.integers(0, 10**6 - 1))),
 }
+
+
+def test_every_builder_of_a_key_is_put_to_the_test() -> None:
+    builders = {name.removesuffix("_key") for name in vars(keys) if name.endswith("_key")}
+    sort_keys = {name.removesuffix("_sort") for name in builders if name.endswith("_sort")}
+
+    assert {name for name in builders if not name.endswith("_sort")} | sort_keys == set(BUILDERS)
 
 
 @st.composite
@@ -46,7 +81,8 @@ def named_things(draw: st.DrawFn) -> tuple[tuple[Any, ...], keys.Key]:
     kind = draw(st.sampled_from(sorted(BUILDERS)))
     build, strategies = BUILDERS[kind]
     arguments = tuple(draw(one) for one in strategies)
-    return (kind, *arguments), build(*arguments)
+    told = tuple((one.key, one.ends_at) if isinstance(one, Period) else one for one in arguments)
+    return (kind, *told), build(*arguments)
 
 
 @settings(max_examples=800, deadline=None, database=None)
@@ -71,6 +107,44 @@ def test_moving_a_character_from_one_part_to_the_next_makes_another_key(
 
     same = moved == parts
     assert (counter(*moved) == counter(*parts)) == same
+
+
+@settings(max_examples=400, deadline=None, database=None)
+@given(one=st.tuples(PARTS, PARTS), other=st.tuples(PARTS, PARTS))
+def test_two_budgets_never_share_a_partition_of_an_index(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert (keys.budget_ref(*one) == keys.budget_ref(*other)) == (one == other)
+
+
+LOOK_ALIKES = [
+    "caf\u00e9",  # composed
+    "cafe\u0301",  # decomposed: the same to the eye
+    "caf\u0435",  # with a Cyrillic letter
+    "cafe",
+    "cafe\u200b",  # with a space of no width
+    "CAFE",
+    "\uff43\uff41\uff46\uff45",  # full width
+    " cafe",
+    "cafe ",
+]
+
+
+def test_ids_that_look_alike_are_different_ids() -> None:
+    """Nothing is normalised: an id is what a caller wrote, and a look-alike is somebody else."""
+    subjects = [make_subject("agent", text) for text in LOOK_ALIKES]
+
+    assert [subject.id for subject in subjects] == LOOK_ALIKES
+    assert len({keys.policy_key("acme", subject) for subject in subjects}) == len(LOOK_ALIKES)
+
+
+@given(parts=st.lists(PARTS, min_size=1, max_size=5))
+def test_the_parts_of_a_partition_are_read_as_they_were_written(parts: list[str]) -> None:
+    written = keys.once_key(parts[0], parts[-1], parts[len(parts) // 2])[0]
+
+    assert keys.parts_of(written) == (
+        "TENANT", parts[0], "ONCE", parts[-1], parts[len(parts) // 2]
+    )  # fmt: skip
 
 
 @given(part=TRICKY, other=st.sampled_from(["#", "%", "%23", "%25"]), tenant=PARTS)

@@ -63,17 +63,33 @@ def consume(
             message = read_message(record["body"])
             tenant_id = message.tenant_id
             command = command_of(message, rule_book, now_ms=now_ms)
-        except (SpendgateError, RequestError, Unavailable) as error:
+        except Exception as error:  # noqa: BLE001 (a mistake of ours must not hold up the others)
             failed.append(_Failure(record, tenant_id, error))
             continue
         commands.append(command)
         readable.append(record)
-    applied = zip(readable, commands, settlements.apply(commands), strict=True)
+    applied = zip(readable, commands, _applied(settlements, commands), strict=True)
     for record, command, outcome in applied:
         if isinstance(outcome, Exception):
             failed.append(_Failure(record, command.tenant_id, outcome))
     again = [failure for failure in failed if not _put_aside(failure, dead_letters)]
     return {"batchItemFailures": [{"itemIdentifier": one.record["messageId"]} for one in again]}
+
+
+def _applied(
+    settlements: AppliesCommands, commands: Sequence[SettlementCommand]
+) -> Sequence[Outcome]:
+    """The outcome of each command; where one meets a mistake of ours, the others do not suffer.
+
+    Applying a command twice does nothing the second time, so a batch may be taken apart.
+    """
+    try:
+        return settlements.apply(commands)
+    except Exception as error:  # noqa: BLE001 (whatever nobody foresaw; it is logged)
+        if len(commands) == 1:
+            logger.exception("a message meets a mistake of ours")
+            return [error]
+    return [outcome for command in commands for outcome in _applied(settlements, [command])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +107,7 @@ def _put_aside(failure: _Failure, dead_letters: Callable[[], PutsAside]) -> bool
     receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
     is_final = isinstance(error, (SpendgateError, RequestError))
     code, message_id = error_code(error), record["messageId"]
-    details = {"correlation_id": message_id, "code": code, "reason": str(error)}
+    details = {"correlation_id": message_id, "code": code, "reason": str(error) or repr(error)}
     if failure.tenant_id is not None:
         details["tenant_id"] = failure.tenant_id
     if not is_final and receives < RECEIVES_MAX:
@@ -100,7 +116,7 @@ def _put_aside(failure: _Failure, dead_letters: Callable[[], PutsAside]) -> bool
         return False
     try:
         dead_letters().put_aside(
-            record["body"], code=code, reason=str(error), message_id=message_id
+            record["body"], code=code, reason=details["reason"], message_id=message_id
         )
     except Unavailable:
         logger.error("a message could not be put aside", extra=details)

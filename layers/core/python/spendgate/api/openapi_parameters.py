@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from spendgate.api.models.fields import (
+    ID_PATTERN,
     LABEL_LENGTH_MAX,
     REFERENCE_LENGTH_MAX,
     SUBJECT_SCHEMA,
@@ -11,7 +12,6 @@ from spendgate.api.models.fields import (
 )
 from spendgate.api.openapi_schemas import TEXT, WHOLE, Schema, word_of
 from spendgate.api.query import CURSOR_LENGTH_MAX
-from spendgate.domain.subjects import ID_LENGTH_MAX
 from spendgate.store.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
 MEANINGS: Mapping[str, str] = {
@@ -38,7 +38,7 @@ _MOMENT: Schema = {
 _SCHEMAS: Mapping[tuple[str, str], Schema] = {
     ("header", "Idempotency-Key"): {**TEXT, "pattern": "^[!-~]{1,255}$"},
     ("path", "from"): WORD_SCHEMA,
-    ("path", "id"): {**TEXT, "minLength": 1, "maxLength": ID_LENGTH_MAX},
+    ("path", "id"): {**TEXT, "pattern": f"^{ID_PATTERN}$"},
     ("path", "model"): {**TEXT, "minLength": 1, "maxLength": REFERENCE_LENGTH_MAX},
     ("path", "provider"): {**TEXT, "minLength": 1, "maxLength": LABEL_LENGTH_MAX},
     ("path", "to"): WORD_SCHEMA,

@@ -47,16 +47,13 @@ def counter_partition(tenant_id: str, budget_id: str, subject: Subject) -> str:
 
 def read_counter_partition(partition: str) -> tuple[str, str, Subject]:
     """The tenant, the budget and the subject whose partition `counter_partition` named."""
-    _, tenant_id, _, budget_id, subject = (
-        part.replace("%23", "#").replace("%25", "%") for part in partition.split("#")
-    )
+    _, tenant_id, _, budget_id, subject = parts_of(partition)
     return tenant_id, budget_id, parse_subject(subject)
 
 
 def tenant_of(partition: str) -> str:
     """Whose a partition is that begins with a tenant, as all that events are about do."""
-    tenant_id = partition.split("#", 2)[1]
-    return tenant_id.replace("%23", "#").replace("%25", "%")
+    return parts_of(partition)[1]
 
 
 def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:
@@ -103,8 +100,7 @@ def reservation_key(tenant_id: str, reservation_id: str) -> Key:
 
 def reservation_in(partition: str) -> str:
     """Which reservation lives in a partition that `reservation_key` named."""
-    _, _, reservation_id = partition.rpartition("#")
-    return reservation_id.replace("%23", "#").replace("%25", "%")
+    return parts_of(partition)[-1]
 
 
 def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:

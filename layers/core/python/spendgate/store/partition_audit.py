@@ -15,7 +15,7 @@ from spendgate.store import items, keys
 from spendgate.store.audit import Difference, audit_subject
 from spendgate.store.budgets import read_policy_of
 from spendgate.store.codec.counters import read_counter
-from spendgate.store.codec.statements import period_key_of, read_statement
+from spendgate.store.codec.statements import read_statement
 from spendgate.store.counter_index import counters_of
 from spendgate.store.directory import find_listed
 from spendgate.store.errors import Item
@@ -64,8 +64,7 @@ def audit_counters(
     table: Table, partition: str, *, now_ms: int, note: Callable[[LedgerEntry], None]
 ) -> Checked:
     """Check the counters, the ledger and the statements of one budget and subject."""
-    _, tenant_id, _, budget_id, named = keys.parts_of(partition)
-    subject = parse_subject(named)
+    tenant_id, budget_id, subject = keys.read_counter_partition(partition)
     statements = _latest_statements(table, partition)
     debits = {period_key: _Debits() for period_key in statements}
 
@@ -165,7 +164,11 @@ def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key
         ConsistentRead=True,
     )
     return {
-        period_key_of(item): ((partition, item["sk"]["S"]), read_statement(item)) for item in found
+        keys.period_and_revision_of(item["sk"]["S"])[0]: (
+            (partition, item["sk"]["S"]),
+            read_statement(item),
+        )
+        for item in found
     }
 
 

@@ -148,7 +148,7 @@ type _Schema = dict[str, object]
 
 # What a schema can say of the rules above; `tests/e2e/test_fuzz.py` compares the two.
 _WORD_PATTERN = "[a-z][a-z0-9_]{0,31}"
-_ID_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,256}"
+ID_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,256}"
 
 AMOUNT_SCHEMA: _Schema = {
     "description": "An exact decimal: at most 18 digits before the point and 9 after it.",
@@ -172,12 +172,12 @@ WORD_SCHEMA: _Schema = {"type": "string", "pattern": f"^{_WORD_PATTERN}$"}
 _SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"enum": sorted(CREDENTIAL_TYPES)}}
 _SUBJECT_ID_SCHEMA: _Schema = {
     "type": "string",
-    "pattern": f"^{_ID_PATTERN}$",
+    "pattern": f"^{ID_PATTERN}$",
     "not": {"const": ANY_ID},
 }
 SUBJECT_SCHEMA: _Schema = {
     "type": "string",
-    "pattern": f"^{_WORD_PATTERN}:{_ID_PATTERN}$",
+    "pattern": f"^{_WORD_PATTERN}:{ID_PATTERN}$",
 }
 _AMOUNTS_SCHEMA: _Schema = {
     "type": "object",
