@@ -67,7 +67,7 @@ class Call:
     def path_id(self, kind: str) -> str:
         """The id in the path. Raises NotFound where no object of that kind can have it."""
         object_id = str(_mapping(self.event, "pathParameters").get("id", ""))
-        if len(object_id) > _PATH_ID_LENGTH_MAX or not object_id.isprintable():
+        if not 1 <= len(object_id) <= _PATH_ID_LENGTH_MAX or not object_id.isprintable():
             raise NotFound(kind, ascii(object_id[:_SHOWN_LENGTH_MAX]))
         return object_id
 
