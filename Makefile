@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs bench lint template test lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs bench lint audit-dependencies template test lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -73,6 +73,9 @@ endef
 .local/venvs/bench/.stamp: requirements/bench.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/bench,requirements/bench.txt)
 
+.local/venvs/audit/.stamp: requirements/audit.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/audit,requirements/audit.txt)
+
 build: setup ## Build the functions and layers for AWS (ARCHITECTURE=x86_64, arm64 if not said)
 	@$(BIN)/python -m local.build
 
@@ -109,12 +112,20 @@ docs: .venv/.stamp ## Ask the service its examples anew, and write docs/api.md, 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
 	@$(BIN)/python -m bench $(BENCH)
 
-lint: .venv/.stamp ## Check style and types
+lint: .venv/.stamp ## Check style, types and known mistakes of security
 	@$(say) "Style (ruff)"
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --diff
+	@$(say) "Security (bandit)"
+	@$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive layers/core/python functions local
 	@$(say) "Types (mypy --strict)"
 	@$(BIN)/mypy
+
+audit-dependencies: .local/venvs/audit/.stamp ## Look up known vulnerabilities of all that is pinned (needs PyPI's advisories)
+	@for name in layers/deps/requirements requirements/dev requirements/sam requirements/ministack requirements/uv; do \
+	    $(say) "Auditing $$name.txt"; \
+	    .local/venvs/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$name.txt; \
+	done
 
 template: setup ## Check the template (cfn-lint, sam validate --lint)
 	@$(say) "Template (cfn-lint)"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from local.console import LocalStackError, fail
@@ -16,15 +17,20 @@ def main() -> int:
     ports = remembered_ports()
     if ports is None or EMULATOR.process() is None:
         return fail(LocalStackError("Nothing is running; start it with: make up"))
-    logs: Any = aws_client("logs", endpoint_url(ports))
-    prefix = f"/{STACK_NAME}/{os.environ.get('FUNCTION', '')}"
-    groups = logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
-    for group in groups:
+    for line in function_logs(endpoint_url(ports), function=os.environ.get("FUNCTION", "")):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def function_logs(endpoint: str, *, function: str = "") -> Iterator[str]:
+    """What one function has logged, or all of them, each line after its function's name."""
+    logs: Any = aws_client("logs", endpoint)
+    prefix = f"/{STACK_NAME}/{function}"
+    for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
         name = group["logGroupName"]
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
             for event in page["events"]:
-                sys.stdout.write(f"{name.rsplit('/')[-1]}: {event['message'].rstrip()}\n")
-    return 0
+                yield f"{name.rsplit('/')[-1]}: {event['message'].rstrip()}"
 
 
 if __name__ == "__main__":

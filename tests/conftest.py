@@ -10,12 +10,20 @@ from moto import mock_aws
 from local.dynamodb_local import dynamodb_local
 from spendgate import runtime
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from tests import leaks
 from tests.engines import REGION, create_table, table_at
 from tests.fakes.functions import forget_what_functions_keep
 from tests.ministack import ministack
 from tests.world import World
 
+pytest_plugins = ["pytester"]
+
 TABLE_NAME = "spendgate-test"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No log of the run may hold a secret."""
+    config.pluginmanager.register(leaks)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from local.paths import MINISTACK_PYTHON, ROOT
 from local.ports import any_free_port
 from local.processes import base_environment
+from tests import leaks
 
 _START_SECONDS_MAX = 60.0
 
@@ -43,6 +44,7 @@ def ministack() -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            leaks.search("the log of an emulator", log.read_text(errors="replace"))
 
 
 def _environment(port: int, scratch: str) -> dict[str, str]:

@@ -9,8 +9,10 @@ import httpx2
 import pytest
 
 from local.bootstrap import StackFile
-from local.emulator import aws_client
+from local.emulator import EMULATOR, aws_client
+from local.logs import function_logs
 from local.up import up
+from tests import leaks
 from tests.e2e.client import Caller, Queues, Tenant, new_name
 
 type NewTenant = Callable[[], Tenant]
@@ -24,15 +26,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> StackFile:
-    """The stack of `make up`; it stays up. If it cannot start, every test here fails."""
+def stack() -> Iterator[StackFile]:
+    """The stack of `make up`; it stays up. If it cannot start, every test here fails.
+
+    Whatever it has ever logged is searched for secrets at the end.
+    """
     before = dict(os.environ)
     try:
         described = up()
     finally:
         os.environ.clear()
         os.environ.update(before)
-    return described
+    yield described
+    for line in function_logs(described.aws_endpoint_url):
+        leaks.search("the log of a function on the local stack", line)
+    leaks.search("the log of the local stack", EMULATOR.log.read_text(errors="replace"))
 
 
 @pytest.fixture(scope="session")
