@@ -168,3 +168,22 @@ def test_the_command_revokes_an_operator_key_by_its_id(
 
     assert verify(moto_table, bearer) is None
     assert capsys.readouterr().out == f"revoked {key_id}\n"
+
+
+def test_a_secret_is_compared_in_constant_time(
+    moto_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison that stops at the first difference would tell how much was right."""
+    issued = issue(moto_table)
+    compared: list[tuple[str, str]] = []
+
+    def noting(one: str, other: str) -> bool:
+        compared.append((one, other))
+        return False
+
+    monkeypatch.setattr("spendgate.store.api_keys.hmac.compare_digest", noting)
+
+    assert verify(moto_table, issued.bearer) is None
+    [(one, other)] = compared
+    assert one == other and len(one) == 64
+    assert issued.bearer.rpartition(".")[2] not in (one, other)
