@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 
 from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import CarryOver
 from spendgate.domain.periods import CalendarPeriod
 from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.events import schema
@@ -223,6 +224,25 @@ def test_the_balance_of_an_event_is_that_of_the_interface(world: World) -> None:
     path = f"/v1/budgets/{detail['budget_id']}/balance"
     answer = _admin().handler(http_event("GET", path, principal=ADMIN), LambdaContext())
     assert detail["balance"] == json.loads(answer["body"])
+
+
+def test_the_balance_of_a_closed_period_adds_up_to_its_statement(world: World) -> None:
+    budget = world.budget(10, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True))
+    watched = Watched(world.table)
+    world.record(3)
+    world.reserve(2, ttl_seconds=2 * HOUR)
+    world.clock.advance(HOUR + CLOSING_GRACE_SECONDS)
+    close(world)
+
+    (event,) = watched.events()
+
+    detail = json.loads(event.detail)
+    balance, statement = detail["balance"], detail["statement"]
+    assert (balance["spent"], balance["held"], balance["available"]) == ("3", "2", "0")
+    assert (statement["unused"], statement["carried_out"]) == ("5", "5")
+    assert balance["period"]["key"] == statement["period_key"]
+    assert balance["forecast"] == {"burn_rate_per_hour": "3", "limit_reached_at": None}
+    assert (balance["budget_id"], balance["limit"]) == (budget.budget_id, "10")
 
 
 def test_an_overrun_is_told_with_the_reservation_as_it_was_settled(world: World) -> None:

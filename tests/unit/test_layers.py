@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "events": {
         "spendgate.events",
+        "spendgate.domain",
         "spendgate.api",
         "spendgate.observability",
         "spendgate.store",

@@ -1,8 +1,9 @@
 """A forecast: how fast a balance is being spent, and when its limit is reached at that rate.
 
 The rate is the mean since the period began, or since the budget was made if that was later; in a
-rolling window, the mean over the window. What is held does not count: it may come back. In the
-first minute of a period the mean is taken over a whole minute, so that one call is no trend.
+rolling window the mean over the window, and after its end that over the whole period. What is held
+does not count: it may come back. In the first minute of a period the mean is taken over a whole
+minute, so that one call is no trend.
 """
 
 from dataclasses import dataclass
@@ -32,14 +33,15 @@ def forecast_of(balance: Balance) -> Forecast | None:
     if span is None:
         return None
     began_ms, ends_ms = span
-    elapsed_ms = max(SPAN_MS_MIN, balance.now_ms - began_ms)
+    until_ms = min(balance.now_ms, ends_ms)
+    elapsed_ms = max(SPAN_MS_MIN, until_ms - began_ms)
     spent, left = balance.spent, balance.counter.entitlement - balance.spent
     rate = max(0, spent) * _HOUR_MS // elapsed_ms
     if left <= 0:
         return Forecast(rate, balance.now_ms)
     if spent <= 0:
         return Forecast(rate, None)
-    reached_ms = balance.now_ms - (-left * elapsed_ms // spent)
+    reached_ms = until_ms - (-left * elapsed_ms // spent)
     return Forecast(rate, reached_ms if reached_ms < ends_ms else None)
 
 

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spendgate.api.admin_answers import statement_answer
-from spendgate.api.answers import reservation_answer
+from spendgate.api.answers import balance_answer, reservation_answer
 from spendgate.api.wire import json_text, time_on_wire
+from spendgate.domain.budgets import Budget
+from spendgate.domain.counters import Balance, Counter
+from spendgate.domain.period_keys import rule_of
 from spendgate.store import keys
 from spendgate.store.codec.reservations import read_reservation
 from spendgate.store.errors import Item
 from spendgate.store.event_bus import BusEntry
 from spendgate.store.items import read_number
 from spendgate.store.outbox import event_id, read_outbox_event
-from spendgate.store.statements import newest_statement
+from spendgate.store.statements import StoredStatement, newest_statement
 
 SOURCE = "spendgate"
 VERSION = 1
@@ -105,9 +108,31 @@ def _period_closed(item: Item) -> Event:
         says={
             "budget_id": stored.budget_id,
             "subject": str(stored.subject),
+            "balance": balance_answer(_balance_at_closing(stored)),
             "statement": answer,
         },
     )
+
+
+def _balance_at_closing(stored: StoredStatement) -> Balance:
+    """The balance that a statement tells of; a statement knows no name and no soft limit."""
+    statement = stored.statement
+    period, closed_at_ms = statement.period, statement.closed_at_ms
+    assert period.starts_at is not None
+    budget = Budget(
+        stored.budget_id, stored.subject, stored.unit or "", statement.limit,
+        rule_of(period.key), period.starts_at * 1000, closed_at_ms,
+    )  # fmt: skip
+    counter = Counter(
+        limit=statement.limit,
+        spent=statement.spent,
+        available=statement.unused - statement.carried_out,
+        version=0,
+        holds={closed_at_ms // 1000 + 1: statement.held} if statement.held else {},
+        carried_in=statement.carried_in,
+        carried_out=statement.carried_out,
+    )
+    return Balance(budget, stored.subject, period, counter, closed_at_ms)
 
 
 def _has_overrun(change: Mapping[str, Any]) -> bool:

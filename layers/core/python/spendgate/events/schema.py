@@ -36,8 +36,7 @@ _ABOUT_BALANCE: Mapping[str, Schema] = {
 }
 _SWITCHED: Mapping[str, Schema] = {**_ABOUT_BALANCE, "balance": nullable(ref("Balance"))}
 _CLOSED: Mapping[str, Schema] = {
-    "budget_id": TEXT,
-    "subject": TEXT,
+    **_ABOUT_BALANCE,
     "statement": object_of(
         {
             **{name: one for name, one in STATEMENT_FIELDS.items() if name != "is_current"},
