@@ -1,19 +1,21 @@
 """Engines that speak DynamoDB, and our table in them exactly as template.yaml describes it."""
 
 import uuid
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
 import yaml
-from botocore.exceptions import ReadTimeoutError
+from botocore.config import Config
 
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
+
+_PATIENT = Config(read_timeout=60)
+"""For an engine that has just started, on a machine that has much else to do."""
 
 _NOT_FOR_CREATION = {
     "DeletionProtectionEnabled",
@@ -57,15 +59,14 @@ def table_definition() -> dict[str, Any]:
 
 def create_table(client: Any, name: str) -> None:
     """Create the table of the template under that name, and wait until it is there."""
-    with suppress(ReadTimeoutError):  # an engine that has just started may take its time
-        client.create_table(TableName=name, **table_definition())
+    client.create_table(TableName=name, **table_definition())
     client.get_waiter("table_exists").wait(
         TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
 
 
 @cache
-def client_at(url: str) -> DynamoClient:
+def client_at(url: str, config: Config = CLIENT_CONFIG) -> DynamoClient:
     """A client of an engine on this machine, with the configuration that functions use."""
     client = boto3.client(
         "dynamodb",
@@ -73,7 +74,7 @@ def client_at(url: str) -> DynamoClient:
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=CLIENT_CONFIG,
+        config=config,
     )
     return cast("DynamoClient", client)
 
@@ -81,5 +82,5 @@ def client_at(url: str) -> DynamoClient:
 def table_at(url: str) -> Table:
     """A new table of its own in an engine on this machine."""
     name = f"spendgate-{uuid.uuid4().hex}"
-    create_table(client_at(url), name)
+    create_table(client_at(url, _PATIENT), name)
     return Table(client_at(url), name, sleep=lambda _seconds: None)
