@@ -33,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs bench lint audit-dependencies template test lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs bench lint audit-dependencies template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -136,6 +136,10 @@ template: setup ## Check the template (cfn-lint, sam validate --lint)
 test: setup lint template ## Run every check and every test suite
 	@$(say) "Tests (pytest)"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-long: setup ## Run the random suites for longer: more stories, a longer storm, 10,000 messages
+	@SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_MESSAGES=10000 $(BIN)/python -m pytest \
+	    tests/model tests/concurrency/test_storm.py tests/faults/test_queue.py tests/faults/test_overload.py $(PYTEST_ARGS)
 
 lock: .local/venvs/uv/.stamp ## Resolve the requirements anew and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \

@@ -1,6 +1,6 @@
 """Fixtures for every suite."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import boto3
@@ -19,6 +19,25 @@ from tests.world import World
 pytest_plugins = ["pytester"]
 
 TABLE_NAME = "spendgate-test"
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Say something that the end of the run shows, passed or failed: a seed, how much was done."""
+    return request.config.stash.setdefault(_FIGURES, []).append
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what the tests have told."""
+    told = config.stash.get(_FIGURES, [])
+    if told:
+        terminalreporter.section("figures")
+    for line in told:
+        terminalreporter.line(line)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,10 +98,10 @@ def _read(folder: Path) -> list[Event]:
 
 @pytest.mark.slow
 def test_a_storm_of_everything_leaves_a_history_that_fits_every_limit_and_books_that_add_up(
-    after: After,
+    after: After, tell: Callable[[str], None]
 ) -> None:
     done = Tally(one.did for one in after.history.events)
-    print(f"{sum(done.values())} calls of {PROCESSES} processes: {dict(done)}")
+    tell(f"storm: {sum(done.values())} calls of {PROCESSES} processes: {dict(done)}")
 
     assert list(after.history.past_limit()) == []
     assert _spent_by_history(after.history) == _spent_by_ledger(after)

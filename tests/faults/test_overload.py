@@ -3,7 +3,7 @@
 import os
 import random
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -107,15 +107,18 @@ class Traffic:
 
 
 @pytest.mark.slow
-def test_an_overload_is_answered_503_in_time_and_leaves_nothing_undone(stage: Stage) -> None:
+def test_an_overload_is_answered_503_in_time_and_leaves_nothing_undone(
+    stage: Stage, tell: Callable[[str], None]
+) -> None:
     budgets = three_budgets(stage)
     overload, traffic = Overload(stage), Traffic(stage)
     while not overload.is_over:
         traffic.ask(sum(traffic.answers.values()))
         traffic.settle(traffic.granted[-1:])
         stage.clock.advance(1 / REQUESTS_A_SECOND)
-    print(
-        f"SPENDGATE_SEED={SEED}: {overload.refused} of {len(stage.wire.calls)} calls refused, "
+    tell(
+        f"overload: SPENDGATE_SEED={SEED}: {overload.refused} of {len(stage.wire.calls)} calls "
+        "refused, "
         f"answers {dict(traffic.answers)}, {len(stage.waits)} waits, "
         f"up to {traffic.most_waiting} messages waiting"
     )

@@ -127,7 +127,7 @@ def fill(queue: MemoryQueue, world: World, dice: random.Random) -> Sent:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_every_settlement_is_applied_once_though_consumers_are_killed_and_poison_is_put_aside(
-    world: World, dynamodb_local_url: str
+    world: World, dynamodb_local_url: str, tell: Callable[[str], None]
 ) -> None:
     create_tenant(world.table, Tenant(TENANT, created_at_ms=1), once=None)
     budget, agent = world.budget(10**6, on=ORGANIZATION), world.budget(10**6)
@@ -138,8 +138,8 @@ def test_every_settlement_is_applied_once_though_consumers_are_killed_and_poison
     run_together(consumers.work)
 
     put_aside = dict(zip(consumers.aside.message_ids, consumers.aside.codes, strict=True))
-    print(
-        f"SPENDGATE_SEED={SEED}: {MESSAGES} messages, {queue.delivered} deliveries, "
+    tell(
+        f"queue: SPENDGATE_SEED={SEED}: {MESSAGES} messages, {queue.delivered} deliveries, "
         f"{consumers.kills} consumers killed, put aside {dict(Tally(put_aside.values()))}"
     )
     assert put_aside == sent.poison

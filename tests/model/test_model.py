@@ -3,7 +3,7 @@
 import logging
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -25,9 +25,11 @@ def quiet() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet")
-def test_every_story_ends_as_the_model_tells_it(dynamodb_local_url: str) -> None:
+def test_every_story_ends_as_the_model_tells_it(
+    dynamodb_local_url: str, tell: Callable[[str], None]
+) -> None:
     Comparison.url = dynamodb_local_url
-    print(f"SPENDGATE_SEED={SEED} SPENDGATE_EXAMPLES={EXAMPLES}")
+    tell(f"model: SPENDGATE_SEED={SEED} SPENDGATE_EXAMPLES={EXAMPLES}")
 
     run_state_machine_as_test(
         seed(SEED)(Comparison),
@@ -40,5 +42,5 @@ def test_every_story_ends_as_the_model_tells_it(dynamodb_local_url: str) -> None
             suppress_health_check=list(HealthCheck),
         ),
     )
-    print(f"{sum(Comparison.done.values())} commands: {dict(Comparison.done)}")
+    tell(f"model: {sum(Comparison.done.values())} commands: {dict(Comparison.done)}")
     assert Comparison.done["granted"] and Comparison.done["refused"]
