@@ -3,9 +3,10 @@
 import pytest
 
 from spendgate.api.errors import problem_of
+from spendgate.domain.amounts import ONE
 from spendgate.domain.errors import BudgetExceeded
 from spendgate.store.errors import OutcomeUnknown, Throttled
-from tests.books import assert_books_balance
+from tests.books import assert_books_balance, read_books
 from tests.fakes.faulty import (
     ANSWER_LOST,
     CONNECTION_CLOSED,
@@ -14,6 +15,7 @@ from tests.fakes.faulty import (
     THROTTLED,
     Fault,
     FaultyClient,
+    meanwhile,
 )
 from tests.world import AGENT, ORGANIZATION, World, settle
 
@@ -152,3 +154,18 @@ def test_a_read_whose_answer_was_lost_is_repeated_once(
     faults.fail("get_item", ANSWER_LOST, SERVER_ERROR)
     with pytest.raises(Throttled):
         shaky.find(reservation)
+
+
+def test_a_hold_that_ran_out_before_it_was_recorded_is_given_back_and_never_granted(
+    world: World, shaky: World, faults: FaultyClient
+) -> None:
+    """A process that stood still for longer than its hold must not answer with a reservation."""
+    subjects = (ORGANIZATION, AGENT, "session:s")
+    budgets = [world.budget(10, on=subject) for subject in subjects]
+    faults.fail("update_item", meanwhile(lambda: world.clock.advance(60)), at=3)
+
+    with pytest.raises(Throttled, match="ran out"):
+        shaky.reserve(6, by=subjects, ttl_seconds=30)
+
+    assert read_books(world.table).reservations == []
+    assert all(world.counter(budget).available == 10 * ONE for budget in budgets)

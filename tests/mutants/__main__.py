@@ -18,13 +18,19 @@ from tests.generated import write_part
 from tests.mutants.mutants import Mutant, all_mutants
 
 PART = "mutants"
+_CONTRACT = "tests/integration/contract"
 SUITES = (
-    ("contract", ["tests/integration/contract", "-k", "moto and not many"]),
+    (
+        "interleavings",
+        [f"{_CONTRACT}/test_interleavings.py", f"{_CONTRACT}/test_extending.py", "-k", "moto"],
+    ),
+    ("policy changes", [f"{_CONTRACT}/test_policy_changes.py", "-k", "moto"]),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
     ("model", ["tests/model"]),
+    ("contract", [_CONTRACT, "-k", "moto"]),
+    ("store", ["tests/integration", "-k", "store or credit or rollover or budgets"]),
     ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),
-    ("store", ["tests/integration", "-k", "store or credit or rollover or budgets or carr"]),
-    ("simulation", ["tests/simulation"]),
+    ("year", ["tests/simulation"]),
 )
 """The quickest first: which suite is named is the first that notices, not the only one."""
 
@@ -82,13 +88,19 @@ def main() -> int:
     found = list(tried(only))
     killed = sum(killer is not None for _, killer in found)
     if not only:
-        rows = [
-            f"| `{one.constant}` | `{one.clause}` | {_said(one.what)} | {killer or '**none**'} |"
-            for one, killer in found
-        ]
-        head = [f"{killed} of {len(found)} are killed.", "", "| condition | clause | broken | by |"]
-        write_part(PART, "\n".join([*head, "| --- | --- | --- | --- |", *rows]))
+        write_part(PART, table_of(found))
     return int(killed < len(found))
+
+
+def table_of(found: Sequence[tuple[Mutant, str | None]]) -> str:
+    """The list for the documents."""
+    killed = sum(killer is not None for _, killer in found)
+    rows = [
+        f"| `{one.constant}` | `{one.clause}` | {_said(one.what)} | {killer or '**none**'} |"
+        for one, killer in found
+    ]
+    head = [f"{killed} of {len(found)} are killed.", "", "| condition | clause | broken | by |"]
+    return "\n".join([*head, "| --- | --- | --- | --- |", *rows])
 
 
 def _said(what: str) -> str:
