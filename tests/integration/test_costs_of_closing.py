@@ -27,11 +27,15 @@ def used_by_many(world: World, carry_over: CarryOver | None = None) -> None:
     world.clock.advance(86_400)
 
 
+PARTITIONS = 2 * keys.DUE_SHARDS
+"""Of the index: those of what is due, and of what waits for its holds."""
+
+
 def test_a_run_with_nothing_to_do_asks_each_partition_of_the_index_once(world: World) -> None:
     client = close(world, closed=0)
 
-    assert dict(client.calls) == {"query": keys.DUE_SHARDS}
-    assert client.units["query"] <= keys.DUE_SHARDS / 2
+    assert dict(client.calls) == {"query": PARTITIONS}
+    assert client.units["query"] <= PARTITIONS / 2
 
 
 def test_periods_of_a_partition_are_read_together_and_written_together(world: World) -> None:
@@ -39,7 +43,7 @@ def test_periods_of_a_partition_are_read_together_and_written_together(world: Wo
 
     client = close(world, closed=SUBJECTS)
 
-    assert client.calls["query"] == keys.DUE_SHARDS
+    assert client.calls["query"] == PARTITIONS
     assert client.calls["transact_write_items"] <= keys.DUE_SHARDS
     assert client.calls["batch_get_item"] <= 3 * keys.DUE_SHARDS
     assert client.calls["get_item"] == 0

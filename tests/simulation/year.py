@@ -6,7 +6,7 @@ import random
 from collections import Counter as Tally
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from spendgate.domain.amounts import ONE, Amount, parse_amount
@@ -23,6 +23,7 @@ from spendgate.domain.periods import (
 from spendgate.domain.requests import Record, Release, Settle
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import parse_subject
+from spendgate.store.budget_changes import change_budget
 from spendgate.store.credits import Credit, apply_credit
 from spendgate.store.rollover import close_due_periods
 from spendgate.store.table import DynamoClient, Table
@@ -111,7 +112,8 @@ class Year:
             self.world.clock.advance(self.dice.expovariate(steps / YEAR) + 1)
             self._settle_what_comes_in()
             self.dice.choices(
-                [self._spend, self._record, self._credit, self._roll_over], weights=[12, 3, 1, 6]
+                [self._spend, self._record, self._credit, self._change, self._roll_over],
+                weights=[12, 3, 1, 1, 6],
             )[0]()
         while self.to_settle:
             self.world.clock.advance(DAY)
@@ -177,6 +179,18 @@ class Year:
         now_ms = self.world.clock.now_ms()
         apply_credit(self.world.table, TENANT, credit, once=None, now_ms=now_ms)
         self.happened["credited"] += 1
+
+    def _change(self) -> None:
+        """A new limit, or only another name; what carries over stays as it is."""
+        place = self.dice.randrange(len(self.budgets))
+        limit, now_ms = self.dice.randint(5, 40) * ONE, self.world.clock.now_ms()
+        new: dict[str, Any] = {"limit": limit} if self.dice.random() < 0.6 else {"name": "renamed"}
+        stored = change_budget(
+            self.world.table, TENANT, self.budgets[place].budget_id,
+            lambda one: replace(one, updated_at_ms=now_ms, **new), now_ms=now_ms,
+        )  # fmt: skip
+        self.budgets[place] = stored.budget
+        self.happened["changed"] += 1
 
     def _roll_over(self) -> None:
         """Once, or twice at a time; half of the runs die at some call."""

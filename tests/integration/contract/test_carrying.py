@@ -14,6 +14,7 @@ from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.budget_changes import change_budget
 from spendgate.store.rollover import Progress, close_due_periods
 from tests.books import assert_books_balance, read_books
+from tests.fakes.faulty import KILLED_BEFORE, Fault, Killed, faulty
 from tests.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
@@ -104,6 +105,73 @@ def test_it_is_carried_into_a_counter_that_is_in_use_already(world: World) -> No
     after = world.balance_of("agent:researcher")
     assert (after.spent, after.available) == (9 * ONE, 7 * ONE)
     assert after.counter.carried_in == 6 * ONE
+
+
+def test_unused_limits_go_on_through_a_period_into_which_nothing_came(world: World) -> None:
+    world.budget(10, on="agent:*", period=HOUR, carry_over=UNUSED)
+    world.record(10)
+    for _ in range(3):
+        to_the_next_hour(world)
+
+    close(world)
+
+    assert carried(world) == [(0, 0), (0, 10), (10, 20), (20, 0)]
+    assert world.balance_of("agent:researcher").available == 30 * ONE
+
+
+def test_a_late_run_gives_ended_periods_the_limit_that_they_had(world: World) -> None:
+    budget = world.budget(10, on="agent:*", period=HOUR, carry_over=UNUSED)
+    world.record(1)
+    for _ in range(3):
+        to_the_next_hour(world)
+    world.set_limit(budget, 1000)
+
+    close(world)
+
+    assert carried(world) == [(0, 9), (9, 19), (19, 29), (29, 0)]
+    assert world.balance_of("agent:researcher").available == 1029 * ONE
+
+
+def test_two_changes_that_cancel_out_while_it_is_closed_are_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is available is the same again after a release of 5 and a correction of -5."""
+    world.budget(10, period=HOUR, carry_over=UNUSED)
+    in_the_first = world.reserve(5, ttl_seconds=10)
+    to_the_next_hour(world)
+    close(world)
+    in_the_second = world.reserve(5, ttl_seconds=10)
+    to_the_next_hour(world)
+    transact = world.table.transact
+
+    def overtaken(writes: Any) -> None:
+        monkeypatch.setattr(world.table, "transact", transact)
+        world.release(in_the_second)
+        world.settle(in_the_first, 5)
+        table, client = faulty(world.table)
+        client.fail("transact_write_items", Fault(None), KILLED_BEFORE)
+        with pytest.raises(Killed):
+            close(world.on(table))
+        transact(writes)
+
+    monkeypatch.setattr(world.table, "transact", overtaken)
+    close(world)
+    close(world)
+
+    assert carried(world) == [(0, 5), (5, 15), (15, 0)]
+
+
+def test_a_backlog_gets_one_statement_for_each_period(world: World) -> None:
+    world.budget(10, period=DurationPeriod(60), carry_over=UNUSED)
+    for _ in range(20):
+        world.record(1)
+        world.clock.advance(61)
+    world.clock.advance(CLOSING_GRACE_SECONDS)
+
+    close(world)
+
+    assert len(read_books(world.table).all_statements) == 20
+    assert read_books(world.table).waiting.total() == 180 * ONE
 
 
 def test_the_ledgers_of_both_periods_say_so(world: World) -> None:

@@ -1,6 +1,7 @@
 """Rollover: one statement for each period, and a counter leaves the index of the due."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from spendgate.domain.amounts import ONE
 from spendgate.domain.periods import CalendarPeriod
 from spendgate.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate.domain.subjects import parse_subject
 from spendgate.store import items, keys
-from spendgate.store.errors import Item
+from spendgate.store.budget_changes import change_budget
+from spendgate.store.errors import Item, Objection, Throttled, TransactionFailed
 from spendgate.store.rollover import Progress, close_due_periods
 from tests.books import assert_books_balance, read_books, scan
-from tests.world import World
+from tests.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
 
@@ -69,7 +72,7 @@ def test_with_a_hold_open_a_statement_is_provisional_and_final_when_it_is_settle
     world.clock.advance(3500)
     reservation = world.reserve(5, ttl_seconds=600)
     world.clock.advance(200)
-    assert close(world) == Progress(closed=1)
+    assert close(world) == Progress(closed=1, waiting=1)
     assert close(world) == Progress(waiting=1)
 
     world.settle(reservation, 3)
@@ -221,6 +224,106 @@ def test_one_period_that_cannot_be_closed_keeps_no_other_from_closing(
     assert close(world) == Progress(closed=1)
 
 
+def test_a_policy_that_cannot_be_read_keeps_no_other_budget_from_closing(world: World) -> None:
+    for number in range(5):
+        world.budget(10, on=f"agent:{number}", period=HOUR)
+    broken = items.key(keys.policy_key(TENANT, parse_subject("agent:0")))
+    policy = world.table.get(broken)
+    assert policy is not None
+    world.table.put({**broken, "version": policy["version"]})
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+
+    progress = close(world)
+
+    assert (progress.closed, progress.failed) == (4, 1)
+
+
+def test_a_partition_that_cannot_be_read_keeps_no_other_from_closing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(8):
+        world.budget(10, on=f"agent:{number}", period=HOUR)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+    query = world.table.query
+    others = iter([True])
+
+    def one_fails(**arguments: Any) -> dict[str, Any]:
+        if next(others, False):
+            raise Throttled("not now")
+        return query(**arguments)
+
+    monkeypatch.setattr(world.table, "query", one_fails)
+
+    first = close(world)
+
+    assert first.failed == 1
+    assert "a partition of the index cannot be read" in caplog.text
+    assert first.closed + close(world).closed == 8
+
+
+def test_a_transaction_that_can_never_succeed_is_a_failure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.budget(10, period=HOUR)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+    with monkeypatch.context() as never:
+        failed = TransactionFailed([Objection("ItemCollectionSizeLimitExceeded", None), None])
+        never.setattr(world.table, "transact", raising(failed))
+        assert close(world) == Progress(failed=1)
+
+    assert close(world) == Progress(closed=1)
+
+
+def test_what_waits_for_its_holds_comes_after_what_has_ended_since(world: World) -> None:
+    world.budget(10, period=HOUR)
+    world.clock.advance(3500)
+    world.reserve(5, ttl_seconds=7200)
+    world.clock.advance(200)
+    close(world)
+    world.record(1)
+    world.clock.advance(3600)
+    has_time = iter([True])  # for one transaction
+
+    assert close(world, has_time=lambda: next(has_time, False)).closed == 1
+
+    assert {one.period.key for one in read_books(world.table).all_statements} == {
+        "2026-03-08T12",
+        "2026-03-08T13",
+    }
+
+
+def test_a_change_after_the_end_is_no_change_of_the_limit_in_the_period(world: World) -> None:
+    """Who lowers a limit and renames the budget later has lowered it in the period all the same."""
+    budget = world.budget(10, on="agent:*", period=HOUR)
+    world.record(1)
+    world.set_limit(budget, 4)
+    world.clock.advance(3600)
+    change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda one: replace(one, name="agents", updated_at_ms=world.clock.now_ms()),
+        now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+    world.clock.advance(CLOSING_GRACE_SECONDS)
+
+    close(world)
+
+    (statement,) = read_books(world.table).all_statements
+    assert statement.limit == 4 * ONE
+
+
+def test_a_limit_that_was_changed_after_the_end_is_not_that_of_the_period(world: World) -> None:
+    budget = world.budget(10, on="agent:*", period=HOUR)
+    world.record(1)
+    world.clock.advance(3600)
+    world.set_limit(budget, 4)
+    world.clock.advance(CLOSING_GRACE_SECONDS)
+
+    close(world)
+
+    (statement,) = read_books(world.table).all_statements
+    assert statement.limit == 10 * ONE
+
+
 def test_the_statement_of_a_deleted_budget_is_still_written(world: World) -> None:
     budget = world.budget(10, period=HOUR)
     world.record(3)
@@ -256,6 +359,13 @@ def test_a_run_out_of_time_stops_and_the_next_goes_on(world: World) -> None:
     assert first.ran_out_of_time and 1 <= first.closed < 5
     assert close(world) == Progress(closed=5 - first.closed)
     assert len(read_books(world.table).all_statements) == 5
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def raise_it(*_arguments: object) -> None:
+        raise error
+
+    return raise_it
 
 
 def stop(*_arguments: object, **_named: object) -> None:

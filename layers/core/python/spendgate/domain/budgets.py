@@ -39,6 +39,7 @@ class Budget:
 
     A `shadow` budget decides and reports, but never refuses. A disabled one is not enforced and not
     counted. `resumed_at_ms` lifts the pause of a soft limit for the period in which it lies.
+    `limit_since_ms` is when the limit was last changed; None if it never was.
     """
 
     budget_id: str
@@ -58,11 +59,18 @@ class Budget:
     paused: bool = False
     disabled: bool = False
     resumed_at_ms: int | None = None
+    limit_since_ms: int | None = None
 
     @property
     def is_shadow(self) -> bool:
         """Whether it never refuses."""
         return self.mode == "shadow"
+
+    def limit_held_in(self, period: Period) -> bool:
+        """Whether the limit was in force when that period ended, or is if it has not ended."""
+        if self.limit_since_ms is None or period.ends_at is None:
+            return True
+        return self.limit_since_ms < period.ends_at * 1000
 
     def pauses_at(self, period: Period) -> Amount | None:
         """The spent amount from which it pauses in that period; None if it does not."""

@@ -34,7 +34,7 @@ def forecast_of(balance: Balance) -> Forecast | None:
         return None
     began_ms, ends_ms = span
     until_ms = min(balance.now_ms, ends_ms)
-    elapsed_ms = max(SPAN_MS_MIN, until_ms - began_ms)
+    elapsed_ms = max(min(SPAN_MS_MIN, ends_ms - began_ms), until_ms - began_ms)
     spent, left = balance.spent, balance.counter.entitlement - balance.spent
     rate = max(0, spent) * _HOUR_MS // elapsed_ms
     if left <= 0:

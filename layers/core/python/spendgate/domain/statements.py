@@ -19,7 +19,8 @@ CLOSING_GRACE_SECONDS = 60
 class Statement:
     """The balances of a period when it was closed.
 
-    `limit + credits + carried_in = spent + held + carried_out + left`. It is final unless something
+    `unused = limit + credits + carried_in - spent - held`, and `carried_out` is the part of it that
+    went on. It is final unless something
     was still held; even then a late settlement may lead to a further one.
     """
 

@@ -90,7 +90,8 @@ def change_budget(
 
     def changed(policy: Policy) -> tuple[Budget, ...]:
         return tuple(
-            _changed(one, change) if one.budget_id == budget_id else one for one in policy.budgets
+            _changed(one, change, now_ms) if one.budget_id == budget_id else one
+            for one in policy.budgets
         )
 
     _replace_policy(table, tenant_id, budget_id, changed, telling=telling, now_ms=now_ms)
@@ -193,9 +194,11 @@ def _with_one_more(policy: Policy, budget: Budget) -> Policy:
     return replace(policy, version=policy.version + 1, budgets=(*policy.budgets, budget))
 
 
-def _changed(budget: Budget, change: Callable[[Budget], Budget]) -> Budget:
+def _changed(budget: Budget, change: Callable[[Budget], Budget], now_ms: int) -> Budget:
     """The budget after a change; the moment of the change alone is no change."""
     changed = change(budget)
+    if changed.limit != budget.limit:
+        changed = replace(changed, limit_since_ms=now_ms)
     identity = (budget.budget_id, budget.subject, budget.unit, budget.created_at_ms)
     assert identity == (
         changed.budget_id, changed.subject, changed.unit, changed.created_at_ms,

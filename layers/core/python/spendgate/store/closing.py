@@ -21,12 +21,14 @@ from spendgate.store.codec.policies import carry_over_value, read_carry_over
 from spendgate.store.codec.statements import read_statement, statement_item
 from spendgate.store.errors import Item
 from spendgate.store.postings import writes_of_ledger
-from spendgate.store.retention import expiry_of
+from spendgate.store.retention import RETENTION_SECONDS, expiry_of
 from spendgate.store.table import Table
 from spendgate.store.targets import Target
 
 CLOSING_WRITES_MAX = 4
 """The counter, the statement, the counter of the next period, and the ledger."""
+
+_LOOKED_AT_ONCE = 5
 
 LATER_COUNTERS = "pk = :pk AND sk BETWEEN :first AND :last"
 
@@ -87,32 +89,40 @@ class Due:
     @property
     def lags(self) -> bool:
         """Whether its limit was changed while it was in force, and nobody has used it since."""
-        budget, ends_at = self.knowledge.budget, self.period.ends_at
-        assert ends_at is not None
+        budget = self.knowledge.budget
         return (
             budget is not None
             and self.carries_on
             and self.counter.version < self.knowledge.policy_version
             and self.counter.limit != budget.limit
-            and budget.updated_at_ms < ends_at * 1000
+            and budget.limit_held_in(self.period)
         )
 
     def target(self, period: Period) -> Target:
-        """The counter of the same budget and subject in a period."""
+        """The counter of the same budget and subject in a period.
+
+        If that has ended too, and the limit was changed since, it has the limit of this one.
+        """
         tenant_id, _, subject = keys.read_counter_partition(self.key[0])
-        budget = self.knowledge.budget
+        budget, version = self.knowledge.budget, self.knowledge.policy_version
         assert budget is not None
-        version = self.knowledge.policy_version
+        if not budget.limit_held_in(period):
+            counter = self.counter
+            budget, version = replace(budget, limit=counter.limit), counter.version
         claim = Claim(budget, subject, amount=0, policy_version=version)
         return Target(tenant_id, claim, period)
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The writes that close a period, and the counter into which something is carried, if any."""
+    """The writes that close a period, and the counter into which something is carried, if any.
+
+    It `waits` if there are none because it is too early, or something is held.
+    """
 
     writes: Sequence[Write] = ()
     entered: keys.Key | None = None
+    waits: bool = False
 
 
 def closing_of(table: Table, due: Due, *, now_ms: int) -> Closing:
@@ -123,18 +133,21 @@ def closing_of(table: Table, due: Due, *, now_ms: int) -> Closing:
     """
     period = due.period
     assert period.ends_at is not None
-    if "due_shard" not in due.item or not may_close(ends_at=period.ends_at, now_ms=now_ms):
+    if "due_shard" not in due.item:
         return Closing()
+    if not may_close(ends_at=period.ends_at, now_ms=now_ms):
+        return Closing(waits=True)
     counter, terms = due.counter, due.terms
     statement = statement_of(
         counter, period, terms=terms, revision=due.statements + 1, now_ms=now_ms
     )
     if due.statements and not statement.is_final:
-        return Closing()
+        return Closing(waits=True)
     if not due.carries_on:
         statement = replace(statement, carried_out=counter.carried_out)
     carried = statement.carried_out - counter.carried_out
-    carrying = _carrying(table, due, carried, now_ms=now_ms) if carried else Closing()
+    opens = terms is not None and terms.unused and not due.statements and due.carries_on
+    carrying = _carrying(table, due, carried, now_ms=now_ms) if carried or opens else Closing()
     if carrying is None:
         statement, carried = replace(statement, carried_out=counter.carried_out), 0
         carrying = Closing()
@@ -146,7 +159,10 @@ def closing_of(table: Table, due: Due, *, now_ms: int) -> Closing:
         ":carried": items.amount(carried),
         ":zero": items.number(0),
     }
-    closing = expressions.CLOSE if statement.is_final else expressions.CLOSE_FOR_NOW
+    closing = expressions.CLOSE
+    if not statement.is_final:
+        closing = expressions.CLOSE_FOR_NOW
+        values[":waiting_shard"] = items.text(keys.waiting_shard_of(due.key))
     writes = [
         _counter_write(table, due, closing, values),
         _statement_write(table, due, statement),
@@ -156,17 +172,22 @@ def closing_of(table: Table, due: Due, *, now_ms: int) -> Closing:
 
 
 def _counter_write(table: Table, due: Due, expression: str, values: Mapping[str, Any]) -> Write:
+    condition = expressions.IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN
+    seen = {
+        ":spent": due.item["spent"],
+        ":available": due.item["available"],
+        ":limit": due.item["limit_amount"],
+    }
+    if "carried_in" in due.item:
+        condition = expressions.IS_DUE_AS_SEEN
+        seen[":carried_in"] = due.item["carried_in"]
     return {
         "Update": {
             "TableName": table.name,
             "Key": items.key(due.key),
             "UpdateExpression": expression,
-            "ConditionExpression": expressions.IS_DUE_AS_SEEN,
-            "ExpressionAttributeValues": {
-                ":spent": due.item["spent"],
-                ":available": due.item["available"],
-                **values,
-            },
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {**seen, **values},
         }
     }
 
@@ -189,7 +210,11 @@ def _said_before(table: Table, due: Due, statement: Statement) -> bool:
 
 
 def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> Closing | None:
-    """The writes that bring an amount to the next period; None where it has nowhere to go."""
+    """The writes that bring an amount to the next period; None where it has nowhere to go.
+
+    Where unused amounts go on, the next period of a calendar has a counter even if nothing comes:
+    nobody may use it, and then its whole limit goes on.
+    """
     left = due.target(due.period)
     rule = left.claim.budget.period
     if not isinstance(rule, DurationPeriod):
@@ -199,6 +224,8 @@ def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> Closing
     key = keys.window_key(
         left.tenant_id, left.claim.budget.budget_id, left.claim.subject, rule.seconds
     )
+    if not amount:
+        return Closing()
     next_window = _next_counter(table, due, rule)
     if next_window is None:
         pointer = table.get(items.key(key))
@@ -209,12 +236,14 @@ def _carrying(table: Table, due: Due, amount: Amount, *, now_ms: int) -> Closing
             puts, _ = writes_of_ledger(
                 table.name, [leaving(left, amount, entered=None, now_ms=now_ms)], now_ms=now_ms
             )
-            return Closing([_let_wait(table, key, pointer, amount), *puts])
+            return Closing([_let_wait(table, key, pointer, amount, now_ms=now_ms), *puts])
         next_window = duration_period(rule, starts_at=started_at)
     return _into(table, left, due.target(next_window), amount, now_ms=now_ms)
 
 
 def _into(table: Table, left: Target, entered: Target, amount: Amount, *, now_ms: int) -> Closing:
+    if not amount:
+        return Closing([carried_in(table.name, entered, amount)], entered.address)
     postings = [
         leaving(left, amount, entered=entered.period, now_ms=now_ms),
         entering(entered, amount, left=left.period, now_ms=now_ms),
@@ -223,7 +252,7 @@ def _into(table: Table, left: Target, entered: Target, amount: Amount, *, now_ms
     return Closing([carried_in(table.name, entered, amount), *puts], entered.address)
 
 
-def _let_wait(table: Table, key: keys.Key, pointer: Item, amount: Amount) -> Write:
+def _let_wait(table: Table, key: keys.Key, pointer: Item, amount: Amount, *, now_ms: int) -> Write:
     return {
         "Update": {
             "TableName": table.name,
@@ -234,6 +263,7 @@ def _let_wait(table: Table, key: keys.Key, pointer: Item, amount: Amount) -> Wri
                 ":change": items.amount(amount),
                 ":zero": items.number(0),
                 ":ends_at": pointer["ends_at"],
+                ":expires_ttl": items.number(now_ms // 1000 + RETENTION_SECONDS),
             },
         }
     }
@@ -254,6 +284,7 @@ def _next_counter(table: Table, due: Due, rule: DurationPeriod) -> Period | None
             },
             ProjectionExpression="sk",
             ConsistentRead=True,
+            Limit=_LOOKED_AT_ONCE,
             **arguments,
         )
         for item in page["Items"]:

@@ -103,7 +103,9 @@ NO_WINDOW_IS_OPEN_AND_SO_MUCH_WAITS = f"{_NONE_IS_OPEN} AND carry_waiting = :wai
 NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS = (
     f"{_NONE_IS_OPEN} AND (attribute_not_exists(carry_waiting) OR carry_waiting = :waiting)"
 )
-LET_WAIT = "SET carry_waiting = if_not_exists(carry_waiting, :zero) + :change REMOVE expires_ttl"
+LET_WAIT = (
+    "SET carry_waiting = if_not_exists(carry_waiting, :zero) + :change, expires_ttl = :expires_ttl"
+)
 WINDOW_IS_AS_SEEN = "ends_at = :ends_at"
 
 # The reservation itself: it leaves the state `held` once, out of the bucket that was read.
@@ -124,13 +126,21 @@ EXTEND = (
 IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
 
 # Closing a period: the statement says what the counter says at that moment. The terms of carrying
-# over are those of the first closing, whatever becomes of the budget.
-CLOSE_FOR_NOW = (
+# over are those of the first closing, whatever becomes of the budget. One with holds goes to the
+# periods that wait. What is available alone could be the same again after two changes; with the
+# other three it cannot, since holds and credits are over when a period is closed.
+_CLOSED = (
     "SET statement_revision = :revision, terms = :terms, available = available - :carried, "
     "carried_out = if_not_exists(carried_out, :zero) + :carried"
 )
-CLOSE = f"{CLOSE_FOR_NOW} REMOVE due_shard"
-IS_DUE_AS_SEEN = "attribute_exists(due_shard) AND spent = :spent AND available = :available"
+CLOSE = f"{_CLOSED} REMOVE due_shard"
+CLOSE_FOR_NOW = f"{_CLOSED}, due_shard = :waiting_shard"
+_IS_DUE_AS_SEEN = (
+    "attribute_exists(due_shard) AND spent = :spent AND available = :available AND "
+    "limit_amount = :limit"
+)
+IS_DUE_AS_SEEN = f"{_IS_DUE_AS_SEEN} AND carried_in = :carried_in"
+IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN = f"{_IS_DUE_AS_SEEN} AND attribute_not_exists(carried_in)"
 IS_NO_LONGER_DUE = "REMOVE due_shard"
 
 

@@ -153,6 +153,20 @@ def due_shard(shard: int) -> str:
     return f"DUE#{shard:02d}"
 
 
+def waiting_shard(shard: int) -> str:
+    """Partition of the index `due`: closed counters in which something is still held."""
+    return f"WAITING#{shard:02d}"
+
+
 def due_shard_of(counter: Key) -> str:
-    """In which partition of the index `due` a counter is listed."""
-    return due_shard(zlib.crc32("".join(counter).encode()) % DUE_SHARDS)
+    """In which partition of the index `due` a counter is listed: with all its periods."""
+    return due_shard(_shard_of(counter))
+
+
+def waiting_shard_of(counter: Key) -> str:
+    """In which partition of the index `due` a counter waits for its holds."""
+    return waiting_shard(_shard_of(counter))
+
+
+def _shard_of(counter: Key) -> int:
+    return zlib.crc32(counter[0].encode()) % DUE_SHARDS

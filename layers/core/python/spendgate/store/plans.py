@@ -207,7 +207,11 @@ class Planner:
             claims_fit_one_transaction(claims)
             try:
                 targets = [
-                    Target(tenant_id, claim, self._windows.use(tenant_id, claim, period_at_ms))
+                    Target(
+                        tenant_id,
+                        claim,
+                        self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms),
+                    )
                     for claim in claims
                 ]
             except PolicyChanged:

@@ -50,19 +50,21 @@ class Windows:
         period = period_in_force(rule, now_ms=now_ms, started_at=started_at)
         return period if period.starts_at == started_at else replace(period, carried_in=waiting)
 
-    def use(self, tenant_id: str, claim: Claim, now_ms: int) -> Period:
+    def use(self, tenant_id: str, claim: Claim, at_ms: int, *, now_ms: int | None = None) -> Period:
         """The period in force, which is now in use: a duration that has none open starts one.
+
+        `now_ms` is when that is written down, if it is later than the moment of the use.
 
         Two to four write units once per window. Raises WindowTaken: the rules have to be read anew.
         """
-        period = self.period(tenant_id, claim, now_ms)
+        period = self.period(tenant_id, claim, at_ms)
         rule = claim.budget.period
         if not isinstance(rule, DurationPeriod):
             return period
         assert period.starts_at is not None
         key = keys.window_key(tenant_id, claim.budget.budget_id, claim.subject, rule.seconds)
         if self._open.get(key) != period.starts_at:
-            self._start(tenant_id, claim, key, period)
+            self._start(tenant_id, claim, key, period, now_ms=now_ms or at_ms)
         return replace(period, carried_in=0)
 
     def _read(self, key: keys.Key) -> tuple[int | None, Amount]:
@@ -80,7 +82,9 @@ class Windows:
             self._open.clear()
         self._open[key] = started_at
 
-    def _start(self, tenant_id: str, claim: Claim, key: keys.Key, period: Period) -> None:
+    def _start(
+        self, tenant_id: str, claim: Claim, key: keys.Key, period: Period, *, now_ms: int
+    ) -> None:
         """Write down that a window starts.
 
         For a budget on one subject, on condition that its policy is still the one that was read:
@@ -90,29 +94,30 @@ class Windows:
             if claim.budget.subject.is_default and not period.carried_in:
                 self._table.update(items.key(key), **_start_window(period))
             else:
-                self._table.transact(self._writes_of_start(tenant_id, claim, key, period))
+                self._table.transact(self._writes_of_start(tenant_id, claim, key, period, now_ms))
         except (ConditionFailed, TransactionFailed) as lost:
             raise WindowTaken from lost
         assert period.starts_at is not None
         self._remember(key, period.starts_at)
 
     def _writes_of_start(
-        self, tenant_id: str, claim: Claim, key: keys.Key, period: Period
+        self, tenant_id: str, claim: Claim, key: keys.Key, period: Period, now_ms: int
     ) -> list[dict[str, Any]]:
         start = {"TableName": self._table.name, "Key": items.key(key), **_start_window(period)}
         writes = [{"Update": start}]
         if not claim.budget.subject.is_default:
             writes.append(self._policy_is_as_read(tenant_id, claim))
         if period.carried_in:
-            writes += self._carried_in(Target(tenant_id, claim, period), self._open[key])
+            writes += self._carried_in(Target(tenant_id, claim, period), self._open[key], now_ms)
         return writes
 
-    def _carried_in(self, target: Target, last_started_at: int) -> list[dict[str, Any]]:
+    def _carried_in(
+        self, target: Target, last_started_at: int, now_ms: int
+    ) -> list[dict[str, Any]]:
         """What was waiting goes into the counter of the window that starts."""
         amount, rule = target.period.carried_in, target.claim.budget.period
-        assert isinstance(rule, DurationPeriod) and target.period.starts_at is not None
+        assert isinstance(rule, DurationPeriod)
         left = duration_period(rule, starts_at=last_started_at)
-        now_ms = target.period.starts_at * 1000
         entry = entering(target, amount, left=left, now_ms=now_ms)
         puts, _ = writes_of_ledger(self._table.name, [entry], now_ms=now_ms)
         return [carried_in(self._table.name, target, amount), *puts]

@@ -68,6 +68,8 @@ def _limits_beyond_the_hard_one(budget: Budget) -> Item:
         fields["disabled"] = {"BOOL": True}
     if budget.resumed_at_ms is not None:
         fields["resumed_at_ms"] = number(budget.resumed_at_ms)
+    if budget.limit_since_ms is not None:
+        fields["limit_since_ms"] = number(budget.limit_since_ms)
     return fields
 
 
@@ -130,6 +132,9 @@ def _read_budget(subject: Subject, value: Value) -> Budget:
         paused="paused" in fields,
         disabled="disabled" in fields,
         resumed_at_ms=(read_number(fields["resumed_at_ms"]) if "resumed_at_ms" in fields else None),
+        limit_since_ms=(
+            read_number(fields["limit_since_ms"]) if "limit_since_ms" in fields else None
+        ),
     )
 
 
