@@ -21,10 +21,9 @@ PART = "mutants"
 _CONTRACT = "tests/integration/contract"
 SUITES = (
     (
-        "interleavings",
-        [f"{_CONTRACT}/test_interleavings.py", f"{_CONTRACT}/test_extending.py", "-k", "moto"],
+        "conditions",
+        [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", "-k", "moto"],
     ),
-    ("policy changes", [f"{_CONTRACT}/test_policy_changes.py", "-k", "moto"]),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
     ("model", ["tests/model"]),
     ("contract", [_CONTRACT, "-k", "moto"]),

@@ -1,0 +1,143 @@
+"""Clauses that only a rare case needs: a request above the limit, and a counter that lags."""
+
+from dataclasses import replace
+
+import pytest
+
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import Budget
+from spendgate.domain.errors import BudgetExceeded, BudgetPaused
+from spendgate.domain.reservations import Provenance
+from spendgate.domain.subjects import parse_subject
+from spendgate.store.budget_changes import change_budget
+from spendgate.store.credits import Credit, apply_credit
+from spendgate.store.rules import PRESENT_SECONDS_MAX
+from tests.fakes.faulty import faulty, meanwhile
+from tests.world import AGENT, TENANT, World
+
+
+def pausing(world: World, limit: int, *, at: int, on: str = AGENT) -> Budget:
+    """A budget that pauses at a soft limit."""
+    budget = world.budget(limit, on=on)
+    change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda one: replace(one, soft_limit=at * ONE, on_soft_limit="pause"),
+        now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+    return budget
+
+
+def credit(world: World, budget: Budget, amount: int) -> None:
+    given = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance())
+    apply_credit(world.table, TENANT, given, once=None, now_ms=world.clock.now_ms())
+
+
+def test_a_lowered_default_refuses_what_only_a_lagging_counter_could_grant(world: World) -> None:
+    budget = world.budget(10, on="agent:*")
+    world.release(world.reserve(1))
+    world.set_limit(budget, 5)
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(7)
+
+
+def test_a_lowered_default_that_pauses_refuses_what_only_a_lagging_counter_could_grant(
+    world: World,
+) -> None:
+    budget = pausing(world, 10, at=4, on="agent:*")
+    world.release(world.reserve(1))
+    world.set_limit(budget, 5)
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+
+    for above_or_below_the_limit in (7, 6):
+        with pytest.raises(BudgetExceeded):
+            world.reserve(above_or_below_the_limit)
+    world.reserve(5)
+
+
+def test_above_the_limit_a_credit_is_granted_to_its_last_unit(world: World) -> None:
+    for budget in (world.budget(5), pausing(world, 5, at=4)):
+        credit(world, budget, 2)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(8)
+    world.reserve(7)
+
+
+def test_above_the_limit_a_soft_limit_pauses_where_it_is_reached_and_not_before(
+    world: World,
+) -> None:
+    budget = pausing(world, 5, at=3)
+    credit(world, budget, 20)
+    world.record(2)
+    world.release(world.reserve(6))
+
+    world.record(1)
+
+    with pytest.raises(BudgetPaused):
+        world.reserve(6)
+
+
+def test_what_expired_holds_leave_pauses_and_is_granted_to_its_last_unit(world: World) -> None:
+    budget = pausing(world, 10, at=4)
+    world.record(3)
+    world.reserve(7, ttl_seconds=1)
+    world.clock.advance(5)
+    world.release(world.reserve(7))
+
+    world.reserve(7, ttl_seconds=1)
+    world.clock.advance(5)
+    world.record(1)
+
+    with pytest.raises(BudgetPaused):
+        world.reserve(1)
+    assert world.spent_and_held(budget) == (4, 0)
+
+
+def test_a_pause_that_is_reached_while_holds_are_reclaimed_is_not_granted_past(
+    world: World,
+) -> None:
+    pausing(world, 10, at=4)
+    world.record(3)
+    world.reserve(7, ttl_seconds=1)
+    world.clock.advance(5)
+    table, client = faulty(world.table)
+    client.fail("update_item", meanwhile(lambda: world.record(1)), at=2)
+
+    with pytest.raises(BudgetPaused):
+        world.on(table).reserve(2)
+
+
+def test_holds_are_not_reclaimed_under_a_limit_that_was_lowered_meanwhile(world: World) -> None:
+    budget = pausing(world, 10, at=4)
+    world.reserve(10, ttl_seconds=1)
+    world.clock.advance(5)
+    table, client = faulty(world.table)
+    client.fail("update_item", meanwhile(lambda: world.set_limit(budget, 5)), at=2)
+
+    with pytest.raises(BudgetExceeded):
+        world.on(table).reserve(8)
+
+
+def test_a_counter_that_went_on_to_the_same_limit_is_not_taken_back(world: World) -> None:
+    budget = world.budget(10, on="agent:*")
+    world.release(world.reserve(1))
+    world.set_limit(budget, 5)
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+    table, client = faulty(world.table)
+
+    def go_on() -> None:
+        """To a third policy, with the limit of the first."""
+        world.set_limit(budget, 10)
+        world.clock.advance(PRESENT_SECONDS_MAX + 1)
+        world.reserve(9)
+
+    client.fail("update_item", meanwhile(go_on), at=2)
+    overtaken = world.on(table)
+    with pytest.raises(BudgetExceeded):
+        overtaken.reserve(2)
+
+    assert world.counter(budget, AGENT).version == 3
+    assert world.spent_and_held(budget, AGENT) == (0, 9)
