@@ -25,9 +25,9 @@ SUITES = (
         [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", "-k", "moto"],
     ),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
-    ("model", ["tests/model"]),
     ("contract", [_CONTRACT, "-k", "moto"]),
-    ("store", ["tests/integration", "-k", "store or credit or rollover or budgets"]),
+    ("budgets", ["tests/integration/test_budgets_store.py"]),
+    ("model", ["tests/model"]),
     ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),
     ("year", ["tests/simulation"]),
 )

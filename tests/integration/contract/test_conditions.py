@@ -7,6 +7,7 @@ import pytest
 from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import Budget
 from spendgate.domain.errors import BudgetExceeded, BudgetPaused
+from spendgate.domain.periods import DurationPeriod
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import parse_subject
 from spendgate.store.budget_changes import change_budget
@@ -41,6 +42,9 @@ def test_a_lowered_default_refuses_what_only_a_lagging_counter_could_grant(world
 
     with pytest.raises(BudgetExceeded):
         world.reserve(7)
+    world.reserve(5)
+    with pytest.raises(BudgetExceeded):
+        world.reserve(1)
 
 
 def test_a_lowered_default_that_pauses_refuses_what_only_a_lagging_counter_could_grant(
@@ -51,10 +55,12 @@ def test_a_lowered_default_that_pauses_refuses_what_only_a_lagging_counter_could
     world.set_limit(budget, 5)
     world.clock.advance(PRESENT_SECONDS_MAX + 1)
 
-    for above_or_below_the_limit in (7, 6):
+    for above_the_limit in (7, 6):
         with pytest.raises(BudgetExceeded):
-            world.reserve(above_or_below_the_limit)
+            world.reserve(above_the_limit)
     world.reserve(5)
+    with pytest.raises(BudgetExceeded):
+        world.reserve(1)
 
 
 def test_above_the_limit_a_credit_is_granted_to_its_last_unit(world: World) -> None:
@@ -141,3 +147,31 @@ def test_a_counter_that_went_on_to_the_same_limit_is_not_taken_back(world: World
 
     assert world.counter(budget, AGENT).version == 3
     assert world.spent_and_held(budget, AGENT) == (0, 9)
+
+
+def test_a_lagging_counter_is_brought_up_before_it_grants_what_both_limits_allow(
+    world: World,
+) -> None:
+    for pauses in (False, True):
+        on = "session:*" if pauses else "agent:*"
+        by = ("session:s",) if pauses else (AGENT,)
+        budget = pausing(world, 10, at=9, on=on) if pauses else world.budget(10, on=on)
+        world.release(world.reserve(1, by=by))
+        world.set_limit(budget, 9)
+        world.clock.advance(PRESENT_SECONDS_MAX + 1)
+
+        world.reserve(9, by=by)
+
+        with pytest.raises(BudgetExceeded):
+            world.reserve(1, by=by)
+
+
+def test_a_window_does_not_start_under_a_policy_that_was_changed_meanwhile(world: World) -> None:
+    budget = world.budget(10, period=DurationPeriod(3600))
+    stale = world.on(world.table)
+    stale.rule_book.rules(TENANT, [parse_subject(AGENT)])
+    world.set_limit(budget, 3)
+
+    with pytest.raises(BudgetExceeded):
+        stale.reserve(5)
+    stale.reserve(3)
