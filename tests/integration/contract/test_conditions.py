@@ -175,3 +175,43 @@ def test_a_window_does_not_start_under_a_policy_that_was_changed_meanwhile(world
     with pytest.raises(BudgetExceeded):
         stale.reserve(5)
     stale.reserve(3)
+
+
+def test_a_budget_that_pauses_grants_to_its_last_unit_and_not_one_more(world: World) -> None:
+    pausing(world, 10, at=9)
+    world.release(world.reserve(1))
+    world.reserve(4)
+
+    world.reserve(6)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(1)
+
+
+def test_below_the_limit_a_soft_limit_pauses_where_it_is_reached_and_not_before(
+    world: World,
+) -> None:
+    pausing(world, 10, at=4)
+    world.record(3)
+    world.release(world.reserve(1))
+
+    world.record(1)
+
+    with pytest.raises(BudgetPaused):
+        world.reserve(1)
+
+
+def test_a_shadow_brings_its_counter_up_to_the_policy_as_others_do(world: World) -> None:
+    budget = world.budget(10, on="agent:*")
+    change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda one: replace(one, mode="shadow"), now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+    world.reserve(1)
+    world.set_limit(budget, 5)
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+
+    world.reserve(20)
+
+    assert world.counter(budget, AGENT).limit == 5 * ONE
+    assert world.counter(budget, AGENT).available == (5 - 21) * ONE
