@@ -384,6 +384,45 @@ class TestDuration:
 
         assert carried(world) == [(0, 6), (6, 0)]
 
+    def test_what_waits_is_taken_as_it_is_when_the_window_starts(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.budget(10, period=FIVE_HOURS, carry_over=UNUSED)
+        reservation = world.reserve(5, ttl_seconds=10)
+        world.clock.advance(6 * 3600)
+        close(world)
+        transact = world.table.transact
+
+        def overtaken(writes: Any) -> None:
+            monkeypatch.setattr(world.table, "transact", transact)
+            world.settle(reservation, 3)
+            close(world)
+            transact(writes)
+
+        monkeypatch.setattr(world.table, "transact", overtaken)
+        world.reserve(17)
+
+        assert carried(world) == [(0, 7), (7, 0)]
+
+    def test_of_two_that_start_the_window_at_once_one_takes_what_waits(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.budget(10, period=FIVE_HOURS, carry_over=UNUSED)
+        world.record(4)
+        world.clock.advance(6 * 3600)
+        close(world)
+        transact, other = world.table.transact, world.on(world.table)
+
+        def overtaken(writes: Any) -> None:
+            monkeypatch.setattr(world.table, "transact", transact)
+            other.reserve(1)
+            transact(writes)
+
+        monkeypatch.setattr(world.table, "transact", overtaken)
+        world.reserve(15)
+
+        assert carried(world) == [(0, 6), (6, 0)]
+
     def test_a_window_whose_last_one_is_closed_while_it_starts_takes_what_waits(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:

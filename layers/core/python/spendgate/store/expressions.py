@@ -98,10 +98,11 @@ START_WINDOW = (
     "SET starts_at = :starts_at, ends_at = :ends_at, expires_ttl = :expires_ttl "
     "REMOVE carry_waiting"
 )
-_NONE_IS_OPEN = "(attribute_not_exists(pk) OR ends_at <= :starts_at)"
-NO_WINDOW_IS_OPEN_AND_SO_MUCH_WAITS = f"{_NONE_IS_OPEN} AND carry_waiting = :waiting"
+# Something waits only while no window is open.
+SO_MUCH_WAITS = "carry_waiting = :waiting"
 NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS = (
-    f"{_NONE_IS_OPEN} AND (attribute_not_exists(carry_waiting) OR carry_waiting = :waiting)"
+    "(attribute_not_exists(pk) OR ends_at <= :starts_at) AND "
+    "(attribute_not_exists(carry_waiting) OR carry_waiting = :waiting)"
 )
 LET_WAIT = (
     "SET carry_waiting = if_not_exists(carry_waiting, :zero) + :change, expires_ttl = :expires_ttl"

@@ -142,7 +142,7 @@ def _start_window(period: Period) -> dict[str, Any]:
         ":waiting": items.amount(period.carried_in),
     }
     condition = (
-        expressions.NO_WINDOW_IS_OPEN_AND_SO_MUCH_WAITS
+        expressions.SO_MUCH_WAITS
         if period.carried_in
         else expressions.NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS
     )
