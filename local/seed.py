@@ -18,6 +18,7 @@ from spendgate.domain.budgets import Budget
 from spendgate.domain.errors import AlreadyExists, NotFound
 from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
 from spendgate.domain.requests import Record, SpendRequest
+from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.domain.subjects import ORGANIZATION, Subject, parse_subject
 from spendgate.domain.tenants import ApiKey, Tenant
 from spendgate.store.api_keys import IssuedKey, put_of_key, verify
@@ -102,7 +103,7 @@ def _reserve(table: Table, *, now_ms: int) -> None:
 
 def _spend_an_hour_ago(table: Table, *, now_ms: int) -> None:
     """Leave the rollover a period that has ended."""
-    then_ms = now_ms - _HOUR_MS
+    then_ms = now_ms - _HOUR_MS - CLOSING_GRACE_SECONDS * 1000  # its hour can be closed
     settlements = Settlements(
         table,
         RuleBook(table),

@@ -14,7 +14,7 @@ from tests import leaks
 from tests.engines import REGION, create_table, table_at
 from tests.fakes.functions import forget_what_functions_keep
 from tests.ministack import ministack
-from tests.world import World
+from tests.world import Inline, World
 
 pytest_plugins = ["pytester"]
 
@@ -56,6 +56,7 @@ def moto_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
         create_table(client, TABLE_NAME)
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=lambda _seconds: None)
         monkeypatch.setattr(runtime, "table", lambda: table)
+        monkeypatch.setattr(runtime, "shards_pool", Inline)  # moto stands no threads
         yield table
     forget_what_functions_keep()
 

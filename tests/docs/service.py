@@ -25,6 +25,7 @@ from spendgate.store.rules import RuleBook
 from spendgate.store.table import Table
 from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import authorizer_event, http_event
+from tests.world import Inline
 
 type Json = dict[str, Any]
 
@@ -150,6 +151,7 @@ def service_over(table: Table, patch: pytest.MonkeyPatch) -> Service:
     clock = SimpleNamespace(time_ns=service.time_ns)
     patch.setattr(runtime, "rule_book", lambda: book)
     patch.setattr(runtime, "dead_letters", lambda: service.dead_letters)
+    patch.setattr(runtime, "shards_pool", Inline)  # moto stands no threads
     patch.setattr(runtime, "time", clock)
     patch.setattr(http, "time", clock)
     service.create_keys()

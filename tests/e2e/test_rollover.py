@@ -10,6 +10,7 @@ from local.bootstrap import StackFile
 from local.emulator import aws_client
 from spendgate.domain.amounts import parse_amount
 from spendgate.domain.requests import Record
+from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.domain.subjects import parse_subject
 from spendgate.store import keys
 from spendgate.store.rules import RuleBook
@@ -33,7 +34,7 @@ def table(stack: StackFile) -> Table:
 
 
 def spend_an_hour_ago(table: Table, tenant: Tenant, budget: Json, usd: str) -> None:
-    then_ms = time.time_ns() // 1_000_000 - HOUR_MS
+    then_ms = time.time_ns() // 1_000_000 - HOUR_MS - CLOSING_GRACE_SECONDS * 1000
     Settlements(
         table, RuleBook(table), now_ms=lambda: then_ms, answer_of=lambda _: "{}"
     ).apply_one(

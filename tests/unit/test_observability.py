@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.engines import ROOT
+from tests.engines import REGION, ROOT
 
 _LIBRARY = """
 import logging
@@ -81,6 +81,8 @@ def lines_of(program: str) -> list[dict[str, Any]]:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": paths,
         "AWS_LAMBDA_FUNCTION_NAME": "spendgate-admin",
+        "AWS_DEFAULT_REGION": REGION,
+        "TABLE_NAME": "spendgate",
         "POWERTOOLS_SERVICE_NAME": "admin",
         "POWERTOOLS_METRICS_NAMESPACE": "Spendgate",
         "STACK_NAME": "spendgate",
