@@ -215,3 +215,25 @@ def test_a_shadow_brings_its_counter_up_to_the_policy_as_others_do(world: World)
 
     assert world.counter(budget, AGENT).limit == 5 * ONE
     assert world.counter(budget, AGENT).available == (5 - 21) * ONE
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_holds_are_not_reclaimed_for_a_request_that_a_pause_has_overtaken(
+    world: World, soft: bool
+) -> None:
+    budget = pausing(world, 10, at=9) if soft else world.budget(10)
+    world.reserve(10, ttl_seconds=1)
+    world.clock.advance(5)
+    table, client = faulty(world.table)
+
+    def pause() -> None:
+        change_budget(
+            world.table, TENANT, budget.budget_id,
+            lambda one: replace(one, paused=True), now_ms=world.clock.now_ms(),
+        )  # fmt: skip
+
+    client.fail("update_item", meanwhile(pause), at=2)
+
+    with pytest.raises(BudgetPaused):
+        world.on(table).reserve(2)
+    assert world.spent_and_held(budget) == (0, 0)
