@@ -237,3 +237,18 @@ def test_holds_are_not_reclaimed_for_a_request_that_a_pause_has_overtaken(
     with pytest.raises(BudgetPaused):
         world.on(table).reserve(2)
     assert world.spent_and_held(budget) == (0, 0)
+
+
+def test_a_budget_that_pauses_does_not_grant_twice_what_was_left_beside_an_expired_hold(
+    world: World,
+) -> None:
+    budget = pausing(world, 10, at=9)
+    world.reserve(5, ttl_seconds=1)
+    world.clock.advance(5)
+    table, client = faulty(world.table)
+    client.fail("update_item", meanwhile(lambda: world.reserve(5)), at=2)
+
+    with pytest.raises(BudgetExceeded):
+        world.on(table).reserve(8)
+
+    assert world.spent_and_held(budget) == (0, 5)
