@@ -252,3 +252,20 @@ def test_a_budget_that_pauses_does_not_grant_twice_what_was_left_beside_an_expir
         world.on(table).reserve(8)
 
     assert world.spent_and_held(budget) == (0, 5)
+
+
+@pytest.mark.parametrize("on", [AGENT, "agent:*"])
+def test_of_two_who_start_a_window_at_once_one_takes_the_others(world: World, on: str) -> None:
+    world.budget(10, on=on, period=DurationPeriod(3600))
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+    table, client = faulty(world.table)
+
+    def start() -> None:
+        world.clock.advance(2)
+        world.reserve(8)
+
+    start_of_a_window = "update_item" if on == "agent:*" else "transact_write_items"
+    client.fail(start_of_a_window, meanwhile(start))
+
+    with pytest.raises(BudgetExceeded):
+        world.on(table).reserve(8)
