@@ -269,3 +269,29 @@ def test_of_two_who_start_a_window_at_once_one_takes_the_others(world: World, on
 
     with pytest.raises(BudgetExceeded):
         world.on(table).reserve(8)
+
+
+def test_of_two_first_budgets_of_a_subject_none_is_lost(world: World) -> None:
+    table, client = faulty(world.table)
+    others: list[Budget] = []
+    client.fail("transact_write_items", meanwhile(lambda: others.append(world.budget(5))))
+
+    mine = world.on(table).budget(7)
+
+    found = world.balances.of_subjects(TENANT, [parse_subject(AGENT)])
+    assert {one.budget.budget_id for one in found} == {mine.budget_id, others[0].budget_id}
+
+
+def test_a_window_that_starts_during_a_change_is_bound_by_it_as_well(world: World) -> None:
+    budget = world.budget(10, period=DurationPeriod(3600))
+    world.reserve(1)
+    world.clock.advance(4000)
+    stale = world.on(world.table)
+    stale.rule_book.rules(TENANT, [parse_subject(AGENT)])
+    table, client = faulty(world.table)
+    client.fail("transact_write_items", meanwhile(lambda: world.reserve(1)))
+
+    world.on(table).set_limit(budget, 3)
+
+    with pytest.raises(BudgetExceeded):
+        stale.reserve(5)
