@@ -30,6 +30,7 @@ SUITES = (
     ),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
     ("settling", [*_AT_ONCE, "-k", "moto"]),
+    ("closing", [f"{_CONTRACT}/test_closing_conditions.py", "-k", "moto"]),
     ("rollover", [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carrying.py", "-k", "moto"]),
     ("contract", [_CONTRACT, "-k", "moto"]),
     ("budgets", ["tests/integration/test_budgets_store.py"]),

@@ -14,7 +14,6 @@ from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.budget_changes import change_budget
 from spendgate.store.rollover import Progress, close_due_periods
 from tests.books import assert_books_balance, read_books
-from tests.fakes.faulty import KILLED_BEFORE, Fault, Killed, faulty
 from tests.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
@@ -130,35 +129,6 @@ def test_a_late_run_gives_ended_periods_the_limit_that_they_had(world: World) ->
 
     assert carried(world) == [(0, 9), (9, 19), (19, 29), (29, 0)]
     assert world.balance_of("agent:researcher").available == 1029 * ONE
-
-
-def test_two_changes_that_cancel_out_while_it_is_closed_are_noticed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is available is the same again after a release of 5 and a correction of -5."""
-    world.budget(10, period=HOUR, carry_over=UNUSED)
-    in_the_first = world.reserve(5, ttl_seconds=10)
-    to_the_next_hour(world)
-    close(world)
-    in_the_second = world.reserve(5, ttl_seconds=10)
-    to_the_next_hour(world)
-    transact = world.table.transact
-
-    def overtaken(writes: Any) -> None:
-        monkeypatch.setattr(world.table, "transact", transact)
-        world.release(in_the_second)
-        world.settle(in_the_first, 5)
-        table, client = faulty(world.table)
-        client.fail("transact_write_items", Fault(None), KILLED_BEFORE)
-        with pytest.raises(Killed):
-            close(world.on(table))
-        transact(writes)
-
-    monkeypatch.setattr(world.table, "transact", overtaken)
-    close(world)
-    close(world)
-
-    assert carried(world) == [(0, 5), (5, 15), (15, 0)]
 
 
 def test_a_backlog_gets_one_statement_for_each_period(world: World) -> None:

@@ -136,10 +136,7 @@ _CLOSED = (
 )
 CLOSE = f"{_CLOSED} REMOVE due_shard"
 CLOSE_FOR_NOW = f"{_CLOSED}, due_shard = :waiting_shard"
-_IS_DUE_AS_SEEN = (
-    "attribute_exists(due_shard) AND spent = :spent AND available = :available AND "
-    "limit_amount = :limit"
-)
+_IS_DUE_AS_SEEN = "spent = :spent AND available = :available AND limit_amount = :limit"
 IS_DUE_AS_SEEN = f"{_IS_DUE_AS_SEEN} AND carried_in = :carried_in"
 IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN = f"{_IS_DUE_AS_SEEN} AND attribute_not_exists(carried_in)"
 IS_NO_LONGER_DUE = "REMOVE due_shard"
