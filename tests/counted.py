@@ -86,8 +86,12 @@ def reserve_replayed(table: Table, budgets: int) -> Cost:
 
 
 def reserve_refused(table: Table, budgets: int, *, key: str | None = None) -> Cost:
-    """One budget refuses, the others would have granted: what they held goes back."""
+    """One budget refuses, the others would have granted: what they held goes back.
+
+    Not for the first time: then what the budget has reached is announced, unless it was before.
+    """
     tenant = _nearly_spent(table, budgets)
+    tenant.cost(lambda world: world.ask(2, by=tenant.by(), key=key))
     return tenant.cost(lambda world: world.ask(2, by=tenant.by(), key=key))
 
 

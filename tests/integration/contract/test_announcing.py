@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.errors import BudgetExceeded
+from spendgate.domain.budgets import Budget, CarryOver
+from spendgate.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.budget_changes import Telling, change_budget
+from spendgate.store.rollover import close_due_periods
 from spendgate.store.rules import PRESENT_SECONDS_MAX
 from tests.outbox import detail_of, outbox, told
 from tests.world import AGENT, TENANT, World, record, settle
@@ -160,6 +162,57 @@ def test_a_release_and_a_refusal_announce_nothing(world: World) -> None:
     world.release(reservation)
 
     assert told(world.table) == []
+
+
+def test_a_refusal_announces_what_was_missed(world: World) -> None:
+    """Where everything is refused, no grant and no settlement comes that could make up for it."""
+    budget = world.budget(10)
+    change(world, budget, soft_limit=5 * ONE, on_soft_limit="pause", warn_at_pct=())
+    reservation = world.reserve(5)
+    silent = World(world.table, world.clock, world.pool)
+    silent.announcer = None  # type: ignore[assignment]
+    silent.settle(reservation, 5)
+    assert told(world.table) == []
+
+    with pytest.raises(BudgetPaused):
+        world.reserve(1)
+
+    assert told(world.table) == ["paused-5", "threshold_reached-5"]
+
+
+def test_a_change_that_was_not_read_yet_keeps_nothing_from_being_announced(world: World) -> None:
+    budget = world.budget(10)
+    reservation = world.reserve(9)
+    change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda one: replace(one, name="renamed"), now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+
+    world.settle(reservation, 9)
+
+    assert told(world.table) == ["threshold_reached-80pct"]
+
+
+def test_a_period_that_has_carried_on_what_it_left_is_not_exhausted(world: World) -> None:
+    world.budget(100, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True))
+    reservation = world.reserve(10, ttl_seconds=3 * HOUR)
+    world.clock.advance(HOUR + CLOSING_GRACE_SECONDS)
+    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+    world.settle(reservation, 10)
+
+    assert told(world.table) == []
+
+
+def test_a_period_that_is_over_is_not_paused_any_more(world: World) -> None:
+    budget = world.budget(10, period=CalendarPeriod("hour"))
+    change(world, budget, soft_limit=5 * ONE, on_soft_limit="pause", warn_at_pct=())
+    reservation = world.reserve(6)
+    world.clock.advance(HOUR)
+
+    world.settle(reservation, 6)
+
+    assert told(world.table) == ["threshold_reached-5"]
 
 
 def test_a_replay_announces_nothing_anew(world: World) -> None:

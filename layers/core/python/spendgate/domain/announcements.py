@@ -46,7 +46,7 @@ class Level:
             return balance.utilization_tenths_pct >= self.pct * 10
         if self.soft_limit is not None:
             return balance.spent >= self.soft_limit
-        return balance.available <= 0
+        return balance.is_exhausted
 
 
 NOTHING_LEFT = Level("budget.exhausted")
@@ -65,9 +65,9 @@ def levels_of(budget: Budget, *, can_pause: bool) -> Iterator[Level]:
 
 def levels_reached(balance: Balance) -> list[Level]:
     """The levels at or above which a balance is."""
-    if balance.available > 0 and not balance.is_warning:
+    if not balance.is_exhausted and not balance.is_warning:
         return []
-    can_pause = balance.budget.pauses_at(balance.period) is not None
+    can_pause = not balance.has_ended and balance.budget.pauses_at(balance.period) is not None
     return [
         one for one in levels_of(balance.budget, can_pause=can_pause) if one.is_reached(balance)
     ]

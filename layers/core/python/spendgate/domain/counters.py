@@ -196,6 +196,16 @@ class Balance:
         return self.budget.paused or (pauses_at is not None and self.spent >= pauses_at)
 
     @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing is left to grant; what an ended period carried on was left."""
+        return self.available + self.counter.carried_out <= 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its period is over."""
+        return self.period.ends_at is not None and self.now_ms >= self.period.ends_at * 1000
+
+    @property
     def status(self) -> BalanceStatus:
         """The worst that is true: disabled, paused, exhausted, warning, active.
 
@@ -205,7 +215,7 @@ class Balance:
             return "disabled"
         if self.is_paused:
             return "paused"
-        if self.available <= 0:
+        if self.is_exhausted:
             return "exhausted"
         return "warning" if self.is_warning else "active"
 

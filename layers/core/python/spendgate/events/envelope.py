@@ -162,7 +162,7 @@ def _about_reservation(
     key = item["pk"]["S"], item["sk"]["S"]
     reservation = read_reservation(keys.reservation_in(key[0]), item)
     return Event(
-        event_id=event_id(key, event_type),
+        event_id=event_id(key, f"{event_type} {reservation.created_at_ms}"),
         event_type=event_type,
         tenant_id=keys.tenant_of(key[0]),
         occurred_at_ms=occurred_at_ms,

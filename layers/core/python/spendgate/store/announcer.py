@@ -50,10 +50,12 @@ class Announcer:
         self._detail_of = detail_of
         self._announced: set[keys.Key] = set()
 
-    def after_grant(self, tenant_id: str, balances: Iterable[Balance]) -> None:
-        """Announce what the balances have reached that a grant left behind.
+    def after_request(self, tenant_id: str, balances: Iterable[Balance]) -> None:
+        """Announce what the balances have reached that a grant or a refusal has met.
 
-        No call where that is nothing new, or else a write for each level.
+        A refusal matters as well: where a budget refuses everything, nothing else comes that could
+        make up for what was missed. No call where there is nothing new, or else a write for each
+        level.
         """
         with self._at_most_logged():
             for balance in balances:
@@ -120,8 +122,13 @@ class Announcer:
         touched = self._with_news(spent, subjects, now_ms)
         if touched and not read:
             read = self._table.get_many(map(items.key, touched), consistent=True)
-        for item in read:
-            one = touched.get((item["pk"]["S"], item["sk"]["S"]))
+        found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+        if any(key in found and one.is_behind(found[key]) for key, one in touched.items()):
+            for tenant_id, named in subjects.items():
+                self._rule_book.rules(tenant_id, named, fresh=True)
+            touched = self._with_news(spent, subjects, now_ms)
+        for key, item in found.items():
+            one = touched.get(key)
             balance = one.balance(item, now_ms=now_ms) if one else None
             if one and balance:
                 yield one.tenant_id, balance
@@ -170,6 +177,10 @@ class _Touched:
     entry: LedgerEntry
     budget: Budget
     policy_version: int
+
+    def is_behind(self, item: Item) -> bool:
+        """Whether the counter knows newer rules."""
+        return items.read_number(item["version"]) > self.policy_version
 
     def balance(self, item: Item, *, now_ms: int) -> Balance | None:
         """What its item amounts to; None where the budget was changed and this is of the past.

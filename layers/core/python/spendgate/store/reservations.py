@@ -121,7 +121,7 @@ class Reservations:
             raise refusal
         expires_at_ms = now_ms + request.ttl_seconds * 1000
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
-        balances = self._hold_all(targets, bucket, now_ms)
+        balances = self._hold_all(request.tenant_id, targets, bucket, now_ms)
         reservation = Reservation(
             reservation_id=_reservation_id(request, now_ms),
             subjects=request.subjects,
@@ -141,10 +141,12 @@ class Reservations:
         if replay:
             return replay
         if self._announcer:
-            self._announcer.after_grant(request.tenant_id, balances)
+            self._announcer.after_request(request.tenant_id, balances)
         return Answered(answer, replayed=False)
 
-    def _hold_all(self, targets: Sequence[Target], bucket: int, now_ms: int) -> tuple[Balance, ...]:
+    def _hold_all(
+        self, tenant_id: str, targets: Sequence[Target], bucket: int, now_ms: int
+    ) -> tuple[Balance, ...]:
         """Take every hold, or none that lasts: what was taken is given back if one fails."""
 
         def attempt(target: Target) -> Outcome:
@@ -174,6 +176,8 @@ class Reservations:
         if errors:
             raise _worst_of(errors)
         if refusal:
+            if self._announcer:
+                self._announcer.after_request(tenant_id, [balance for balance, _, _ in refused])
             raise refusal
         return tuple(balances)
 
