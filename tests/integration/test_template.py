@@ -148,7 +148,7 @@ def test_the_queues_refuse_what_is_not_encrypted_on_the_way() -> None:
 
 
 def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:
-    _, *others = _properties("QueuePolicy")["PolicyDocument"]["Statement"]
+    _, *others, _ = _properties("QueuePolicy")["PolicyDocument"]["Statement"]
     named = {"aws:PrincipalArn": "SettlementSenders"}
 
     assert [condition for condition, _, _ in others] == ["NamesSenders"] * 2
@@ -227,6 +227,18 @@ def test_only_the_rule_of_this_stack_may_publish_to_the_topic_of_events() -> Non
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
     assert _properties("EventTopic")["KmsMasterKeyId"] == "EventTopicKey"
     assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
+
+
+def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() -> None:
+    (target,) = _properties("EventRule")["Targets"]
+    condition, statement, _ = _properties("QueuePolicy")["PolicyDocument"]["Statement"][-1]
+
+    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+    assert condition == template()["Resources"]["EventRule"]["Condition"] == "TellsEvents"
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Resource"] == "UndeliveredEvents.Arn"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
 
 
 def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() -> None:
