@@ -167,6 +167,57 @@ def test_a_change_that_was_unreadable_is_read_again(sqs: Any, queues: Queues) ->
     assert numbers(bus) == [1]
 
 
+def beside_the_topic(sqs: Any, queues: Queues, record: Record) -> None:
+    """What EventBridge puts into the queue when the topic does not take an event."""
+    event = event_of(record)
+    assert event is not None
+    envelope = {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": event.event_type,
+        "source": "spendgate",
+        "account": "123456789012",
+        "time": "2026-03-08T12:00:00Z",
+        "region": REGION,
+        "resources": [],
+        "detail": json.loads(event.detail),
+    }
+    reasons = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "the topic lets nobody in"}
+    sqs.send_message(
+        QueueUrl=queues.undelivered_events,
+        MessageBody=json.dumps(envelope),
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": text} for name, text in reasons.items()
+        },
+    )
+
+
+def test_what_a_target_of_the_bus_did_not_take_is_published_once_more(
+    sqs: Any, queues: Queues
+) -> None:
+    beside_the_topic(sqs, queues, happening(1))
+    event = event_of(happening(1))
+    bus = Bus()
+
+    assert redriven(sqs, queues, bus) == 0
+
+    assert event is not None
+    assert bus.details == [json.loads(event.detail)]
+    assert left(sqs, queues) == 0
+
+
+def test_what_a_target_of_the_bus_did_not_take_is_listed_with_the_reason_of_the_bus(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside_the_topic(sqs, queues, happening(1))
+
+    list_letters(sqs, queues, OPTIONS)
+
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["code"], shown["reason"]) == ("NO_PERMISSIONS", "the topic lets nobody in")
+    assert (shown["tenant_id"], shown["type"]) == ("acme", "budget.exhausted")
+
+
 def at_position(sqs: Any, queues: Queues, first: int, last: int) -> None:
     """What Lambda puts into the queue when a function could not run."""
     position = {
@@ -193,6 +244,23 @@ def test_what_lambda_gave_up_is_read_from_the_stream(sqs: Any, queues: Queues) -
 
     assert numbers(bus) == [2, 4]
     assert left(sqs, queues) == 0
+
+
+def test_one_unreadable_change_keeps_none_of_the_others_back_and_is_named(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = happening(2)
+    del broken["dynamodb"]["NewImage"]["detail"]
+    refused = happening(3, "budget.paused")
+    at_position(sqs, queues, 1, 4)
+    bus = Bus("budget.paused")
+
+    assert redriven(sqs, queues, bus, Stream(happening(1), broken, refused, happening(4))) == 1
+
+    assert numbers(bus) == [1, 4]
+    assert left(sqs, queues) == 1
+    said = capsys.readouterr().err
+    assert "record-2" in said and "InternalFailure" in said
 
 
 def test_what_the_stream_has_no_more_stays_in_the_queue(sqs: Any, queues: Queues) -> None:

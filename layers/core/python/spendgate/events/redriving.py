@@ -1,8 +1,9 @@
 """Publishing what the queue of undelivered events has, once the bus takes it again.
 
-A message there is a finished event; a record of the stream that nobody could read; or what Lambda
-itself put there when the function could not run at all: where in the stream the records are, which
-the stream remembers for a day.
+A message there is a finished event, alone or, where a target of the bus did not take it, as
+EventBridge wraps it; a record of the stream that nobody could read; or what Lambda itself put there
+when the function could not run at all: where in the stream the records are, which the stream
+remembers for a day.
 """
 
 import json
@@ -11,12 +12,15 @@ from datetime import datetime
 from itertools import batched
 from typing import Any, Protocol
 
+from spendgate.api.wire import json_text
 from spendgate.events.envelope import SOURCE, Record, event_of
 from spendgate.store.event_bus import ENTRIES_MAX, BusEntry, EventBus
 from spendgate.store.redrive import DeadLetter, NotTaken, Send
 
 _EMPTY_PAGES_MAX = 50
 """DynamoDB may answer pages without records before it comes to those that are there."""
+
+_UNREADABLE = (AssertionError, LookupError, TypeError, ValueError)
 
 
 class StreamsClient(Protocol):
@@ -32,38 +36,51 @@ class StreamsClient(Protocol):
 
 
 def to_bus(bus: EventBus, streams: StreamsClient) -> Send:
-    """Publishes messages on the bus."""
+    """Publishes messages on the bus.
+
+    Of a message with many events all are published that can be, before it is said of the others
+    that they were not taken.
+    """
 
     def send(letter: DeadLetter) -> None:
         try:
-            entries = list(_entries_of(json.loads(letter.body), letter.body, streams))
-        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            found = list(_entries_of(json.loads(letter.body), streams))
+        except _UNREADABLE as error:
             raise NotTaken(f"it cannot be read: {error!r}") from error
+        complaints = [one for one in found if isinstance(one, str)]
+        entries = [one for one in found if isinstance(one, BusEntry)]
         for batch in batched(entries, ENTRIES_MAX, strict=False):
-            for refusal in bus.put(batch):
-                if refusal is not None:
-                    raise NotTaken(f"{refusal.code}: {refusal.reason}")
+            refusals = [one for one in bus.put(batch) if one is not None]
+            complaints += [f"{one.code}: {one.reason}" for one in refusals]
+        if complaints:
+            raise NotTaken("; ".join(complaints))
 
     return send
 
 
-def _entries_of(
-    message: Mapping[str, Any], body: str, streams: StreamsClient
-) -> Iterator[BusEntry]:
+def _entries_of(message: Mapping[str, Any], streams: StreamsClient) -> Iterator[BusEntry | str]:
+    """What is to be published, and complaints about what cannot be read."""
     if "DDBStreamBatchInfo" in message:
         for record in _records_at(message["DDBStreamBatchInfo"], streams):
-            yield from _entry_of(record)
+            try:
+                yield from _entry_of(record)
+            except _UNREADABLE as error:
+                yield f"record {record.get('eventID')} cannot be read: {error!r}"
     elif "dynamodb" in message:
         yield from _entry_of(message)
     else:
-        occurred_at = datetime.fromisoformat(message["occurred_at"])
-        yield BusEntry(SOURCE, message["type"], body, int(occurred_at.timestamp() * 1000))
+        yield _entry_again(message["detail"] if "detail-type" in message else message)
 
 
 def _entry_of(record: Record) -> Iterator[BusEntry]:
     event = event_of(record)
     if event is not None:
         yield event.entry
+
+
+def _entry_again(detail: Mapping[str, Any]) -> BusEntry:
+    occurred_at = datetime.fromisoformat(detail["occurred_at"])
+    return BusEntry(SOURCE, detail["type"], json_text(detail), int(occurred_at.timestamp() * 1000))
 
 
 def _records_at(position: Mapping[str, Any], streams: StreamsClient) -> Iterator[Record]:

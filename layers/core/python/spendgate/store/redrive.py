@@ -19,6 +19,7 @@ _BATCH = 10  # SQS hands out no more at once
 _WAIT_SECONDS = 1  # any wait at all makes SQS ask all its servers, not a sample of them
 _PARTS = ("DataType", "StringValue", "BinaryValue")
 _OF_THE_FAILURE = frozenset({"code", "reason"})
+_AS_EVENT_BRIDGE_SAYS = {"code": "ERROR_CODE", "reason": "ERROR_MESSAGE"}
 
 
 class SqsClient(Protocol):
@@ -52,16 +53,23 @@ class DeadLetter:
     receipt: str
 
     def text(self, attribute: str) -> str | None:
-        """One of its message attributes: `code`, `reason` or `source_message_id`."""
-        value: str | None = self.attributes.get(attribute, {}).get("StringValue")
+        """One of its message attributes: `code`, `reason` or `source_message_id`.
+
+        What EventBridge puts aside has code and reason under its own names.
+        """
+        theirs = _AS_EVENT_BRIDGE_SAYS.get(attribute, attribute)
+        name = attribute if attribute in self.attributes else theirs
+        value: str | None = self.attributes.get(name, {}).get("StringValue")
         return value
 
     def field(self, name: str) -> str | None:
-        """A field of its body, if that is a JSON object that has it as text."""
+        """A field of its body, or of the event in it, if that is JSON that has it as text."""
         try:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
             return None
+        if isinstance(parsed, dict) and "detail-type" in parsed:
+            parsed = parsed.get("detail")
         value = parsed.get(name) if isinstance(parsed, dict) else None
         return value if isinstance(value, str) else None
 
