@@ -7,10 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from spendgate.dead_letters import Queues, list_letters, queues_of, redrive, show_letter
 from spendgate.store.dead_letters import DeadLetters
+from spendgate.store.errors import NeverTaken, Unavailable
 from spendgate.store.redrive import Choice, opened, send_back, to_queue
 from tests.engines import REGION
 
@@ -78,6 +80,30 @@ def test_a_message_is_listed_with_its_reason_and_its_tenant(
     assert (letter["code"], letter["reason"]) == ("not_found", "there is no reservation rsv_1")
     assert (letter["tenant_id"], letter["type"], letter["body"]) == ("acme", "release", RELEASE)
     assert letter["source_message_id"] == "msg-1"
+
+
+@pytest.mark.parametrize("code", ["InvalidMessageContents", "InvalidParameterValue"])
+def test_a_message_that_sqs_never_takes_is_told_from_a_queue_that_does_not_answer(
+    code: str,
+) -> None:
+    with pytest.raises(NeverTaken, match=code):
+        DeadLetters(_Refuses(code), "url").put_aside("x", code="c", reason="r", message_id="m")
+    with pytest.raises(Unavailable) as raised:
+        DeadLetters(_Refuses("Busy"), "url").put_aside("x", code="c", reason="r", message_id="m")
+    assert not isinstance(raised.value, NeverTaken)
+
+
+def test_a_message_too_large_for_sqs_is_never_taken(sqs: Any, queues: Queues) -> None:
+    with pytest.raises(NeverTaken):
+        put_aside(sqs, queues, "x" * 2**21, "too_large")
+
+
+class _Refuses:
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def send_message(self, **_arguments: Any) -> dict[str, Any]:
+        raise ClientError({"Error": {"Code": self._code, "Message": "no"}}, "SendMessage")
 
 
 def test_looking_takes_nothing_away(

@@ -155,6 +155,20 @@ def test_an_event_that_is_refused_once_more_stays_and_the_others_go(
     assert "InternalFailure" in capsys.readouterr().err
 
 
+def test_an_event_of_which_only_the_keys_were_kept_stays_and_says_so(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brief = {"event_id": "evt_1", "type": "budget.exhausted", "keys": {}, "reason": "too long"}
+    DeadLetters(sqs, queues.undelivered_events).put_aside(
+        json.dumps(brief), code="too_large", reason="no", message_id="evt_1"
+    )
+
+    assert redriven(sqs, queues, Bus()) == 1
+
+    assert left(sqs, queues) == 1
+    assert "its keys say" in capsys.readouterr().err
+
+
 def test_a_change_that_was_unreadable_is_read_again(sqs: Any, queues: Queues) -> None:
     body = json.dumps(happening(1))
     DeadLetters(sqs, queues.undelivered_events).put_aside(

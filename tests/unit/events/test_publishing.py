@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spendgate.events.publishing import publish
-from spendgate.store.errors import Unavailable
+from spendgate.store.errors import NeverTaken, Unavailable
 from spendgate.store.event_bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
 from spendgate.store.outbox import OutboxEvent
 from tests.changes import CREATED_AT, Record, change, sequence_number
@@ -42,6 +42,7 @@ class Queue:
     """What was put aside: the code and the id of each."""
 
     is_down: bool = False
+    bytes_max: int = 2**20
     messages: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
 
@@ -49,6 +50,9 @@ class Queue:
         assert reason
         if self.is_down:
             raise Unavailable("the queue does not answer")
+        assert body.isascii(), "SQS refuses some characters"
+        if len(body) > self.bytes_max:
+            raise NeverTaken("the message is too long")
         self.messages.append((code, message_id))
         self.bodies.append(json.loads(body))
 
@@ -182,6 +186,62 @@ def test_a_change_that_nobody_can_read_is_put_aside_as_it_is(bus: Bus, queue: Qu
     assert queue.messages == [("unreadable", "record-0")]
     assert queue.bodies == [broken]
     assert bus.taken == [1]
+
+
+def test_an_event_keeps_every_character_and_is_put_aside_in_those_that_a_queue_takes(
+    bus: Bus, queue: Queue
+) -> None:
+    bus.refusals = {0: MALFORMED}
+
+    assert told([in_the_outbox(0, metadata="\ufffe \uffff é")], bus, queue) == []
+
+    assert queue.bodies[0]["metadata"] == "\ufffe \uffff é"
+
+
+def test_an_event_too_large_for_the_queue_leaves_its_keys_there_and_blocks_nobody(
+    bus: Bus, queue: Queue
+) -> None:
+    queue.bytes_max = 1000
+    large = in_the_outbox(0, large="x" * BYTES_MAX)
+
+    assert told([large, in_the_outbox(1)], bus, queue) == []
+
+    assert bus.taken == [1]
+    ((code, event_id),) = queue.messages
+    assert code == "too_large"
+    assert queue.bodies == [
+        {
+            "event_id": event_id,
+            "type": "budget.exhausted",
+            "tenant_id": "acme",
+            "record_id": "record-0",
+            "keys": large["dynamodb"]["Keys"],
+            "reason": "the message is too long",
+        }
+    ]
+
+
+def test_an_unreadable_change_too_large_for_the_queue_leaves_its_keys_there(
+    bus: Bus, queue: Queue
+) -> None:
+    queue.bytes_max = 1000
+    broken = in_the_outbox(0, large="x" * 1000)
+    del broken["dynamodb"]["NewImage"]["occurred_at_ms"]
+
+    assert told([broken, in_the_outbox(1)], bus, queue) == []
+
+    assert queue.messages == [("unreadable", "record-0")]
+    assert queue.bodies[0]["keys"] == broken["dynamodb"]["Keys"]
+
+
+def test_a_queue_that_takes_not_even_the_keys_leaves_the_event_in_the_stream(
+    bus: Bus, queue: Queue
+) -> None:
+    queue.bytes_max = 10
+    records = [in_the_outbox(0)]
+    bus.refusals = {0: MALFORMED}
+
+    assert told(records, bus, queue) == [sequence_number(records[0])]
 
 
 def test_an_event_has_the_same_id_however_often_it_is_published(bus: Bus, queue: Queue) -> None:

@@ -2,17 +2,19 @@
 
 What the bus takes is published. What it will never take, or has not taken for `retry_seconds`, goes
 to a queue as the finished event, with the reason: the stream forgets after a day, the queue after
-two weeks. So the stream is never blocked for longer, and nothing is lost.
+two weeks. So the stream is never blocked for longer, and nothing is lost. Of an event that the
+queue refuses as well, as too large, it gets the keys: the item itself may still be in the table.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from spendgate.events.envelope import Event, Record, event_of
 from spendgate.observability import count, logger
-from spendgate.store.errors import Unavailable
+from spendgate.store.errors import NeverTaken, Unavailable
 from spendgate.store.event_bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
 
 
@@ -28,7 +30,7 @@ class PutsAside(Protocol):
     """What the consumer wants of `spendgate.store.dead_letters.DeadLetters`."""
 
     def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
-        """Send a message to the queue of what was not delivered. Raises Unavailable."""
+        """Send a message to the queue of what was not delivered. Raises Unavailable, NeverTaken."""
         ...
 
 
@@ -115,19 +117,39 @@ def _put(changes: Sequence[_Change], bus: TakesEvents) -> list[Refusal | None]:
 
 
 def _put_aside(change: _Change, refusal: Refusal, undelivered: Callable[[], PutsAside]) -> bool:
-    event = change.event
-    body = event.detail if event else json.dumps(change.record, default=str)
-    message_id = event.event_id if event else str(change.record.get("eventID"))
     try:
-        undelivered().put_aside(
-            body, code=refusal.code, reason=refusal.reason, message_id=message_id
-        )
+        _send(change, refusal, undelivered())
     except Unavailable:
         logger.error("an event could not be put aside", extra=_told(change, refusal))
         return False
     logger.error("an event was put aside", extra=_told(change, refusal))
     count("events_put_aside")
     return True
+
+
+def _send(change: _Change, refusal: Refusal, queue: PutsAside) -> None:
+    event = change.event
+    message_id = event.event_id if event else str(change.record.get("eventID"))
+    send = partial(queue.put_aside, code=refusal.code, reason=refusal.reason, message_id=message_id)
+    # SQS takes no U+FFFE and no U+FFFF, which metadata may have: JSON escapes them.
+    content = json.loads(event.detail) if event else change.record
+    try:
+        send(json.dumps(content, default=str))
+    except NeverTaken as error:
+        send(json.dumps(_in_brief(change, error), default=str))
+
+
+def _in_brief(change: _Change, error: NeverTaken) -> Mapping[str, object]:
+    """What is kept of an event that the queue does not take; its reason is that of the queue."""
+    event = change.event
+    return {
+        "event_id": event.event_id if event else None,
+        "type": event.event_type if event else None,
+        "tenant_id": event.tenant_id if event else None,
+        "record_id": change.record.get("eventID"),
+        "keys": change.record["dynamodb"].get("Keys"),
+        "reason": str(error),
+    }
 
 
 def _tried_again(change: _Change, refusal: Refusal) -> None:

@@ -3,7 +3,7 @@
 A message there is a finished event, alone or, where a target of the bus did not take it, as
 EventBridge wraps it; a record of the stream that nobody could read; or what Lambda itself put there
 when the function could not run at all: where in the stream the records are, which the stream
-remembers for a day.
+remembers for a day. Of an event that the queue itself refused there are only the keys.
 """
 
 import json
@@ -68,6 +68,8 @@ def _entries_of(message: Mapping[str, Any], streams: StreamsClient) -> Iterator[
                 yield f"record {record.get('eventID')} cannot be read: {error!r}"
     elif "dynamodb" in message:
         yield from _entry_of(message)
+    elif "event_id" in message:
+        raise LookupError("the queue did not take the event; its keys say where it came from")
     else:
         yield _entry_again(message["detail"] if "detail-type" in message else message)
 

@@ -4,9 +4,12 @@ from typing import Any, Protocol
 
 import botocore.exceptions
 
-from spendgate.store.errors import Unavailable
+from spendgate.store.errors import NeverTaken, Unavailable
 
 _REASON_LENGTH_MAX = 1000
+
+_FINAL_CODES = frozenset({"InvalidMessageContents", "InvalidParameterValue"})
+"""What SQS holds against a message itself: its characters, or its size."""
 
 
 class SqsClient(Protocol):
@@ -25,7 +28,7 @@ class DeadLetters:
         self._queue_url = queue_url
 
     def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
-        """Send a message to the dead-letter queue as it came. Raises Unavailable.
+        """Send a message to the dead-letter queue as it came. Raises Unavailable, NeverTaken.
 
         The reason travels as message attributes: `code`, `reason`, `source_message_id`.
         """
@@ -43,10 +46,11 @@ class DeadLetters:
                     for name, text in texts.items()
                 },
             )
-        except (
-            botocore.exceptions.ClientError,
-            botocore.exceptions.BotoCoreError,
-        ) as error:
+        except botocore.exceptions.ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _FINAL_CODES:
+                raise NeverTaken(str(error)) from error
+            raise Unavailable("the dead-letter queue does not answer") from error
+        except botocore.exceptions.BotoCoreError as error:
             raise Unavailable("the dead-letter queue does not answer") from error
 
 

@@ -5,6 +5,7 @@ StoreError
 ├── PolicyChanged      the table knows newer rules than those a request was judged by
 ├── TransactionFailed  a transaction was cancelled; says which of its writes objected, and why
 └── Unavailable        nothing can be said now; the caller tries again
+    ├── NeverTaken     a queue refuses this message, and will; another it may take
     ├── Throttled      DynamoDB refused the call: it was certainly not applied
     └── OutcomeUnknown the call may or may not have been applied
 """
@@ -68,6 +69,10 @@ class Unavailable(StoreError):
     def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class NeverTaken(Unavailable):
+    """A queue refuses a message for what it is: the same one will be refused again."""
 
 
 class Throttled(Unavailable):
