@@ -126,7 +126,36 @@ def test_no_more_are_looked_at_than_was_said(
 
     list_letters(sqs, queues, options(max=3))
 
-    assert len(printed(capsys)) == 3
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 3
+    assert "there may be more" in said.err
+
+
+def test_what_was_not_looked_at_is_not_said_to_be_sent_back(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+
+    redrive(sqs, queues, options(max=3))
+    said = capsys.readouterr()
+    assert json.loads(said.out)["may_be_more"] is True
+    assert "there may be more" in said.err
+
+    redrive(sqs, queues, options(max=3, json=False))
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "2 sent back, 0 left of the 2 that were looked at"
+    assert said.err == ""
+
+
+def test_a_message_may_be_among_those_that_were_not_looked_at(
+    sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_aside(sqs, queues, RELEASE, "not_found", "no", "msg-1")
+
+    assert show_letter(sqs, queues, options(id="msg-2", max=1)) == 1
+
+    assert "there may be more" in capsys.readouterr().err
 
 
 def test_the_table_has_a_line_for_each_and_nothing_that_steers_a_terminal(
@@ -162,7 +191,7 @@ def test_all_are_sent_back_and_none_is_left(
     assert redrive(sqs, queues, options()) == 0
 
     done = printed(capsys)
-    assert (len(done["redriven"]), done["left"]) == (25, 0)
+    assert (len(done["redriven"]), done["left"], done["may_be_more"]) == (25, 0, False)
     assert len(bodies(sqs, queues.settlements)) == 25
     assert kept(sqs, queues.dead_letters) == 0
 

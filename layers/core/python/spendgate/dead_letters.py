@@ -61,6 +61,7 @@ def list_letters(client: SqsClient, queues: Queues, options: argparse.Namespace)
         _say_table([_COLUMNS, *map(_row, chosen)])
     else:
         _say("no message matches" if letters else "nothing was put aside")
+    _warn_of_more(len(letters), options)
     return 0
 
 
@@ -71,6 +72,7 @@ def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) 
         chosen = [letter for letter in letters if choice.takes(letter)]
     if not chosen:
         sys.stderr.write(f"there is no message {_printable(options.id)} among {len(letters)}\n")
+        _warn_of_more(len(letters), options)
         return 1
     for letter in chosen:
         if options.json:
@@ -103,13 +105,20 @@ def redrive(
             sent=sent,
         )  # fmt: skip
         left = len(letters)
+    looked_at = len(done) + left
     for letter, why in refused:
         sys.stderr.write(f"{letter.message_id} stays: {_printable(str(why))}\n")
     if options.json:
-        _say_json({"redriven": done, "left": left})
+        _say_json({"redriven": done, "left": left, "may_be_more": looked_at >= options.max})
     else:
-        _say(f"{len(done)} sent back, {left} left")
+        _say(f"{len(done)} sent back, {left} left of the {looked_at} that were looked at")
+    _warn_of_more(looked_at, options)
     return 1 if refused else 0
+
+
+def _warn_of_more(looked_at: int, options: argparse.Namespace) -> None:
+    if looked_at >= options.max:
+        sys.stderr.write(f"only {looked_at} were looked at; there may be more: see --max\n")
 
 
 def _choice(options: argparse.Namespace) -> Choice:
