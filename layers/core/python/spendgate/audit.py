@@ -7,7 +7,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from spendgate.store.partition_audit import Finding
@@ -34,7 +35,7 @@ class Progress:
             sys.stderr.write(f"{_summary(seen)} so far\n")
 
 
-def audit_table(table: Table, *, segments: int, as_json: bool, now_ms: int) -> int:
+def audit_table(table: Table, *, segments: int, as_json: bool, clock: Callable[[], int]) -> int:
     """Audit a table and say what was found, a line each; 1 if anything was."""
 
     def report(finding: Finding) -> None:
@@ -48,7 +49,7 @@ def audit_table(table: Table, *, segments: int, as_json: bool, now_ms: int) -> i
                 sys.stdout.write(f"    {_printable(pk)}  {_printable(sk)}\n")
         sys.stdout.flush()
 
-    audit = TableAudit(table, now_ms=now_ms, report=report, progress=Progress())
+    audit = TableAudit(table, clock=clock, report=report, progress=Progress())
     seen = audit.run(segments=segments)
     sys.stderr.write(f"{_summary(seen)}\n")
     return 1 if seen.findings else 0
@@ -95,14 +96,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from spendgate.store.errors import StoreError  # noqa: PLC0415
 
-    client = boto3.client("dynamodb", endpoint_url=options.endpoint_url, config=CLIENT_CONFIG)
-    table = Table(cast("DynamoClient", client), options.table)
-    now_ms = time.time_ns() // 1_000_000
     try:
-        return audit_table(table, segments=options.segments, as_json=options.json, now_ms=now_ms)
+        client = boto3.client("dynamodb", endpoint_url=options.endpoint_url, config=CLIENT_CONFIG)
+        table = Table(cast("DynamoClient", client), options.table)
+        return audit_table(table, segments=options.segments, as_json=options.json, clock=_now_ms)
     except (BotoCoreError, ClientError, StoreError) as error:
         sys.stderr.write(f"the audit was not finished: {error}\n")
-        return 2
+    except Exception:  # noqa: BLE001 (Python would end with 1: that a difference was found)
+        sys.stderr.write(f"the audit was not finished: {traceback.format_exc()}")
+    return 2
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 if __name__ == "__main__":

@@ -7,24 +7,39 @@ from typing import Any
 from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.budgets import Policy
 from spendgate.domain.counters import Counter
-from spendgate.domain.errors import NotFound
+from spendgate.domain.errors import NotFound, SpendgateError
 from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.period_keys import period_of
 from spendgate.domain.statements import Statement
 from spendgate.domain.subjects import parse_subject
 from spendgate.store import items, keys
 from spendgate.store.audit import Difference, audit_subject
 from spendgate.store.budgets import read_policy_of
 from spendgate.store.codec.counters import read_counter
+from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.codec.statements import read_statement
 from spendgate.store.counter_index import counters_of
 from spendgate.store.directory import find_listed
 from spendgate.store.errors import Item
+from spendgate.store.retention import is_forgotten
 from spendgate.store.table import Table
+from spendgate.store.tallies import CLOCKS_DIFFER_MS
 
+ALL_OF_ONE_SUBJECT = "pk = :pk"
 STATEMENTS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :statement)"
 
-_CLOCKS_DIFFER_MS = 60_000
-"""By how much the clock that closed a period may differ from those that wrote its ledger."""
+UNREADABLE = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    SpendgateError,
+    TypeError,
+    ValueError,
+)
+"""What comes of an item that says something else than we ever write."""
+
+_SAID_ALIKE = ("limit", "credits", "carried_in", "spent", "carried_out")
+"""What a counter and its last statement both say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +69,9 @@ class _Debits:
 
     def add(self, entry: LedgerEntry, *, closed_at_ms: int) -> None:
         debit = max(0, entry.amount)
-        if entry.created_at_ms < closed_at_ms - _CLOCKS_DIFFER_MS:
+        if entry.created_at_ms < closed_at_ms - CLOCKS_DIFFER_MS:
             self.at_least += debit
-        if entry.created_at_ms <= closed_at_ms + _CLOCKS_DIFFER_MS:
+        if entry.created_at_ms <= closed_at_ms + CLOCKS_DIFFER_MS:
             self.at_most += debit
 
 
@@ -76,13 +91,17 @@ def audit_counters(
 
     audit = audit_subject(table, tenant_id, budget_id, subject, now_ms=now_ms, note=noted)
     found = [_unequal(partition, difference) for difference in audit.differences]
-    for item in _everything(table, **counters_of(partition)):
+    for item in everything(table, **counters_of(partition)):
         key = (partition, item["sk"]["S"])
         found += _impossible_counter(key, read_counter(item))
+        period_key = key[1].removeprefix(keys.PERIOD_PREFIX)
         if "due_shard" in item:  # it is still to be closed, maybe once more
-            statements.pop(key[1].removeprefix(keys.PERIOD_PREFIX), None)
+            statements.pop(period_key, None)
+        elif not is_forgotten(period_key, now_ms=now_ms):
+            found += _wrongly_closed(table, key, item)
     for period_key, (key, statement) in statements.items():
-        found += _untrue_statement(key, statement, debits[period_key])
+        if not is_forgotten(period_key, now_ms=now_ms):
+            found += _untrue_statement(key, statement, debits[period_key])
     if not _is_listed(table, tenant_id, budget_id):
         says = f"{budget_id} is no budget of the tenant and never was"
         found.append(Finding("counter_without_budget", says, ((partition, ""),)))
@@ -122,6 +141,33 @@ def audit_listing(table: Table, key: keys.Key, item: Item) -> list[Finding]:
     return []
 
 
+def unreadable_items(table: Table, partition: str) -> list[keys.Key]:
+    """The counters, ledger items and statements of a partition that cannot be read."""
+    found = everything(
+        table,
+        KeyConditionExpression=ALL_OF_ONE_SUBJECT,
+        ExpressionAttributeValues={":pk": items.text(partition)},
+        ConsistentRead=True,
+    )
+    return [(partition, item["sk"]["S"]) for item in found if not _is_readable(item)]
+
+
+def _is_readable(item: Item) -> bool:
+    sort_key = item["sk"]["S"]
+    try:
+        if sort_key.startswith(keys.PERIOD_PREFIX):
+            period_of(sort_key.removeprefix(keys.PERIOD_PREFIX))
+            read_counter(item)
+        elif sort_key.startswith(keys.LEDGER_PREFIX):
+            for entry in read_ledger(item):
+                period_of(entry.period_key)
+        elif sort_key.startswith(keys.STATEMENT_PREFIX):
+            read_statement(item)
+    except UNREADABLE:
+        return False
+    return True
+
+
 def _unequal(partition: str, difference: Difference) -> Finding:
     expected, found = amount_text(difference.expected), amount_text(difference.found)
     says = f"the {difference.balance} is {found}, by the ledger it is {expected}"
@@ -143,6 +189,33 @@ def _impossible_counter(key: keys.Key, counter: Counter) -> Iterator[Finding]:
         yield Finding("rolling_window", says, (key,))
 
 
+def _wrongly_closed(table: Table, key: keys.Key, item: Item) -> Iterator[Finding]:
+    """Check that a counter out of the index of what is due has a statement that says the same.
+
+    The statement was written with the counter and never changes, so it is read after it.
+    """
+    period = period_of(key[1].removeprefix(keys.PERIOD_PREFIX))
+    if period.ends_at is None:
+        return
+    number = item.get("statement_revision")
+    revision = items.read_number(number) if number else 0
+    if revision < 1:
+        yield Finding("not_due", "it was never closed, and nothing will close it", (key,))
+        return
+    place = key[0], keys.statement_sort_key(period, revision)
+    found = table.get(items.key(place))
+    if found is None:
+        says = f"it was closed {revision} times, and statement {revision} is not there"
+        yield Finding("statement_missing", says, (key, place))
+        return
+    counter, statement = read_counter(item), read_statement(found)
+    for name in _SAID_ALIKE:
+        has, states = amount_text(getattr(counter, name)), amount_text(getattr(statement, name))
+        if has != states:
+            says = f"its {name} is {has}, by its last statement {states}, and it is not due"
+            yield Finding("statement_otherwise", says, (key, place))
+
+
 def _untrue_statement(key: keys.Key, statement: Statement, debits: _Debits) -> Iterator[Finding]:
     if not debits.at_least <= statement.spent <= debits.at_most:
         says = (
@@ -154,7 +227,7 @@ def _untrue_statement(key: keys.Key, statement: Statement, debits: _Debits) -> I
 
 def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key, Statement]]:
     """The last word on each period, by its key."""
-    found = _everything(
+    found = everything(
         table,
         KeyConditionExpression=STATEMENTS_OF_ONE_SUBJECT,
         ExpressionAttributeValues={
@@ -172,7 +245,8 @@ def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key
     }
 
 
-def _everything(table: Table, **arguments: Any) -> Iterator[Item]:
+def everything(table: Table, **arguments: Any) -> Iterator[Item]:
+    """What a query finds, one page after the other."""
     while True:
         answer: Mapping[str, Any] = table.query(**arguments)
         yield from answer["Items"]

@@ -10,22 +10,26 @@ partition for each segment, never the table.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.reservations import Line, Reservation
-from spendgate.store import items, keys
-from spendgate.store.codec.counters import read_counter
+from spendgate.store import keys
 from spendgate.store.codec.reservations import read_reservation
 from spendgate.store.errors import Item
-from spendgate.store.ledger import ledger_entries
-from spendgate.store.partition_audit import Finding, audit_counters, audit_listing, audit_policy
+from spendgate.store.partition_audit import (
+    UNREADABLE,
+    Finding,
+    audit_counters,
+    audit_listing,
+    audit_policy,
+    unreadable_items,
+)
+from spendgate.store.second_looks import missing_holds, wrong_entries
 from spendgate.store.table import Table
-from spendgate.store.tallies import Held, Tallies
+from spendgate.store.tallies import Tallies
 
 _PAGE_ITEMS = 500
 """A scan's page, so that progress is seen and memory is bounded by small items as well."""
@@ -46,20 +50,21 @@ class TableAudit:
     """One audit of one table.
 
     `report` is told each finding as it is made, and `progress` after each page; both by one thread
-    at a time. Raises Throttled.
+    at a time. `clock` tells the milliseconds since the epoch: an audit may take hours, and time
+    moves the table as well. Raises Throttled.
     """
 
     def __init__(
         self,
         table: Table,
         *,
-        now_ms: int,
+        clock: Callable[[], int],
         report: Callable[[Finding], None],
         progress: Callable[[Seen], None] = lambda _seen: None,
     ) -> None:
         self.seen = Seen()
         self._table = table
-        self._now_ms = now_ms
+        self._clock = clock
         self._report = report
         self._progress = progress
         self._lock = Lock()
@@ -73,18 +78,26 @@ class TableAudit:
                 ]
                 for segment in done:
                     segment.result()
-            for tenant_id, reservation_id in tallies.doubtful_reservations():
-                self._found(_wrong_entries(self._table, tenant_id, reservation_id))
-            for held in tallies.held(now_ms=self._now_ms):
-                self._found(_missing_holds(self._table, held))
+            self._compare(tallies)
         return self.seen
+
+    def _compare(self, tallies: Tallies) -> None:
+        """Look again at what spans partitions and does not seem to fit."""
+        for doubt in tallies.doubtful_reservations():
+            key = keys.reservation_key(doubt.tenant_id, doubt.reservation_id)
+            with self._reporting_unreadable(key):
+                self._found(wrong_entries(self._table, doubt, clock=self._clock))
+        for held in tallies.held(now_ms=self._clock()):
+            with self._reporting_unreadable(held.counter):
+                self._found(missing_holds(self._table, held, clock=self._clock))
 
     def _segment(self, tallies: Tallies, segment: int, segments: int) -> None:
         last_partition = ""
         for page in _pages(self._table, segment, segments):
             for item in page:
                 partition = item["pk"]["S"]
-                self._look(tallies, item, is_new=partition != last_partition)
+                with self._reporting_unreadable((partition, item["sk"]["S"])):
+                    self._look(tallies, item, is_new=partition != last_partition)
                 last_partition = partition
             with self._lock:
                 self.seen.items += len(page)
@@ -106,14 +119,24 @@ class TableAudit:
                 with self._lock:
                     self.seen.reservations += 1
 
+    @contextmanager
+    def _reporting_unreadable(self, key: keys.Key) -> Iterator[None]:
+        """Report an item that cannot be read, or those beside it that cannot, and go on."""
+        try:
+            yield
+        except UNREADABLE as error:
+            says = f"it cannot be read: {type(error).__name__}: {error}"
+            blamed = unreadable_items(self._table, key[0]) or [key]
+            self._found([Finding("unreadable", says, tuple(blamed))])
+
     def _counters(self, tallies: Tallies, partition: str) -> None:
         def note(entry: LedgerEntry) -> None:
             tallies.note_entry(partition, entry)
 
-        checked = audit_counters(self._table, partition, now_ms=self._now_ms, note=note)
+        checked = audit_counters(self._table, partition, now_ms=self._clock(), note=note)
         if checked.findings:
             again = audit_counters(
-                self._table, partition, now_ms=self._now_ms, note=lambda _entry: None
+                self._table, partition, now_ms=self._clock(), note=lambda _entry: None
             )
             kinds = {(one.kind, one.items) for one in checked.findings}
             self._found([one for one in again.findings if (one.kind, one.items) in kinds])
@@ -143,91 +166,3 @@ def _pages(table: Table, segment: int, segments: int) -> Iterator[list[Item]]:
         if "LastEvaluatedKey" not in answer:
             return
         arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
-def _wrong_entries(table: Table, tenant_id: str, reservation_id: str) -> list[Finding]:
-    """Compare one reservation with its ledger entries, all read anew."""
-    key = keys.reservation_key(tenant_id, reservation_id)
-    before = _reservation(table, tenant_id, reservation_id)
-    if before is None:
-        return []
-    found: list[Finding] = []
-    for line in before.lines:
-        entries = [
-            entry
-            for entry in ledger_entries(table, tenant_id, line.budget_id, line.subject)
-            if entry.reservation_id == reservation_id
-        ]
-        counter = keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
-        found += _wrong_entries_of(before, line, entries, (key, counter))
-    after = _reservation(table, tenant_id, reservation_id)
-    return found if after == before else []
-
-
-def _wrong_entries_of(
-    reservation: Reservation,
-    line: Line,
-    entries: list[LedgerEntry],
-    involved: tuple[keys.Key, keys.Key],
-) -> Iterator[Finding]:
-    if reservation.state != "settled":
-        if entries:
-            says = f"it is {reservation.state}, and the ledger has {len(entries)} entries of it"
-            yield Finding("entry_of_unsettled", says, involved)
-        return
-    cost = line.cost(reservation.actual or {})
-    if not entries:
-        yield Finding("entry_missing", f"it cost {amount_text(cost)}, without an entry", involved)
-    elif len(entries) > 1:
-        yield Finding("entry_twice", f"the ledger has {len(entries)} entries of it", involved)
-    elif (entries[0].amount, entries[0].period_key) != (cost, line.period_key):
-        says = (
-            f"it cost {amount_text(cost)} in {line.period_key}, by the ledger "
-            f"{amount_text(entries[0].amount)} in {entries[0].period_key}"
-        )
-        yield Finding("entry_otherwise", says, involved)
-
-
-def _missing_holds(table: Table, held: Held) -> list[Finding]:
-    """Compare one bucket of a counter with the open reservations in it, all read anew if it must.
-
-    More in the bucket than anybody holds is what a crash leaves, until the bucket expires.
-    """
-    before = _holds(table, held)
-    if before >= held.amount:
-        return []
-    tenant_id = keys.tenant_of(held.counter[0])
-    wanted: Amount = 0
-    for reservation_id in held.reservation_ids:
-        reservation = _reservation(table, tenant_id, reservation_id)
-        if reservation is not None and reservation.state == "held":
-            wanted += _held_by(reservation, held, tenant_id)
-    in_bucket = max(before, _holds(table, held))
-    if in_bucket >= wanted:
-        return []
-    says = (
-        f"open reservations hold {amount_text(wanted)} until {held.bucket}, "
-        f"the counter {amount_text(in_bucket)}"
-    )
-    reservations = (keys.reservation_key(tenant_id, one) for one in held.reservation_ids)
-    return [Finding("hold_missing", says, (held.counter, *reservations))]
-
-
-def _held_by(reservation: Reservation, held: Held, tenant_id: str) -> Amount:
-    return sum(
-        line.amount
-        for line in reservation.lines
-        if reservation.bucket == held.bucket
-        and held.counter
-        == keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
-    )
-
-
-def _holds(table: Table, held: Held) -> Amount:
-    item = table.get(items.key(held.counter))
-    return 0 if item is None else read_counter(item).holds.get(held.bucket, 0)
-
-
-def _reservation(table: Table, tenant_id: str, reservation_id: str) -> Reservation | None:
-    item = table.get(items.key(keys.reservation_key(tenant_id, reservation_id)))
-    return None if item is None else read_reservation(reservation_id, item)

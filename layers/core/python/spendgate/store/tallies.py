@@ -14,14 +14,19 @@ from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.reservations import Line, Reservation
 from spendgate.store import keys
 
+CLOCKS_DIFFER_MS = 60_000
+"""By how much the clocks may differ by which a table was written and is audited."""
+
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE lines (
     reservation_id TEXT, partition TEXT, period TEXT, tenant_id TEXT, stage TEXT,
-    bucket INTEGER, held TEXT, spent TEXT
+    bucket INTEGER, held TEXT, spent TEXT, since_ms INTEGER
 );
-CREATE TABLE entries (reservation_id TEXT, partition TEXT, period TEXT, amount TEXT);
+CREATE TABLE entries (
+    reservation_id TEXT, partition TEXT, period TEXT, amount TEXT, created_at_ms INTEGER
+);
 """
 
 _INDEXES = """
@@ -37,30 +42,46 @@ WHERE stage = 'settled' AND 1 <> (
     WHERE entries.reservation_id = lines.reservation_id
       AND entries.partition = lines.partition
       AND entries.period = lines.period AND entries.amount = lines.spent
+      AND entries.created_at_ms >= lines.since_ms
 )
 """
 """Settled, and one of its lines has no ledger entry of just that amount, or several."""
 
 _ENTERED_TWICE = """
 SELECT tenant_id, lines.reservation_id FROM entries
-JOIN lines ON lines.reservation_id = entries.reservation_id
+JOIN lines ON lines.reservation_id = entries.reservation_id AND created_at_ms >= since_ms
 GROUP BY entries.reservation_id, entries.partition, lines.rowid HAVING count(*) > 1
 """
 """One of its budgets has more than one entry of it, whatever they say."""
 
 _NOT_SETTLED = """
 SELECT tenant_id, lines.reservation_id FROM lines
-JOIN entries ON entries.reservation_id = lines.reservation_id
+JOIN entries ON entries.reservation_id = lines.reservation_id AND created_at_ms >= since_ms
 WHERE stage <> 'settled'
 """
 """The ledger has an entry of it, and it was never settled."""
 
-_DOUBTFUL = f"{_SETTLED_OTHERWISE} UNION {_ENTERED_TWICE} UNION {_NOT_SETTLED}"
+_DOUBTFUL = f"""
+SELECT tenant_id, reservation_id, (
+    SELECT coalesce(max(created_at_ms), 0) FROM entries
+    WHERE entries.reservation_id = doubtful.reservation_id
+)
+FROM ({_SETTLED_OTHERWISE} UNION {_ENTERED_TWICE} UNION {_NOT_SETTLED}) AS doubtful
+"""  # noqa: S608 (of constants)
 
 _HELD = """
 SELECT partition, period, bucket, group_concat(held, ' '), group_concat(DISTINCT reservation_id)
 FROM lines WHERE stage = 'held' AND bucket > ? GROUP BY partition, period, bucket
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A reservation whose ledger entries do not fit it, and when the last of them was made."""
+
+    tenant_id: str
+    reservation_id: str
+    last_entry_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +114,35 @@ class Tallies:
                 reservation.bucket,
                 amount_text(line.amount),
                 _spent_on(line, reservation),
+                reservation.created_at_ms - CLOCKS_DIFFER_MS,
             )
             for line in reservation.lines
         ]
         with self._lock:
-            self._notes.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._notes.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def note_entry(self, partition: str, entry: LedgerEntry) -> None:
         """Keep what a reservation was settled at, as the ledger has it."""
         if entry.reservation_id is None:
             return
-        row = (entry.reservation_id, partition, entry.period_key, amount_text(entry.amount))
+        row = (
+            entry.reservation_id,
+            partition,
+            entry.period_key,
+            amount_text(entry.amount),
+            entry.created_at_ms,
+        )
         with self._lock:
-            self._notes.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", row)
+            self._notes.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
 
-    def doubtful_reservations(self) -> Iterator[tuple[str, str]]:
-        """Tenant and id of each reservation whose ledger entries do not fit it, once each."""
+    def doubtful_reservations(self) -> Iterator[Doubt]:
+        """Each reservation whose ledger entries do not fit it, once.
+
+        Entries from before it belong to an earlier reservation of the same id.
+        """
         self._notes.executescript(_INDEXES)
-        yield from self._notes.execute(_DOUBTFUL)
+        for row in self._notes.execute(_DOUBTFUL):
+            yield Doubt(*row)
 
     def held(self, *, now_ms: int) -> Iterator[Held]:
         """What open reservations hold, for each counter and bucket that has not expired."""
