@@ -11,9 +11,9 @@ from spendgate.domain.amounts import ONE
 from spendgate.domain.period_keys import period_of
 from spendgate.store import keys
 from spendgate.store.retention import kept_until
-from spendgate.store.second_looks import wrong_entries
+from spendgate.store.second_looks import missing_holds, wrong_entries
 from spendgate.store.table import Table
-from spendgate.store.tallies import Doubt
+from spendgate.store.tallies import Doubt, Held
 from tests.books import assert_books_balance, scan
 from tests.engines import table_at
 from tests.fakes.clock import NOON_MS
@@ -108,7 +108,8 @@ def test_a_hold_that_runs_out_during_the_audit_is_not_missed(
 ) -> None:
     """Somebody dies without a settlement, and during the scan the next one reclaims the hold."""
     world = World(restored.table, restored.world.clock)
-    bucket = world.find(world.reserve(1, ttl_seconds=1)).bucket
+    abandoned = world.reserve(1, ttl_seconds=1)
+    bucket = world.find(abandoned).bucket
     more_than_is_left = world.counter(restored.balance).available // ONE + 1
     scan_page, the_first_page = Table.scan, iter(["of one segment"])
 
@@ -123,6 +124,8 @@ def test_a_hold_that_runs_out_during_the_audit_is_not_missed(
 
     assert restored.audit() == []
     assert bucket not in world.counter(restored.balance).holds
+    seen_before = Held(world.counter_key(restored.balance), bucket, ONE, [abandoned])
+    assert missing_holds(restored.table, seen_before, clock=world.clock.now_ms) == []
 
 
 def test_a_key_that_is_used_again_does_not_inherit_the_entries_of_the_first_time(
@@ -141,6 +144,8 @@ def test_a_key_that_is_used_again_does_not_inherit_the_entries_of_the_first_time
     assert second == first
     assert while_open == []
     assert restored.audit() == []
+    doubt = Doubt(TENANT, second, last_entry_ms=0)
+    assert wrong_entries(restored.table, doubt, clock=world.clock.now_ms) == []
 
 
 def test_a_doubtful_reservation_costs_only_the_ledger_of_its_own_time(
