@@ -67,7 +67,7 @@ SELECT tenant_id, reservation_id, (
     WHERE entries.reservation_id = doubtful.reservation_id
 )
 FROM ({_SETTLED_OTHERWISE} UNION {_ENTERED_TWICE} UNION {_NOT_SETTLED}) AS doubtful
-"""  # noqa: S608 (of constants)
+"""  # noqa: S608  # nosec B608
 
 _HELD = """
 SELECT partition, period, bucket, group_concat(held, ' '), group_concat(DISTINCT reservation_id)
