@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,6 +32,7 @@ from spendgate.store.rules import RuleBook
 from spendgate.store.settlements import Settlements
 from spendgate.store.table import Table
 from tests.fakes.clock import FakeClock
+from tests.fakes.faulty import faulty, meanwhile
 
 TENANT = "acme"
 AGENT = "agent:researcher"
@@ -91,6 +92,12 @@ class World:
     def on(self, table: Table) -> "World":
         """The same tenant and clock through another client, with rules of its own."""
         return World(table, self.clock, self.pool)
+
+    def overtaken_by(self, others_do: Callable[[], object]) -> "World":
+        """The same, and others come first when its first transaction is about to be written."""
+        table, client = faulty(self.table)
+        client.fail("transact_write_items", meanwhile(others_do))
+        return self.on(table)
 
     def budget(
         self,

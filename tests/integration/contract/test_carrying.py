@@ -337,77 +337,62 @@ class TestDuration:
         assert carried(world) == [(0, 0), (0, 0)]
 
     def test_a_window_that_starts_while_it_is_closed_gets_it_all_the_same(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: World
     ) -> None:
         world.budget(10, period=FIVE_HOURS, carry_over=UNUSED)
         world.record(4)
         world.clock.advance(6 * 3600)
-        transact = world.table.transact
 
-        def overtaken(writes: Any) -> None:
-            monkeypatch.setattr(world.table, "transact", transact)
+        def others_do() -> None:
             world.record(2)
-            transact(writes)
 
-        monkeypatch.setattr(world.table, "transact", overtaken)
-        close(world)
+        late = world.overtaken_by(others_do)
+        close(late)
 
         assert carried(world) == [(0, 6), (6, 0)]
 
-    def test_what_waits_is_taken_as_it_is_when_the_window_starts(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_waits_is_taken_as_it_is_when_the_window_starts(self, world: World) -> None:
         world.budget(10, period=FIVE_HOURS, carry_over=UNUSED)
         reservation = world.reserve(5, ttl_seconds=10)
         world.clock.advance(6 * 3600)
         close(world)
-        transact = world.table.transact
 
-        def overtaken(writes: Any) -> None:
-            monkeypatch.setattr(world.table, "transact", transact)
+        def others_do() -> None:
             world.settle(reservation, 3)
             close(world)
-            transact(writes)
 
-        monkeypatch.setattr(world.table, "transact", overtaken)
-        world.reserve(17)
+        late = world.overtaken_by(others_do)
+        late.reserve(17)
 
         assert carried(world) == [(0, 7), (7, 0)]
 
-    def test_of_two_that_start_the_window_at_once_one_takes_what_waits(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_of_two_that_start_the_window_at_once_one_takes_what_waits(self, world: World) -> None:
         world.budget(10, period=FIVE_HOURS, carry_over=UNUSED)
         world.record(4)
         world.clock.advance(6 * 3600)
         close(world)
-        transact, other = world.table.transact, world.on(world.table)
+        other = world.on(world.table)
 
-        def overtaken(writes: Any) -> None:
-            monkeypatch.setattr(world.table, "transact", transact)
+        def others_do() -> None:
             other.reserve(1)
-            transact(writes)
 
-        monkeypatch.setattr(world.table, "transact", overtaken)
-        world.reserve(15)
+        late = world.overtaken_by(others_do)
+        late.reserve(15)
 
         assert carried(world) == [(0, 6), (6, 0)]
 
     def test_a_window_whose_last_one_is_closed_while_it_starts_takes_what_waits(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: World
     ) -> None:
         world.budget(10, period=FIVE_HOURS, carry_over=UNUSED)
         world.record(4)
         world.clock.advance(6 * 3600)
-        transact = world.table.transact
 
-        def overtaken(writes: Any) -> None:
-            monkeypatch.setattr(world.table, "transact", transact)
+        def others_do() -> None:
             close(world)
-            transact(writes)
 
-        monkeypatch.setattr(world.table, "transact", overtaken)
-        world.reserve(16)
+        late = world.overtaken_by(others_do)
+        late.reserve(16)
 
         assert carried(world) == [(0, 6), (6, 0)]
 

@@ -1,7 +1,6 @@
 """What changes between the reading of a counter and its closing is noticed, whatever it is."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -26,17 +25,10 @@ def close(world: World) -> None:
     close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
-def close_but_for(world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: Meanwhile) -> None:
+def close_but_for(world: World, meanwhile: Meanwhile) -> None:
     """Close; others come first when the first transaction is about to be written."""
-    transact = world.table.transact
-
-    def overtaken(writes: Any) -> None:
-        monkeypatch.setattr(world.table, "transact", transact)
-        meanwhile()
-        transact(writes)
-
-    monkeypatch.setattr(world.table, "transact", overtaken)
-    close(world)
+    late = world.overtaken_by(meanwhile)
+    close(late)
     close(world)
 
 
@@ -78,30 +70,26 @@ def budget(world: World, request: pytest.FixtureRequest) -> Budget:
 
 
 @pytest.mark.usefixtures("budget")
-def test_what_is_spent_at_its_estimate(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_spent_at_its_estimate(world: World) -> None:
     """The hold has expired, and is in the counter still: what is available stays the same."""
     reservation = world.reserve(5, ttl_seconds=10)
     to_the_next_hour(world)
 
-    close_but_for(world, monkeypatch, lambda: world.settle(reservation, 5))
+    close_but_for(world, lambda: world.settle(reservation, 5))
 
     assert statements(world)[-1].spent == 5 * ONE
 
 
-def test_what_is_credited(world: World, monkeypatch: pytest.MonkeyPatch, budget: Budget) -> None:
+def test_what_is_credited(world: World, budget: Budget) -> None:
     world.record(1)
     to_the_next_hour(world)
 
-    close_but_for(
-        world, monkeypatch, lambda: before_the_end(world, lambda: credit(world, budget, 3))
-    )
+    close_but_for(world, lambda: before_the_end(world, lambda: credit(world, budget, 3)))
 
     assert statements(world)[-1].credits == 3 * ONE
 
 
-def test_a_limit_that_is_lowered_by_as_much_as_is_credited(
-    world: World, monkeypatch: pytest.MonkeyPatch, budget: Budget
-) -> None:
+def test_a_limit_that_is_lowered_by_as_much_as_is_credited(world: World, budget: Budget) -> None:
     world.record(1)
     to_the_next_hour(world)
 
@@ -109,7 +97,7 @@ def test_a_limit_that_is_lowered_by_as_much_as_is_credited(
         world.set_limit(budget, 7)
         credit(world, budget, 3)
 
-    close_but_for(world, monkeypatch, lambda: before_the_end(world, lower_and_credit))
+    close_but_for(world, lambda: before_the_end(world, lower_and_credit))
 
     last = statements(world)[-1]
     assert (last.limit, last.credits) == (7 * ONE, 3 * ONE)
@@ -119,7 +107,7 @@ def test_a_limit_that_is_lowered_by_as_much_as_is_credited(
     ("terms", "actual", "came_in"), [(UNUSED, 5, 5), (DEBT, 15, -5)], ids=["unused", "debt"]
 )
 def test_what_is_carried_in_while_as_much_is_given_back(
-    world: World, monkeypatch: pytest.MonkeyPatch, terms: CarryOver, actual: int, came_in: int
+    world: World, terms: CarryOver, actual: int, came_in: int
 ) -> None:
     """What is available is the same again after a release of 5 and a correction of -5."""
     world.budget(10, period=HOUR, carry_over=terms)
@@ -137,7 +125,7 @@ def test_what_is_carried_in_while_as_much_is_given_back(
         with pytest.raises(Killed):
             close(world.on(table))
 
-    close_but_for(world, monkeypatch, correct_the_first)
+    close_but_for(world, correct_the_first)
 
     assert statements(world)[1].carried_in == came_in * ONE
 

@@ -160,41 +160,32 @@ def test_a_run_that_is_killed_leaves_all_of_a_closing_or_nothing(
     assert close(world) == Progress()
 
 
-def test_a_run_that_another_one_overtakes_finds_nothing_to_do(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_another_one_overtakes_finds_nothing_to_do(world: World) -> None:
     world.budget(10, period=HOUR)
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
-    transact, other = world.table.transact, world.on(world.table)
+    other = world.on(world.table)
 
-    def overtaken(writes: Any) -> None:
-        monkeypatch.setattr(world.table, "transact", transact)
+    def others_do() -> None:
         assert close(other) == Progress(closed=1)
-        transact(writes)
 
-    monkeypatch.setattr(world.table, "transact", overtaken)
+    late = world.overtaken_by(others_do)
 
-    assert close(world) == Progress()
+    assert close(late) == Progress()
     assert len(read_books(world.table).all_statements) == 1
 
 
-def test_a_settlement_between_reading_and_closing_is_in_the_statement(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_settlement_between_reading_and_closing_is_in_the_statement(world: World) -> None:
     world.budget(10, period=HOUR)
     world.clock.advance(3500)
     reservation = world.reserve(5, ttl_seconds=10)
     world.clock.advance(200)
-    transact = world.table.transact
 
-    def too_late(writes: Any) -> None:
-        monkeypatch.setattr(world.table, "transact", transact)
+    def others_do() -> None:
         world.settle(reservation, 3)
-        transact(writes)
 
-    monkeypatch.setattr(world.table, "transact", too_late)
+    late = world.overtaken_by(others_do)
 
-    assert close(world) == Progress(closed=1)
+    assert close(late) == Progress(closed=1)
     (statement,) = read_books(world.table).all_statements
     assert statement.spent == 3 * ONE
 
