@@ -22,11 +22,16 @@ def test_every_parameter_is_explained_and_no_other() -> None:
 @pytest.mark.parametrize("document", [DEPLOY, OPERATIONS], ids=["deploy", "operations"])
 def test_an_output_or_resource_that_a_command_asks_for_is_there(document: str) -> None:
     outputs = set(re.findall(r"\$\(output (\w+)\)", document))
-    functions = set(re.findall(r"\$\(name (\w+)\)", document))
+    names = set(re.findall(r"\$\(name (\w+)\)", document))
+    made_by_sam = {
+        f"{function}{event}"
+        for function, resource in template()["Resources"].items()
+        for event in resource.get("Properties", {}).get("Events", {})
+    }
 
     assert outputs <= template()["Outputs"].keys()
-    assert functions <= template()["Resources"].keys()
-    assert outputs | functions
+    assert names <= template()["Resources"].keys() | made_by_sam
+    assert outputs | names
 
 
 def test_the_settings_that_a_restored_table_needs_are_those_of_the_template() -> None:

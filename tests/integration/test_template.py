@@ -1,14 +1,17 @@
 """What the template promises: who may do what, which doors need a key, what outlives the stack."""
 
-import re
 from typing import Any
 
 import pytest
 
-from spendgate.events.schema import SAYS
 from tests.engines import template
 
 _FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
+_QUEUES = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
+_PHYSICAL_NAMES = {
+    "AlarmName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName",
+    "RoleName", "TableName", "TopicName",
+}  # fmt: skip
 _READING = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 
 
@@ -136,19 +139,24 @@ def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_queues_refuse_what_is_not_encrypted_on_the_way() -> None:
-    policy = _properties("QueuePolicy")
-    statement = policy["PolicyDocument"]["Statement"][0]
+def test_each_queue_has_a_policy_of_its_own_and_each_statement_one_resource() -> None:
+    """SQS refuses a statement with several resources, and with it the whole deployment."""
+    policies = [
+        resource["Properties"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::SQS::QueuePolicy"
+    ]
 
-    queues = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
-    assert set(policy["Queues"]) == queues
-    assert set(statement["Resource"]) == {f"{queue}.Arn" for queue in queues}
-    assert statement["Effect"] == "Deny"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert {queue for policy in policies for queue in policy["Queues"]} == _QUEUES
+    for policy in policies:
+        (queue,) = policy["Queues"]
+        statements = policy["PolicyDocument"]["Statement"]
+        plain = [one if isinstance(one, dict) else one[1] for one in statements]
+        assert {one["Resource"] for one in plain} == {f"{queue}.Arn"}
 
 
 def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:
-    _, *others, _ = _properties("QueuePolicy")["PolicyDocument"]["Statement"]
+    _, *others = _properties("SettlementQueuePolicy")["PolicyDocument"]["Statement"]
     named = {"aws:PrincipalArn": "SettlementSenders"}
 
     assert [condition for condition, _, _ in others] == ["NamesSenders"] * 2
@@ -183,29 +191,24 @@ def test_one_rollover_ends_before_the_next_begins() -> None:
     assert properties["Timeout"] < 60
 
 
-def _source_of_events() -> dict[str, Any]:
-    source: dict[str, Any] = _properties("PublishFunction")["Events"]["Changes"]["Properties"]
-    return source
+def test_a_second_stack_in_the_account_has_a_schedule_of_its_own() -> None:
+    """Without OmitName, SAM names the schedule alike in every stack, and the second one fails."""
+    schedule = _properties("RolloverFunction")["Events"]["EveryMinute"]["Properties"]
+
+    assert schedule["OmitName"] is True
+    assert "Name" not in schedule
 
 
-def test_an_event_waits_in_a_queue_long_before_the_stream_forgets_it() -> None:
-    source = _source_of_events()
-    a_day = 24 * 3600
+def test_what_has_a_name_of_its_own_is_named_after_its_stack() -> None:
+    named = {
+        resource["Properties"][name]
+        for resource in template()["Resources"].values()
+        for name in resource.get("Properties", {})
+        if name in _PHYSICAL_NAMES
+    }
 
-    assert _parameter("EventRetrySeconds")["MaxValue"] < source["MaximumRecordAgeInSeconds"]
-    assert source["MaximumRecordAgeInSeconds"] <= a_day // 4
-    assert source["MaximumRetryAttempts"] == -1
-    assert source["DestinationConfig"] == {"OnFailure": {"Destination": "UndeliveredEvents.Arn"}}
-    assert _properties("UndeliveredEvents")["MessageRetentionPeriod"] == 14 * a_day
-
-
-def test_events_are_read_from_the_first_on_and_a_broken_one_holds_up_no_other_for_long() -> None:
-    source = _source_of_events()
-
-    assert source["StartingPosition"] == "TRIM_HORIZON"
-    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["BisectBatchOnFunctionError"] is True
-    assert len(source["FilterCriteria"]["Filters"]) <= 5, "AWS takes no more without asking"
+    assert named
+    assert not [one for one in named if "AWS::StackName" not in one]
 
 
 def test_only_the_publisher_knows_the_bus() -> None:
@@ -217,56 +220,6 @@ def test_only_the_publisher_knows_the_bus() -> None:
     assert [one for one, names in variables.items() if "EVENT_BUS_NAME" in names] == ["Publish"]
     assert _actions_on("Publish", "events") == {"events:PutEvents"}
     assert not any(_actions_on(one, "events") for one in _FUNCTIONS if one != "Publish")
-
-
-def test_only_the_rule_of_this_stack_may_publish_to_the_topic_of_events() -> None:
-    (statement,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
-
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Action"] == "sns:Publish"
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
-    assert _properties("EventTopic")["KmsMasterKeyId"] == "EventTopicKey"
-    assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
-
-
-def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() -> None:
-    (target,) = _properties("EventRule")["Targets"]
-    condition, statement, _ = _properties("QueuePolicy")["PolicyDocument"]["Statement"][-1]
-
-    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
-    assert condition == template()["Resources"]["EventRule"]["Condition"] == "TellsEvents"
-    assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Resource"] == "UndeliveredEvents.Arn"
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
-
-
-def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() -> None:
-    resources = template()["Resources"]
-
-    assert _parameter("EventEmail")["Default"] == _parameter("EventWebhookUrl")["Default"] == ""
-    told = {name: resource.get("Condition") for name, resource in resources.items()}
-    assert {name for name, condition in told.items() if condition == "TellsEvents"} == {
-        "EventTopicKey",
-        "EventTopic",
-        "EventTopicPolicy",
-        "EventRule",
-    }
-    assert told["EventMailSubscription"] == "MailsEvents"
-    assert told["EventWebhookSubscription"] == "PostsEvents"
-
-
-def test_a_webhook_is_called_over_https_alone() -> None:
-    pattern = _parameter("EventWebhookUrl")["AllowedPattern"]
-
-    assert re.fullmatch(pattern, "") and re.fullmatch(pattern, "https://example.com/hook")
-    assert not re.fullmatch(pattern, "http://example.com/hook")
-
-
-def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
-    types = [one.strip() for one in _parameter("EventTypes")["Default"].split(",")]
-
-    assert types == list(SAYS)
 
 
 def test_nothing_is_paid_for_while_nobody_calls() -> None:
