@@ -188,6 +188,19 @@ def test_a_change_that_nobody_can_read_is_put_aside_as_it_is(bus: Bus, queue: Qu
     assert bus.taken == [1]
 
 
+def test_a_change_that_breaks_a_rule_of_the_domain_is_put_aside_as_it_is(
+    bus: Bus, queue: Queue
+) -> None:
+    of_no_length = "STATEMENT#001772971200#2026-03-08T00:00:00Z/0h#000001"
+    key = {"pk": {"S": "TENANT#acme#COUNTER#bud_1#agent:a"}, "sk": {"S": of_no_length}}
+    broken = change(None, key, number=0)
+
+    assert told([broken, in_the_outbox(1)], bus, queue) == []
+
+    assert queue.messages == [("unreadable", "record-0")]
+    assert bus.taken == [1]
+
+
 def test_an_event_keeps_every_character_and_is_put_aside_in_those_that_a_queue_takes(
     bus: Bus, queue: Queue
 ) -> None:

@@ -67,7 +67,7 @@ class Event:
 def event_of(record: Record) -> Event | None:
     """The event that a change means; None if it means none.
 
-    Raises KeyError, ValueError for a record that is not as the store writes it.
+    Raises one of `spendgate.store.items.UNREADABLE` for a record of what the store never writes.
     """
     change = record["dynamodb"]
     sort_key: str = change["Keys"]["sk"]["S"]

@@ -16,6 +16,7 @@ from spendgate.events.envelope import Event, Record, event_of
 from spendgate.observability import count, logger
 from spendgate.store.errors import NeverTaken, Unavailable
 from spendgate.store.event_bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
+from spendgate.store.items import UNREADABLE
 
 
 class TakesEvents(Protocol):
@@ -82,7 +83,7 @@ def _changes(records: Sequence[Record]) -> Iterator[_Change]:
     for record in records:
         try:
             event = event_of(record)
-        except (AssertionError, LookupError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             # A mistake of ours: the others of the stream shall not wait until it is mended.
             yield _Change(record, None, Refusal("unreadable", repr(error), is_final=True))
             continue

@@ -15,12 +15,11 @@ from typing import Any, Protocol
 from spendgate.api.wire import json_text
 from spendgate.events.envelope import SOURCE, Record, event_of
 from spendgate.store.event_bus import ENTRIES_MAX, BusEntry, EventBus
+from spendgate.store.items import UNREADABLE
 from spendgate.store.redrive import DeadLetter, NotTaken, Send
 
 _EMPTY_PAGES_MAX = 50
 """DynamoDB may answer pages without records before it comes to those that are there."""
-
-_UNREADABLE = (AssertionError, LookupError, TypeError, ValueError)
 
 
 class StreamsClient(Protocol):
@@ -45,7 +44,7 @@ def to_bus(bus: EventBus, streams: StreamsClient) -> Send:
     def send(letter: DeadLetter) -> None:
         try:
             found = list(_entries_of(json.loads(letter.body), streams))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise NotTaken(f"it cannot be read: {error!r}") from error
         complaints = [one for one in found if isinstance(one, str)]
         entries = [one for one in found if isinstance(one, BusEntry)]
@@ -64,7 +63,7 @@ def _entries_of(message: Mapping[str, Any], streams: StreamsClient) -> Iterator[
         for record in _records_at(message["DDBStreamBatchInfo"], streams):
             try:
                 yield from _entry_of(record)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 yield f"record {record.get('eventID')} cannot be read: {error!r}"
     elif "dynamodb" in message:
         yield from _entry_of(message)

@@ -9,11 +9,22 @@ from decimal import Decimal
 from typing import Any
 
 from spendgate.domain.amounts import Amount, amount_text
+from spendgate.domain.errors import SpendgateError
 from spendgate.store.errors import Item
 
 type Value = dict[str, Any]
 
 _FRACTION_DIGITS = 9
+
+UNREADABLE = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    SpendgateError,
+    TypeError,
+    ValueError,
+)
+"""What comes of an item that says something else than we ever write."""
 
 
 def text(value: str) -> Value:

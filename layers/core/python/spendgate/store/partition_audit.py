@@ -7,7 +7,7 @@ from typing import Any
 from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.budgets import Policy
 from spendgate.domain.counters import Counter
-from spendgate.domain.errors import NotFound, SpendgateError
+from spendgate.domain.errors import NotFound
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.period_keys import period_of
 from spendgate.domain.statements import Statement
@@ -27,16 +27,6 @@ from spendgate.store.tallies import CLOCKS_DIFFER_MS
 
 ALL_OF_ONE_SUBJECT = "pk = :pk"
 STATEMENTS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :statement)"
-
-UNREADABLE = (
-    AssertionError,
-    AttributeError,
-    LookupError,
-    SpendgateError,
-    TypeError,
-    ValueError,
-)
-"""What comes of an item that says something else than we ever write."""
 
 _SAID_ALIKE = ("limit", "credits", "carried_in", "spent", "carried_out")
 """What a counter and its last statement both say."""
@@ -163,7 +153,7 @@ def _is_readable(item: Item) -> bool:
                 period_of(entry.period_key)
         elif sort_key.startswith(keys.STATEMENT_PREFIX):
             read_statement(item)
-    except UNREADABLE:
+    except items.UNREADABLE:
         return False
     return True
 

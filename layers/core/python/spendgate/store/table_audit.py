@@ -16,11 +16,10 @@ from threading import Lock
 from typing import Any
 
 from spendgate.domain.ledger import LedgerEntry
-from spendgate.store import keys
+from spendgate.store import items, keys
 from spendgate.store.codec.reservations import read_reservation
 from spendgate.store.errors import Item
 from spendgate.store.partition_audit import (
-    UNREADABLE,
     Finding,
     audit_counters,
     audit_listing,
@@ -124,7 +123,7 @@ class TableAudit:
         """Report an item that cannot be read, or those beside it that cannot, and go on."""
         try:
             yield
-        except UNREADABLE as error:
+        except items.UNREADABLE as error:
             says = f"it cannot be read: {type(error).__name__}: {error}"
             blamed = unreadable_items(self._table, key[0]) or [key]
             self._found([Finding("unreadable", says, tuple(blamed))])
