@@ -3,7 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Counter
@@ -18,8 +18,6 @@ from spendgate.store.codec.statements import read_statement
 from spendgate.store.errors import Item
 from spendgate.store.items import read_amount, read_number
 from spendgate.store.table import Table
-
-RESERVATION_SORT_KEY = "RESERVATION"
 
 
 @dataclass(slots=True)
@@ -76,7 +74,7 @@ def read_books(table: Table) -> Books:
         elif sk.startswith(keys.LEDGER_PREFIX):
             for entry in read_ledger(item):
                 books.add(pk, entry)
-        elif sk == RESERVATION_SORT_KEY:
+        elif sk == keys.RESERVATION_SORT_KEY:
             _, tenant_id, _, reservation_id = pk.split("#")
             books.reservations.append((tenant_id, read_reservation(reservation_id, item)))
         elif sk.startswith(keys.STATEMENT_PREFIX):
@@ -123,11 +121,4 @@ def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = F
 
 
 def scan(table: Table) -> Iterator[Item]:
-    client: Any = table.client
-    arguments: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True}
-    while True:
-        page = client.scan(**arguments)
-        yield from page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return chain.from_iterable(table.scan_pages(ConsistentRead=True))

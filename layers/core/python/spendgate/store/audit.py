@@ -9,10 +9,10 @@ ledger stands between the two.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.budgets import Budget
@@ -22,7 +22,6 @@ from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store import keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.counter_index import Row, counters_listed, counters_of, first_period
-from spendgate.store.errors import Item
 from spendgate.store.ledger import ledger_entries
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.retention import is_forgotten
@@ -157,7 +156,7 @@ def _counters(table: Table, partition: str) -> Mapping[str, Counter]:
     """All counters of a budget and subject, by period."""
     return {
         item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX): read_counter(item)
-        for item in _pages(table, **counters_of(partition))
+        for item in table.query_items(**counters_of(partition))
     }
 
 
@@ -167,12 +166,3 @@ def _listed_counters(table: Table, tenant_id: str, budget_id: str, wanted: Wante
     after = (position["period_key"], parse_subject(position["subject"])) if position else None
     found = counters_listed(table, tenant_id, budget_id, after=after, page_size=wanted.limit + 1)
     return wanted.page_of(list(islice(found, wanted.limit + 1)), lambda one: f"{one[0]}\n{one[1]}")
-
-
-def _pages(table: Table, **arguments: Any) -> Iterable[Item]:
-    while True:
-        answer = table.query(**arguments)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

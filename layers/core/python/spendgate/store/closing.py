@@ -273,24 +273,16 @@ def _next_counter(table: Table, due: Due, rule: DurationPeriod) -> Period | None
     """The first window after this one that somebody has used; windows sort by their start."""
     assert due.period.ends_at is not None
     first = duration_period(rule, starts_at=due.period.ends_at).key.partition("/")[0]
-    arguments: dict[str, Any] = {}
-    while True:
-        page = table.query(
-            KeyConditionExpression=LATER_COUNTERS,
-            ExpressionAttributeValues={
-                ":pk": items.text(due.key[0]),
-                ":first": items.text(f"{keys.PERIOD_PREFIX}{first}"),
-                ":last": items.text(f"{keys.PERIOD_PREFIX}:"),
-            },
-            ProjectionExpression="sk",
-            ConsistentRead=True,
-            Limit=_LOOKED_AT_ONCE,
-            **arguments,
-        )
-        for item in page["Items"]:
-            period_key = item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX)
-            if rule_of(period_key) == rule:
-                return period_of(period_key)
-        if "LastEvaluatedKey" not in page:
-            return None
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    later = table.query_items(
+        KeyConditionExpression=LATER_COUNTERS,
+        ExpressionAttributeValues={
+            ":pk": items.text(due.key[0]),
+            ":first": items.text(f"{keys.PERIOD_PREFIX}{first}"),
+            ":last": items.text(f"{keys.PERIOD_PREFIX}:"),
+        },
+        ProjectionExpression="sk",
+        ConsistentRead=True,
+        Limit=_LOOKED_AT_ONCE,
+    )
+    period_keys = (item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX) for item in later)
+    return next((period_of(key) for key in period_keys if rule_of(key) == rule), None)

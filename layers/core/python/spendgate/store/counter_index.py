@@ -33,25 +33,21 @@ def counters_listed(
 ) -> Iterator[Row]:
     """The counters of a budget in the order of the index, one page of it after the other."""
     budget_ref = items.text(keys.budget_ref(tenant_id, budget_id))
-    arguments: dict[str, Any] = {}
+    start: dict[str, Item] = {}
     if after is not None:
         period_key, subject = after
         key = keys.counter_key(tenant_id, budget_id, subject, period_key)
-        arguments["ExclusiveStartKey"] = {**items.key(key), "budget_ref": budget_ref}
-    while True:
-        answer = table.query(
-            IndexName=BUDGET_INDEX,
-            KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
-            ExpressionAttributeValues={":budget_ref": budget_ref},
-            Limit=page_size,
-            **arguments,
-        )
-        for item in answer["Items"]:
-            _, _, subject = keys.read_counter_partition(item["pk"]["S"])
-            yield _period_key(item), subject
-        if "LastEvaluatedKey" not in answer:
-            return
-        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        start["ExclusiveStartKey"] = {**items.key(key), "budget_ref": budget_ref}
+    found = table.query_items(
+        IndexName=BUDGET_INDEX,
+        KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
+        ExpressionAttributeValues={":budget_ref": budget_ref},
+        Limit=page_size,
+        **start,
+    )
+    for item in found:
+        _, _, subject = keys.read_counter_partition(item["pk"]["S"])
+        yield _period_key(item), subject
 
 
 def first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:

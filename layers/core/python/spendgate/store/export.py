@@ -11,7 +11,7 @@ TTL is no longer found.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.subjects import Subject, parse_subject
@@ -115,9 +115,8 @@ def _of_subject(
     first, last = keys.ledger_moment(span.from_ms), keys.ledger_moment(span.to_ms)
     if place.after:
         first = max(first, f"{place.after} ")
-    arguments: dict[str, Any] = {}
-    while first <= last:
-        answer = table.query(
+    if first <= last:
+        found = table.query_items(
             KeyConditionExpression=SORTED_BETWEEN,
             ExpressionAttributeValues={
                 ":pk": items.text(keys.counter_partition(tenant_id, place.budget_id, subject)),
@@ -126,14 +125,10 @@ def _of_subject(
             },
             ConsistentRead=True,
             Limit=_PAGE_SIZE,
-            **arguments,
         )
-        for item in answer["Items"]:
+        for item in found:
             here = Place(place.budget_id, place.period_key, place.subject, item["sk"]["S"])
             yield here, read_ledger(item)
-        if "LastEvaluatedKey" not in answer:
-            break
-        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
     yield _at_its_end(place), []
 
 

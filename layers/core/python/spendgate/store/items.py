@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from spendgate.domain.amounts import Amount, amount_text
+from spendgate.domain.amounts import FRACTION_DIGITS_MAX, Amount, amount_text
 from spendgate.domain.errors import SpendgateError
 from spendgate.store.errors import Item
 
 type Value = dict[str, Any]
-
-_FRACTION_DIGITS = 9
 
 UNREADABLE = (
     AssertionError,
@@ -68,7 +66,7 @@ def read_amount(value: Value) -> Amount:
     if "E" in written or "e" in written:
         written = format(Decimal(written), "f")
     whole, _, fraction = written.partition(".")
-    return int(whole + fraction.ljust(_FRACTION_DIGITS, "0"))
+    return int(whole + fraction.ljust(FRACTION_DIGITS_MAX, "0"))
 
 
 def read_amounts(value: Value) -> dict[str, Amount]:

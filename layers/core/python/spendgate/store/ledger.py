@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.subjects import Subject
@@ -52,23 +51,17 @@ def ledger_entries(
 
 def _items(table: Table, partition: str, last: str, *, page_size: int | None) -> Iterator[Item]:
     """The ledger's items, the newest first, up to and with the sort key `last`."""
-    arguments: dict[str, Any] = {"Limit": page_size} if page_size else {}
-    while True:
-        answer = table.query(
-            KeyConditionExpression=SORTED_BETWEEN,
-            ExpressionAttributeValues={
-                ":pk": items.text(partition),
-                ":first": items.text(_FIRST),
-                ":last": items.text(last),
-            },
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            **arguments,
-        )
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    return table.query_items(
+        KeyConditionExpression=SORTED_BETWEEN,
+        ExpressionAttributeValues={
+            ":pk": items.text(partition),
+            ":first": items.text(_FIRST),
+            ":last": items.text(last),
+        },
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        **({"Limit": page_size} if page_size else {}),
+    )
 
 
 def _position_of(entry: LedgerEntry) -> str:

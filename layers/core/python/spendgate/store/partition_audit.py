@@ -1,8 +1,7 @@
 """What the audit of a table checks within one partition, and between a budget and its lists."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.budgets import Policy
@@ -81,7 +80,7 @@ def audit_counters(
 
     audit = audit_subject(table, tenant_id, budget_id, subject, now_ms=now_ms, note=noted)
     found = [_unequal(partition, difference) for difference in audit.differences]
-    for item in everything(table, **counters_of(partition)):
+    for item in table.query_items(**counters_of(partition)):
         key = (partition, item["sk"]["S"])
         found += _impossible_counter(key, read_counter(item))
         period_key = key[1].removeprefix(keys.PERIOD_PREFIX)
@@ -133,8 +132,7 @@ def audit_listing(table: Table, key: keys.Key, item: Item) -> list[Finding]:
 
 def unreadable_items(table: Table, partition: str) -> list[keys.Key]:
     """The counters, ledger items and statements of a partition that cannot be read."""
-    found = everything(
-        table,
+    found = table.query_items(
         KeyConditionExpression=ALL_OF_ONE_SUBJECT,
         ExpressionAttributeValues={":pk": items.text(partition)},
         ConsistentRead=True,
@@ -217,8 +215,7 @@ def _untrue_statement(key: keys.Key, statement: Statement, debits: _Debits) -> I
 
 def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key, Statement]]:
     """The last word on each period, by its key."""
-    found = everything(
-        table,
+    found = table.query_items(
         KeyConditionExpression=STATEMENTS_OF_ONE_SUBJECT,
         ExpressionAttributeValues={
             ":pk": items.text(partition),
@@ -233,16 +230,6 @@ def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key
         )
         for item in found
     }
-
-
-def everything(table: Table, **arguments: Any) -> Iterator[Item]:
-    """What a query finds, one page after the other."""
-    while True:
-        answer: Mapping[str, Any] = table.query(**arguments)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def _is_there(table: Table, key: keys.Key) -> bool:

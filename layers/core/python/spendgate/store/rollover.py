@@ -128,22 +128,17 @@ class _Shard:
 
     def _pages(self) -> Iterator[list[Item]]:
         """The keys of the counters whose period has ended."""
-        start: Item | None = None
-        while True:
-            page = self.table.query(
-                IndexName=DUE_INDEX,
-                KeyConditionExpression=expressions.IS_DUE,
-                ExpressionAttributeValues={
-                    ":due_shard": items.text(self.name),
-                    ":now": items.number(self.now_ms // 1000),
-                },
-                Limit=_PAGE_SIZE,
-                **({"ExclusiveStartKey": start} if start else {}),
-            )
-            yield [{"pk": entry["pk"], "sk": entry["sk"]} for entry in page["Items"]]
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return
+        pages = self.table.query_pages(
+            IndexName=DUE_INDEX,
+            KeyConditionExpression=expressions.IS_DUE,
+            ExpressionAttributeValues={
+                ":due_shard": items.text(self.name),
+                ":now": items.number(self.now_ms // 1000),
+            },
+            Limit=_PAGE_SIZE,
+        )
+        for page in pages:
+            yield [{"pk": entry["pk"], "sk": entry["sk"]} for entry in page]
 
     def _close_together(self, several: Sequence[Due]) -> None:
         """Close several periods in one transaction, or one by one if any of them objects."""

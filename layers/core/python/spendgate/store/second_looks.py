@@ -15,7 +15,7 @@ from spendgate.store.codec.counters import read_counter
 from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.codec.reservations import read_reservation
 from spendgate.store.ledger import SORTED_BETWEEN
-from spendgate.store.partition_audit import Finding, everything
+from spendgate.store.partition_audit import Finding
 from spendgate.store.table import Table
 from spendgate.store.tallies import CLOCKS_DIFFER_MS, Doubt, Held
 
@@ -53,8 +53,7 @@ def _entries_between(
     table: Table, partition: str, from_ms: int, to_ms: int
 ) -> Iterator[LedgerEntry]:
     """What was entered from one moment on and before another; neither need be exact."""
-    found = everything(
-        table,
+    found = table.query_items(
         KeyConditionExpression=SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": items.text(partition),

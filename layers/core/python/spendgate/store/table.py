@@ -8,7 +8,8 @@ outcome is unknown is `OutcomeUnknown`.
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 import botocore.exceptions
@@ -141,9 +142,21 @@ class Table:
         """One page of a query, as DynamoDB answers it."""
         return self._read(self.client.query, TableName=self.name, **arguments)
 
+    def query_pages(self, **arguments: Any) -> Iterator[list[Item]]:
+        """What a query finds, one call for each page."""
+        return _pages(self.query, arguments)
+
+    def query_items(self, **arguments: Any) -> Iterator[Item]:
+        """What a query finds, item by item; the next page is read when it is come to."""
+        return chain.from_iterable(self.query_pages(**arguments))
+
     def scan(self, **arguments: Any) -> dict[str, Any]:
         """One page of a scan, as DynamoDB answers it."""
         return self._read(self.client.scan, TableName=self.name, **arguments)
+
+    def scan_pages(self, **arguments: Any) -> Iterator[list[Item]]:
+        """What a scan finds, one call for each page."""
+        return _pages(self.scan, arguments)
 
     def put(self, item: Item, **arguments: Any) -> None:
         """Put one item. Raises ConditionFailed with the item that stood there."""
@@ -214,6 +227,15 @@ class Table:
         """Up to `TRIES_MAX` tries, with full jitter between them."""
         for attempt in range(self._tries_max):
             yield random.uniform(0, _FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 (not a secret)
+
+
+def _pages(read: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> Iterator[list[Item]]:
+    while True:
+        page = read(**arguments)
+        yield page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _refusal_or_raise(error: botocore.exceptions.ClientError) -> Happening:

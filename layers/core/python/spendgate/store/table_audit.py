@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.store import items, keys
@@ -92,7 +91,10 @@ class TableAudit:
 
     def _segment(self, tallies: Tallies, segment: int, segments: int) -> None:
         last_partition = ""
-        for page in _pages(self._table, segment, segments):
+        pages = self._table.scan_pages(
+            Segment=segment, TotalSegments=segments, ConsistentRead=True, Limit=_PAGE_ITEMS
+        )
+        for page in pages:
             for item in page:
                 partition = item["pk"]["S"]
                 with self._reporting_unreadable((partition, item["sk"]["S"])):
@@ -152,16 +154,3 @@ class TableAudit:
             for finding in findings:
                 self.seen.findings += 1
                 self._report(finding)
-
-
-def _pages(table: Table, segment: int, segments: int) -> Iterator[list[Item]]:
-    arguments: dict[str, Any] = {
-        "Segment": segment, "TotalSegments": segments,
-        "ConsistentRead": True, "Limit": _PAGE_ITEMS,
-    }  # fmt: skip
-    while True:
-        answer = table.scan(**arguments)
-        yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
