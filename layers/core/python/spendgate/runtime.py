@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from spendgate import settings
 from spendgate.observability import count
+from spendgate.store.connections import drop_idle_connections
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 
 if TYPE_CHECKING:
@@ -115,9 +116,10 @@ def settlements() -> "Settlements":
 @cache
 def dead_letters() -> "DeadLetters":
     """The dead-letter queue of this stack; its client is made when the first message needs it."""
-    from spendgate.store.dead_letters import DeadLetters, SqsClient
+    from spendgate.store.dead_letters import CLIENT_CONFIG, DeadLetters, SqsClient
 
-    return DeadLetters(cast("SqsClient", _client("sqs")), settings.dead_letter_queue_url())
+    client = cast("SqsClient", _client("sqs", CLIENT_CONFIG))
+    return DeadLetters(client, settings.dead_letter_queue_url())
 
 
 @cache
@@ -132,13 +134,16 @@ def event_bus() -> "EventBus":
 @cache
 def undelivered_events() -> "DeadLetters":
     """The queue of what the bus did not take; its client is made when an event needs it."""
-    from spendgate.store.dead_letters import DeadLetters, SqsClient
+    from spendgate.store.dead_letters import CLIENT_CONFIG, DeadLetters, SqsClient
 
-    return DeadLetters(cast("SqsClient", _client("sqs")), settings.undelivered_events_url())
+    client = cast("SqsClient", _client("sqs", CLIENT_CONFIG))
+    return DeadLetters(client, settings.undelivered_events_url())
 
 
-def _client(service: str, config: Config | None = None) -> Any:
-    return botocore.session.get_session().create_client(service, config=config)
+def _client(service: str, config: Config) -> Any:
+    client = botocore.session.get_session().create_client(service, config=config)
+    drop_idle_connections(client, now_ms)
+    return client
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

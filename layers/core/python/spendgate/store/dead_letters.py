@@ -3,8 +3,14 @@
 from typing import Any, Protocol
 
 import botocore.exceptions
+from botocore.config import Config
 
 from spendgate.store.errors import NeverTaken, Unavailable
+
+CLIENT_CONFIG = Config(
+    retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=1, read_timeout=3
+)
+"""A queue that does not answer leaves the function time to say which of its batch has failed."""
 
 _REASON_LENGTH_MAX = 1000
 
