@@ -141,6 +141,11 @@ def _passed(buckets: Mapping[int, Amount], now_ms: int) -> dict[int, Amount]:
     }
 
 
+def _seconds_until(moment: int, *, now_ms: int) -> int:
+    """Whole seconds, rounded up, and at least 1: nobody shall come back at once."""
+    return max(1, moment - now_ms // 1000)
+
+
 def new_counter(budget: Budget, *, version: int) -> Counter:
     """The counter of a budget that nobody has used in this period."""
     return Counter(limit=budget.limit, spent=0, available=budget.limit, version=version)
@@ -224,7 +229,7 @@ class Balance:
         """Whole seconds until the period ends; None where nothing resets."""
         if self.resets_at is None:
             return None
-        return max(1, -((self.now_ms - self.resets_at * 1000) // 1000))
+        return _seconds_until(self.resets_at, now_ms=self.now_ms)
 
     @property
     def resets_at(self) -> int | None:
@@ -244,7 +249,7 @@ class Balance:
         enough_at = self.counter.available_from(requested, now_ms=self.now_ms)
         if enough_at is None:
             return self.budget.period.seconds
-        return max(1, -((self.now_ms - enough_at * 1000) // 1000))
+        return _seconds_until(enough_at, now_ms=self.now_ms)
 
     def violation(self, requested: Amount) -> Violation:
         """The refusal of an amount by this budget."""

@@ -4,7 +4,7 @@ A statement is never edited. Where something changes after it was written (a hol
 settlement came late), a further one with the next `revision` takes its place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.budgets import CarryOver
@@ -20,8 +20,8 @@ class Statement:
     """The balances of a period when it was closed.
 
     `unused = limit + credits + carried_in - spent - held`, and `carried_out` is the part of it that
-    went on. It is final unless something
-    was still held; even then a late settlement may lead to a further one.
+    went on. It is final unless something was still held; even then a late settlement may lead to a
+    further one.
     """
 
     revision: int
@@ -90,16 +90,15 @@ def statement_of(
     """
     assert period.ends_at is not None
     assert may_close(ends_at=period.ends_at, now_ms=now_ms)
-    held = counter.held(now_ms=now_ms)
-    unused = counter.entitlement - counter.spent - held
-    return Statement(
+    statement = Statement(
         revision=revision,
         period=period,
         limit=counter.limit,
         credits=counter.credits,
         carried_in=counter.carried_in,
         spent=counter.spent,
-        held=held,
-        carried_out=carries_over(terms, unused),
+        held=counter.held(now_ms=now_ms),
+        carried_out=0,
         closed_at_ms=now_ms,
     )
+    return replace(statement, carried_out=carries_over(terms, statement.unused))
