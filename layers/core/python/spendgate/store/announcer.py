@@ -8,7 +8,7 @@ execution environment has announced it remembers: a budget that stays at a level
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
@@ -192,7 +192,8 @@ class _Touched:
         period = period_of(self.entry.period_key)
         if counter.version > self.policy_version or not is_period_of(self.budget, period):
             return None
-        has_ended = period.ends_at is not None and now_ms >= period.ends_at * 1000
-        if counter.version < self.policy_version and not has_ended:
+        balance = Balance(self.budget, self.entry.subject, period, counter, now_ms)
+        if counter.version < self.policy_version and not balance.has_ended:
             counter = counter.with_limit(self.budget.limit, version=self.policy_version)
-        return Balance(self.budget, self.entry.subject, period, counter, now_ms)
+            return replace(balance, counter=counter)
+        return balance

@@ -18,7 +18,6 @@ from spendgate.store.budgets import (
     find_budget,
     read_budget,
     read_policy_of,
-    target_on,
 )
 from spendgate.store.counters import read_balances
 from spendgate.store.directory import listing, unlisting
@@ -157,9 +156,8 @@ def _told(
         return []
     balance = None
     if not after.subject.is_default:
-        target = target_on(
-            Windows(table), tenant_id, after, after.subject, policy.version, now_ms=now_ms
-        )
+        windows = Windows(table)
+        target = windows.target(tenant_id, after, after.subject, policy.version, now_ms=now_ms)
         (balance,) = read_balances(table, [target], now_ms=now_ms)
         if balance.is_paused == replace(balance, budget=before).is_paused:
             return []
@@ -212,7 +210,7 @@ def _unused(
     """A budget just created, which nobody can have used yet."""
     if budget.subject.is_default:
         return StoredBudget(budget, version, balance=None)
-    target = target_on(Windows(table), tenant_id, budget, budget.subject, version, now_ms=now_ms)
+    target = Windows(table).target(tenant_id, budget, budget.subject, version, now_ms=now_ms)
     return StoredBudget(budget, version, target.balance(target.unused, now_ms=now_ms))
 
 

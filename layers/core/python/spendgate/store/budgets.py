@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spendgate.domain.budgets import Budget, Claim, Policy, counted_subject
+from spendgate.domain.budgets import Budget, Policy, counted_subject
 from spendgate.domain.counters import Balance
 from spendgate.domain.errors import NotFound
 from spendgate.domain.subjects import Subject, parse_subject
@@ -19,7 +19,6 @@ from spendgate.store.directory import listed, start_of
 from spendgate.store.errors import PolicyChanged, Throttled
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
-from spendgate.store.targets import Target
 from spendgate.store.windows import Windows
 
 _BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
@@ -88,14 +87,8 @@ def read_balance(
 
     def read() -> Balance:
         policy, budget = find_budget(table, tenant_id, budget_id)
-        target = target_on(
-            windows,
-            tenant_id,
-            budget,
-            counted_subject(budget.subject, subject),
-            policy.version,
-            now_ms=now_ms,
-        )
+        counted = counted_subject(budget.subject, subject)
+        target = windows.target(tenant_id, budget, counted, policy.version, now_ms=now_ms)
         return read_balances(table, [target], now_ms=now_ms)[0]
 
     return _while_policies_stand_still(read)
@@ -116,14 +109,6 @@ def find_budget(table: Table, tenant_id: str, budget_id: str) -> Located:
 def read_policy_of(table: Table, tenant_id: str, subject: Subject) -> Policy:
     """The policy of one subject, read consistently."""
     return read_policy(subject, table.get(items.key(keys.policy_key(tenant_id, subject))))
-
-
-def target_on(
-    windows: Windows, tenant_id: str, budget: Budget, subject: Subject, version: int, *, now_ms: int
-) -> Target:
-    """The counter of a budget and subject, for a look that asks for nothing."""
-    claim = Claim(budget, subject, amount=0, policy_version=version)
-    return Target(tenant_id, claim, windows.period(tenant_id, claim, now_ms))
 
 
 def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
@@ -152,8 +137,8 @@ def _with_balances(
     def read() -> list[StoredBudget]:
         found = locate()
         targets = {
-            budget.budget_id: target_on(
-                windows, tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
+            budget.budget_id: windows.target(
+                tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
             )
             for policy, budget in found
             if not budget.subject.is_default

@@ -30,8 +30,6 @@ CLOSING_WRITES_MAX = 4
 
 _LOOKED_AT_ONCE = 5
 
-LATER_COUNTERS = "pk = :pk AND sk BETWEEN :first AND :last"
-
 type Write = dict[str, Any]
 
 
@@ -274,7 +272,7 @@ def _next_counter(table: Table, due: Due, rule: DurationPeriod) -> Period | None
     assert due.period.ends_at is not None
     first = duration_period(rule, starts_at=due.period.ends_at).key.partition("/")[0]
     later = table.query_items(
-        KeyConditionExpression=LATER_COUNTERS,
+        KeyConditionExpression=expressions.SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": items.text(due.key[0]),
             ":first": items.text(f"{keys.PERIOD_PREFIX}{first}"),

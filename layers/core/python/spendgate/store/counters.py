@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Balance, Counter
@@ -197,22 +198,24 @@ def give_back(table: Table, target: Target, *, bucket: int) -> None:
 
 def bring_up(table: Table, target: Target, seen: Counter) -> None:
     """Bring a counter up to the claim's policy; somebody else may have done so first."""
-    claim = target.claim
-    try:
-        table.update(
-            target.key,
-            UpdateExpression=expressions.BRING_UP,
-            ConditionExpression=expressions.IS_AS_SEEN,
-            ExpressionAttributeValues={
-                ":limit": items.amount(claim.budget.limit),
-                ":change": items.amount(claim.budget.limit - seen.limit),
-                ":version": items.number(claim.policy_version),
-                ":seen_version": items.number(seen.version),
-                ":seen_limit": items.amount(seen.limit),
-            },
-        )
-    except ConditionFailed:
-        return
+    with suppress(ConditionFailed):
+        table.update(target.key, **bringing_up(target, seen))
+
+
+def bringing_up(target: Target, seen: Counter) -> dict[str, Any]:
+    """The update of a counter that was seen to what the claim's policy says."""
+    limit, version = target.claim.budget.limit, target.claim.policy_version
+    return {
+        "UpdateExpression": expressions.BRING_UP,
+        "ConditionExpression": expressions.IS_AS_SEEN,
+        "ExpressionAttributeValues": {
+            ":limit": items.amount(limit),
+            ":change": items.amount(limit - seen.limit),
+            ":version": items.number(version),
+            ":seen_version": items.number(seen.version),
+            ":seen_limit": items.amount(seen.limit),
+        },
+    }
 
 
 def read_balances(table: Table, targets: Sequence[Target], *, now_ms: int) -> list[Balance]:

@@ -10,15 +10,15 @@ from spendgate.domain.errors import BudgetChanged
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import Subject
-from spendgate.store import expressions, items, keys
-from spendgate.store.budgets import find_budget, target_on
+from spendgate.store import expressions, items
+from spendgate.store.budgets import find_budget
 from spendgate.store.counters import read_balances
 from spendgate.store.errors import PolicyChanged
 from spendgate.store.once import Once, Replay
 from spendgate.store.policy_changes import attempt
 from spendgate.store.postings import Posting, writes_of_ledger
 from spendgate.store.table import Table
-from spendgate.store.targets import Target
+from spendgate.store.targets import Target, policy_is_as_read
 from spendgate.store.windows import Windows
 
 _TRIES_MAX = 5
@@ -82,7 +82,7 @@ def _target(
 ) -> Target:
     """The counter of the period in force, which a credit uses as a reservation does."""
     counted = counted_subject(budget.subject, credit.subject, param="body.subject")
-    looked_at = target_on(windows, tenant_id, budget, counted, version, now_ms=now_ms)
+    looked_at = windows.target(tenant_id, budget, counted, version, now_ms=now_ms)
     return replace(looked_at, period=windows.use(tenant_id, looked_at.claim, now_ms))
 
 
@@ -94,7 +94,7 @@ def _writes(
     assert entry is not None
     topped_up = balance.counter.credited(credit.amount)
     writes = [
-        _policy_is_as_read(table, target),
+        policy_is_as_read(table.name, target),
         _top_up(table, target, credit.amount),
         *puts,
     ]
@@ -128,17 +128,5 @@ def _top_up(table: Table, target: Target, amount: Amount) -> dict[str, Any]:
             "Key": target.key,
             "UpdateExpression": expressions.CREDIT_IN_PERIOD if has_end else expressions.CREDIT,
             "ExpressionAttributeValues": {":change": items.amount(amount), **target.creation},
-        }
-    }
-
-
-def _policy_is_as_read(table: Table, target: Target) -> dict[str, Any]:
-    claim = target.claim
-    return {
-        "ConditionCheck": {
-            "TableName": table.name,
-            "Key": items.key(keys.policy_key(target.tenant_id, claim.budget.subject)),
-            "ConditionExpression": expressions.POLICY_IS_KNOWN,
-            "ExpressionAttributeValues": {":version": items.number(claim.policy_version)},
         }
     }

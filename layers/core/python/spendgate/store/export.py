@@ -15,11 +15,10 @@ from typing import Self
 
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.subjects import Subject, parse_subject
-from spendgate.store import items, keys
+from spendgate.store import expressions, items, keys
 from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.counter_index import counters_listed, first_period
 from spendgate.store.directory import ListedBudget, budgets_ever, find_listed
-from spendgate.store.ledger import SORTED_BETWEEN
 from spendgate.store.table import Table
 
 _PAGE_SIZE = 200
@@ -117,7 +116,7 @@ def _of_subject(
         first = max(first, f"{place.after} ")
     if first <= last:
         found = table.query_items(
-            KeyConditionExpression=SORTED_BETWEEN,
+            KeyConditionExpression=expressions.SORTED_BETWEEN,
             ExpressionAttributeValues={
                 ":pk": items.text(keys.counter_partition(tenant_id, place.budget_id, subject)),
                 ":first": items.text(first),

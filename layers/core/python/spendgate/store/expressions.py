@@ -123,6 +123,9 @@ EXTEND = (
     "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
 )
 
+# What is sorted between two keys of a partition, both of them included.
+SORTED_BETWEEN = "pk = :pk AND sk BETWEEN :first AND :last"
+
 # The index of counters whose period has an end, and how a counter leaves it.
 IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
 

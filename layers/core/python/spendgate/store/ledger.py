@@ -6,13 +6,11 @@ from itertools import islice
 
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.subjects import Subject
-from spendgate.store import items, keys
+from spendgate.store import expressions, items, keys
 from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.errors import Item
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
-
-SORTED_BETWEEN = "pk = :pk AND sk BETWEEN :first AND :last"
 
 _FIRST = keys.LEDGER_PREFIX
 _LAST = f"{keys.LEDGER_PREFIX}~"
@@ -52,7 +50,7 @@ def ledger_entries(
 def _items(table: Table, partition: str, last: str, *, page_size: int | None) -> Iterator[Item]:
     """The ledger's items, the newest first, up to and with the sort key `last`."""
     return table.query_items(
-        KeyConditionExpression=SORTED_BETWEEN,
+        KeyConditionExpression=expressions.SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": items.text(partition),
             ":first": items.text(_FIRST),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from spendgate.domain.budgets import Claim, budgets_on
+from spendgate.domain.budgets import budgets_on
 from spendgate.domain.counters import Balance
 from spendgate.domain.decisions import Outlook, outlook_of
 from spendgate.domain.errors import NotFound
@@ -56,9 +56,8 @@ class Balances:
 
         def targets(rules: Rules, now_ms: int) -> list[Target]:
             return [
-                Target(tenant_id, claim, self._windows.period(tenant_id, claim, now_ms))
+                self._windows.target(tenant_id, budget, subject, version, now_ms=now_ms)
                 for subject, budget, version in budgets_on(subjects, rules.policies)
-                for claim in (Claim(budget, subject, 0, version),)
             ]
 
         return [balance for balance, _ in self._balances(tenant_id, subjects, targets)]

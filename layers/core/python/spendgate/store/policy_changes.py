@@ -26,6 +26,7 @@ from spendgate.domain.periods import (
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.codec.policies import policy_attributes
+from spendgate.store.counters import bringing_up
 from spendgate.store.errors import Item, Objection, TransactionFailed
 from spendgate.store.rules import PRESENT_SECONDS_MAX
 from spendgate.store.table import Table
@@ -166,26 +167,14 @@ def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
 
 
 def _counter_write(table: Table, target: Target, seen: Counter | None) -> dict[str, Any]:
-    if seen is None:
-        has_end = target.period.ends_at is not None
-        expression = CREATE_COUNTER_IN_PERIOD if has_end else CREATE_COUNTER
-        condition, values = expressions.IS_NEW, target.creation
-    else:
-        limit, version = target.claim.budget.limit, target.claim.policy_version
-        expression, condition = expressions.BRING_UP, expressions.IS_AS_SEEN
-        values = {
-            ":limit": items.amount(limit),
-            ":change": items.amount(limit - seen.limit),
-            ":version": items.number(version),
-            ":seen_version": items.number(seen.version),
-            ":seen_limit": items.amount(seen.limit),
-        }
+    update = _creating(target) if seen is None else bringing_up(target, seen)
+    return {"Update": {"TableName": table.name, "Key": target.key, **update}}
+
+
+def _creating(target: Target) -> dict[str, Any]:
+    has_end = target.period.ends_at is not None
     return {
-        "Update": {
-            "TableName": table.name,
-            "Key": target.key,
-            "UpdateExpression": expression,
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-        }
+        "UpdateExpression": CREATE_COUNTER_IN_PERIOD if has_end else CREATE_COUNTER,
+        "ConditionExpression": expressions.IS_NEW,
+        "ExpressionAttributeValues": target.creation,
     }

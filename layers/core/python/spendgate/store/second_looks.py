@@ -10,11 +10,10 @@ from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.holds import is_expired
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.reservations import Line, Reservation
-from spendgate.store import items, keys
+from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.codec.ledger import read_ledger
 from spendgate.store.codec.reservations import read_reservation
-from spendgate.store.ledger import SORTED_BETWEEN
 from spendgate.store.partition_audit import Finding
 from spendgate.store.table import Table
 from spendgate.store.tallies import CLOCKS_DIFFER_MS, Doubt, Held
@@ -54,7 +53,7 @@ def _entries_between(
 ) -> Iterator[LedgerEntry]:
     """What was entered from one moment on and before another; neither need be exact."""
     found = table.query_items(
-        KeyConditionExpression=SORTED_BETWEEN,
+        KeyConditionExpression=expressions.SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": items.text(partition),
             ":first": items.text(keys.ledger_moment(from_ms)),

@@ -6,15 +6,13 @@ from dataclasses import dataclass, replace
 from spendgate.domain.errors import NotFound
 from spendgate.domain.statements import Statement
 from spendgate.domain.subjects import Subject
-from spendgate.store import items, keys
+from spendgate.store import expressions, items, keys
 from spendgate.store.budgets import find_budget
 from spendgate.store.codec.statements import read_statement, statement_id
 from spendgate.store.directory import ListedBudget, find_listed
 from spendgate.store.errors import Item
 from spendgate.store.pages import Page, Wanted
 from spendgate.store.table import Table
-
-OLDER_STATEMENTS = "pk = :pk AND sk BETWEEN :first AND :last"
 
 _LAST = f"{keys.STATEMENT_PREFIX}~"
 _POSITION = re.compile(r"\d{12}#[^\n#]{1,100}#\d{6}")
@@ -59,7 +57,7 @@ def statements_page(
     position = wanted.position(_POSITION)
     last = f"{keys.STATEMENT_PREFIX}{position[0]}" if position else _LAST
     answer = table.query(
-        KeyConditionExpression=OLDER_STATEMENTS,
+        KeyConditionExpression=expressions.SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": items.text(keys.counter_partition(tenant_id, budget.budget_id, subject)),
             ":first": items.text(keys.STATEMENT_PREFIX),

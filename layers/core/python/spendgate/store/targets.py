@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.budgets import Budget, Claim, claims_on
@@ -15,7 +15,7 @@ from spendgate.domain.periods import Period
 from spendgate.domain.requests import SpendRequest, claims_fit_one_transaction
 from spendgate.domain.reservations import Line
 from spendgate.domain.subjects import Subject
-from spendgate.store import items, keys
+from spendgate.store import expressions, items, keys
 from spendgate.store.errors import Item
 from spendgate.store.retention import RETENTION_SECONDS
 from spendgate.store.rules import Rules
@@ -114,6 +114,19 @@ def creation_values(
         values[":due_shard"] = items.text(keys.due_shard_of(address))
         values[":expires_ttl"] = items.number(period.ends_at + RETENTION_SECONDS)
     return values
+
+
+def policy_is_as_read(table_name: str, target: Target) -> dict[str, Any]:
+    """The write that objects where the claim's policy is no longer the one that was read."""
+    claim = target.claim
+    return {
+        "ConditionCheck": {
+            "TableName": table_name,
+            "Key": items.key(keys.policy_key(target.tenant_id, claim.budget.subject)),
+            "ConditionExpression": expressions.POLICY_IS_KNOWN,
+            "ExpressionAttributeValues": {":version": items.number(claim.policy_version)},
+        }
+    }
 
 
 type PeriodOf = Callable[[str, Claim, int], Period]

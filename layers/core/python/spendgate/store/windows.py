@@ -10,15 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 from spendgate.domain.amounts import Amount
-from spendgate.domain.budgets import Claim
+from spendgate.domain.budgets import Budget, Claim
 from spendgate.domain.periods import DurationPeriod, Period, duration_period, period_in_force
+from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.carrying import carried_in, entering
 from spendgate.store.errors import ConditionFailed, Item, PolicyChanged, TransactionFailed
 from spendgate.store.postings import writes_of_ledger
 from spendgate.store.retention import RETENTION_SECONDS
 from spendgate.store.table import Table
-from spendgate.store.targets import Target
+from spendgate.store.targets import Target, policy_is_as_read
 
 _CACHED_MAX = 10_000
 
@@ -49,6 +50,13 @@ class Windows:
             started_at, waiting = self._read(key)
         period = period_in_force(rule, now_ms=now_ms, started_at=started_at)
         return period if period.starts_at == started_at else replace(period, carried_in=waiting)
+
+    def target(
+        self, tenant_id: str, budget: Budget, subject: Subject, version: int, *, now_ms: int
+    ) -> Target:
+        """The counter of a budget and subject in the period in force; nothing is asked of it."""
+        claim = Claim(budget, subject, amount=0, policy_version=version)
+        return Target(tenant_id, claim, self.period(tenant_id, claim, now_ms))
 
     def use(self, tenant_id: str, claim: Claim, at_ms: int, *, now_ms: int | None = None) -> Period:
         """The period in force, which is now in use: a duration that has none open starts one.
@@ -94,21 +102,20 @@ class Windows:
             if claim.budget.subject.is_default and not period.carried_in:
                 self._table.update(items.key(key), **_start_window(period))
             else:
-                self._table.transact(self._writes_of_start(tenant_id, claim, key, period, now_ms))
+                target = Target(tenant_id, claim, period)
+                self._table.transact(self._writes_of_start(key, target, now_ms))
         except (ConditionFailed, TransactionFailed) as lost:
             raise WindowTaken from lost
         assert period.starts_at is not None
         self._remember(key, period.starts_at)
 
-    def _writes_of_start(
-        self, tenant_id: str, claim: Claim, key: keys.Key, period: Period, now_ms: int
-    ) -> list[dict[str, Any]]:
-        start = {"TableName": self._table.name, "Key": items.key(key), **_start_window(period)}
-        writes = [{"Update": start}]
-        if not claim.budget.subject.is_default:
-            writes.append(self._policy_is_as_read(tenant_id, claim))
-        if period.carried_in:
-            writes += self._carried_in(Target(tenant_id, claim, period), self._open[key], now_ms)
+    def _writes_of_start(self, key: keys.Key, target: Target, now_ms: int) -> list[dict[str, Any]]:
+        start = _start_window(target.period)
+        writes = [{"Update": {"TableName": self._table.name, "Key": items.key(key), **start}}]
+        if not target.claim.budget.subject.is_default:
+            writes.append(policy_is_as_read(self._table.name, target))
+        if target.period.carried_in:
+            writes += self._carried_in(target, self._open[key], now_ms)
         return writes
 
     def _carried_in(
@@ -121,15 +128,6 @@ class Windows:
         entry = entering(target, amount, left=left, now_ms=now_ms)
         puts, _ = writes_of_ledger(self._table.name, [entry], now_ms=now_ms)
         return [carried_in(self._table.name, target, amount), *puts]
-
-    def _policy_is_as_read(self, tenant_id: str, claim: Claim) -> dict[str, Any]:
-        check = {
-            "TableName": self._table.name,
-            "Key": items.key(keys.policy_key(tenant_id, claim.budget.subject)),
-            "ConditionExpression": expressions.POLICY_IS_KNOWN,
-            "ExpressionAttributeValues": {":version": items.number(claim.policy_version)},
-        }
-        return {"ConditionCheck": check}
 
 
 def _start_window(period: Period) -> dict[str, Any]:
