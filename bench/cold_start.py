@@ -33,7 +33,7 @@ _PARTS = {
     "part: pydantic after boto3": "import boto3|from pydantic import BaseModel, TypeAdapter, Field",
     "part: our models after pydantic": (
         "import boto3; from pydantic import BaseModel, TypeAdapter, Field|"
-        "import spendgate.api.models.spending"
+        "import spendgate.api.models.reserving"
     ),
     "part: powertools after boto3": "import boto3|import spendgate.observability",
     "part: our store and domain after boto3": "import boto3|import spendgate.store.reservations",
@@ -83,6 +83,8 @@ def _start(name: str, code: str) -> tuple[float, int]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "TABLE_NAME": "table",
         "DEAD_LETTER_QUEUE_URL": "queue",
     }

@@ -7,7 +7,7 @@ from spendgate import runtime
 from spendgate.api.answers import reservation_answer, spend_answer
 from spendgate.api.check_answer import check_answer
 from spendgate.api.http import Call, handle
-from spendgate.api.models.spending import ReserveBody, subjects_in_query
+from spendgate.api.models.reserving import ReserveBody, subjects_in_query
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, ok
 from spendgate.domain.errors import NoBudget

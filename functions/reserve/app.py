@@ -6,7 +6,7 @@ from typing import Any
 from spendgate import runtime
 from spendgate.api.answers import reservation_granted
 from spendgate.api.http import Call, handle
-from spendgate.api.models.spending import ReserveBody
+from spendgate.api.models.reserving import ReserveBody
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, created, json_text, replayed
 from spendgate.observability import logger, measured

@@ -7,7 +7,8 @@ from spendgate import runtime
 from spendgate.api.answers import reservation_answer
 from spendgate.api.consumer import consume
 from spendgate.api.http import Call, handle
-from spendgate.api.models.spending import EmptyBody, ExtendBody, RecordBody, SettleBody
+from spendgate.api.models.fields import EmptyBody
+from spendgate.api.models.settling import ExtendBody, RecordBody, SettleBody
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, created, ok, replayed
 from spendgate.domain.requests import Release, SettlementCommand

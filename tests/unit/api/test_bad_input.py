@@ -6,7 +6,7 @@ import json
 import pytest
 
 from spendgate.api.http import Call
-from spendgate.api.models.spending import ReserveBody
+from spendgate.api.models.reserving import ReserveBody
 from spendgate.api.wire import Answer, ok
 from tests.unit.api.support import answered, event
 

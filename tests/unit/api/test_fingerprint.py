@@ -5,7 +5,8 @@ import pytest
 from spendgate.api.fingerprint import fingerprint
 from spendgate.api.json_body import read_object
 from spendgate.api.models.messages import RecordMessage, read_message
-from spendgate.api.models.spending import RecordBody, ReserveBody
+from spendgate.api.models.reserving import ReserveBody
+from spendgate.api.models.settling import RecordBody
 from spendgate.api.validation import read_model
 
 

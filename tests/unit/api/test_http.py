@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spendgate.api.http import Call, handle
-from spendgate.api.models.spending import ReserveBody
+from spendgate.api.models.reserving import ReserveBody
 from spendgate.api.query import CURSOR_LENGTH_MAX
 from spendgate.api.routes import ROUTES, methods_at
 from spendgate.api.wire import Answer, created, ok, replayed

@@ -7,13 +7,8 @@ from decimal import Decimal
 import pytest
 
 from spendgate.api.models.messages import command_of, read_message
-from spendgate.api.models.spending import (
-    ExtendBody,
-    RecordBody,
-    ReserveBody,
-    SettleBody,
-    subjects_in_query,
-)
+from spendgate.api.models.reserving import ReserveBody, subjects_in_query
+from spendgate.api.models.settling import ExtendBody, RecordBody, SettleBody
 from spendgate.api.principal import Principal
 from spendgate.api.validation import read_model
 from spendgate.domain.errors import InvalidValue, NotFound

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from spendgate import settings
 from spendgate.observability import count
@@ -140,8 +141,17 @@ def undelivered_events() -> "DeadLetters":
     return DeadLetters(client, settings.undelivered_events_url())
 
 
+class _LoaderOfOurs(Loader):
+    """Knows which services we call: botocore's would look through the folders of all 400."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+        return ["dynamodb", "events", "sqs"]
+
+
 def _client(service: str, config: Config) -> Any:
-    client = botocore.session.get_session().create_client(service, config=config)
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _LoaderOfOurs())
+    client = session.create_client(service, config=config)
     drop_idle_connections(client, now_ms)
     return client
 

@@ -9,7 +9,7 @@ from spendgate.api.admin_answers import budget_answer, credit_answer, page_answe
 from spendgate.api.event_details import switch_detail
 from spendgate.api.http import Call
 from spendgate.api.models.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
-from spendgate.api.models.spending import EmptyBody
+from spendgate.api.models.fields import EmptyBody
 from spendgate.api.wire import Answer, created, json_text, ok, replayed
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from spendgate.api.models import administration, budgets, spending
+from spendgate.api.models import administration, budgets, reserving, settling
+from spendgate.api.models.fields import EmptyBody
 from spendgate.api.openapi_schemas import FREE, TEXT, Schema, page_of, ref
 
 
@@ -44,7 +45,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /v1/check": Operation(
         "Ask whether a request could be granted now; nothing is held.",
         ref("Check"),
-        spending.ReserveBody,
+        reserving.ReserveBody,
         codes=(*_CAPPED, *_PRICED),
     ),
     "GET /v1/spend": Operation(
@@ -56,7 +57,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /v1/reservations": Operation(
         "Hold an estimate on every budget that applies, all or none.",
         ref("ReservationGranted"),
-        spending.ReserveBody,
+        reserving.ReserveBody,
         status=201,
         codes=(*_REFUSED, *_CAPPED, *_KEYED, *_PRICED),
         is_idempotent=True,
@@ -64,24 +65,24 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /v1/reservations/{id}/settle": Operation(
         "Replace a hold by the actual cost.",
         ref("Reservation"),
-        spending.SettleBody,
+        settling.SettleBody,
         codes=(*_FINAL, *_PRICED),
         is_replayed=True,
     ),
     "POST /v1/reservations/{id}/release": Operation(
         "Give a hold back.",
         ref("Reservation"),
-        optional_body=spending.EmptyBody,
+        optional_body=EmptyBody,
         codes=_FINAL,
         is_replayed=True,
     ),
     "POST /v1/reservations/{id}/extend": Operation(
-        "Move the expiry of a hold.", ref("Reservation"), spending.ExtendBody, codes=_FINAL
+        "Move the expiry of a hold.", ref("Reservation"), settling.ExtendBody, codes=_FINAL
     ),
     "POST /v1/spend": Operation(
         "Record spend that was never reserved; never refused for lack of budget.",
         ref("RecordedSpend"),
-        spending.RecordBody,
+        settling.RecordBody,
         status=201,
         codes=(*_KEYED, *_PRICED),
         is_idempotent=True,
@@ -141,25 +142,25 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /v1/budgets/{id}/pause": Operation(
         "Refuse whatever the budget applies to, until it is resumed.",
         ref("Budget"),
-        optional_body=spending.EmptyBody,
+        optional_body=EmptyBody,
         codes=("budget_changed",),
     ),
     "POST /v1/budgets/{id}/resume": Operation(
         "Go on after a pause; one of the soft limit is lifted until the period ends.",
         ref("Budget"),
-        optional_body=spending.EmptyBody,
+        optional_body=EmptyBody,
         codes=("budget_changed",),
     ),
     "POST /v1/budgets/{id}/disable": Operation(
         "Neither enforce the budget nor count on it, until it is enabled.",
         ref("Budget"),
-        optional_body=spending.EmptyBody,
+        optional_body=EmptyBody,
         codes=("budget_changed",),
     ),
     "POST /v1/budgets/{id}/enable": Operation(
         "Enforce the budget and count on it again.",
         ref("Budget"),
-        optional_body=spending.EmptyBody,
+        optional_body=EmptyBody,
         codes=("budget_changed",),
     ),
     "GET /v1/export/ledger": Operation(

@@ -240,3 +240,7 @@ class ProvenanceBody(Body):
             ref_id=self.ref_id,
             description=self.description,
         )
+
+
+class EmptyBody(Body):
+    """The body of a request that says everything by its path."""

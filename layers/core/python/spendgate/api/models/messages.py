@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from spendgate.api.json_body import read_object
 from spendgate.api.models.fields import Body, EventIdField, ObjectIdField, TenantIdField
-from spendgate.api.models.spending import RecordBody, SettleBody
+from spendgate.api.models.settling import RecordBody, SettleBody
 from spendgate.api.pricing import KnowsTenants, priced_amounts
 from spendgate.api.validation import validated
 from spendgate.domain.errors import NotFound

@@ -1,0 +1,81 @@
+"""What a function does before its first call: how long it takes, `make bench` says."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from local.paths import ROOT
+
+_START = """
+import gc, json, sys
+collections = []
+import spendgate
+gc.callbacks.append(lambda phase, _: collections.append(phase) if phase == "start" else None)
+import app
+{made}
+print(json.dumps({{"modules": sorted(sys.modules), "collections": len(collections)}}))
+"""
+
+FUNCTIONS = {
+    "authorizer": "app.runtime.table()",
+    "check": "app.runtime.balances()",
+    "reserve": "app.runtime.reservations()",
+    "settle": "app.runtime.settlements(); app.runtime.dead_letters()",
+    "publish": "app.runtime.event_bus(); app.runtime.undelivered_events()",
+    "rollover": "app.runtime.table()",
+    "admin": "",
+}
+
+
+def start(function: str) -> tuple[set[str], int]:
+    """Start a function in an interpreter of its own, as Lambda does, with all its clients.
+
+    Answers which modules it has imported, and how often it has looked for garbage meanwhile.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _START.format(made=FUNCTIONS[function])],
+        env={
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "PYTHONPATH": f"{ROOT}/layers/core/python:{ROOT}/functions/{function}",
+            "AWS_LAMBDA_FUNCTION_NAME": function,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "TABLE_NAME": "table",
+            "EVENT_BUS_NAME": "bus",
+            "DEAD_LETTER_QUEUE_URL": "queue",
+            "UNDELIVERED_EVENTS_URL": "queue",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = json.loads(done.stdout)
+    return set(said["modules"]), said["collections"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_starts_with_its_clients_and_never_looks_for_garbage_meanwhile(
+    function: str,
+) -> None:
+    modules, collections = start(function)
+    assert "botocore.client" in modules
+    assert "boto3" not in modules
+    assert collections == 0
+
+
+def test_a_reservation_waits_for_no_models_but_its_own() -> None:
+    modules, _ = start("reserve")
+    models = {name for name in modules if name.startswith("spendgate.api.models.")}
+    assert models == {
+        f"spendgate.api.models.{name}" for name in ("fields", "reserving", "spending")
+    }
+    assert not {"genai_prices", "spendgate.store.settlements", "spendgate.api.openapi"} & modules
+
+
+def test_the_authorizer_and_the_rollover_do_without_models_of_the_wire() -> None:
+    for function in ("authorizer", "rollover"):
+        assert "pydantic" not in start(function)[0]
