@@ -8,8 +8,10 @@ from spendgate.domain.amounts import ONE
 from spendgate.domain.budgets import Budget, CarryOver
 from spendgate.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate.domain.reservations import Provenance
 from spendgate.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate.store.budget_changes import Telling, change_budget
+from spendgate.store.credits import Credit, apply_credit
 from spendgate.store.rollover import close_due_periods
 from spendgate.store.rules import PRESENT_SECONDS_MAX
 from tests.outbox import detail_of, outbox, told
@@ -25,6 +27,11 @@ def change(world: World, budget: Budget, **fields: object) -> None:
         lambda one: replace(one, **fields), now_ms=world.clock.now_ms(),  # type: ignore[arg-type]
     )  # fmt: skip
     world.clock.advance(PRESENT_SECONDS_MAX + 1)
+
+
+def top_up(world: World, budget: Budget, amount: int) -> None:
+    credit = Credit(budget.budget_id, None, amount * ONE, Provenance())
+    apply_credit(world.table, TENANT, credit, once=None, now_ms=world.clock.now_ms())
 
 
 def test_a_threshold_is_announced_by_the_settlement_that_reaches_it(world: World) -> None:
@@ -178,6 +185,19 @@ def test_a_refusal_announces_what_was_missed(world: World) -> None:
         world.reserve(1)
 
     assert told(world.table) == ["paused-5", "threshold_reached-5"]
+
+
+def test_a_budget_that_an_admin_has_paused_announces_nothing_of_a_balance_that_nobody_read(
+    world: World,
+) -> None:
+    wallet = world.budget(0)
+    top_up(world, wallet, 100)
+    change(world, wallet, paused=True)
+
+    with pytest.raises(BudgetPaused):
+        world.reserve(1)
+
+    assert told(world.table) == []
 
 
 def test_a_change_that_was_not_read_yet_keeps_nothing_from_being_announced(world: World) -> None:

@@ -177,7 +177,9 @@ class Reservations:
             raise _worst_of(errors)
         if refusal:
             if self._announcer:
-                self._announcer.after_request(tenant_id, [balance for balance, _, _ in refused])
+                # One that an admin has paused refuses unread: nothing is known of its balance.
+                seen = [balance for balance, _, _ in refused if not balance.budget.paused]
+                self._announcer.after_request(tenant_id, seen)
             raise refusal
         return tuple(balances)
 
