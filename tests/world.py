@@ -28,7 +28,7 @@ from spendgate.store.ids import new_id
 from spendgate.store.looks import Balances, find_reservation
 from spendgate.store.plans import Settled
 from spendgate.store.reservations import Answered, Grant, Reservations
-from spendgate.store.rules import RuleBook
+from spendgate.store.rules import PRESENT_SECONDS_MAX, RuleBook
 from spendgate.store.settlements import Settlements
 from spendgate.store.table import Table
 from tests.fakes.clock import FakeClock
@@ -127,6 +127,14 @@ class World:
             self.table, TENANT, budget.budget_id,
             lambda one: replace(one, limit=limit * ONE), now_ms=self.clock.now_ms(),
         )  # fmt: skip
+
+    def change(self, budget: Budget, **fields: object) -> None:
+        """Change a budget, and let the rules that were read before run out."""
+        change_budget(
+            self.table, TENANT, budget.budget_id,
+            lambda one: replace(one, **fields), now_ms=self.clock.now_ms(),  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.clock.advance(PRESENT_SECONDS_MAX + 1)
 
     def delete(self, budget: Budget) -> None:
         delete_budget(self.table, TENANT, budget.budget_id, now_ms=self.clock.now_ms())

@@ -1,11 +1,14 @@
 """What a call costs: the DynamoDB calls and write units that the design promises."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.periods import CalendarPeriod
+from spendgate.domain.amounts import ONE
+from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
 from spendgate.domain.subjects import parse_subject
+from spendgate.store.budget_changes import Telling, change_budget
 from tests.fakes.counting import CountingClient, counting
 from tests.world import AGENT, TENANT, World, settle
 
@@ -129,10 +132,11 @@ def test_what_was_announced_costs_a_reservation_nothing_more(
     assert client.calls == {"update_item": 1, "put_item": 1}
 
 
-def test_a_settlement_of_a_budget_that_has_announced_everything_reads_nothing_more(
-    world: World, counted: tuple[World, CountingClient]
+@pytest.mark.parametrize(("period", "reads"), [(CalendarPeriod("month"), 1), (NoPeriod(), 2)])
+def test_a_settlement_of_a_budget_that_resets_and_has_announced_everything_reads_nothing_more(
+    world: World, counted: tuple[World, CountingClient], period: PeriodRule, reads: int
 ) -> None:
-    world.budget(10)
+    world.budget(10, period=period)
     first, second = world.reserve(5), world.reserve(5)
     counting_world, client = counted
     counting_world.settle(first, 12)
@@ -140,7 +144,7 @@ def test_a_settlement_of_a_budget_that_has_announced_everything_reads_nothing_mo
 
     counting_world.settle(second, 5)
 
-    assert client.calls == {"batch_get_item": 1, "transact_write_items": 1}
+    assert client.calls == {"batch_get_item": reads, "transact_write_items": 1}
 
 
 def test_a_check_reads_each_budget_once_and_writes_nothing(
@@ -153,3 +157,21 @@ def test_a_check_reads_each_budget_once_and_writes_nothing(
     counting_world.balances.of_subjects(TENANT, [parse_subject(AGENT)])
 
     assert client.calls == {"batch_get_item": 1}
+
+
+def test_a_change_that_cannot_end_a_pause_does_not_look_whether_it_does(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    budget = world.budget(10)
+    counting_world, client = counted
+    counting_world.set_limit(budget, 20)
+    untold = dict(client.calls)
+    client.calls.clear()
+
+    change_budget(
+        counting_world.table, TENANT, budget.budget_id, lambda one: replace(one, limit=30 * ONE),
+        telling=Telling("budget.resumed", lambda _budget, _balance: "{}"),
+        now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+
+    assert client.calls == untold

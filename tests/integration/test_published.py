@@ -25,7 +25,7 @@ from tests.changes import Record, change
 from tests.engines import ROOT, template
 from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import a_principal, http_event
-from tests.world import TENANT, World
+from tests.world import AGENT, TENANT, World
 
 HOUR = 3600
 ADMIN = a_principal("admin", tenant_id=TENANT)
@@ -99,8 +99,12 @@ def _is(found: Any, wanted: Any) -> bool:
 
 def switch(budget_id: str, action: str) -> None:
     """What an admin does over HTTP."""
-    path = f"/v1/budgets/{budget_id}/{action}"
-    answer = _admin().handler(http_event("POST", path, principal=ADMIN), LambdaContext())
+    ask("POST", f"/v1/budgets/{budget_id}/{action}")
+
+
+def ask(method: str, path: str, body: object = None) -> None:
+    event = http_event(method, path, principal=ADMIN, body=body)
+    answer = _admin().handler(event, LambdaContext())
     assert answer["statusCode"] == 200, answer
 
 
@@ -140,6 +144,13 @@ def switched(world: World, watched: Watched) -> list[Event]:
     budget = world.budget(10)
     switch(budget.budget_id, "pause")
     switch(budget.budget_id, "resume")
+    return watched.events()
+
+
+def soft_limit_moved(world: World, watched: Watched) -> list[Event]:
+    soft_limit(world, watched)
+    budget = world.balance_of(AGENT).budget
+    ask("PATCH", f"/v1/budgets/{budget.budget_id}", {"soft_limit": "6"})
     return watched.events()
 
 
@@ -185,6 +196,7 @@ STORIES: Mapping[Story, list[str]] = {
     exhausted: ["budget.exhausted"],
     soft_limit: ["budget.paused", "budget.threshold_reached"],
     switched: ["budget.paused", "budget.resumed"],
+    soft_limit_moved: ["budget.resumed"],
     default_switched: ["budget.paused", "budget.resumed"],
     closed: ["budget.period_closed", "budget.period_closed"],
     overrun: ["reservation.overrun"],

@@ -54,7 +54,8 @@ def read_budget(call: Call) -> Answer:
 def patch_budget(call: Call) -> Answer:
     """Change what the body names, and leave the rest."""
     budget_id, body = call.path_id("budget"), call.body(PatchBudgetBody)
-    return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms))
+    telling = Telling("budget.resumed", _switch_text, of_defaults=False)
+    return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms), telling)
 
 
 def pause_budget(call: Call) -> Answer:

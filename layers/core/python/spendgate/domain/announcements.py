@@ -1,6 +1,7 @@
 """Announcements: what a balance has reached that somebody wants to be told of, once per period.
 
-Levels are looked at, not edges: whoever looks later sees what was missed before.
+Levels are looked at, not edges: whoever looks later sees what was missed before. So a balance that
+never resets has to show by itself that it may have left a level: by its credits and its limit.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from spendgate.domain.amounts import Amount, amount_text
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance
 from spendgate.domain.period_keys import rule_of
-from spendgate.domain.periods import Period, RollingPeriod
+from spendgate.domain.periods import BALANCE, Period, RollingPeriod
 
 type LevelType = Literal["budget.threshold_reached", "budget.exhausted", "budget.paused"]
 
@@ -84,6 +85,18 @@ def announced_period(period: Period, *, now_ms: int) -> Period:
     stretch = now_ms // (rule.seconds * 1000)
     starts_at = stretch * rule.seconds
     return Period(f"{period.key}@{stretch}", starts_at, starts_at + rule.seconds)
+
+
+def announced_stretch(level: Level, balance: Balance) -> Period:
+    """The same, for a level of a balance.
+
+    What is spent of one that never resets falls below a level only by a credit or another limit, so
+    each of them begins another stretch; but a soft limit that is spent is spent for good.
+    """
+    if balance.period != BALANCE or level.soft_limit is not None:
+        return announced_period(balance.period, now_ms=balance.now_ms)
+    limit_since_ms, credited = balance.budget.limit_since_ms or 0, balance.counter.credits
+    return Period(f"{BALANCE.key}@{limit_since_ms}+{amount_text(credited)}")
 
 
 def announcement_expires_at(period: Period) -> int | None:

@@ -66,6 +66,11 @@ class Budget:
         """Whether it never refuses."""
         return self.mode == "shadow"
 
+    @property
+    def pausing(self) -> tuple[object, ...]:
+        """All by which it is paused or not, besides what is spent."""
+        return self.paused, self.soft_limit, self.on_soft_limit, self.resumed_at_ms, self.period
+
     def limit_held_in(self, period: Period) -> bool:
         """Whether the limit was in force when that period ended, or is if it has not ended."""
         if self.limit_since_ms is None or period.ends_at is None:

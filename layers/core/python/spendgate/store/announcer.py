@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from spendgate.domain.announcements import (
     Level,
     announced_period,
+    announced_stretch,
     announcement_expires_at,
     is_period_of,
     levels_of,
@@ -24,6 +25,7 @@ from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.period_keys import period_of
+from spendgate.domain.periods import BALANCE
 from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
@@ -81,7 +83,7 @@ class Announcer:
 
     def _announce(self, tenant_id: str, balance: Balance) -> None:
         for level in levels_reached(balance):
-            period = announced_period(balance.period, now_ms=balance.now_ms)
+            period = announced_stretch(level, balance)
             budget_id = balance.budget.budget_id
             key = keys.event_key(tenant_id, budget_id, balance.subject, period.key, level.name)
             if key in self._announced:
@@ -161,7 +163,10 @@ class Announcer:
 
     def _has_news(self, touched: "_Touched", now_ms: int) -> bool:
         budget, entry = touched.budget, touched.entry
-        when = announced_period(period_of(entry.period_key), now_ms=now_ms).key
+        period = period_of(entry.period_key)
+        if period == BALANCE:
+            return True  # only its counter tells what was credited
+        when = announced_period(period, now_ms=now_ms).key
         return any(
             keys.event_key(touched.tenant_id, budget.budget_id, entry.subject, when, level.name)
             not in self._announced

@@ -14,6 +14,7 @@ from spendgate.domain.counters import Balance
 from spendgate.domain.errors import BudgetChanged, InvalidValue
 from spendgate.store import expressions, keys
 from spendgate.store.budgets import (
+    Located,
     StoredBudget,
     find_budget,
     read_budget,
@@ -35,11 +36,13 @@ _TRIES_MAX = 5
 class Telling:
     """What to tell of a change: an event of that type, for a budget that it pauses or resumes.
 
-    `detail` writes what the event says, as JSON: of the budget and its balance after the change.
+    `detail` writes what the event says, as JSON: of the budget and its balance after the change. Of
+    a default it is told only where the change is to all its subjects alike.
     """
 
     event_type: Literal["budget.paused", "budget.resumed"]
     detail: Callable[[Budget, Balance | None], str]
+    of_defaults: bool = True
 
 
 def create_budget(
@@ -129,7 +132,7 @@ def _replace_policy(
             return
         after = replace(before, version=before.version + 1, budgets=budgets)
         try:
-            told = _told(table, tenant_id, budget, after, telling, now_ms=now_ms)
+            told = _told(table, tenant_id, (before, budget), after, telling, now_ms=now_ms)
         except PolicyChanged:
             continue
         if not attempt(table, [*_writes(table, tenant_id, before, after, now_ms=now_ms), *told]):
@@ -140,7 +143,7 @@ def _replace_policy(
 def _told(
     table: Table,
     tenant_id: str,
-    before: Budget,
+    before: Located,
     policy: Policy,
     telling: Telling | None,
     *,
@@ -148,19 +151,17 @@ def _told(
 ) -> list[dict[str, Any]]:
     """The event about a change, once for the version of the policy that the change makes.
 
-    Where a budget that is not paused is resumed, for the time to come, nothing is told. One read
-    where it has a balance. Raises PolicyChanged.
+    One read where it has a balance, two where that is another one. Raises PolicyChanged.
     """
-    after = policy.budget(before.budget_id)
-    if telling is None or after is None:
+    _, budget = before
+    after = policy.budget(budget.budget_id)
+    if telling is None or after is None or after.pausing == budget.pausing:
         return []
     balance = None
     if not after.subject.is_default:
-        windows = Windows(table)
-        target = windows.target(tenant_id, after, after.subject, policy.version, now_ms=now_ms)
-        (balance,) = read_balances(table, [target], now_ms=now_ms)
-        if balance.is_paused == replace(balance, budget=before).is_paused:
-            return []
+        balance = _switched(table, tenant_id, before, (policy, after), telling, now_ms=now_ms)
+    if balance is None and not (after.subject.is_default and telling.of_defaults):
+        return []
     event = OutboxEvent(
         key=keys.event_key(
             tenant_id,
@@ -180,6 +181,36 @@ def _told(
         "ConditionExpression": expressions.IS_NEW,
     }
     return [{"Put": put}]
+
+
+def _switched(
+    table: Table,
+    tenant_id: str,
+    before: Located,
+    after: Located,
+    telling: Telling,
+    *,
+    now_ms: int,
+) -> Balance | None:
+    """The balance that a change pauses or resumes; None if it goes on, or stays paused, as it was.
+
+    A resume may be for the time to come alone. Raises PolicyChanged.
+    """
+
+    def balance_of(located: Located) -> Balance:
+        policy, budget = located
+        windows = Windows(table)
+        target = windows.target(tenant_id, budget, budget.subject, policy.version, now_ms=now_ms)
+        (balance,) = read_balances(table, [target], now_ms=now_ms)
+        return balance
+
+    balance, (_, budget) = balance_of(after), before
+    if budget.period == balance.budget.period:
+        was_paused = replace(balance, budget=budget).is_paused
+    else:
+        was_paused = balance_of(before).is_paused
+    pauses = telling.event_type == "budget.paused"
+    return balance if (was_paused, balance.is_paused) == (not pauses, pauses) else None
 
 
 def _with_one_more(policy: Policy, budget: Budget) -> Policy:
