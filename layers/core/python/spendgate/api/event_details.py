@@ -1,14 +1,10 @@
 """What the events about budgets say, beside what every event has. Plain dictionaries."""
 
-from typing import Literal
-
 from spendgate.api.answers import balance_answer
 from spendgate.domain.amounts import amount_text
 from spendgate.domain.announcements import Level
 from spendgate.domain.budgets import Budget
 from spendgate.domain.counters import Balance
-
-type PausedBy = Literal["admin", "soft_limit"]
 
 
 def level_detail(balance: Balance, level: Level) -> dict[str, object]:

@@ -181,9 +181,7 @@ def _read(message: Mapping[str, Any]) -> DeadLetter:
         body=message["Body"],
         put_aside_at_ms=int(message["Attributes"]["SentTimestamp"]),
         attributes={
-            name: {
-                key: one[key] for key in ("DataType", "StringValue", "BinaryValue") if key in one
-            }
+            name: {part: one[part] for part in _PARTS if part in one}
             for name, one in message.get("MessageAttributes", {}).items()
         },
         receipt=message["ReceiptHandle"],

@@ -1,4 +1,4 @@
-"""The first answer to a reservation, kept for replays and packed so that it costs no write unit.
+"""The first answer to a request, kept for replays and packed so that it costs no write unit.
 
 Deflate with a preset dictionary (RFC 1950): the field names that every answer has cost nothing, and
 an answer about three budgets takes some 300 bytes instead of 1,700.
