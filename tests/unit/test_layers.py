@@ -62,8 +62,15 @@ ALLOWED: dict[str, set[str]] = {
         "botocore",
     },
     "operator_key": {"spendgate.store", "boto3"},
-    "audit": {"spendgate.store", "boto3", "botocore"},
-    "dead_letters": {"spendgate.events", "spendgate.store", "boto3", "botocore"},
+    "audit": {"spendgate.store", "spendgate.terminal", "boto3", "botocore"},
+    "dead_letters": {
+        "spendgate.events",
+        "spendgate.store",
+        "spendgate.terminal",
+        "boto3",
+        "botocore",
+    },
+    "terminal": set(),
     "functions": {
         "spendgate.admin",
         "spendgate.api",

@@ -14,6 +14,7 @@ from typing import cast
 from spendgate.store.partition_audit import Finding
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 from spendgate.store.table_audit import Seen, TableAudit
+from spendgate.terminal import printable
 
 SEGMENTS_DEFAULT = 4
 SEGMENTS_MAX = 64
@@ -44,9 +45,9 @@ def audit_table(table: Table, *, segments: int, as_json: bool, clock: Callable[[
             said = {"kind": finding.kind, "says": finding.says, "items": involved}
             sys.stdout.write(json.dumps(said) + "\n")
         else:
-            sys.stdout.write(f"{finding.kind}: {_printable(finding.says)}\n")
+            sys.stdout.write(f"{finding.kind}: {printable(finding.says)}\n")
             for pk, sk in finding.items:
-                sys.stdout.write(f"    {_printable(pk)}  {_printable(sk)}\n")
+                sys.stdout.write(f"    {printable(pk)}  {printable(sk)}\n")
         sys.stdout.flush()
 
     audit = TableAudit(table, clock=clock, report=report, progress=Progress())
@@ -60,11 +61,6 @@ def _summary(seen: Seen) -> str:
         f"{seen.items} items, {seen.counters} counters, {seen.entries} ledger entries, "
         f"{seen.reservations} reservations: {seen.findings} differences"
     )
-
-
-def _printable(text: str) -> str:
-    """A caller's id must not steer the terminal of whoever reads it."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _segments(text: str) -> int:

@@ -26,6 +26,7 @@ from spendgate.store.redrive import (
     send_back,
     to_queue,
 )
+from spendgate.terminal import printable
 
 LETTERS_MAX = 1000
 """How many messages are looked at, unless the caller says otherwise; they are held in memory."""
@@ -71,7 +72,7 @@ def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) 
     with opened(client, queues.put_aside(options), letters_max=options.max) as letters:
         chosen = [letter for letter in letters if choice.takes(letter)]
     if not chosen:
-        sys.stderr.write(f"there is no message {_printable(options.id)} among {len(letters)}\n")
+        sys.stderr.write(f"there is no message {printable(options.id)} among {len(letters)}\n")
         _warn_of_more(len(letters), options)
         return 1
     for letter in chosen:
@@ -79,7 +80,7 @@ def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) 
             _say_json(_described(letter))
         else:
             for name, value in _described(letter).items():
-                _say(f"{name + ':':<18} {_printable(str(value))}")
+                _say(f"{name + ':':<18} {printable(str(value))}")
     return 0
 
 
@@ -107,7 +108,7 @@ def redrive(
         left = len(letters)
     looked_at = len(done) + left
     for letter, why in refused:
-        sys.stderr.write(f"{letter.message_id} stays: {_printable(str(why))}\n")
+        sys.stderr.write(f"{letter.message_id} stays: {printable(str(why))}\n")
     if options.json:
         _say_json({"redriven": done, "left": left, "may_be_more": looked_at >= options.max})
     else:
@@ -141,20 +142,15 @@ def _described(letter: DeadLetter) -> dict[str, str | None]:
 def _row(letter: DeadLetter) -> tuple[str, ...]:
     described = _described(letter)
     names = ("message_id", "put_aside_at", "code", "tenant_id", "type")
-    reason = _printable(described["reason"] or "")
+    reason = printable(described["reason"] or "")
     if len(reason) > _REASON_LENGTH_MAX:
         reason = reason[: _REASON_LENGTH_MAX - 3] + "..."
-    return (*(_printable(described[name] or _NO_CODE) for name in names), reason)
+    return (*(printable(described[name] or _NO_CODE) for name in names), reason)
 
 
 def _time(letter: DeadLetter) -> str:
     moment = datetime.fromtimestamp(letter.put_aside_at_ms // 1000, UTC)
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def _printable(text: str) -> str:
-    """A sender's text must not steer the terminal of whoever reads it."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,7 @@ from spendgate.api.query import refuse
 from spendgate.api.validation import validated
 from spendgate.api.wire import Answer, ok
 from spendgate.domain.errors import NotFound
-from spendgate.domain.tenants import Tenant
+from spendgate.domain.tenants import Tenant, price_key
 from spendgate.pricing.usage import builtin_price
 from spendgate.store import tenants
 
@@ -25,12 +25,13 @@ _UNIT: TypeAdapter[str] = TypeAdapter(UnitField)
 def read_price(call: Call) -> Answer:
     """Show the price that a model's usage is counted at."""
     provider, model = _model_in_path(call)
-    own = _tenant(call).prices.get(f"{provider}/{model}")
+    key = price_key(provider, model)
+    own = _tenant(call).prices.get(key)
     if own is not None:
         return ok(price_answer(own, is_override=True))
     builtin = builtin_price(provider, model, now_ms=call.now_ms)
     if builtin is None:
-        raise NotFound("price for", f"{provider}/{model}")
+        raise NotFound("price for", key)
     return ok(price_answer(builtin, is_override=False))
 
 
@@ -44,7 +45,7 @@ def put_price(call: Call) -> Answer:
 
 def delete_price(call: Call) -> Answer:
     """Go back to the built-in price, and show the own one for the last time."""
-    key = "/".join(_model_in_path(call))
+    key = price_key(*_model_in_path(call))
     last = _tenant(call).prices.get(key)
     if last is None:
         raise NotFound("own price for", key)

@@ -1,14 +1,11 @@
 """What a request asks for or reports, with its usage priced as its tenant wants it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from spendgate.domain.amounts import Amount
 from spendgate.domain.tenants import Tenant
 from spendgate.pricing.usage import PricedAmounts, Usage, with_usage
-
-_UNPRICED = "no price is known for this model: its usage counts in tokens only"
 
 
 class Priceable(Protocol):
@@ -31,33 +28,21 @@ class KnowsTenants(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """Amounts; `unpriced` if a usage counts in tokens only, of which the caller is warned."""
-
-    amounts: Mapping[str, Amount]
-    unpriced: bool = False
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the caller should be warned of."""
-        return (_UNPRICED,) if self.unpriced else ()
-
-
-def priced_amounts(body: Priceable, rule_book: KnowsTenants, tenant_id: str, now_ms: int) -> Priced:
+def priced_amounts(
+    body: Priceable, rule_book: KnowsTenants, tenant_id: str, now_ms: int
+) -> PricedAmounts:
     """Price a body by the tenant's own prices, or else by the built-in table.
 
     Raises UnknownPrice if the tenant rejects models without a price.
     """
     usage = body.named_usage()
     if usage is None:
-        return Priced(body.named_amounts())
+        return PricedAmounts(body.named_amounts())
     tenant = rule_book.tenant(tenant_id)
-    priced: PricedAmounts = with_usage(
+    return with_usage(
         body.named_amounts(),
         usage,
         now_ms=now_ms,
         unpriced_model=tenant.unpriced_model,
         prices=tenant.prices,
     )
-    return Priced(priced.amounts, priced.unpriced)

@@ -11,7 +11,14 @@ from spendgate.domain.rates import Rate
 type UnpricedModel = Literal["reject", "allow"]
 type Role = Literal["operator", "admin", "caller", "reader"]
 
+TENANT_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
 ROLES: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
+
+
+def price_key(provider: str, model: str) -> str:
+    """The name of a model among all providers'."""
+    return f"{provider}/{model}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,8 @@ class Price:
 
     @property
     def key(self) -> str:
-        """The name of the model among all providers'."""
-        return f"{self.provider}/{self.model}"
+        """The key of its model."""
+        return price_key(self.provider, self.model)
 
 
 PRICES_MAX = 100

@@ -11,11 +11,13 @@ from decimal import Decimal, localcontext
 
 from spendgate.domain.amounts import ONE, Amount, amount_rounded_up
 from spendgate.domain.errors import UnknownPrice
-from spendgate.domain.tenants import Price, UnpricedModel
+from spendgate.domain.tenants import Price, UnpricedModel, price_key
 
 TOKENS = "tokens"
 PRICE_UNIT = "usd"
 """The unit of all prices of genai-prices."""
+
+_UNPRICED = "no price is known for this model: its usage counts in tokens only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,18 @@ class Usage:
 class PricedAmounts:
     """Amounts with those of a usage added; `unpriced` if money is missing for want of a price."""
 
-    amounts: dict[str, Amount]
+    amounts: Mapping[str, Amount]
     unpriced: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the caller should be warned of."""
+        return (_UNPRICED,) if self.unpriced else ()
 
 
 def with_usage(
     amounts: Mapping[str, Amount],
-    usage: Usage | None,
+    usage: Usage,
     *,
     now_ms: int,
     unpriced_model: UnpricedModel = "reject",
@@ -59,10 +66,8 @@ def with_usage(
     UnknownPrice for a model without a price, unless `unpriced_model` is `allow`. Some prices change
     by date: `now_ms` is the moment whose price holds.
     """
-    if usage is None:
-        return PricedAmounts(dict(amounts))
     priced = {**amounts, TOKENS: amounts.get(TOKENS, usage.tokens)}
-    own = (prices or {}).get(f"{usage.provider}/{usage.model}")
+    own = (prices or {}).get(price_key(usage.provider, usage.model))
     if own is not None:
         return PricedAmounts({own.currency: own_price_of(usage, own), **priced})
     if PRICE_UNIT in priced:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spendgate.domain.errors import NotFound
-from spendgate.domain.tenants import ApiKey, Role
+from spendgate.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.tenants import api_key_attributes, read_api_key
 from spendgate.store.directory import listed
@@ -27,7 +27,7 @@ IS_THERE = "attribute_exists(pk)"
 _SECRET_BYTES = 32
 _KEY_ID = re.compile(r"key_[0-9a-z]{26}")
 _BEARER = re.compile(
-    r"sg\.(?P<tenant_id>-|[A-Za-z0-9][A-Za-z0-9_.-]{0,63})"
+    rf"sg\.(?P<tenant_id>-|{TENANT_ID_PATTERN})"
     rf"\.(?P<key_id>{_KEY_ID.pattern})"
     r"\.(?P<secret>[A-Za-z0-9_-]{43})"
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from spendgate.domain.errors import AlreadyExists, NotFound
-from spendgate.domain.tenants import Tenant
+from spendgate.domain.tenants import TENANT_ID_PATTERN, Tenant
 from spendgate.store import expressions, items, keys
 from spendgate.store.api_keys import IssuedKey, new_key, put_of_key
 from spendgate.store.codec.tenants import read_tenant, tenant_attributes
@@ -19,7 +19,7 @@ IS_AS_READ = "updated_at_ms = :seen_updated_at_ms"
 
 FIRST_KEY_NAME = "first admin key"
 
-_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TENANT_ID = re.compile(TENANT_ID_PATTERN)
 _TRIES_MAX = 5
 
 
