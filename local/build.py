@@ -11,7 +11,6 @@ import compileall
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from py_compile import PycInvalidationMode
 
 from local.console import LocalStackError, fail, step
 from local.paths import BUILD, BUILD_CACHE, LOGS, PYTHON_WITH_PIP_FOLDER, ROOT, SAM, SOURCES
-from local.processes import base_environment
+from local.processes import base_environment, finished
 
 _AWS_BUILD = ROOT / ".aws-sam" / "build"
 _LAYERS = ("CoreLayer", "DepsLayer")
@@ -62,23 +61,12 @@ def build_for_this_machine() -> str:
 
 def sam_build(options: list[str], *, architecture: str, log: Path) -> None:
     """Run `sam build`; raises LocalStackError with the end of its log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
     environment = base_environment() | {
         "SAM_CLI_TELEMETRY": "0",
         "PATH": f"{PYTHON_WITH_PIP_FOLDER}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
     parameters = ["--parameter-overrides", f"Architecture={architecture}"]
-    with log.open("wb") as output:
-        done = subprocess.run(
-            [str(SAM), "build", *options, *parameters],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+    if not finished([str(SAM), "build", *options, *parameters], environment, log):
         raise LocalStackError("sam build failed.", log=log)
 
 

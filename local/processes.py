@@ -1,14 +1,16 @@
-"""Programs that outlive the command that started them, each known by more than its number.
+"""Programs that we start: some outlive the command that started them, some not even a block.
 
-A process id is reused by the system, so the file of a program also keeps when it was started:
-only a process that matches both is ours, and only ours is ever stopped.
+A process id is reused by the system, so the file of a program that goes on also keeps when it was
+started: only a process that matches both is ours, and only ours is ever stopped.
 """
 
 import json
 import os
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,9 @@ import psutil
 
 from local.console import LocalStackError
 from local.paths import LOGS, ROOT, RUN
+
+_START_SECONDS_MAX = 60.0
+_END_SECONDS_MAX = 15.0
 
 # Python warns of a child that is forgotten while it runs, and ours are meant to.
 _detached: list[subprocess.Popen[bytes]] = []
@@ -107,6 +112,64 @@ def start_detached(
         )
     _detached.append(child)
     return child
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], environment: Mapping[str, str], *, port: int, folder: Path, log: Path
+) -> Iterator[None]:
+    """Run a program that listens on a port, for as long as the block takes.
+
+    Raises LocalStackError, with the end of its log, if it does not listen within a minute.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_it_listens(process, port, log)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=_END_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS_MAX
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            raise LocalStackError("A program stopped at its start.", log=log)
+        if time.monotonic() > deadline:
+            raise LocalStackError(f"Nothing listens on port {port}.", log=log)
+        time.sleep(0.05)
+
+
+def finished(command: Sequence[str], environment: Mapping[str, str], log: Path) -> bool:
+    """Run a command to its end, with all that it says in a log; whether it did what it should."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return done.returncode == 0
 
 
 def base_environment() -> dict[str, str]:

@@ -1,20 +1,15 @@
 """The AWS emulator alone and in memory, apart from the local stack and its state."""
 
 import os
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from local.paths import MINISTACK_PYTHON, ROOT
 from local.ports import any_free_port
-from local.processes import base_environment
+from local.processes import base_environment, listening
 from tests import leaks
-
-_START_SECONDS_MAX = 60.0
 
 
 @contextmanager
@@ -25,25 +20,11 @@ def ministack() -> Iterator[str]:
         log = Path(scratch) / "log"
         command = [str(MINISTACK_PYTHON), "-m", "local.front"]
         arguments = [str(port), str(unused_api_port), str(Path(scratch) / "no-api")]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command + arguments,
-                cwd=ROOT,
-                env=_environment(port, scratch),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        environment = _environment(port, scratch)
         try:
-            _wait_until_it_listens(process, port, log)
-            yield f"http://127.0.0.1:{port}"
+            with listening(command + arguments, environment, port=port, folder=ROOT, log=log):
+                yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
             leaks.search("the log of an emulator", log.read_text(errors="replace"))
 
 
@@ -64,15 +45,3 @@ def _environment(port: int, scratch: str) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
     }
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS_MAX
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        stopped = process.poll() is not None
-        if stopped or time.monotonic() > deadline:
-            raise AssertionError(f"ministack does not answer:\n{log.read_text()[-2000:]}")
-        time.sleep(0.05)
