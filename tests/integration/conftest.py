@@ -1,16 +1,20 @@
 """The whole service over one table in moto: every route leads to the function that serves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from spendgate import runtime
 from spendgate.api.routes import ROUTES
+from spendgate.dead_letters import Queues
 from spendgate.store.rules import RuleBook
 from spendgate.store.table import Table
+from tests.engines import REGION
 from tests.fakes.functions import HttpAnswer, answer_of, load_function
 from tests.fakes.http_events import a_principal, http_event
 
@@ -43,3 +47,20 @@ def acme(ask: Ask) -> None:
     """The tenant of most tests, with default settings."""
     operator = a_principal("operator", tenant_id="-")
     assert ask("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=operator).status == 201
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    """The queues of moto."""
+    with mock_aws():
+        yield boto3.client("sqs", region_name=REGION)
+
+
+@pytest.fixture
+def queues(sqs: Any) -> Queues:
+    """Empty queues, by the names of a stack's."""
+
+    def made(name: str) -> str:
+        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")

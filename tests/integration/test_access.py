@@ -12,14 +12,13 @@ import pytest
 
 from spendgate.api.openapi_operations import OPERATIONS
 from spendgate.api.routes import ROUTES, Route
-from spendgate.domain.tenants import Role
+from spendgate.domain.tenants import ROLES, Role
 from tests.fakes.functions import HttpAnswer
 from tests.fakes.http_events import NO_PRINCIPAL, Context, a_principal
 from tests.integration.conftest import Ask
 
 _NUMBERS = itertools.count()
 
-ROLES: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
 GUARDED = [route for route in ROUTES if route.roles]
 OF_AN_OBJECT = [route for route in GUARDED if "{id}" in route.path]
 LISTS = [route for route in GUARDED if OPERATIONS[route.key].is_list]

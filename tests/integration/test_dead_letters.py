@@ -2,35 +2,17 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from spendgate.dead_letters import Queues, list_letters, queues_of, redrive, show_letter
 from spendgate.store.dead_letters import DeadLetters
 from spendgate.store.errors import NeverTaken, Unavailable
 from spendgate.store.redrive import Choice, opened, send_back, to_queue
-from tests.engines import REGION
 
 RELEASE = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
-
-
-@pytest.fixture
-def sqs() -> Iterator[Any]:
-    with mock_aws():
-        yield boto3.client("sqs", region_name=REGION)
-
-
-@pytest.fixture
-def queues(sqs: Any) -> Queues:
-    def made(name: str) -> str:
-        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
-
-    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")
 
 
 def put_aside(

@@ -2,12 +2,9 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from spendgate.dead_letters import Queues, list_letters, redrive
 from spendgate.events.envelope import event_of
@@ -66,20 +63,6 @@ def _spelled_by_streams(record: Record) -> Record:
         return record
     spelled = {"Type": identity["type"], "PrincipalId": identity["principalId"]}
     return {**record, "userIdentity": spelled}
-
-
-@pytest.fixture
-def sqs() -> Iterator[Any]:
-    with mock_aws():
-        yield boto3.client("sqs", region_name=REGION)
-
-
-@pytest.fixture
-def queues(sqs: Any) -> Queues:
-    def made(name: str) -> str:
-        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
-
-    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")
 
 
 def happening(number: int, event_type: str = "budget.exhausted") -> Record:
