@@ -34,6 +34,24 @@ def test_an_output_or_resource_that_a_command_asks_for_is_there(document: str) -
     assert outputs | names
 
 
+def test_a_parameter_that_a_command_changes_is_there() -> None:
+    changed = set(re.findall(r"ParameterKey(?:=|!=')([A-Z]\w+)", DEPLOY))
+
+    assert changed == {"TableDeletionProtection"}
+    assert changed <= template()["Parameters"].keys()
+
+
+def test_what_reads_the_stream_comes_again_with_a_change_of_the_table_alone() -> None:
+    """CloudFormation learns the ARN of a restored table's stream when it changes the table."""
+    resources = template()["Resources"]
+    source = resources["PublishFunction"]["Properties"]["Events"]["Changes"]["Properties"]
+
+    assert source["Stream"] == "Table.StreamArn"
+    assert resources["Table"]["Properties"]["DeletionProtectionEnabled"] == (
+        "TableDeletionProtection"
+    )
+
+
 def test_the_settings_that_a_restored_table_needs_are_those_of_the_template() -> None:
     table = template()["Resources"]["Table"]["Properties"]
 
