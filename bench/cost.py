@@ -29,6 +29,9 @@ _RESERVE_MS = {1: 15, 3: 17, 6: 20}
 _SETTLE_BATCH_MS = {1: 40, 3: 50, 6: 60}
 _REFUSE_MS, _REFUSE_FROM_MEMORY_MS = 12, 2
 _LOG_BYTES = 1000
+_ACCESS_LOG_BYTES = 400
+_TRACED = Decimal("0.05")
+_POLLS_A_MINUTE = 15
 _GB = 1024**3
 _MINUTES_A_MONTH = 43_800
 _ROLLOVER_MS = 100
@@ -60,8 +63,9 @@ def cost_md(url: str) -> str:
         "prices": "\n".join(_price_table()),
         "cycles": "\n\n".join(_cycle_section(url, budgets) for budgets in BUDGETS),
         "refused": "\n".join(_refused_table(url)),
-        "idle": "\n".join(_idle_table()),
+        "idle": "\n".join(_idle_table(url)),
         "as-of": _price_file()["as_of"],
+        "metric": str(price_of("metric_month")),
     }
     text = _TEMPLATE.read_text(encoding="utf-8")
     for name, content in filled.items():
@@ -103,7 +107,8 @@ def _cycle_section(url: str, budgets: int) -> str:
             1 + 2 * batches,
             "sqs_million_requests",
         ),
-        _logs(1 + batches),
+        _logs(requests=1, invocations=1 + batches),
+        _traces(1 + batches),
     ]
     more = (alone.write_units - hot.write_units) * float(price_of("dynamodb_million_write_units"))
     head = f"### {budgets} budget{'s' * (budgets > 1)}\n\n"
@@ -133,12 +138,13 @@ def _refused_usd(write_units: float, milliseconds: int) -> Decimal:
         Row("", "", Decimal(1), "lambda_million_requests"),
         _duration("", Decimal(milliseconds)),
         Row("", "", Decimal(str(write_units)), "dynamodb_million_write_units"),
-        _logs(Decimal(1)),
+        _logs(requests=1, invocations=Decimal(1)),
+        _traces(Decimal(1)),
     ]
     return sum((row.usd for row in rows), Decimal())
 
 
-def _idle_table() -> Iterator[str]:
+def _idle_table(url: str) -> Iterator[str]:
     resources = template()["Resources"].values()
     alarms = sum(one["Type"] == "AWS::CloudWatch::Alarm" for one in resources)
     dashboards = sum(one["Type"] == "AWS::CloudWatch::Dashboard" for one in resources)
@@ -146,6 +152,7 @@ def _idle_table() -> Iterator[str]:
     minutes = Decimal(_MINUTES_A_MONTH)
     million = minutes / 1_000_000
     gb_seconds = minutes * _ROLLOVER_MS / 1000 * memory / 1024
+    queries = counted.rollover_idle(table_at(url)).round_trips
     yield "| service | driver | usd a month |"
     yield "| --- | --- | ---: |"
     for row in (
@@ -156,10 +163,17 @@ def _idle_table() -> Iterator[str]:
         Row("Lambda, duration", f"{_ROLLOVER_MS} ms each", gb_seconds, "lambda_gb_second"),
         Row(
             "DynamoDB, reads",
-            "8 index queries a minute, half a unit each",
-            million * 4,
+            f"{queries} index queries a minute, half a unit each",
+            million * queries / 2,
             "dynamodb_million_read_units",
         ),
+        Row(
+            "SQS",
+            f"Lambda asks the queue {_POLLS_A_MINUTE} times a minute",
+            million * _POLLS_A_MINUTE,
+            "sqs_million_requests",
+        ),
+        Row("X-Ray", "every run of the rollover is traced", million, "xray_million_traces"),
         Row("CloudWatch, logs", "1 KB a minute", minutes * _LOG_BYTES / _GB, "logs_gb"),
     ):
         yield f"| {row.service} | {row.driver} | {row.usd:.2f} |"
@@ -172,9 +186,17 @@ def _duration(driver: str, milliseconds: Decimal) -> Row:
     return Row("Lambda, duration", said, gb_seconds, "lambda_gb_second")
 
 
-def _logs(invocations: Decimal) -> Row:
-    gigabytes = invocations * 1_000_000 * _LOG_BYTES / _GB
-    return Row("CloudWatch, logs", "1 KB for each Lambda request", gigabytes, "logs_gb")
+def _logs(*, requests: int, invocations: Decimal) -> Row:
+    """A million times what so many requests and invocations log."""
+    written = requests * _ACCESS_LOG_BYTES + invocations * _LOG_BYTES
+    driver = "0.4 KB for each request, 1 KB for each invocation"
+    return Row("CloudWatch, logs", driver, written * 1_000_000 / _GB, "logs_gb")
+
+
+def _traces(invocations: Decimal) -> Row:
+    return Row(
+        "X-Ray", "one invocation in 20 is traced", invocations * _TRACED, "xray_million_traces"
+    )
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from spendgate.domain.errors import BudgetExceeded
 from spendgate.domain.periods import CalendarPeriod
 from spendgate.domain.subjects import parse_subject
 from spendgate.store.refusals import REFUSALS_UNTIL_BELIEVED
+from spendgate.store.rollover import close_due_periods
 from spendgate.store.table import Table
 from tests.fakes.counting import CountingClient, counting
 from tests.world import ORGANIZATION, TENANT, World, release, settle
@@ -134,6 +135,13 @@ def settled_cold(table: Table, budgets: int, batch: int) -> Cost:
     reserved = [tenant.world.reserve(2, by=tenant.by(agent)) for agent in agents]
     commands = [settle(one, 1) for one in reserved]
     return tenant.cost(lambda world: world.settlements.apply(commands)).each(batch)
+
+
+def rollover_idle(table: Table) -> Cost:
+    """A run of the rollover that finds nothing to close."""
+    counted_table, client = counting(table)
+    close_due_periods(counted_table, now_ms=0, has_time=lambda: True)
+    return _counted(client)
 
 
 def released(table: Table, budgets: int) -> Cost:
