@@ -42,24 +42,22 @@ def test_events_are_read_from_the_first_on_and_a_broken_one_holds_up_no_other_fo
     assert len(source["FilterCriteria"]["Filters"]) <= 5, "AWS takes no more without asking"
 
 
-def test_only_the_rule_of_this_stack_may_publish_to_the_topic_of_events() -> None:
-    (statement,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
-
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Action"] == "sns:Publish"
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
-    assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
-
-
-def test_eventbridge_may_use_the_key_of_the_topic_without_saying_for_whom() -> None:
-    """A condition would lock it out: it names no account to KMS, and no mail would ever come."""
-    statements = _properties("EventTopicKey")["KeyPolicy"]["Statement"]
-    (statement,) = [one for one in statements if "Service" in one["Principal"]]
+def test_eventbridge_may_publish_to_the_topic_without_saying_for_whom() -> None:
+    """It names no account and no rule to SNS and KMS: a condition would stop every mail."""
+    (publishing,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
+    of_key = _properties("EventTopicKey")["KeyPolicy"]["Statement"]
+    (encrypting,) = [one for one in of_key if "Service" in one["Principal"]]
 
     assert _properties("EventTopic")["KmsMasterKeyId"] == "EventTopicKey"
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
-    assert "Condition" not in statement
+    assert publishing["Action"] == "sns:Publish"
+    assert set(encrypting["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    for statement in (publishing, encrypting):
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert "Condition" not in statement
+
+
+def test_the_rule_takes_our_events_alone() -> None:
+    assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
 
 
 def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() -> None:

@@ -98,6 +98,14 @@ def test_every_function_has_its_alarms(function: str, kind: str) -> None:
     assert _dimensions(f"{function}{kind}") == {"FunctionName": f"{function}Function"}
 
 
+def test_one_late_try_is_enough_where_only_an_invocation_writes_the_metric() -> None:
+    """Several periods in a row need not each have one while a stream is tried again."""
+    by_try = [one for one in _ALARMS.values() if one["MetricName"] in {"IteratorAge", "Errors"}]
+
+    assert len(by_try) == len(_FUNCTIONS) + 1
+    assert {(one["Period"], one["EvaluationPeriods"]) for one in by_try} == {(300, 1)}
+
+
 def test_an_idle_stack_is_alarmed_by_nothing_but_a_schedule_that_stands_still() -> None:
     by_missing_data = {
         name for name, alarm in _ALARMS.items() if alarm["TreatMissingData"] != "notBreaching"
