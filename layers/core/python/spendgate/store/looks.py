@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from spendgate.domain.budgets import budgets_on
 from spendgate.domain.counters import Balance
 from spendgate.domain.decisions import Outlook, outlook_of
-from spendgate.domain.errors import NotFound
+from spendgate.domain.errors import BudgetPaused, NotFound
 from spendgate.domain.requests import SpendRequest
 from spendgate.domain.reservations import Reservation
 from spendgate.domain.subjects import Subject
@@ -39,14 +39,19 @@ class Balances:
     def check(self, request: SpendRequest) -> Outlook:
         """What a reservation of the request would meet; nothing is held.
 
-        One read unit per budget. Raises NoBudget, InvalidValue, Unavailable.
+        One read unit per budget; where one is paused the rules are read afresh, as for a
+        reservation. Raises TokenCapExceeded, UnknownRate, NoBudget, InvalidValue, Unavailable.
         """
 
         def targets(rules: Rules, now_ms: int) -> list[Target]:
             return targets_of(request, rules, self._windows.period, now_ms)
 
-        read = self._balances(request.tenant_id, request.subjects, targets)
-        return outlook_of((balance, target.claim.amount) for balance, target in read)
+        def outlook(*, fresh: bool) -> Outlook:
+            read = self._balances(request.tenant_id, request.subjects, targets, fresh=fresh)
+            return outlook_of((balance, target.claim.amount) for balance, target in read)
+
+        first = outlook(fresh=False)
+        return outlook(fresh=True) if isinstance(first.refusal, BudgetPaused) else first
 
     def of_subjects(self, tenant_id: str, subjects: Sequence[Subject]) -> list[Balance]:
         """The balances of every budget that limits one of the subjects, in any unit.
@@ -67,10 +72,12 @@ class Balances:
         tenant_id: str,
         subjects: Sequence[Subject],
         targets_under: Callable[[Rules, int], list[Target]],
+        *,
+        fresh: bool = False,
     ) -> list[tuple[Balance, Target]]:
         """The balances of the targets; the rules are read afresh if a counter knows better."""
         for attempt in range(RULE_READS_MAX):
-            rules = self._rule_book.rules(tenant_id, subjects, fresh=attempt > 0)
+            rules = self._rule_book.rules(tenant_id, subjects, fresh=fresh or attempt > 0)
             now_ms = self._now_ms()
             targets = targets_under(rules, now_ms)
             try:
