@@ -184,6 +184,49 @@ def test_every_budget_that_refuses_is_named_from_memory_too(
     assert by_memory.violations == by_the_table.violations
 
 
+def test_who_spent_all_of_its_own_too_is_told_so_though_only_the_budget_above_is_hammered(
+    world: World,
+) -> None:
+    world.budget(10, on=ORGANIZATION, period=CalendarPeriod("day"))
+    world.budget(1, on="agent:spent")
+    both = (ORGANIZATION, "agent:spent")
+    spend(world, 1, by=both)
+    spend(world, 9, by=(ORGANIZATION, AGENT))
+    hammer(world, by=(ORGANIZATION, AGENT))
+
+    refused = refuse(world, by=both)
+
+    assert [one.subject for one in refused.violations] == list(both)
+    assert refused.retry_after_seconds is None
+
+
+def test_a_larger_amount_than_the_others_granted_is_asked_for(world: World) -> None:
+    world.budget(10, on=ORGANIZATION, period=CalendarPeriod("day"))
+    world.budget(4)
+    both = (ORGANIZATION, AGENT)
+    spend(world, 10, by=(ORGANIZATION, "agent:another"))
+    hammer(world, 3, by=both)
+
+    refused = refuse(world, 5, by=both)
+
+    assert [one.subject for one in refused.violations] == list(both)
+
+
+def test_what_the_others_grant_is_believed_as_well(hammered: tuple[World, CountingClient]) -> None:
+    world, client = hammered
+    world.budget(10, on=ORGANIZATION)
+    world.budget(4)
+    both = (ORGANIZATION, AGENT)
+    spend(world, 10, by=(ORGANIZATION, "agent:another"))
+    hammer(world, 3, by=both)
+    client.calls.clear()
+
+    refused = refuse(world, 3, by=both)
+
+    assert not client.calls
+    assert [one.subject for one in refused.violations] == [ORGANIZATION]
+
+
 def test_another_agent_under_the_same_default_is_not_refused_for_its_neighbour(
     world: World,
 ) -> None:

@@ -8,6 +8,7 @@ counter tells, or by an administrator's credit or limit, which may wait for the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Counter
 from spendgate.domain.decisions import Refusal, Refused, refusal_of
 from spendgate.store import keys
@@ -33,15 +34,26 @@ class _Memory:
     at_ms: int
     times: int
 
-    def is_fresh(self, *, now_ms: int) -> bool:
-        return 0 <= now_ms - self.at_ms < BELIEVED_MS_MAX
+
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """What a counter granted of a request that another one refused."""
+
+    amount: Amount
+    version: int
+    at_ms: int
 
 
 class Refusals:
-    """The counters that have refused a moment ago, in this execution environment."""
+    """What the counters of refused requests said a moment ago, in this execution environment.
+
+    Those that granted count too: an answer names all that refuse, and the one that resets last
+    decides when to come back.
+    """
 
     def __init__(self) -> None:
         self._refused: dict[keys.Key, _Memory] = {}
+        self._granted: dict[keys.Key, _Granted] = {}
 
     def remember(self, target: Target, counter: Counter, *, now_ms: int) -> None:
         """A counter has just been seen to refuse."""
@@ -51,19 +63,29 @@ class Refusals:
             self._refused.clear()
         self._refused[target.address] = _Memory(counter, now_ms, times + 1)
 
+    def remember_grants(self, targets: Sequence[Target], *, now_ms: int) -> None:
+        """Counters have just granted their parts of a request that another one refused."""
+        if len(self._granted) >= _CACHED_MAX:
+            self._granted.clear()
+        for target in targets:
+            claim = target.claim
+            self._granted[target.address] = _Granted(claim.amount, claim.policy_version, now_ms)
+
     def recall(self, targets: Sequence[Target], *, now_ms: int) -> Refusal | None:
         """The refusal of a request that one of its counters is certain to refuse.
 
-        None where the table has to be asked: also where a pause might come first. What the other
-        counters would say is told as far as they have refused within the same moment.
+        None where the table has to be asked: where a pause might come first, or where any counter
+        has not been heard within the same moment.
         """
         if not self._refused or any(_may_be_paused(target) for target in targets):
             return None
-        known = [
-            (target, refused)
-            for target in targets
-            if (refused := self._known(target, now_ms=now_ms)) is not None
-        ]
+        known: list[tuple[Target, _Memory]] = []
+        for target in targets:
+            refused = self._known(target, now_ms=now_ms)
+            if refused is not None:
+                known.append((target, refused))
+            elif not self._grants(target, now_ms=now_ms):
+                return None
         if not any(
             refused.times >= REFUSALS_UNTIL_BELIEVED
             and refused.counter.is_spent_for(target.claim.amount, now_ms=now_ms)
@@ -75,11 +97,27 @@ class Refusals:
     def _known(self, target: Target, *, now_ms: int) -> _Memory | None:
         """What is remembered of a counter, if by that it refuses now and under the same policy."""
         refused = self._refused.get(target.address)
-        if refused is None or not refused.is_fresh(now_ms=now_ms) or target.rule == "shadow":
+        if refused is None or target.rule == "shadow":
+            return None
+        if not _is_fresh(refused.at_ms, now_ms=now_ms):
             return None
         is_known_policy = refused.counter.version == target.claim.policy_version
         grants = refused.counter.can_grant(target.claim.amount, now_ms=now_ms)
         return refused if is_known_policy and not grants else None
+
+    def _grants(self, target: Target, *, now_ms: int) -> bool:
+        """Whether a counter never refuses, or granted as much a moment ago."""
+        if target.rule == "shadow":
+            return True
+        granted = self._granted.get(target.address)
+        if granted is None or not _is_fresh(granted.at_ms, now_ms=now_ms):
+            return False
+        is_known_policy = granted.version == target.claim.policy_version
+        return is_known_policy and target.claim.amount <= granted.amount
+
+
+def _is_fresh(at_ms: int, *, now_ms: int) -> bool:
+    return 0 <= now_ms - at_ms < BELIEVED_MS_MAX
 
 
 def _refused_now(target: Target, counter: Counter, now_ms: int) -> Refused:

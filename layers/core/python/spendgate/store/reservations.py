@@ -176,6 +176,7 @@ class Reservations:
         if errors:
             raise _worst_of(errors)
         if refusal:
+            self._refusals.remember_grants(taken, now_ms=now_ms)
             if self._announcer:
                 # One that an admin has paused refuses unread: nothing is known of its balance.
                 seen = [balance for balance, _, _ in refused if not balance.budget.paused]
