@@ -10,7 +10,7 @@ from spendgate.api.http import Call, handle
 from spendgate.api.models.reserving import ReserveBody, subjects_in_query
 from spendgate.api.pricing import priced_amounts
 from spendgate.api.wire import Answer, ok
-from spendgate.domain.errors import NoBudget
+from spendgate.domain.errors import NoBudget, TokenCapExceeded, UnknownPrice, UnknownRate
 from spendgate.observability import logger, measured
 from spendgate.store.looks import find_reservation
 
@@ -18,11 +18,14 @@ from spendgate.store.looks import find_reservation
 def check(call: Call) -> Answer:
     """Say what a reservation of the same body would be answered; nothing is held."""
     body = call.body(ReserveBody)
-    priced = priced_amounts(body, runtime.rule_book(), call.principal.tenant_id, call.now_ms)
+    try:
+        priced = priced_amounts(body, runtime.rule_book(), call.principal.tenant_id, call.now_ms)
+    except UnknownPrice as refusal:
+        return ok(check_answer([], refusal=refusal))
     request = body.to_request(call.principal, amounts=priced.amounts)
     try:
         outlook = runtime.balances().check(request)
-    except NoBudget as refusal:
+    except (TokenCapExceeded, NoBudget, UnknownRate) as refusal:
         return ok(check_answer([], refusal=refusal, notes=priced.notes, unpriced=priced.unpriced))
     return ok(
         check_answer(

@@ -1,6 +1,7 @@
 """The answer to a check: may the caller go on, and if not, what can be done about it.
 
-It describes the most restrictive budget: the first that refuses, else the one that is spent most.
+It describes the most restrictive budget: the first that refuses, else the one that is spent most
+of those that warn, or else of the shadows that would refuse.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,18 @@ from spendgate.api.errors import problem_of
 from spendgate.api.wire import time_on_wire
 from spendgate.domain.amounts import amount_text
 from spendgate.domain.counters import Balance
-from spendgate.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
+from spendgate.domain.errors import (
+    BudgetExceeded,
+    BudgetPaused,
+    NoBudget,
+    TokenCapExceeded,
+    UnknownPrice,
+    UnknownRate,
+)
 
-type Refusal = BudgetExceeded | BudgetPaused | NoBudget
+type Refusal = (
+    BudgetExceeded | BudgetPaused | NoBudget | TokenCapExceeded | UnknownPrice | UnknownRate
+)
 
 
 def check_answer(
@@ -29,14 +39,14 @@ def check_answer(
     warnings of another origin than the budgets; `unpriced` says that a usage counts in tokens only.
     """
     warnings = [*notes, *warnings_of(balances, shadowed)]
-    middle = _middle(balances, refusal, warnings)
+    budget = _most_restrictive(balances, shadowed, refusal)
     return {
         "action": _action(refusal, warnings),
         "allowed": refusal is None,
-        **middle,
+        **_middle(budget, refusal, warnings),
         "warnings": warnings,
         "unpriced": unpriced,
-        "hint": _hint(balances, refusal, warnings),
+        "hint": _hint(budget, warnings) if refusal is None else _hint_of(refusal, balances),
         "budgets": [balance_answer(balance) for balance in balances],
     }
 
@@ -52,17 +62,12 @@ def _action(refusal: Refusal | None, warnings: Sequence[str]) -> str:
 
 
 def _middle(
-    balances: Sequence[Balance], refusal: Refusal | None, warnings: Sequence[str]
+    budget: Balance | None, refusal: Refusal | None, warnings: Sequence[str]
 ) -> dict[str, object]:
     """The fields that describe the most restrictive budget; all null if nothing restricts."""
-    budget = _most_restrictive(balances, refusal)
-    if budget is None and refusal is None and not warnings:
-        message = None
-    else:
-        message = str(refusal) if refusal else "; ".join(warnings)
     wait = refusal.retry_after_seconds if isinstance(refusal, BudgetExceeded) else None
     return {
-        "message": message,
+        "message": str(refusal) if refusal else "; ".join(warnings) or None,
         "error_code": problem_of(refusal).code if refusal else None,
         "budget_id": budget.budget.budget_id if budget else _paused_id(refusal),
         "balance": amount_text(budget.available) if budget else None,
@@ -75,18 +80,20 @@ def _paused_id(refusal: Refusal | None) -> str | None:
     return refusal.budget_id if isinstance(refusal, BudgetPaused) else None
 
 
-def _most_restrictive(balances: Sequence[Balance], refusal: Refusal | None) -> Balance | None:
+def _most_restrictive(
+    balances: Sequence[Balance], shadowed: Sequence[Balance], refusal: Refusal | None
+) -> Balance | None:
     match refusal:
         case BudgetExceeded():
             first = refusal.violations[0]
             return _find(balances, first.budget_id, first.subject)
         case BudgetPaused():
             return _find(balances, refusal.budget_id, None)
-        case NoBudget():
-            return None
         case None:
-            warning = [balance for balance in balances if balance.is_warning]
+            warning = [balance for balance in balances if balance.is_warning] or shadowed
             return max(warning, key=lambda one: one.utilization_tenths_pct, default=None)
+        case _:
+            return None
 
 
 def _find(balances: Sequence[Balance], budget_id: str, subject: str | None) -> Balance | None:
@@ -100,35 +107,60 @@ def _find(balances: Sequence[Balance], budget_id: str, subject: str | None) -> B
     )
 
 
-def _hint(balances: Sequence[Balance], refusal: Refusal | None, warnings: Sequence[str]) -> str:
-    """One sentence that an agent can act on."""
+def _hint(budget: Balance | None, warnings: Sequence[str]) -> str:
+    """One sentence for an agent that may go on."""
+    if budget is not None and budget.is_warning:
+        return f"Go on, but save: {_what_is_left(budget)}."
+    return "Go on, but heed the warnings." if warnings else "Go on."
+
+
+def _hint_of(refusal: Refusal, balances: Sequence[Balance]) -> str:
+    """One sentence that an agent who may not go on can act on."""
     match refusal:
         case BudgetExceeded():
-            return _hint_when_exceeded(refusal)
+            return _hint_when_exceeded(refusal, balances)
         case BudgetPaused():
             return "Stop and ask the people in charge to resume the budget."
         case NoBudget():
             return "Stop and ask an admin to create a budget for one of these subjects."
-        case None:
-            tightest = _most_restrictive(balances, None)
-            if tightest is not None:
-                return f"Go on, but save: {_what_is_left(tightest)}."
-            return "Go on, but heed the warnings." if warnings else "Go on."
+        case TokenCapExceeded():
+            return f"Ask for at most {refusal.cap} {refusal.kind} tokens in one request."
+        case UnknownPrice():
+            return "Send amounts instead of usage, or ask an admin to set a price for this model."
+        case UnknownRate():
+            rate = f"the rate from {refusal.source} to {refusal.target}"
+            return f"Stop and ask an admin to set {rate} anew."
 
 
-def _hint_when_exceeded(refusal: BudgetExceeded) -> str:
+def _hint_when_exceeded(refusal: BudgetExceeded, balances: Sequence[Balance]) -> str:
     """To wait, to ask for less, or both: less helps where one unit alone is short."""
-    wait = refusal.retry_after_seconds
-    later = (
-        "ask an admin for a higher limit, because this balance does not reset by itself"
-        if wait is None
-        else f"try again in {wait} seconds"
-    )
+    later = _what_helps_later(refusal, balances)
     units = {violation.unit for violation in refusal.violations}
     most = min(violation.available for violation in refusal.violations)
     if len(units) == 1 and most > 0:
         return f"Ask for at most {amount_text(most)} {units.pop()}, or {later}."
     return f"Stop and {later}."
+
+
+def _what_helps_later(refusal: BudgetExceeded, balances: Sequence[Balance]) -> str:
+    """To wait for the holds of others, or for the period's end; else only an admin can help."""
+    wait, violations = refusal.retry_after_seconds, refusal.violations
+    if wait is not None and not all(
+        balance.could_grant_later(violation.requested)
+        for violation in violations
+        if (balance := _find(balances, violation.budget_id, violation.subject))
+    ):
+        return "ask an admin for a higher limit, because a whole period allows less"
+    if all(one.available + one.held >= one.requested for one in violations):
+        latest = "" if wait is None else f", in {_seconds(wait)} at the latest"
+        return f"try again when what is held has come back{latest}"
+    if wait is None:
+        return "ask an admin for a higher limit, because this balance does not reset by itself"
+    return f"try again in {_seconds(wait)}"
+
+
+def _seconds(count: int) -> str:
+    return f"{count} second" if count == 1 else f"{count} seconds"
 
 
 def _what_is_left(balance: Balance) -> str:

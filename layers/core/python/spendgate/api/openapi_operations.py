@@ -46,7 +46,6 @@ OPERATIONS: Mapping[str, Operation] = {
         "Ask whether a request could be granted now; nothing is held.",
         ref("Check"),
         reserving.ReserveBody,
-        codes=(*_CAPPED, *_PRICED),
     ),
     "GET /v1/spend": Operation(
         "What was spent by subjects, each a parameter: agent=researcher&session=s-42.",

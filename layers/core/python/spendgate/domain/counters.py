@@ -251,6 +251,18 @@ class Balance:
             return self.budget.period.seconds
         return _seconds_until(enough_at, now_ms=self.now_ms)
 
+    def could_grant_later(self, requested: Amount) -> bool:
+        """Whether time alone could make an amount available: if nothing were spent or held.
+
+        The next period has the limit and what this one leaves to it, which may grow from period to
+        period; a rolling window keeps its credits.
+        """
+        carry_over = self.budget.carry_over
+        if carry_over is not None and carry_over.unused:
+            return True
+        is_rolling = isinstance(self.budget.period, RollingPeriod)
+        return requested <= (self.counter.entitlement if is_rolling else self.budget.limit)
+
     def violation(self, requested: Amount) -> Violation:
         """The refusal of an amount by this budget."""
         return Violation(

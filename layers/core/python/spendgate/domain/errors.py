@@ -96,7 +96,10 @@ class UnknownPrice(SpendgateError):
     """Usage that cannot be priced, because nobody knows what the model costs."""
 
     def __init__(self, *, provider: str, model: str) -> None:
-        super().__init__(f"no price is known for the model {model} of {provider}; send amounts")
+        super().__init__(
+            f"no price is known for the model {model} of {provider}; "
+            "send what it costs instead of its usage"
+        )
 
 
 class UnknownRate(SpendgateError):
@@ -104,6 +107,7 @@ class UnknownRate(SpendgateError):
 
     def __init__(self, *, source: str, target: str) -> None:
         super().__init__(f"the rate from {source} to {target} is older than it may be; set it anew")
+        self.source, self.target = source, target
 
 
 class TokenCapExceeded(SpendgateError):
@@ -113,6 +117,7 @@ class TokenCapExceeded(SpendgateError):
         super().__init__(
             f"{count} {kind} tokens are over the cap of {cap} per request of {subject}"
         )
+        self.kind, self.cap = kind, cap
 
 
 class NotFound(SpendgateError):

@@ -1,0 +1,109 @@
+"""What a check advises: a sentence that helps whoever follows it."""
+
+from dataclasses import replace
+
+import pytest
+
+from spendgate.api.check_answer import check_answer
+from spendgate.domain.amounts import ONE
+from spendgate.domain.budgets import CarryOver
+from spendgate.domain.counters import Balance
+from spendgate.domain.errors import BudgetExceeded, TokenCapExceeded, UnknownPrice, UnknownRate
+from spendgate.domain.periods import DurationPeriod, RollingPeriod
+from tests.unit.api.support import BALANCE, balance
+
+ROLLING = RollingPeriod(3600)
+
+
+def hint_to(asked: int, *refusing: Balance) -> object:
+    refusal = BudgetExceeded([one.violation(asked * ONE) for one in refusing])
+    return check_answer(refusing, refusal=refusal)["hint"]
+
+
+def test_to_wait_is_no_advice_where_a_whole_period_allows_less() -> None:
+    assert hint_to(11, balance("10", "9")) == (
+        "Ask for at most 1 usd, or ask an admin for a higher limit, "
+        "because a whole period allows less."
+    )
+
+
+def test_what_periods_leave_to_the_next_may_add_up_to_more_than_the_limit() -> None:
+    day = balance("10", "9")
+    carrying = replace(day, budget=replace(day.budget, carry_over=CarryOver(unused=True)))
+
+    assert hint_to(11, carrying) == "Ask for at most 1 usd, or try again in 43200 seconds."
+
+
+@pytest.mark.parametrize(
+    ("period", "advice"), [(ROLLING, "try again in"), (DurationPeriod(3600), "ask an admin")]
+)
+def test_a_credit_is_there_again_in_a_rolling_window_alone(
+    period: RollingPeriod | DurationPeriod, advice: str
+) -> None:
+    spent = balance("10", "10", period=period)
+    credited = replace(spent, counter=spent.counter.credited(5 * ONE))
+
+    assert f", or {advice}" in str(hint_to(12, credited))
+
+
+def test_what_is_held_by_others_may_come_back_sooner_than_the_period_ends() -> None:
+    assert hint_to(3, balance("10", "2", held="6")) == (
+        "Ask for at most 2 usd, or try again when what is held has come back, "
+        "in 43200 seconds at the latest."
+    )
+
+
+def test_what_is_held_may_come_back_where_nothing_resets() -> None:
+    assert hint_to(3, balance("10", "2", held="8", period=BALANCE)) == (
+        "Stop and try again when what is held has come back."
+    )
+
+
+def test_holds_that_would_not_suffice_are_not_worth_waiting_for() -> None:
+    assert str(hint_to(9, balance("10", "2", held="8", period=BALANCE))).startswith(
+        "Stop and ask an admin"
+    )
+
+
+def test_one_second_is_not_many() -> None:
+    last_second = replace(balance("10", "10"), now_ms=1_772_409_599_500)
+
+    assert hint_to(1, last_second) == "Stop and try again in 1 second."
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code", "hint"),
+    [
+        (
+            TokenCapExceeded(subject="agent:a", kind="prompt", count=9, cap=8),
+            "token_cap_exceeded",
+            "Ask for at most 8 prompt tokens in one request.",
+        ),
+        (
+            UnknownPrice(provider="me", model="m"),
+            "unknown_price",
+            "Send amounts instead of usage, or ask an admin to set a price for this model.",
+        ),
+        (
+            UnknownRate(source="eur", target="usd"),
+            "unknown_rate",
+            "Stop and ask an admin to set the rate from eur to usd anew.",
+        ),
+    ],
+)
+def test_a_refusal_that_no_budget_makes_says_what_to_do(
+    refusal: TokenCapExceeded | UnknownPrice | UnknownRate, code: str, hint: str
+) -> None:
+    answer = check_answer([], refusal=refusal)
+
+    assert (answer["action"], answer["allowed"], answer["error_code"]) == ("stop", False, code)
+    assert (answer["message"], answer["hint"]) == (str(refusal), hint)
+
+
+def test_a_warning_by_a_shadow_alone_describes_the_shadow() -> None:
+    shadow = balance("10", "2", budget_id="bud_2")
+
+    answer = check_answer([balance(), shadow], shadowed=[shadow])
+
+    assert (answer["action"], answer["budget_id"], answer["balance"]) == ("warn", "bud_2", "8")
+    assert answer["hint"] == "Go on, but heed the warnings."
