@@ -33,7 +33,7 @@ from spendgate.api.openapi import ANSWER_SCHEMAS, document, documented_path
 from spendgate.api.openapi_operations import OPERATIONS
 from spendgate.api.openapi_schemas import Schema, page_of, ref
 from spendgate.api.routes import ROUTES
-from spendgate.domain.amounts import ONE
+from spendgate.domain.amounts import AMOUNT_MAX, ONE, amount_text
 from spendgate.domain.budgets import CarryOver, TokenCap
 from spendgate.domain.errors import BudgetExceeded, NotFound
 from spendgate.domain.periods import DurationPeriod
@@ -104,6 +104,9 @@ def test_operation_ids_are_unique() -> None:
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
+        ("AmountText", amount_text(0)),
+        ("AmountText", amount_text(-ONE // 2)),
+        ("AmountText", amount_text(-2 * AMOUNT_MAX)),
         ("Balance", balance_answer(BUDGET)),
         ("Balance", balance_answer(balance(period=BALANCE))),
         ("Budget", budget_answer(BUDGET.budget, version=1)),

@@ -11,8 +11,8 @@ FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 AMOUNT: Schema = {
     "type": "string",
-    "pattern": r"^-?\d{1,18}(\.\d{1,9})?$",
-    "description": "An exact decimal in plain notation, without trailing zeros.",
+    "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{0,8}[1-9])?$",
+    "description": "An exact decimal in plain notation, without trailing zeros; sums may be long.",
 }
 FREE: Schema = {"type": "object", "additionalProperties": True}
 
