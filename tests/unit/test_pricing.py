@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from spendgate.domain.amounts import ONE, parse_amount
-from spendgate.domain.errors import UnknownPrice
+from spendgate.domain.amounts import AMOUNT_MAX, ONE, parse_amount
+from spendgate.domain.errors import InvalidValue, UnknownPrice
+from spendgate.domain.tenants import Price
 from spendgate.pricing.usage import PricedAmounts, Usage, price_of, with_usage
 
 NOW_MS = 1_772_366_400_250
@@ -74,6 +75,16 @@ def test_a_tenant_may_allow_usage_without_a_price() -> None:
     assert with_usage({}, unknown, now_ms=NOW_MS, unpriced_model="allow") == PricedAmounts(
         {"tokens": 5 * ONE}, unpriced=True
     )
+
+
+def test_a_cost_beyond_all_amounts_is_refused_and_not_stored() -> None:
+    dear = Price("me", "m", "eur", AMOUNT_MAX, ONE, None, NOW_MS)
+    usage = Usage("me", "m", 1_000_001, 0)
+
+    with pytest.raises(InvalidValue, match="more than can be counted in eur") as refused:
+        with_usage({}, usage, now_ms=NOW_MS, prices={"me/m": dear})
+
+    assert refused.value.param == "body.usage"
 
 
 def test_pricing_never_touches_the_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def priced_amounts(
 ) -> PricedAmounts:
     """Price a body by the tenant's own prices, or else by the built-in table.
 
-    Raises UnknownPrice if the tenant rejects models without a price.
+    Raises UnknownPrice if the tenant rejects models without a price, and InvalidValue.
     """
     usage = body.named_usage()
     if usage is None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
-from spendgate.domain.amounts import ONE, Amount, amount_rounded_up
-from spendgate.domain.errors import UnknownPrice
+from spendgate.domain.amounts import AMOUNT_MAX, ONE, Amount, amount_rounded_up
+from spendgate.domain.errors import InvalidValue, UnknownPrice
 from spendgate.domain.tenants import Price, UnpricedModel, price_key
 
 TOKENS = "tokens"
@@ -63,8 +63,9 @@ def with_usage(
     """The amounts, with the tokens and the price of the usage where they are not given.
 
     The tenant's own `prices` (by `provider/model`) come before the built-in ones. Raises
-    UnknownPrice for a model without a price, unless `unpriced_model` is `allow`. Some prices change
-    by date: `now_ms` is the moment whose price holds.
+    UnknownPrice for a model without a price, unless `unpriced_model` is `allow`, and InvalidValue
+    for a cost beyond all amounts. Some prices change by date: `now_ms` is the moment whose price
+    holds.
     """
     priced = {**amounts, TOKENS: amounts.get(TOKENS, usage.tokens)}
     own = (prices or {}).get(price_key(usage.provider, usage.model))
@@ -84,7 +85,8 @@ def with_usage(
 def own_price_of(usage: Usage, price: Price) -> Amount:
     """What the usage costs at a tenant's own price, rounded up.
 
-    Cached input costs the full rate where the price names none for it.
+    Cached input costs the full rate where the price names none for it. Raises InvalidValue for a
+    cost that is no amount any more.
     """
     cached_rate = price.cached_input_per_million
     if cached_rate is None:
@@ -95,7 +97,13 @@ def own_price_of(usage: Usage, price: Price) -> Amount:
         + usage.cached_input_tokens * cached_rate
         + usage.output_tokens * price.output_per_million
     )
-    return -(-total // 1_000_000)
+    cost = -(-total // 1_000_000)
+    if cost > AMOUNT_MAX:
+        raise InvalidValue(
+            f"body.usage: its cost is more than can be counted in {price.currency}",
+            param="body.usage",
+        )
+    return cost
 
 
 def price_of(usage: Usage, *, now_ms: int) -> Amount:
