@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
 from spendgate.api.errors import REFUSALS
 from spendgate.dead_letters import command_line
@@ -32,6 +33,13 @@ def test_an_output_or_resource_that_a_command_asks_for_is_there(document: str) -
     assert outputs <= template()["Outputs"].keys()
     assert names <= template()["Resources"].keys() | made_by_sam
     assert outputs | names
+
+
+def test_the_region_is_given_by_the_variable_that_the_sdk_reads() -> None:
+    _, variable, *_ = BOTOCORE_DEFAUT_SESSION_VARIABLES["region"]
+
+    assert f"export {variable}=" in DEPLOY
+    assert f"`{variable}`" in OPERATIONS
 
 
 def test_a_parameter_that_a_command_changes_is_there() -> None:
