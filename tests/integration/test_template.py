@@ -191,6 +191,17 @@ def test_one_rollover_ends_before_the_next_begins() -> None:
     assert properties["Timeout"] < 60
 
 
+def test_rollovers_that_could_not_run_do_not_all_run_at_once_afterwards() -> None:
+    properties = _properties("RolloverFunction")
+    schedule = properties["Events"]["EveryMinute"]["Properties"]
+
+    assert schedule["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    assert properties["EventInvokeConfig"] == {
+        "MaximumRetryAttempts": 0,
+        "MaximumEventAgeInSeconds": 60,
+    }
+
+
 def test_a_second_stack_in_the_account_has_a_schedule_of_its_own() -> None:
     """Without OmitName, SAM names the schedule alike in every stack, and the second one fails."""
     schedule = _properties("RolloverFunction")["Events"]["EveryMinute"]["Properties"]
