@@ -53,6 +53,20 @@ def wish(caller: Mapping[str, str], amounts: Amounts) -> dict[str, Any]:
     return {"subjects": dict(caller), "amounts": on_wire(amounts)}
 
 
+def comes_as_foretold(answer: HttpAnswer, check: Mapping[str, Any]) -> None:
+    """What a reservation was answered is what a check had just said of it."""
+    assert check["allowed"] == (answer.status == 201), (check, answer)
+    if answer.status == 201:
+        assert shown(check, ("action", "warnings")) == shown(answer.body, ("action", "warnings"))
+        return
+    error = answer.body["error"]
+    wait = answer.headers.get("Retry-After")
+    assert (check["error_code"], check["message"]) == (error["code"], error["message"])
+    assert check["retry_after_seconds"] == (None if wait is None else int(wait))
+    first = error.get("violations", [error])[0]
+    assert check["budget_id"] == first["budget_id"]
+
+
 def same_end(answer: HttpAnswer, one: Reservation, done: bool) -> None:
     assert answer.status == (200 if done else 409), answer
     if not done:

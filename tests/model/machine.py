@@ -30,6 +30,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.functions import HttpAnswer, LongContext, load_function
 from tests.fakes.queue import PutAside, finishing, send
 from tests.model.comparing import (
+    comes_as_foretold,
     on_wire,
     same_balances,
     same_books,
@@ -187,7 +188,9 @@ class Comparison(RuleBasedStateMachine):
 
     def _reserve(self, caller: Mapping[str, str], amounts: Amounts, ttl: int) -> Known:
         body = {**wish(caller, amounts), "ttl_seconds": ttl}
+        foretold = self.party.done("POST", "/v1/check", body)
         answer = self.party.ask("POST", "/v1/reservations", body)
+        comes_as_foretold(answer, foretold)
         judged = self.model.reserve(subjects(caller), amounts, ttl)
         if isinstance(judged, Refused):
             same_refusal(answer, judged)
