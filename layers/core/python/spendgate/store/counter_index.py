@@ -57,6 +57,26 @@ def first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject)
     return next((_period_key(item) for item in answer["Items"]), None)
 
 
+def earlier_periods(
+    table: Table, tenant_id: str, budget_id: str, subject: Subject, period_key: str
+) -> Iterator[str]:
+    """The periods of a subject's counters that come before one in the index, the nearest first.
+
+    A read unit for the nearest, and one more call if that is not enough.
+    """
+    key = keys.counter_key(tenant_id, budget_id, subject, period_key)
+    backwards = {
+        **counters_of(key[0]),
+        "ScanIndexForward": False,
+        "ExclusiveStartKey": items.key(key),
+    }
+    nearest = table.query(**backwards, Limit=1)
+    yield from map(_period_key, nearest["Items"])
+    if "LastEvaluatedKey" in nearest:
+        backwards["ExclusiveStartKey"] = nearest["LastEvaluatedKey"]
+        yield from map(_period_key, table.query_items(**backwards))
+
+
 def counters_of(partition: str) -> dict[str, Any]:
     """The query for the counters of one budget and subject."""
     return {

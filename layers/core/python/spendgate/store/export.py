@@ -5,7 +5,8 @@ subject by subject in the order of the index; within a budget and subject by tim
 where it has come to, so that an export of any size goes on where the last answer ended.
 
 The subjects of a default are those that have counters: whoever's last counter has been removed by
-TTL is no longer found.
+TTL is no longer found. A subject comes where its first counter does that has to do with the span:
+not with one of long ago, since TTL may remove that meanwhile, and the subject would come again.
 """
 
 import re
@@ -14,15 +15,23 @@ from dataclasses import dataclass
 from typing import Self
 
 from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.period_keys import period_of
 from spendgate.domain.subjects import Subject, parse_subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.ledger import read_ledger
-from spendgate.store.counter_index import counters_listed, first_period
+from spendgate.store.counter_index import counters_listed, earlier_periods
 from spendgate.store.directory import ListedBudget, budgets_ever, find_listed
 from spendgate.store.table import Table
 
+LATEST_ENTRY_SECONDS = 31 * 86_400
+"""How long after its end a period may get entries: longer than a settlement can be late, or than
+the closing of periods may stand still and nobody sees it."""
+
 _PAGE_SIZE = 200
 """How many items of the ledger are read at a time: 2 MB at most, and usually far less."""
+
+_ROWS_AT_ONCE = 1000
+"""How many rows of the index are read at a time: keys alone, 200 KB of them."""
 
 _PLACE = re.compile(
     r"(?P<budget_id>bud_[0-9a-z]{26})\n(?P<period_key>[^\n]{0,100})\n(?P<subject>[^\n]*)\n"
@@ -68,6 +77,11 @@ class Span:
     from_ms: int
     to_ms: int
 
+    def has_to_do_with(self, period_key: str) -> bool:
+        """Whether a period may have entries that were made in it."""
+        ends_at = period_of(period_key).ends_at
+        return ends_at is None or self.from_ms <= (ends_at + LATEST_ENTRY_SECONDS) * 1000
+
 
 type Step = tuple[Place, list[LedgerEntry]]
 """The entries of one item of the ledger, oldest first, and the place after them; or none, where
@@ -96,11 +110,16 @@ def _of_budget(
     if start is not None and start.subject:
         yield from _of_subject(table, tenant_id, start, parse_subject(start.subject), span)
     row = (start.period_key, parse_subject(start.subject)) if start and start.subject else None
-    for period_key, subject in counters_listed(table, tenant_id, budget.budget_id, after=row):
+    rows = counters_listed(table, tenant_id, budget.budget_id, after=row, page_size=_ROWS_AT_ONCE)
+    for passed, (period_key, subject) in enumerate(rows, start=1):
         place = Place(budget.budget_id, period_key, str(subject))
-        if first_period(table, tenant_id, budget.budget_id, subject) == period_key:
-            yield from _of_subject(table, tenant_id, place, subject, span)
-        else:
+        if span.has_to_do_with(period_key):
+            earlier = earlier_periods(table, tenant_id, budget.budget_id, subject, period_key)
+            if any(map(span.has_to_do_with, earlier)):
+                yield _at_its_end(place), []
+            else:
+                yield from _of_subject(table, tenant_id, place, subject, span)
+        elif passed % _ROWS_AT_ONCE == 0:
             yield _at_its_end(place), []
     yield Place(budget.budget_id, after=_DONE), []
 
