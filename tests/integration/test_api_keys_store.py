@@ -170,6 +170,24 @@ def test_the_command_revokes_an_operator_key_by_its_id(
     assert capsys.readouterr().out == f"revoked {key_id}\n"
 
 
+@pytest.mark.usefixtures("moto_table")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--table", "no-such-table"], "resource not found"),
+        (["--table", TABLE_NAME, "--revoke", "key_nobody"], "key_nobody"),
+    ],
+)
+def test_a_command_that_fails_says_why_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert operator_key.main(arguments) == 1
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err.lower() and printed.err.count("\n") == 1
+
+
 def test_a_secret_is_compared_in_constant_time(
     moto_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

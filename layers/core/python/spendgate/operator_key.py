@@ -9,7 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import cast
 
+from spendgate.domain.errors import SpendgateError
 from spendgate.store.api_keys import create_key, new_key, revoke_key
+from spendgate.store.errors import StoreError
 from spendgate.store.keys import OPERATOR_TENANT
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 
@@ -21,9 +23,10 @@ def create_operator_key(table: Table, now_ms: int) -> str:
     return issued.bearer
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a new operator key for a table, once; or make one invalid."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a new operator key for a table, once; or make one invalid. Answers the exit status."""
     import boto3  # noqa: PLC0415 (the functions import this module without needing it)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(
         prog="python -m spendgate.operator_key", description=main.__doc__
@@ -31,14 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", required=True, help="the stack's output TableName")
     parser.add_argument("--revoke", metavar="KEY_ID", help="the key_... part of an operator key")
     options = parser.parse_args(arguments)
-    client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-    table = Table(cast("DynamoClient", client), options.table)
-    if options.revoke:
-        revoked = revoke_key(table, OPERATOR_TENANT, options.revoke)
-        sys.stdout.write(f"revoked {revoked.key_id}\n")
-        return
-    sys.stdout.write(create_operator_key(table, time.time_ns() // 1_000_000) + "\n")
+    try:
+        client = boto3.client("dynamodb", config=CLIENT_CONFIG)
+        table = Table(cast("DynamoClient", client), options.table)
+        if options.revoke:
+            said = f"revoked {revoke_key(table, OPERATOR_TENANT, options.revoke).key_id}"
+        else:
+            said = create_operator_key(table, time.time_ns() // 1_000_000)
+    except (BotoCoreError, ClientError, StoreError, SpendgateError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(said + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
