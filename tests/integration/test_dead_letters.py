@@ -233,6 +233,36 @@ class _DiesBeforeDeleting:
         return getattr(self._sqs, name)
 
 
+def test_the_oldest_message_comes_first_in_whatever_order_sqs_hands_them_out() -> None:
+    queue: Any = _HandsOut([("young", 3), ("old", 1), ("middle", 2)])
+
+    with opened(queue, "any", letters_max=10) as letters:
+        assert [letter.message_id for letter in letters] == ["old", "middle", "young"]
+
+
+class _HandsOut:
+    """A queue with those messages, each an id and when it was sent."""
+
+    def __init__(self, messages: list[tuple[str, int]]) -> None:
+        self._messages = messages
+
+    def receive_message(self, **_arguments: Any) -> dict[str, Any]:
+        handed_out = [
+            {
+                "MessageId": message_id,
+                "Body": RELEASE,
+                "Attributes": {"SentTimestamp": str(sent_at_ms)},
+                "ReceiptHandle": message_id,
+            }
+            for message_id, sent_at_ms in self._messages
+        ]
+        self._messages = []
+        return {"Messages": handed_out}
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda **_arguments: {}
+
+
 def test_one_message_is_shown_in_full_by_the_id_that_the_log_has(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:

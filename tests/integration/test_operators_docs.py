@@ -78,9 +78,3 @@ def test_the_dead_letter_commands_are_ones_that_the_command_takes(document: str)
 
 def test_every_metric_of_a_refusal_is_explained() -> None:
     assert all(f"`refused_{code}`" in OPERATIONS for code in REFUSALS)
-
-
-@pytest.mark.parametrize("document", [DEPLOY, OPERATIONS], ids=["deploy", "operations"])
-def test_a_link_leads_somewhere(document: str) -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document):
-        assert (ROOT / "docs" / link).exists()

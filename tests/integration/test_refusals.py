@@ -227,6 +227,18 @@ def test_what_the_others_grant_is_believed_as_well(hammered: tuple[World, Counti
     assert [one.subject for one in refused.violations] == [ORGANIZATION]
 
 
+def test_a_budget_that_would_grant_the_smaller_amount_is_not_named(world: World) -> None:
+    world.budget(10, on=ORGANIZATION)
+    world.budget(5)
+    both = (ORGANIZATION, AGENT)
+    spend(world, 5, by=both)
+    assert len(hammer(world, 6, by=both).violations) == 2
+
+    refused = refuse(world, 1, by=both)
+
+    assert [one.subject for one in refused.violations] == [AGENT]
+
+
 def test_another_agent_under_the_same_default_is_not_refused_for_its_neighbour(
     world: World,
 ) -> None:

@@ -56,3 +56,4 @@ def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
     for number in range(20):
         found = world.rule_book.rules(TENANT, [AGENT, Subject("session", str(number))])
         assert found.policies[AGENT].budgets
+        assert len(world.rule_book._cache) <= 6

@@ -1,6 +1,8 @@
 """A period's key says all about it: rule and boundaries are read back from it."""
 
-from hypothesis import given
+from datetime import UTC, datetime
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spendgate.domain.period_keys import period_of, rule_of
@@ -17,6 +19,8 @@ from spendgate.domain.periods import (
 from tests.property.test_calendar import ODD_ZONES
 from tests.property.test_periods_tile import MOMENTS, UNITS, ZONES, moments_near_changes, often
 
+IN_AN_HOUR_WITHOUT_ITS_FIRST_SECOND = int(datetime(2026, 4, 4, 15, 10, tzinfo=UTC).timestamp())
+IN_AN_HOUR_WITHOUT_ITS_LAST_SECOND = int(datetime(2016, 5, 1, 6, 40, tzinfo=UTC).timestamp())
 LENGTHS = st.integers(1, WINDOW_SECONDS_MAX)
 
 
@@ -34,6 +38,8 @@ def test_the_key_of_a_calendar_period(unit: CalendarUnit, timezone: str, moment:
 
 @often
 @given(unit=UNITS, near=moments_near_changes())
+@example(unit="hour", near=("Australia/Lord_Howe", IN_AN_HOUR_WITHOUT_ITS_FIRST_SECOND))
+@example(unit="hour", near=("America/Caracas", IN_AN_HOUR_WITHOUT_ITS_LAST_SECOND))
 def test_the_key_of_a_calendar_period_in_which_clocks_change(
     unit: CalendarUnit, near: tuple[str, int]
 ) -> None:

@@ -22,15 +22,20 @@ DAY = CalendarPeriod("day")
 
 
 def forecast(
-    spent: int, *, rule: PeriodRule = DAY, hours: float = 6, made_hours: float = -1000
+    spent: int,
+    *,
+    limit: int = 24,
+    rule: PeriodRule = DAY,
+    hours: float = 6,
+    made_hours: float = -1000,
 ) -> Forecast | None:
-    """Of 24 that may be spent, some hours after midnight (UTC)."""
+    """Of 24 that may be spent, if not said otherwise, some hours after midnight (UTC)."""
     now_ms = MIDNIGHT_MS + int(hours * HOUR_MS)
     made_ms = MIDNIGHT_MS + int(made_hours * HOUR_MS)
-    budget = Budget("bud_1", Subject("agent", "a"), "usd", 24 * ONE, rule, made_ms, made_ms)
+    budget = Budget("bud_1", Subject("agent", "a"), "usd", limit * ONE, rule, made_ms, made_ms)
     period = period_in_force(rule, now_ms=now_ms, started_at=MIDNIGHT_MS // 1000)
-    left = (24 - spent) * ONE
-    counter = Counter(limit=24 * ONE, spent=spent * ONE, available=left, version=1)
+    left = (limit - spent) * ONE
+    counter = Counter(limit=limit * ONE, spent=spent * ONE, available=left, version=1)
     return forecast_of(Balance(budget, budget.subject, period, counter, now_ms))
 
 
@@ -54,6 +59,10 @@ def test_nothing_spent_reaches_nothing() -> None:
 @pytest.mark.parametrize("spent", [24, 30])
 def test_a_limit_that_is_reached_is_reached_now(spent: int) -> None:
     assert forecast(spent) == Forecast(spent * ONE // 6, at(6))
+
+
+def test_where_nothing_may_be_spent_the_limit_is_reached_now() -> None:
+    assert forecast(0, limit=0) == Forecast(0, at(6))
 
 
 def test_the_first_minute_counts_as_a_whole_one() -> None:
