@@ -23,7 +23,7 @@ OVERLOAD_SECONDS = 30
 REQUESTS_A_SECOND = 8
 CALL_SECONDS = 0.01
 TIME_LIMIT_SECONDS: float = template()["Resources"]["ReserveFunction"]["Properties"]["Timeout"]
-LONGEST_WAIT_SECONDS = 0.025 * 2**TRIES_MAX
+LONGEST_WAIT_SECONDS = 0.025 * 2 ** (TRIES_MAX - 2)
 CALLS_MAX = TRIES_MAX * (1 + 3 + 3 + 1)
 """A read, three holds, as many given back, and a put, each tried as often as it may be."""
 

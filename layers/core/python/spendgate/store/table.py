@@ -188,7 +188,7 @@ class Table:
         A transaction that lost against another one on the same item is repeated a few times, and
         then raises Throttled: nothing was changed.
         """
-        for wait_seconds in self._waits():
+        for _ in self._tries():
             try:
                 self._write(self.client.transact_write_items, TransactItems=list(writes))
                 return
@@ -198,7 +198,6 @@ class Table:
                     raise
                 lost = any(one.code == "TransactionConflict" for one in objections)
                 self.observe("conflicts" if lost else "throttled", 1)
-            self._sleep(wait_seconds)
         raise Throttled("others are changing the same budgets right now; try again")
 
     def _read(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
@@ -211,7 +210,7 @@ class Table:
         raise Throttled("the table does not answer; try again")
 
     def _write(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
-        for wait_seconds in self._waits():
+        for _ in self._tries():
             try:
                 return call(**arguments)
             except botocore.exceptions.ClientError as error:
@@ -220,13 +219,15 @@ class Table:
                 pass
             except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
                 raise OutcomeUnknown("the table did not answer; try again") from error
-            self._sleep(wait_seconds)
         raise Throttled("the table refuses calls right now; try again")
 
-    def _waits(self) -> Iterable[float]:
-        """Up to `TRIES_MAX` tries, with full jitter between them."""
-        for attempt in range(self._tries_max):
-            yield random.uniform(0, _FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 (not a secret)
+    def _tries(self) -> Iterator[None]:
+        """As many tries as there may be, with full jitter between two of them."""
+        for waits in range(self._tries_max):
+            if waits:
+                seconds_max = _FIRST_WAIT_SECONDS * 2 ** (waits - 1)
+                self._sleep(random.uniform(0, seconds_max))  # noqa: S311 (not a secret)
+            yield
 
 
 def _pages(read: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> Iterator[list[Item]]:
