@@ -1,0 +1,48 @@
+"""What does not fit one answer of the table is read page by page to its end."""
+
+from spendgate.store import items
+from spendgate.store.errors import Item
+from spendgate.store.table import Table
+
+ONE_PARTITION = {
+    "KeyConditionExpression": "pk = :pk",
+    "ExpressionAttributeValues": {":pk": items.text("p")},
+}
+NAMES = ["a", "b", "c", "d", "e"]
+
+
+def names_in(page: list[Item]) -> list[str]:
+    return [item["sk"]["S"] for item in page]
+
+
+def fill(table: Table) -> None:
+    for name in NAMES:
+        table.put(items.key(("p", name)))
+
+
+def test_a_query_finds_what_is_on_later_pages(moto_table: Table) -> None:
+    fill(moto_table)
+
+    pages = [names_in(page) for page in moto_table.query_pages(**ONE_PARTITION, Limit=2)]
+
+    assert pages == [["a", "b"], ["c", "d"], ["e"]]
+    assert names_in(list(moto_table.query_items(**ONE_PARTITION, Limit=2))) == NAMES
+
+
+def test_a_page_is_read_when_it_is_come_to(moto_table: Table) -> None:
+    fill(moto_table)
+    found = moto_table.query_items(**ONE_PARTITION, Limit=2)
+    assert [next(found)["sk"]["S"] for _ in range(2)] == ["a", "b"]
+
+    moto_table.put(items.key(("p", "bb")))
+
+    assert names_in(list(found)) == ["bb", "c", "d", "e"]
+
+
+def test_a_scan_finds_what_is_on_later_pages(moto_table: Table) -> None:
+    fill(moto_table)
+
+    pages = list(moto_table.scan_pages(Limit=2))
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert sorted(name for page in pages for name in names_in(page)) == NAMES
