@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         "spendgate.store",
         "botocore",
     },
-    "operator_key": {"spendgate.store", "boto3"},
+    "operator_key": {"spendgate.store", "boto3", "botocore"},
     "audit": {"spendgate.store", "spendgate.terminal", "boto3", "botocore"},
     "dead_letters": {
         "spendgate.events",
@@ -94,6 +94,7 @@ OF_THE_WORLD = {
 KNOWS_BOTOCORE = {
     "audit.py",
     "dead_letters.py",
+    "operator_key.py",
     "runtime.py",
     "store/announcer.py",
     "store/dead_letters.py",
