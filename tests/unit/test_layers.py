@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         "spendgate.store",
         "botocore",
     },
-    "operator_key": {"spendgate.store", "boto3", "botocore"},
+    "operator_key": {"spendgate.domain", "spendgate.store", "boto3", "botocore"},
     "audit": {"spendgate.store", "spendgate.terminal", "boto3", "botocore"},
     "dead_letters": {
         "spendgate.events",

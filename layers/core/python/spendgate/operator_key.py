@@ -25,15 +25,15 @@ def create_operator_key(table: Table, now_ms: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a new operator key for a table, once; or make one invalid. Answers the exit status."""
-    import boto3  # noqa: PLC0415 (the functions import this module without needing it)
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
     parser = argparse.ArgumentParser(
         prog="python -m spendgate.operator_key", description=main.__doc__
     )
     parser.add_argument("--table", required=True, help="the stack's output TableName")
     parser.add_argument("--revoke", metavar="KEY_ID", help="the key_... part of an operator key")
     options = parser.parse_args(arguments)
+    import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
     try:
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
         table = Table(cast("DynamoClient", client), options.table)
