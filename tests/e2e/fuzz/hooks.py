@@ -29,6 +29,7 @@ BEYOND_A_SCHEMA = (
     "is older than it may be; set it anew",
     "a hold lasts at most",
     "no price is known for",
+    "is more than can be counted in",
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",
     "an amount has at most",
