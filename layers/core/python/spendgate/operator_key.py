@@ -26,7 +26,7 @@ def create_operator_key(table: Table, now_ms: int) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a new operator key for a table, once; or make one invalid. Answers the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m spendgate.operator_key", description=main.__doc__
+        prog="python -m spendgate.operator_key", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--table", required=True, help="the stack's output TableName")
     parser.add_argument("--revoke", metavar="KEY_ID", help="the key_... part of an operator key")
