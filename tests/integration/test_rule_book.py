@@ -3,7 +3,7 @@
 import pytest
 
 from spendgate.domain.subjects import Subject
-from spendgate.store import rules
+from spendgate.store import memory
 from spendgate.store.rules import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
 from spendgate.store.table import Table
 from tests.fakes.faulty import faulty
@@ -50,7 +50,7 @@ def test_fresh_rules_are_read_whatever_is_remembered(moto_table: Table) -> None:
 def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
     moto_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "_CACHED_MAX", 6)
+    monkeypatch.setattr(memory, "REMEMBERED_MAX", 6)
     world = World(moto_table)
     world.budget(1)
     for number in range(20):

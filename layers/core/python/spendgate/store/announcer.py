@@ -30,13 +30,12 @@ from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import read_counter
 from spendgate.store.errors import ConditionFailed, Item, StoreError
+from spendgate.store.memory import Memory
 from spendgate.store.outbox import OutboxEvent
 from spendgate.store.rules import RuleBook
 from spendgate.store.table import Table
 
 _log = logging.getLogger(__name__)
-
-_REMEMBERED_MAX = 10_000
 
 type DetailOf = Callable[[Balance, Level], str]
 type Spent = Iterable[tuple[keys.Key, LedgerEntry]]
@@ -50,7 +49,7 @@ class Announcer:
         self._table = table.trying_once()
         self._rule_book = rule_book
         self._detail_of = detail_of
-        self._announced: set[keys.Key] = set()
+        self._announced = Memory[keys.Key, bool]()
 
     def after_request(self, tenant_id: str, balances: Iterable[Balance]) -> None:
         """Announce what the balances have reached that a grant or a refusal has met.
@@ -100,12 +99,7 @@ class Announcer:
                 self._table.observe("announced", 1)
             except ConditionFailed:
                 pass  # somebody else was first
-            self._remember(key)
-
-    def _remember(self, key: keys.Key) -> None:
-        if len(self._announced) >= _REMEMBERED_MAX:
-            self._announced.clear()
-        self._announced.add(key)
+            self._announced[key] = True
 
     def _balances(
         self, spent: Mapping[keys.Key, LedgerEntry], now_ms: int

@@ -12,6 +12,7 @@ from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Counter
 from spendgate.domain.decisions import Refusal, Refused, refusal_of
 from spendgate.store import keys
+from spendgate.store.memory import Memory
 from spendgate.store.targets import Target
 
 BELIEVED_MS_MAX = 1000
@@ -23,11 +24,9 @@ REFUSALS_UNTIL_BELIEVED = 3
 Who is refused, tops up and tries again is served at once.
 """
 
-_CACHED_MAX = 10_000
-
 
 @dataclass(frozen=True, slots=True)
-class _Memory:
+class _LastRefusal:
     """A counter as it was when it last refused, and how often it did so without a pause."""
 
     counter: Counter
@@ -52,21 +51,17 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._refused: dict[keys.Key, _Memory] = {}
-        self._granted: dict[keys.Key, _Granted] = {}
+        self._refused = Memory[keys.Key, _LastRefusal]()
+        self._granted = Memory[keys.Key, _Granted]()
 
     def remember(self, target: Target, counter: Counter, *, now_ms: int) -> None:
         """A counter has just been seen to refuse."""
         before = self._refused.get(target.address)
         times = before.times if before and now_ms - before.at_ms < 2 * BELIEVED_MS_MAX else 0
-        if len(self._refused) >= _CACHED_MAX:
-            self._refused.clear()
-        self._refused[target.address] = _Memory(counter, now_ms, times + 1)
+        self._refused[target.address] = _LastRefusal(counter, now_ms, times + 1)
 
     def remember_grants(self, targets: Sequence[Target], *, now_ms: int) -> None:
         """Counters have just granted their parts of a request that another one refused."""
-        if len(self._granted) >= _CACHED_MAX:
-            self._granted.clear()
         for target in targets:
             claim = target.claim
             self._granted[target.address] = _Granted(claim.amount, claim.policy_version, now_ms)
@@ -79,7 +74,7 @@ class Refusals:
         """
         if not self._refused or any(_may_be_paused(target) for target in targets):
             return None
-        known: list[tuple[Target, _Memory]] = []
+        known: list[tuple[Target, _LastRefusal]] = []
         for target in targets:
             refused = self._known(target, now_ms=now_ms)
             if refused is not None:
@@ -94,7 +89,7 @@ class Refusals:
             return None
         return refusal_of([_refused_now(target, one.counter, now_ms) for target, one in known])
 
-    def _known(self, target: Target, *, now_ms: int) -> _Memory | None:
+    def _known(self, target: Target, *, now_ms: int) -> _LastRefusal | None:
         """What is remembered of a counter, if by that it refuses now and under the same policy."""
         refused = self._refused.get(target.address)
         if refused is None or target.rule == "shadow":

@@ -17,11 +17,11 @@ from spendgate.store import items, keys
 from spendgate.store.codec.policies import read_policy
 from spendgate.store.codec.tenants import read_tenant
 from spendgate.store.errors import Item
+from spendgate.store.memory import Memory
 from spendgate.store.table import Table
 
 PRESENT_SECONDS_MAX = 5.0
 ABSENT_SECONDS_MAX = 1.0
-_CACHED_MAX = 10_000
 
 RULE_READS_MAX = 3
 """How often a request is judged anew because its rules were changed meanwhile."""
@@ -47,7 +47,7 @@ class RuleBook:
     def __init__(self, table: Table, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._table = table
         self._monotonic = monotonic
-        self._cache: dict[keys.Key, tuple[float, Policy | Tenant]] = {}
+        self._cache = Memory[keys.Key, tuple[float, Policy | Tenant]]()
 
     def rules(self, tenant_id: str, subjects: Iterable[Subject], *, fresh: bool = False) -> Rules:
         """The rules for a request. `fresh` reads them all anew and consistently.
@@ -97,8 +97,6 @@ class RuleBook:
         read: Iterable[Item],
         now: float,
     ) -> dict[keys.Key, Policy | Tenant]:
-        if len(self._cache) + len(wanted) > _CACHED_MAX:
-            self._cache.clear()
         found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
         loaded: dict[keys.Key, Policy | Tenant] = {}
         for key, subject in wanted.items():

@@ -16,12 +16,11 @@ from spendgate.domain.subjects import Subject
 from spendgate.store import expressions, items, keys
 from spendgate.store.carrying import carried_in, entering
 from spendgate.store.errors import ConditionFailed, Item, PolicyChanged, TransactionFailed
+from spendgate.store.memory import Memory
 from spendgate.store.postings import writes_of_ledger
 from spendgate.store.retention import RETENTION_SECONDS
 from spendgate.store.table import Table
 from spendgate.store.targets import Target, policy_is_as_read
-
-_CACHED_MAX = 10_000
 
 
 class WindowTaken(PolicyChanged):
@@ -33,7 +32,7 @@ class Windows:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._open: dict[keys.Key, int] = {}
+        self._open = Memory[keys.Key, int]()
 
     def period(self, tenant_id: str, claim: Claim, now_ms: int) -> Period:
         """The period in force; where a duration has no open window, the one that would start now.
@@ -81,14 +80,9 @@ class Windows:
         if item is None:
             return None, 0
         started_at = items.read_number(item["starts_at"])
-        self._remember(key, started_at)
+        self._open[key] = started_at
         waiting = item.get("carry_waiting")
         return started_at, items.read_amount(waiting) if waiting else 0
-
-    def _remember(self, key: keys.Key, started_at: int) -> None:
-        if len(self._open) >= _CACHED_MAX:
-            self._open.clear()
-        self._open[key] = started_at
 
     def _start(
         self, tenant_id: str, claim: Claim, key: keys.Key, period: Period, *, now_ms: int
@@ -107,7 +101,7 @@ class Windows:
         except (ConditionFailed, TransactionFailed) as lost:
             raise WindowTaken from lost
         assert period.starts_at is not None
-        self._remember(key, period.starts_at)
+        self._open[key] = period.starts_at
 
     def _writes_of_start(self, key: keys.Key, target: Target, now_ms: int) -> list[dict[str, Any]]:
         start = _start_window(target.period)
