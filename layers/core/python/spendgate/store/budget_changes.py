@@ -175,11 +175,7 @@ def _told(
         detail=telling.detail(after, balance),
         expires_at=now_ms // 1000 + ANNOUNCEMENT_RETENTION_SECONDS,
     )
-    put = {
-        "TableName": table.name,
-        "Item": event.item,
-        "ConditionExpression": expressions.IS_NEW,
-    }
+    put = {"TableName": table.name, "Item": event.item, "ConditionExpression": expressions.IS_NEW}
     return [{"Put": put}]
 
 

@@ -151,22 +151,24 @@ def closing_of(table: Table, due: Due, *, now_ms: int) -> Closing:
         carrying = Closing()
     if due.statements and _said_before(table, due, statement):
         return Closing([_counter_write(table, due, expressions.IS_NO_LONGER_DUE, {})])
+    closed = _close(table, due, statement, carried)
+    return replace(
+        carrying, writes=[closed, _statement_write(table, due, statement), *carrying.writes]
+    )
+
+
+def _close(table: Table, due: Due, statement: Statement, carried: Amount) -> Write:
+    """The counter leaves the index, or waits in it for its holds."""
     values = {
         ":revision": items.number(statement.revision),
-        ":terms": carry_over_value(terms),
+        ":terms": carry_over_value(due.terms),
         ":carried": items.amount(carried),
         ":zero": items.number(0),
     }
-    closing = expressions.CLOSE
-    if not statement.is_final:
-        closing = expressions.CLOSE_FOR_NOW
-        values[":waiting_shard"] = items.text(keys.waiting_shard_of(due.key))
-    writes = [
-        _counter_write(table, due, closing, values),
-        _statement_write(table, due, statement),
-        *carrying.writes,
-    ]
-    return replace(carrying, writes=writes)
+    if statement.is_final:
+        return _counter_write(table, due, expressions.CLOSE, values)
+    values[":waiting_shard"] = items.text(keys.waiting_shard_of(due.key))
+    return _counter_write(table, due, expressions.CLOSE_FOR_NOW, values)
 
 
 def _counter_write(table: Table, due: Due, expression: str, values: Mapping[str, Any]) -> Write:

@@ -29,7 +29,6 @@ def extend(
     Two write units for the reservation and for each of its counters. Raises NotFound,
     ReservationFinalized, Unavailable.
     """
-    key = keys.reservation_key(tenant_id, reservation_id)
     for _ in range(_TRIES_MAX):
         before, now = find_reservation(table, tenant_id, reservation_id), now_ms()
         refusal = extension_refused(before, now_ms=now)
@@ -42,21 +41,16 @@ def extend(
                 param="body.ttl_seconds",
             )
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=ttl_seconds)
-        writes = [_move_reservation(table.name, key, before, bucket, expires_at_ms)]
-        writes += [
-            _move_hold(table.name, tenant_id, line, before.bucket, bucket)
-            for line in before.lines
-            if line.amount and bucket != before.bucket
-        ]
+        after = before.extended(bucket=bucket, expires_at_ms=expires_at_ms)
         try:
-            table.transact(writes)
+            table.transact(_writes(table.name, tenant_id, before, after))
         except TransactionFailed as failed:
             if _only_a_hold_is_gone(failed):
                 raise ReservationFinalized(
                     reservation_id, why="has lost its hold and cannot be extended; reserve again"
                 ) from failed
             continue
-        return before.extended(bucket=bucket, expires_at_ms=expires_at_ms)
+        return after
     raise Throttled("the reservation is being changed by others; try again")
 
 
@@ -66,9 +60,22 @@ def _only_a_hold_is_gone(failed: TransactionFailed) -> bool:
     return reservation is None and any(one is not None and one.is_condition for one in counters)
 
 
+def _writes(
+    table_name: str, tenant_id: str, before: Reservation, after: Reservation
+) -> list[dict[str, Any]]:
+    """The reservation with its new expiry, and its holds in the bucket of that."""
+    holds = [
+        _move_hold(table_name, tenant_id, line, before.bucket, after.bucket)
+        for line in before.lines
+        if line.amount and after.bucket != before.bucket
+    ]
+    return [_move_reservation(table_name, tenant_id, before, after), *holds]
+
+
 def _move_reservation(
-    table_name: str, key: keys.Key, before: Reservation, bucket: int, expires_at_ms: int
+    table_name: str, tenant_id: str, before: Reservation, after: Reservation
 ) -> dict[str, Any]:
+    key = keys.reservation_key(tenant_id, before.reservation_id)
     return {
         "Update": {
             "TableName": table_name,
@@ -78,9 +85,9 @@ def _move_reservation(
             "ExpressionAttributeValues": {
                 ":held": items.text("held"),
                 ":held_until": items.number(before.bucket),
-                ":new_held_until": items.number(bucket),
-                ":expires_at_ms": items.number(expires_at_ms),
-                ":expires_ttl": items.number(bucket + LATE_SETTLEMENT_SECONDS),
+                ":new_held_until": items.number(after.bucket),
+                ":expires_at_ms": items.number(after.expires_at_ms),
+                ":expires_ttl": items.number(after.bucket + LATE_SETTLEMENT_SECONDS),
             },
         }
     }

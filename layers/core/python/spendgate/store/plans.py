@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spendgate.domain.amounts import Amount
-from spendgate.domain.budgets import claims_on
+from spendgate.domain.budgets import Claim, claims_on
 from spendgate.domain.errors import NotFound
 from spendgate.domain.ledger import LedgerEntry
 from spendgate.domain.period_keys import rule_of
@@ -206,18 +206,31 @@ class Planner:
             )
             claims_fit_one_transaction(claims)
             try:
-                targets = [
-                    Target(
-                        tenant_id,
-                        claim,
-                        self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms),
-                    )
+                return [
+                    self._debit(tenant_id, claim, spending, period_at_ms, slice_at_ms)
                     for claim in claims
                 ]
             except PolicyChanged:
                 continue
-            return [_debit(target, spending, slice_at_ms) for target in targets]
         raise Throttled("the budgets are being changed right now; try again")
+
+    def _debit(
+        self,
+        tenant_id: str,
+        claim: Claim,
+        spending: _Spending,
+        period_at_ms: int,
+        slice_at_ms: int,
+    ) -> Posting:
+        """Spend that nothing was held for. Raises PolicyChanged."""
+        period = self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms)
+        target = Target(tenant_id, claim, period)
+        return Posting(
+            counter=target.address,
+            creation=target.creation,
+            entry=spending.on(target.line, claim.amount),
+            leaves_at=_leaves_at(period.key, slice_at_ms),
+        )
 
     def _finalizing(self, tenant_id: str, after: Reservation, now_ms: int) -> dict[str, Any]:
         """The reservation leaves the state `held`, if it is held as it was read."""
@@ -262,16 +275,6 @@ def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry
         bucket=after.bucket,
         entry=entry,
         leaves_at=_leaves_at(line.period_key, _spent_by(after)),
-    )
-
-
-def _debit(target: Target, spending: _Spending, slice_at_ms: int) -> Posting:
-    """Spend that nothing was held for."""
-    return Posting(
-        counter=target.address,
-        creation=target.creation,
-        entry=spending.on(target.line, target.claim.amount),
-        leaves_at=_leaves_at(target.period.key, slice_at_ms),
     )
 
 
