@@ -134,6 +134,7 @@ def test_settings_prices_and_rates_do_not_overwrite_each_other(ask: Ask) -> None
         ("/v1/rates/usd/eur", {"rate": "0"}, "body.rate"),
         ("/v1/prices/" + "p" * 65 + "/m", OWN, "path.provider"),
         ("/v1/prices/p/m", {**OWN, "currency": "US Dollar"}, "body.currency"),
+        ("/v1/prices/p/m", {**OWN, "currency": "tokens"}, "body.currency"),
     ],
 )
 def test_what_cannot_be_is_refused(ask: Ask, path: str, body: dict[str, Any], param: str) -> None:

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 
 from spendgate.api.models.fields import (
+    WORD_SCHEMA,
     AmountField,
     Body,
     NameField,
@@ -20,7 +21,7 @@ from spendgate.api.models.fields import (
 from spendgate.domain.budgets import TokenCap
 from spendgate.domain.rates import Rate
 from spendgate.domain.tenants import Price, Tenant, UnpricedModel
-from spendgate.pricing.usage import PRICE_UNIT
+from spendgate.pricing.usage import PRICE_UNIT, TOKENS
 
 _CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
 
@@ -109,13 +110,24 @@ class TokenCapBody(Body):
         )
 
 
+def _money(unit: str) -> str:
+    if unit == TOKENS:
+        raise ValueError(f"{TOKENS} are counted as they are; name the unit of what they cost")
+    return unit
+
+
+CurrencyField = Annotated[
+    UnitField, AfterValidator(_money), WithJsonSchema({**WORD_SCHEMA, "not": {"const": TOKENS}})
+]
+
+
 class PriceBody(Body):
     """What a model costs per million tokens; cached input costs the full rate if none is named."""
 
     input_per_million: AmountField
     output_per_million: AmountField
     cached_input_per_million: AmountField | None = None
-    currency: UnitField = PRICE_UNIT
+    currency: CurrencyField = PRICE_UNIT
 
     def to_price(self, *, provider: str, model: str, now_ms: int) -> Price:
         """The price."""
