@@ -178,3 +178,16 @@ def test_nobody_else_touches_a_budget(ask: Ask, action: str) -> None:
     reader = ask("POST", path, body, principal=a_principal("reader"))
 
     assert (stranger.status, reader.status) == (404, 403)
+
+
+def test_a_budget_that_carries_over_and_shall_not_reset_any_more_is_told_how(ask: Ask) -> None:
+    day = {"type": "calendar", "unit": "day"}
+    made = create(ask, period=day, carry_over={"unused": True})
+    path = f"/v1/budgets/{made['budget_id']}"
+
+    refused = ask("PATCH", path, {"period": {"type": "none"}})
+    done = ask("PATCH", path, {"period": {"type": "none"}, "carry_over": None})
+
+    assert (refused.status, refused.body["error"]["param"]) == (422, "body.carry_over")
+    assert refused.body["error"]["message"].endswith("set it to null")
+    assert (done.status, done.body["period"]) == (200, {"type": "none"})

@@ -130,7 +130,7 @@ def check_fits_together(budget: Budget) -> None:
     if budget.carry_over is None:
         return
     if not isinstance(budget.period, CalendarPeriod | DurationPeriod):
-        _refuse("carry_over", "this period never resets, so nothing carries over; leave it out")
+        _refuse("carry_over", "this period never resets, so nothing carries over; set it to null")
     if budget.carry_over.max is not None and not budget.carry_over.unused:
         _refuse("carry_over.max", "it limits what was not used; set unused to true as well")
 
