@@ -69,7 +69,9 @@ class Budget:
     @property
     def pausing(self) -> tuple[object, ...]:
         """All by which it is paused or not, besides what is spent."""
-        return self.paused, self.soft_limit, self.on_soft_limit, self.resumed_at_ms, self.period
+        if self.on_soft_limit != "pause":
+            return (self.paused,)
+        return self.paused, self.soft_limit, self.resumed_at_ms, self.period
 
     def limit_held_in(self, period: Period) -> bool:
         """Whether the limit was in force when that period ended, or is if it has not ended."""
