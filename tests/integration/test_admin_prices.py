@@ -149,3 +149,25 @@ def test_a_tenant_has_a_limited_number_of_prices(ask: Ask, monkeypatch: pytest.M
 
     assert ask("PUT", "/v1/prices/p/one", OWN).status == 200
     assert ask("PUT", "/v1/prices/p/two", OWN).status == 422
+
+
+def test_of_two_rates_a_settlement_counts_the_one_that_counts_most_by_then_as_a_record_does(
+    ask: Ask,
+) -> None:
+    subjects = {"agent": "a"}
+    made = ask("POST", "/v1/budgets", {"subject": "agent:a", "unit": "credits", "limit": 1000})
+    ask("PUT", "/v1/rates/tokens/credits", {"rate": "0.001"})
+    ask("PUT", "/v1/rates/usd/credits", {"rate": "100"})
+    wish = {"subjects": subjects, "amounts": {"tokens": 2000, "usd": "0.01"}}
+    actual = {"tokens": 2000, "usd": "5"}
+
+    reserved = ask("POST", "/v1/reservations", wish).body
+    ask("DELETE", "/v1/rates/usd/credits")
+    path = f"/v1/reservations/{reserved['reservation_id']}/settle"
+    settled = ask("POST", path, {"actual": actual})
+    balance = ask("GET", f"/v1/budgets/{made.body['budget_id']}/balance").body
+
+    assert reserved["budgets"][0]["held"] == "2"
+    assert (balance["spent"], balance["held"]) == ("500", "0")
+    (line,) = settled.body["lines"]
+    assert (line["amount"], line["from"], line["rate"]) == ("2", "tokens", "0.001")

@@ -158,7 +158,7 @@ def test_a_reservation_tells_its_story() -> None:
 def test_a_reservation_names_what_it_holds_on_each_budget_and_at_which_rate() -> None:
     agent = Subject("agent", "researcher")
     plain = Line("bud_1", agent, "tokens", "balance", 2000 * ONE)
-    converted = Line("bud_2", agent, "eur", "2026-03", ONE, Conversion("usd", 9 * ONE // 10))
+    converted = Line("bud_2", agent, "eur", "2026-03", ONE, (Conversion("usd", 9 * ONE // 10),))
 
     answer = reservation_answer(replace(RESERVATION, lines=(plain, converted)), now_ms=NOON_MS)
 

@@ -106,7 +106,7 @@ def test_a_budget_in_another_unit_is_met_through_a_rate_rounded_up() -> None:
     (claim,) = claims_on([AGENT], {"eur": 5}, policies(budget("own", AGENT)), rates, now_ms=0)
 
     assert claim.amount == 6
-    assert claim.conversion == Conversion("eur", ONE + 1)
+    assert claim.conversions == (Conversion("eur", ONE + 1),)
 
 
 def test_of_two_rates_the_one_that_counts_most_is_taken() -> None:

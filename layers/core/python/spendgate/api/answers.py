@@ -176,7 +176,7 @@ def reservation_answer(
 
 def _line_answer(line: Line) -> dict[str, object]:
     """What was held on one budget, and by which rate where the request named another unit."""
-    conversion = line.conversion
+    conversion = next(iter(line.conversions), None)
     return {
         "budget_id": line.budget_id,
         "subject": str(line.subject),

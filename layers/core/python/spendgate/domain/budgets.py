@@ -13,7 +13,7 @@ from spendgate.domain.periods import (
     PeriodRule,
     period_in_force,
 )
-from spendgate.domain.rates import Conversion, Rate, best_conversion
+from spendgate.domain.rates import Conversion, Rate, conversions_of, most_converted
 from spendgate.domain.subjects import Subject
 
 type OnSoftLimit = Literal["warn", "pause"]
@@ -180,14 +180,14 @@ class Claim:
 
     `subject` is the one that spends, also where the budget is a default of its type.
     `policy_version` is the version of the policy that the claim was read from. `amount` is in the
-    budget's unit; where the request named another one, `conversion` says how it came about.
+    budget's unit; where the request named others, `conversions` say how it came about.
     """
 
     budget: Budget
     subject: Subject
     amount: Amount
     policy_version: int
-    conversion: Conversion | None = None
+    conversions: tuple[Conversion, ...] = ()
 
 
 def policy_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
@@ -236,14 +236,14 @@ def claims_on(
         if budget.unit in amounts:
             claims.append(Claim(budget, subject, amounts[budget.unit], version))
             continue
-        conversion = best_conversion(amounts, rates.get(budget.unit, {}), now_ms=now_ms)
-        if conversion is not None:
-            amount = conversion.converted(amounts[conversion.unit])
+        conversions = conversions_of(amounts, rates.get(budget.unit, {}), now_ms=now_ms)
+        if conversions:
+            amount, unit = most_converted(amounts, conversions), conversions[0].unit
             if amount > AMOUNT_MAX:
                 raise InvalidValue(
-                    f"{amount_text(amounts[conversion.unit])} {conversion.unit} is more than can "
-                    f"be counted in {budget.unit}",
-                    param=f"body.amounts.{conversion.unit}",
+                    f"{amount_text(amounts[unit])} {unit} is more than can be counted in "
+                    f"{budget.unit}",
+                    param=f"body.amounts.{unit}",
                 )
-            claims.append(Claim(budget, subject, amount, version, conversion))
+            claims.append(Claim(budget, subject, amount, version, conversions))
     return claims

@@ -1,6 +1,6 @@
 """Conversion rates: how an amount in one unit counts on a budget in another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from spendgate.domain.amounts import ONE, Amount
@@ -29,7 +29,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How a claim's amount came about: from an amount in `unit`, at `rate`.
+    """How a claim's amount may come about: from an amount in `unit`, at `rate`.
 
     It is kept with the reservation, and the settlement uses the same.
     """
@@ -42,17 +42,22 @@ class Conversion:
         return -(-amount * self.rate // ONE)
 
 
-def best_conversion(
+def conversions_of(
     amounts: Mapping[str, Amount], rates: Mapping[str, Rate], *, now_ms: int
-) -> Conversion | None:
-    """The conversion for a budget, by its rates from other units; None if there is none.
+) -> tuple[Conversion, ...]:
+    """The conversions for a budget, by its rates from other units: what counts most comes first.
 
-    Of several it is the one that counts most, so that a request never counts for less than one of
-    the units it names. Raises UnknownRate if the only rates are too old.
+    Raises UnknownRate if the only rates are too old.
     """
     named = [rate for unit, rate in sorted(rates.items()) if unit in amounts]
     usable = [rate for rate in named if not rate.is_too_old(now_ms=now_ms)]
     if named and not usable:
         raise UnknownRate(source=named[0].source, target=named[0].target)
     conversions = [Conversion(rate.source, rate.rate) for rate in usable]
-    return max(conversions, key=lambda one: one.converted(amounts[one.unit]), default=None)
+    conversions.sort(key=lambda one: one.converted(amounts[one.unit]), reverse=True)
+    return tuple(conversions)
+
+
+def most_converted(amounts: Mapping[str, Amount], conversions: Iterable[Conversion]) -> Amount:
+    """What amounts come to: never less than one of the units they name."""
+    return max(one.converted(amounts[one.unit]) for one in conversions)

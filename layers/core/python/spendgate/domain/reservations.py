@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spendgate.domain.amounts import Amount
-from spendgate.domain.rates import Conversion
+from spendgate.domain.rates import Conversion, most_converted
 from spendgate.domain.subjects import Subject
 
 type StoredState = Literal["held", "settled", "released"]
@@ -28,16 +28,16 @@ class Line:
     unit: str
     period_key: str
     amount: Amount
-    conversion: Conversion | None = None
+    conversions: tuple[Conversion, ...] = ()
 
     def cost(self, actual: Mapping[str, Amount]) -> Amount:
-        """What an actual cost comes to on this counter, at the rate of the reservation.
+        """What an actual cost comes to on this counter, at the rates of the reservation.
 
         A cost that is named in the budget's own unit counts as it is.
         """
-        if self.conversion is None or self.unit in actual:
+        if self.unit in actual or not self.conversions:
             return actual[self.unit]
-        return self.conversion.converted(actual[self.conversion.unit])
+        return most_converted(actual, self.conversions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Target:
             budget.unit,
             self.period.key,
             claim.amount,
-            claim.conversion,
+            claim.conversions,
         )
 
     @property

@@ -5,6 +5,7 @@ alone (a reservation has one subject of each), and the bucket, which all lines s
 """
 
 import json
+from itertools import batched
 from typing import Any, cast
 
 from spendgate.domain.amounts import amount_text, parse_amount
@@ -69,7 +70,7 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
 def _line_value(line: Line) -> Value:
     """For example `agent bud_01jd3p usd 2026-11-22 0.05`: none of the five has a space in it.
 
-    A line that was converted adds the unit that it comes from, and the rate.
+    A line that was converted adds each unit that it may come from, and the rate.
     """
     fields = [
         line.subject.type,
@@ -78,19 +79,21 @@ def _line_value(line: Line) -> Value:
         line.period_key,
         amount_text(line.amount),
     ]
-    if line.conversion is not None:
-        fields += [line.conversion.unit, amount_text(line.conversion.rate)]
+    for conversion in line.conversions:
+        fields += [conversion.unit, amount_text(conversion.rate)]
     assert not any(" " in field for field in fields)
     return text(" ".join(fields))
 
 
 def _read_line(subjects: dict[str, Subject], value: Value) -> Line:
-    subject_type, budget_id, unit, period_key, amount, *conversion = value["S"].split(" ")
+    subject_type, budget_id, unit, period_key, amount, *rates = value["S"].split(" ")
     return Line(
         budget_id=budget_id,
         subject=subjects[subject_type],
         unit=unit,
         period_key=period_key,
         amount=parse_amount(amount),
-        conversion=Conversion(conversion[0], parse_amount(conversion[1])) if conversion else None,
+        conversions=tuple(
+            Conversion(unit, parse_amount(rate)) for unit, rate in batched(rates, 2, strict=True)
+        ),
     )
