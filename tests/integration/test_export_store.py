@@ -3,6 +3,7 @@
 import pytest
 
 from spendgate.domain.periods import CalendarPeriod
+from spendgate.store import export as store_export
 from spendgate.store import items
 from spendgate.store.export import LATEST_ENTRY_SECONDS, Span, export_ledger
 from spendgate.store.table import Table
@@ -93,3 +94,24 @@ def test_one_who_has_counters_of_several_kinds_of_periods_is_exported_once(world
     found = exported(world.table, span)
 
     assert len(found) == len(set(found)) == 2
+
+
+def test_an_export_may_stop_amid_many_periods_of_long_ago_and_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_export, "_ROWS_AT_ONCE", 2)
+    world.budget(100, on=ANY_AGENT, period=CalendarPeriod("day"))
+    spend_daily(world, 5)
+    world.clock.advance(LATEST_ENTRY_SECONDS)
+    span = days_from_now(world, 2)
+    spend_daily(world, 2)
+
+    found: list[str] = []
+    stops, place = 0, None
+    while (step := next(export_ledger(world.table, TENANT, span, start=place), None)) is not None:
+        place, entries = step
+        stops += not entries
+        found += [entry.entry_id for entry in entries]
+
+    assert found == exported(world.table, span)
+    assert stops == 2 + 1 + 1 + 1  # long ago, the end of the subject, its second row, the budget
