@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from spendgate import runtime
 from spendgate.api.consumer import RECEIVES_MAX
+from spendgate.api.models.messages import Message, RecordMessage, command_of
 from spendgate.domain.amounts import ONE
+from spendgate.domain.requests import SettlementCommand
 from spendgate.domain.subjects import parse_subject
 from spendgate.domain.tenants import Tenant
 from spendgate.store.ledger import ledger_entries
@@ -207,3 +209,20 @@ def test_a_mistake_of_ours_over_one_message_does_not_hold_up_its_neighbours(
     assert consumer.applied(reference) == 1
     assert consumer.consume([bad], receives=RECEIVES_MAX) == []
     assert consumer.dead.letters["m0"][1:] == ("internal_error", "'nobody foresaw this'")
+
+
+def test_a_mistake_of_ours_in_reading_one_message_does_not_hold_up_its_neighbours_either(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, reference = consumer.a_good_one()
+    bad = json.dumps(RECORD | {"event_id": "bad"})
+
+    def stumbles(message: Message, *about: Any, **more: Any) -> SettlementCommand:
+        if isinstance(message, RecordMessage) and message.event_id == "bad":
+            raise KeyError("nobody foresaw this")
+        return command_of(message, *about, **more)
+
+    monkeypatch.setattr("spendgate.api.consumer.command_of", stumbles)
+
+    assert consumer.consume([bad, good]) == ["m0"]
+    assert consumer.applied(reference) == 1
