@@ -9,7 +9,7 @@ import pytest
 from spendgate.domain.amounts import AMOUNT_MAX, ONE, parse_amount
 from spendgate.domain.errors import InvalidValue, UnknownPrice
 from spendgate.domain.tenants import Price
-from spendgate.pricing.usage import PricedAmounts, Usage, price_of, with_usage
+from spendgate.pricing.usage import PricedAmounts, Usage, own_price_of, price_of, with_usage
 
 NOW_MS = 1_772_366_400_250
 
@@ -40,6 +40,13 @@ def test_a_price_below_the_smallest_amount_is_rounded_up() -> None:
     thousand = price_of(Usage("openai", "text-embedding-3-small", 1000, 0), now_ms=NOW_MS)
 
     assert price * 1000 >= thousand > 0
+
+
+def test_a_tenants_own_price_is_rounded_up_as_well() -> None:
+    smallest = Price("p", "m", "usd", input_per_million=1, output_per_million=0)
+
+    assert own_price_of(Usage("p", "m", 1, 0), smallest) == 1
+    assert own_price_of(Usage("p", "m", 1_000_001, 0), smallest) == 2
 
 
 @pytest.mark.parametrize(
