@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.acceptance.service import DAY, HOUR, Body, Party, calendar, duration, rolling
+from tests.acceptance.service import (
+    DAY,
+    HOUR,
+    RULES_SECONDS_MAX,
+    Body,
+    Party,
+    calendar,
+    duration,
+    rolling,
+)
 
 SUBJECTS = {
     "app": "shop",
@@ -104,6 +113,24 @@ class TestPeriods:
             "2",
             "2026-03-09T01:00:00.000Z",
         )
+
+    def test_a_refused_request_is_no_use_whoever_refuses_it(
+        self, acme: Party, agent: Party
+    ) -> None:
+        budget = agent.budget("agent:a", 10, period=duration("30d"))
+        agent.switch(budget, "pause")
+        assert agent.try_reserve(1).status == 409
+        agent.switch(budget, "resume")
+        assert agent.try_reserve(11).status == 429
+        organization = acme.budget("organization:acme", 0)
+        agent.wait(RULES_SECONDS_MAX)
+        assert agent.try_reserve(1).status == 429
+        acme.delete(organization)
+        agent.wait(29 * DAY)
+
+        agent.reserve(1)
+
+        assert agent.balance["resets_in_seconds"] == 30 * DAY
 
     def test_a_period_of_30d_has_thirty_days_whatever_the_month(self, agent: Party) -> None:
         agent.budget("agent:a", 10, period=duration("30d"))

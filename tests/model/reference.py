@@ -160,10 +160,10 @@ class Model:
         self, subjects: Sequence[str], amounts: Amounts, ttl_seconds: int
     ) -> Reservation | Refused:
         claims = self._claims(subjects, amounts)
-        keys = [self._use(rule, subject, self.now_ms) for subject, rule, _, _ in claims]
         refused = self.judge(subjects, amounts)
         if refused:
             return refused
+        keys = [self._use(rule, subject, self.now_ms) for subject, rule, _, _ in claims]
         expires_at_ms = self.now_ms + ttl_seconds * 1000
         lines = [
             Line(rule, subject, key, amount, source)

@@ -392,7 +392,7 @@ class TestDuration:
             close(world)
 
         late = world.overtaken_by(others_do)
-        late.reserve(16)
+        late.reserve(10)
 
         assert carried(world) == [(0, 6), (6, 0)]
 

@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.decisions import Verdict, refusal_of, refuses
+from spendgate.domain.decisions import Verdict, outlook_of, refusal_of, refuses
 from spendgate.domain.errors import BudgetPaused, IdempotencyConflict, SpendgateError
 from spendgate.domain.holds import bucket_of
 from spendgate.domain.requests import SpendRequest
@@ -20,7 +20,7 @@ from spendgate.store import expressions, items, keys
 from spendgate.store.announcer import Announcer
 from spendgate.store.codec.answers import packed_answer, read_packed_answer
 from spendgate.store.codec.reservations import held_attributes
-from spendgate.store.counters import give_back, take_hold
+from spendgate.store.counters import give_back, read_balances, take_hold
 from spendgate.store.errors import (
     ConditionFailed,
     Item,
@@ -116,9 +116,7 @@ class Reservations:
 
     def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
         now_ms = self._now_ms()
-        targets = targets_of(request, rules, self._windows.use, now_ms)
-        if refusal := self._refusals.recall(targets, now_ms=now_ms):
-            raise refusal
+        targets = self._targets(request, rules, now_ms)
         expires_at_ms = now_ms + request.ttl_seconds * 1000
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
         balances = self._hold_all(request.tenant_id, targets, bucket, now_ms)
@@ -143,6 +141,24 @@ class Reservations:
         if self._announcer:
             self._announcer.after_request(request.tenant_id, balances)
         return Answered(answer, replayed=False)
+
+    def _targets(self, request: SpendRequest, rules: Rules, now_ms: int) -> list[Target]:
+        """The counters to ask. A window starts only where nobody would refuse: that is no use.
+
+        One read unit per budget, once per window.
+        """
+        targets = targets_of(request, rules, self._windows.period, now_ms)
+        if refusal := self._refusals.recall(targets, now_ms=now_ms):
+            raise refusal
+        if all(map(self._windows.is_open, targets)):
+            return targets
+        balances = read_balances(self._table, targets, now_ms=now_ms)
+        asked = (target.claim.amount for target in targets)
+        if refusal := outlook_of(zip(balances, asked, strict=True)).refusal:
+            if self._announcer:
+                self._announcer.after_request(request.tenant_id, balances)
+            raise refusal
+        return targets_of(request, rules, self._windows.use, now_ms)
 
     def _hold_all(
         self, tenant_id: str, targets: Sequence[Target], bucket: int, now_ms: int

@@ -57,6 +57,14 @@ class Windows:
         claim = Claim(budget, subject, amount=0, policy_version=version)
         return Target(tenant_id, claim, self.period(tenant_id, claim, now_ms))
 
+    def is_open(self, target: Target) -> bool:
+        """Whether the target's period, which `period` told, needs nobody to start it."""
+        rule, claim = target.claim.budget.period, target.claim
+        if not isinstance(rule, DurationPeriod):
+            return True
+        key = keys.window_key(target.tenant_id, claim.budget.budget_id, claim.subject, rule.seconds)
+        return self._open.get(key) == target.period.starts_at
+
     def use(self, tenant_id: str, claim: Claim, at_ms: int, *, now_ms: int | None = None) -> Period:
         """The period in force, which is now in use: a duration that has none open starts one.
 
