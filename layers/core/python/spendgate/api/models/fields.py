@@ -18,6 +18,7 @@ from spendgate.domain.errors import InvalidValue
 from spendgate.domain.holds import TTL_SECONDS_MAX
 from spendgate.domain.reservations import Provenance
 from spendgate.domain.subjects import ANY_ID, CREDENTIAL_TYPES, SUBJECTS_MAX, is_word, make_subject
+from spendgate.domain.tenants import TENANT_ID_PATTERN
 
 # Every text is stored, logged and shown, so every text has a limit. Together they keep a
 # reservation under 8 KB and a budget under 6 KB: a policy item of 20 budgets stays under 400 KB.
@@ -31,8 +32,7 @@ METADATA_BYTES_MAX = 4096  # as JSON; said by the interface
 UNITS_MAX = 10  # as many as subjects; each unit may touch a budget on each subject
 TOKENS_MAX = 10**12  # a million times the largest context window; priced, it is still an amount
 
-_TENANT_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-_TENANT_ID = re.compile(_TENANT_ID_PATTERN)
+_TENANT_ID = re.compile(TENANT_ID_PATTERN)
 
 
 class Body(BaseModel):
@@ -220,7 +220,7 @@ ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_M
 TenantIdField = Annotated[
     str,
     AfterValidator(_tenant_id),
-    WithJsonSchema({"type": "string", "pattern": f"^{_TENANT_ID_PATTERN}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{TENANT_ID_PATTERN}$"}),
 ]
 
 
