@@ -3,6 +3,7 @@
 import pytest
 
 from spendgate.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
+from spendgate.domain.holds import BUCKETS_PER_TTL_MAX, DEAD_BUCKETS_MAX
 from tests.fakes.faulty import faulty, meanwhile
 from tests.world import AGENT, ORGANIZATION, World
 
@@ -115,3 +116,15 @@ def test_a_hold_that_was_reclaimed_meanwhile_cannot_be_extended(world: World) ->
 
     with pytest.raises(ReservationFinalized, match="has lost its hold"):
         world.on(table).extend(reservation, 120)
+
+
+def test_a_hold_that_is_moved_again_and_again_leaves_no_trail_of_buckets(world: World) -> None:
+    budget = world.budget(10)
+    reservation = world.reserve(5, ttl_seconds=20)
+
+    for _ in range(40):
+        world.clock.advance(1)
+        world.extend(reservation, 20)
+
+    assert len(world.counter(budget).holds) <= BUCKETS_PER_TTL_MAX + DEAD_BUCKETS_MAX
+    assert world.spent_and_held(budget) == (0, 5)

@@ -4,7 +4,8 @@ import pytest
 
 from spendgate.domain.amounts import ONE
 from spendgate.domain.errors import IdempotencyConflict
-from spendgate.domain.periods import CalendarPeriod
+from spendgate.domain.holds import DEAD_BUCKETS_MAX
+from spendgate.domain.periods import SLICES_MAX, CalendarPeriod, RollingPeriod
 from spendgate.store.once import ONCE_RETENTION_SECONDS
 from spendgate.store.plans import Recorded
 from tests.books import read_books
@@ -96,3 +97,16 @@ def test_a_record_that_no_budget_counts_is_answered_and_remembered(world: World)
     first = world.record(4, key="evt-1")
 
     assert world.settlements.apply_one(record(4, key="evt-1")) == Recorded(first, replayed=True)
+
+
+def test_a_rolling_window_in_which_nobody_reserves_stays_small_all_the_same(world: World) -> None:
+    budget = world.budget(100, period=RollingPeriod(SLICES_MAX))
+
+    for _ in range(2 * SLICES_MAX):
+        world.clock.advance(1)
+        world.record(1)
+
+    counter = world.counter(budget)
+    assert len(counter.slices) <= SLICES_MAX + 1 + DEAD_BUCKETS_MAX
+    assert counter.spent_at(now_ms=world.clock.now_ms()) == (SLICES_MAX + 1) * ONE
+    world.reserve(100 - SLICES_MAX - 1)

@@ -1,6 +1,6 @@
 """Counters in the table: holding, giving back, bringing up to a policy, reading balances."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from spendgate.domain.amounts import Amount
 from spendgate.domain.counters import Balance, Counter
 from spendgate.domain.decisions import Verdict, refuses
 from spendgate.domain.holds import DEAD_BUCKETS_MAX
-from spendgate.store import expressions, items
+from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute, read_counter, slice_attribute
 from spendgate.store.errors import ConditionFailed, PolicyChanged, Throttled, Unavailable
 from spendgate.store.table import Table
@@ -60,7 +60,7 @@ def take_hold(table: Table, target: Target, *, bucket: int, now_ms: int) -> tupl
     for _ in range(_TRIES_MAX):
         try:
             counter = _hold(table, target, bucket, now_ms=now_ms)
-            _sweep(table, target, counter, now_ms=now_ms)
+            _sweep(table, target.address, counter, now_ms=now_ms)
             return "granted", counter
         except ConditionFailed as failed:
             seen = read_counter(failed.item) if failed.item else target.unused
@@ -118,7 +118,7 @@ def _reclaim_and_hold(
     pauses_at = target.claim.budget.pauses_at(target.period)
     still_paused = pauses_at is not None and seen.spent - passed.left_window >= pauses_at
     if seen.available + passed.back < wanted or still_paused:
-        _reclaim(table, target, passed)
+        _reclaim(table, target.address, passed)
         return None
     clauses = expressions.Buckets(passed.buckets)
     pauses = target.rule == "limit and pause"
@@ -148,24 +148,38 @@ def _reclaim_and_hold(
     return read_counter(item)
 
 
-def _sweep(table: Table, target: Target, counter: Counter, *, now_ms: int) -> None:
+def tidy(table: Table, addresses: Iterable[keys.Key], *, now_ms: int) -> None:
+    """Sweep counters after writes that leave buckets behind and do not see what has gathered.
+
+    Every reservation sweeps what it holds on. Where nobody reserves, somebody else has to: an item
+    that only grows costs more with every write, and takes no further one at 400 KB.
+
+    One batch read, and a write for each counter where much has gathered.
+    """
+    with suppress(Unavailable):
+        for item in table.get_many(map(items.key, addresses)):
+            address = item["pk"]["S"], item["sk"]["S"]
+            _sweep(table, address, read_counter(item), now_ms=now_ms)
+
+
+def _sweep(table: Table, address: keys.Key, counter: Counter, *, now_ms: int) -> None:
     """Reclaim what time has given back when much has gathered, so that the item stays small.
 
-    A matter of tidiness: if it fails, the next reservation tries again.
+    A matter of tidiness: if it fails, the next one tries again.
     """
     passed = _passed(counter, now_ms=now_ms)
     if len(passed.buckets) < DEAD_BUCKETS_MAX:
         return
     with suppress(Unavailable):
-        _reclaim(table, target, passed)
+        _reclaim(table, address, passed)
 
 
-def _reclaim(table: Table, target: Target, passed: _Passed) -> None:
+def _reclaim(table: Table, address: keys.Key, passed: _Passed) -> None:
     """Take back what time has given back, unless somebody else was first."""
     clauses = expressions.Buckets(passed.buckets)
     with suppress(ConditionFailed):
         table.update(
-            target.key,
+            items.key(address),
             UpdateExpression=expressions.SWEEP + clauses.removed,
             ConditionExpression=clauses.unchanged,
             ExpressionAttributeNames=clauses.names,

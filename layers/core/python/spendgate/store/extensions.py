@@ -9,6 +9,7 @@ from spendgate.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reserva
 from spendgate.domain.settlements import HOLD_SECONDS_MAX, extension_refused
 from spendgate.store import expressions, items, keys
 from spendgate.store.codec.counters import hold_attribute
+from spendgate.store.counters import tidy
 from spendgate.store.errors import Throttled, TransactionFailed
 from spendgate.store.looks import find_reservation
 from spendgate.store.table import Table
@@ -26,8 +27,8 @@ def extend(
 ) -> Reservation:
     """Let a hold expire `ttl_seconds` from now instead; returns the reservation as it is then.
 
-    Two write units for the reservation and for each of its counters. Raises NotFound,
-    ReservationFinalized, Unavailable.
+    Two write units for the reservation and for each of its counters, and a look at what they leave
+    behind there. Raises NotFound, ReservationFinalized, Unavailable.
     """
     for _ in range(_TRIES_MAX):
         before, now = find_reservation(table, tenant_id, reservation_id), now_ms()
@@ -50,6 +51,8 @@ def extend(
                     reservation_id, why="has lost its hold and cannot be extended; reserve again"
                 ) from failed
             continue
+        if bucket != before.bucket:
+            tidy(table, [_address(tenant_id, line) for line in after.lines], now_ms=now)
         return after
     raise Throttled("the reservation is being changed by others; try again")
 
@@ -93,14 +96,17 @@ def _move_reservation(
     }
 
 
+def _address(tenant_id: str, line: Line) -> keys.Key:
+    return keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
+
+
 def _move_hold(
     table_name: str, tenant_id: str, line: Line, from_bucket: int, to_bucket: int
 ) -> dict[str, Any]:
-    address = keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
     return {
         "Update": {
             "TableName": table_name,
-            "Key": items.key(address),
+            "Key": items.key(_address(tenant_id, line)),
             "UpdateExpression": expressions.MOVE_HOLD,
             "ConditionExpression": expressions.IS_HELD_THERE,
             "ExpressionAttributeNames": {

@@ -16,6 +16,7 @@ from spendgate.domain.requests import SettlementCommand
 from spendgate.store import items, keys
 from spendgate.store.announcer import Announcer
 from spendgate.store.codec.counters import read_counter
+from spendgate.store.counters import tidy
 from spendgate.store.errors import Item, StoreError, Throttled, TransactionFailed, Unavailable
 from spendgate.store.observer import Happening
 from spendgate.store.plans import AnswerOf, Plan, Planner, Recorded, Result, Settled, own_key
@@ -69,7 +70,8 @@ class Settlements:
 
         Per batch two write units for each command, each counter and each budget's ledger item
         (more where an item exceeds 1 KB), and one read unit per command. The announcer reads each
-        counter once more, in one call.
+        counter once more, in one call; those of rolling windows that were recorded on are looked
+        after with another.
         """
         outcomes: list[Outcome] = [Throttled("too much is going on at once; try again")] * len(
             commands
@@ -146,6 +148,7 @@ class Settlements:
                 results = dict.fromkeys(results, error)
             else:
                 self._announce(plans, now_ms)
+                self._tidy(plans, now_ms)
             for place, outcome in results.items():
                 outcomes[place] = outcome
             return again
@@ -161,6 +164,16 @@ class Settlements:
         ]
         if self._announcer and spent:
             self._announcer.after_spending(spent, now_ms=now_ms)
+
+    def _tidy(self, plans: list[Plan], now_ms: int) -> None:
+        """Look after rolling windows into which spend came that nobody had reserved."""
+        debited = {
+            posting.counter
+            for plan in plans
+            for posting in plan.postings
+            if posting.creation and posting.leaves_at is not None
+        }
+        tidy(self._table, debited, now_ms=now_ms)
 
     def _write_alone(
         self, plans: list[Plan], error: Exception, outcomes: list[Outcome], now_ms: int
