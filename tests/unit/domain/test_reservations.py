@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.errors import ReservationFinalized
+from spendgate.domain.amounts import AMOUNT_MAX, ONE
+from spendgate.domain.errors import InvalidValue, ReservationFinalized
+from spendgate.domain.rates import Conversion
 from spendgate.domain.requests import Release, Settle
-from spendgate.domain.reservations import Reservation
+from spendgate.domain.reservations import Line, Reservation
 from spendgate.domain.settlements import extension_refused, finalize
 from spendgate.domain.subjects import Subject
 
@@ -114,3 +116,12 @@ def test_only_a_hold_that_is_still_there_can_be_extended() -> None:
         (replace(HELD, state="released"), 1, "was released"),
     ):
         assert why in str(extension_refused(reservation, now_ms=now_ms))
+
+
+def test_a_cost_that_no_budget_in_another_unit_can_count_is_refused_by_name() -> None:
+    line = Line("b", Subject("agent", "a"), "tokens", "balance", 0, (Conversion("usd", 2 * ONE),))
+
+    assert line.cost({"usd": AMOUNT_MAX // 2}) == AMOUNT_MAX - 1
+    with pytest.raises(InvalidValue, match="more than can be counted in tokens") as refused:
+        line.cost({"usd": AMOUNT_MAX})
+    assert refused.value.param == "body.actual"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from spendgate.domain.amounts import Amount
+from spendgate.domain.amounts import AMOUNT_MAX, Amount
+from spendgate.domain.errors import InvalidValue
 from spendgate.domain.rates import Conversion, most_converted
 from spendgate.domain.subjects import Subject
 
@@ -33,11 +34,18 @@ class Line:
     def cost(self, actual: Mapping[str, Amount]) -> Amount:
         """What an actual cost comes to on this counter, at the rates of the reservation.
 
-        A cost that is named in the budget's own unit counts as it is.
+        A cost that is named in the budget's own unit counts as it is. Raises InvalidValue for one
+        that is no amount any more.
         """
         if self.unit in actual or not self.conversions:
             return actual[self.unit]
-        return most_converted(actual, self.conversions)
+        cost = most_converted(actual, self.conversions)
+        if cost > AMOUNT_MAX:
+            raise InvalidValue(
+                f"body.actual: it comes to more than can be counted in {self.unit}",
+                param="body.actual",
+            )
+        return cost
 
 
 @dataclass(frozen=True, slots=True)
