@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from spendgate.admin import reports
 from spendgate.api import export
 from spendgate.domain.amounts import ONE
 from spendgate.domain.requests import Record
@@ -45,6 +46,24 @@ def exported(ask: Ask, **query: str) -> list[dict[str, Any]]:
         if "X-Next-Cursor" not in part.headers:
             return entries
         asked = {**asked, "cursor": part.headers["X-Next-Cursor"]}
+
+
+@pytest.mark.parametrize("subject", ["agent:researcher", "agent:*"])
+def test_an_audit_reads_no_more_entries_than_one_request_may(
+    ask: Ask, moto_table: Table, monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    monkeypatch.setattr(reports, "AUDITED_ENTRIES_MAX", 3)
+    audit = f"/v1/budgets/{create(ask, subject=subject)['budget_id']}/audit"
+    for agent in ("researcher", "writer" if subject == "agent:*" else "researcher"):
+        spent_at(moto_table, MARCH_MS, f"agent:{agent}")
+        spent_at(moto_table, MARCH_MS, f"agent:{agent}")
+    if subject == "agent:*":
+        assert ask("GET", audit, query={"limit": "1"}).body["entries"] == 2
+
+    refused = ask("GET", audit)
+
+    assert refused.status == 422
+    assert "at most 3 entries" in refused.body["error"]["message"]
 
 
 def test_statements_are_listed_newest_first_and_page_by_page(ask: Ask, moto_table: Table) -> None:

@@ -1,5 +1,6 @@
 """What became of the budgets: balances, ledgers, statements, audits, and the export of it all."""
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from spendgate import runtime
@@ -10,10 +11,33 @@ from spendgate.api.export import EXPORT_FORMATS, ExportQuery, part_of
 from spendgate.api.http import Call
 from spendgate.api.wire import Answer, ok
 from spendgate.domain.budgets import counted_subject
+from spendgate.domain.errors import InvalidValue
+from spendgate.domain.ledger import LedgerEntry
 from spendgate.store import audit, budgets, ledger
 from spendgate.store.directory import find_listed
 from spendgate.store.export import export_ledger
 from spendgate.store.statements import find_statements_of, statements_page
+
+AUDITED_ENTRIES_MAX = 100_000
+"""How many entries of the ledger one request may have compared: some ten of the function's fifteen
+seconds. Without a limit whoever may read could keep functions busy until their time is up."""
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many more entries an audit may read."""
+
+    left: int
+
+    def take(self, _entry: LedgerEntry) -> None:
+        """One more was read. Raises InvalidValue where it is one too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise InvalidValue(
+                f"one request compares at most {AUDITED_ENTRIES_MAX} entries of the ledger; "
+                "send a smaller limit, or audit the whole table by python -m spendgate.audit",
+                param="query.limit",
+            )
 
 
 def read_balance(call: Call) -> Answer:
@@ -49,16 +73,22 @@ def read_statements(call: Call) -> Answer:
 
 
 def audit_budget(call: Call) -> Answer:
-    """Compare counters with ledgers: of a default, those of the subject or page by page of all."""
+    """Compare counters with ledgers: of a default, those of the subject or page by page of all.
+
+    Raises InvalidValue for more entries than one request may have compared.
+    """
     budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
     wanted, asked = call.page("subject"), call.subject("limit", "cursor")
     _, budget = budgets.find_budget(runtime.table(), tenant_id, budget_id)
+    note = _Allowance(AUDITED_ENTRIES_MAX).take
     if asked is None:
-        found = audit.audit_budget(runtime.table(), tenant_id, budget, wanted, now_ms=call.now_ms)
+        found = audit.audit_budget(
+            runtime.table(), tenant_id, budget, wanted, now_ms=call.now_ms, note=note
+        )
     else:
         subject = counted_subject(budget.subject, asked)
         found = audit.audit_subject(
-            runtime.table(), tenant_id, budget_id, subject, now_ms=call.now_ms
+            runtime.table(), tenant_id, budget_id, subject, now_ms=call.now_ms, note=note
         )
     return ok(audit_answer(budget_id, found))
 

@@ -110,7 +110,13 @@ def audit_subject(
 
 
 def audit_budget(
-    table: Table, tenant_id: str, budget: Budget, wanted: Wanted, *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    budget: Budget,
+    wanted: Wanted,
+    *,
+    now_ms: int,
+    note: Callable[[LedgerEntry], None] = lambda _entry: None,
 ) -> Audit:
     """Audit a budget: a default, for as many of its counters as are wanted at a time.
 
@@ -118,10 +124,12 @@ def audit_budget(
     index follows within moments: a counter created just now may be missing.
     """
     if not budget.subject.is_default:
-        return audit_subject(table, tenant_id, budget.budget_id, budget.subject, now_ms=now_ms)
+        return audit_subject(
+            table, tenant_id, budget.budget_id, budget.subject, now_ms=now_ms, note=note
+        )
     page = _listed_counters(table, tenant_id, budget.budget_id, wanted)
     audits = [
-        audit_subject(table, tenant_id, budget.budget_id, subject, now_ms=now_ms)
+        audit_subject(table, tenant_id, budget.budget_id, subject, now_ms=now_ms, note=note)
         for period_key, subject in page.data
         if period_key == first_period(table, tenant_id, budget.budget_id, subject)
     ]
