@@ -21,7 +21,8 @@ from spendgate.domain.subjects import ANY_ID, CREDENTIAL_TYPES, SUBJECTS_MAX, is
 from spendgate.domain.tenants import TENANT_ID_PATTERN
 
 # Every text is stored, logged and shown, so every text has a limit. Together they keep a
-# reservation under 8 KB and a budget under 6 KB: a policy item of 20 budgets stays under 400 KB.
+# reservation under 32 KB, were all its ids of four-byte characters and 24 budgets on them, and a
+# budget under 6 KB: a policy item of 20 budgets stays under 400 KB.
 NAME_LENGTH_MAX = 100  # fits a column of a table
 DESCRIPTION_LENGTH_MAX = 500  # a sentence or two, as in Stripe's metadata values
 REFERENCE_LENGTH_MAX = 256  # as long as a subject's id: often one, a URL or a trace id
