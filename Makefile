@@ -37,7 +37,7 @@ say = printf '\033[1m==> %s\033[0m\n'
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-25s %s\n", $$1, $$2}'
 	@printf '\n  TRACE=file       replay another trace with make demo\n  REQUESTS=n       replay only its first n requests\n  PYTEST_ARGS=...  more arguments for pytest with make test\n'
 
 setup: .venv/.stamp .local/venvs/sam/.stamp .local/venvs/ministack/.stamp ## Install the tools into .venv and .local

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from local.console import LocalStackError, fail, step
+from local.console import LocalStackError, run, step
 from local.paths import BUILD, BUILD_CACHE, LOGS, PYTHON_WITH_PIP_FOLDER, ROOT, SAM, SOURCES
 from local.processes import base_environment, finished
 
@@ -67,7 +67,11 @@ def sam_build(options: list[str], *, architecture: str, log: Path) -> None:
     }
     parameters = ["--parameter-overrides", f"Architecture={architecture}"]
     if not finished([str(SAM), "build", *options, *parameters], environment, log):
-        raise LocalStackError("sam build failed.", log=log)
+        raise LocalStackError(
+            "sam build failed. It fetches what layers/deps/requirements.txt names with pip: a"
+            " requirement that it cannot satisfy is often a network that it cannot reach.",
+            log=log,
+        )
 
 
 def _add_bytecode(build: Path, *, path_in_lambda: str | None) -> None:
@@ -95,15 +99,12 @@ def main() -> int:
     """Build for AWS."""
     architecture = os.environ.get("ARCHITECTURE") or "arm64"
     log = LOGS / "sam-build-aws.log"
-    try:
-        with step(f"Building for AWS on {architecture} (sam build)"):
-            sam_build([], architecture=architecture, log=log)
-            _add_bytecode(_AWS_BUILD, path_in_lambda="/opt")
-    except LocalStackError as error:
-        return fail(error)
+    with step(f"Building for AWS on {architecture} (sam build)"):
+        sam_build([], architecture=architecture, log=log)
+        _add_bytecode(_AWS_BUILD, path_in_lambda="/opt")
     print(f"The build is in {_AWS_BUILD.relative_to(ROOT)}; next: sam deploy --guided")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

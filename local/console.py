@@ -1,8 +1,11 @@
 """What the local stack says while it works."""
 
+import os
+import shlex
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,10 +40,38 @@ def say(text: str) -> None:
     print(f"==> {text}", flush=True)
 
 
-def fail(error: LocalStackError) -> int:
-    """Print why it did not work; answer the exit code."""
-    print(f"\n{error}", file=sys.stderr, flush=True)
-    return 1
+def run(command: Callable[[], int], *, interrupted: str = "Interrupted") -> int:
+    """Run a command of make's to its exit code; whatever ends it early is told in a sentence."""
+    try:
+        return command()
+    except LocalStackError as error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr, flush=True)
+        return 130
+    except BrokenPipeError:  # whoever reads us, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def number(variable: str, *, least: int = 1) -> int | None:
+    """Read a number that the caller may have said; raises LocalStackError if it is none."""
+    said = os.environ.get(variable)
+    if not said:
+        return None
+    if not said.isdecimal() or int(said) < least:
+        raise LocalStackError(f"{variable}={said} is not a whole number of at least {least}.")
+    return int(said)
+
+
+def words(variable: str) -> list[str]:
+    """Split what the caller may have said as a shell would; raises LocalStackError if it cannot."""
+    said = os.environ.get(variable, "")
+    try:
+        return shlex.split(said)
+    except ValueError as error:
+        raise LocalStackError(f"{variable}={said} cannot be split into words: {error}.") from error
 
 
 def _last_lines(log: Path, count: int = 15) -> list[str]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from local.console import say, step
+from local.console import run, say, step
 from local.emulator import EMULATOR, stop_emulator
 from local.lock import one_at_a_time
 
@@ -19,4 +19,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

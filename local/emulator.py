@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from local.console import step
+from local.console import say, step
 from local.paths import API_ID_FILE, EMULATOR_STATE, LOCAL, MINISTACK_PYTHON
 from local.ports import Ports
-from local.processes import Program, base_environment, start_detached
+from local.processes import Program, bare_environment, base_environment, start_detached
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -72,6 +72,8 @@ def aws_client(service: str, endpoint: str) -> "BaseClient":
 
 def start_emulator(ports: Ports) -> None:
     """Start the emulator with the state of its last run and wait until it answers."""
+    if EMULATOR.ended_by_itself():
+        say("The emulator was not ended by make down; its data is as it was written last")
     with step(f"Starting the AWS emulator on port {ports.emulator}"):
         _clear_scratch()
         _SCRATCH.mkdir(parents=True)
@@ -123,8 +125,9 @@ def _move_state_to(port: int) -> None:
 
 
 def _environment(ports: Ports) -> dict[str, str]:
+    """Build the environment of the emulator, which hands it on to the functions inside it."""
     return {
-        **base_environment(),
+        **bare_environment(),
         **_ACCOUNT,
         "MINISTACK_REGION": REGION,
         "GATEWAY_PORT": str(ports.emulator),

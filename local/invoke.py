@@ -16,13 +16,13 @@ import yaml
 
 from local.bootstrap import StackFile
 from local.build import machine_architecture
-from local.console import LocalStackError, fail, say, step
+from local.console import LocalStackError, run, say, step, words
 from local.doorway import reachable_from_containers
 from local.emulator import REGION
 from local.paths import BUILD, ROOT, SAM
 from local.processes import base_environment
 from local.seed import seed_stack
-from local.up import up
+from local.up import INTERRUPTED, up
 
 _TEMPLATE = BUILD / "for-sam-local.yaml"
 _VARIABLES = BUILD / "for-sam-local.json"
@@ -82,11 +82,8 @@ def main() -> int:
     named = os.environ.get("EVENT") or "events/reserve-granted.json"
     event = Path(named)
     function = os.environ.get("FUNCTION") or function_of(event)
-    try:
-        return invoke(event, function, shlex.split(os.environ.get("SAM_ARGS", "")))
-    except LocalStackError as error:
-        return fail(error)
+    return invoke(event, function, words("SAM_ARGS"))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, interrupted=INTERRUPTED))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from local.console import LocalStackError, fail
+from local.console import LocalStackError, run
 from local.deploy import STACK_NAME
 from local.emulator import EMULATOR, aws_client, endpoint_url, isolate_from_aws
 from local.ports import remembered_ports
@@ -16,7 +16,7 @@ def main() -> int:
     isolate_from_aws()
     ports = remembered_ports()
     if ports is None or EMULATOR.process() is None:
-        return fail(LocalStackError("Nothing is running; start it with: make up"))
+        raise LocalStackError("Nothing is running; start it with: make up")
     for line in function_logs(endpoint_url(ports), function=os.environ.get("FUNCTION", "")):
         sys.stdout.write(f"{line}\n")
     return 0
@@ -34,4 +34,4 @@ def function_logs(endpoint: str, *, function: str = "") -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

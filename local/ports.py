@@ -1,11 +1,10 @@
 """The two ports of the stack: chosen once, remembered, moved only when somebody else has them."""
 
 import json
-import os
 import socket
 from dataclasses import asdict, dataclass
 
-from local.console import LocalStackError, say
+from local.console import LocalStackError, number, say
 from local.paths import PORTS_FILE
 
 _PREFERRED = {"api": 8787, "emulator": 4577}
@@ -30,24 +29,12 @@ def remembered_ports() -> Ports | None:
 def choose_ports() -> Ports:
     """Choose free ports: SPENDGATE_API_PORT and SPENDGATE_EMULATOR_PORT, the last ones, or any."""
     last = remembered_ports()
-    chosen = Ports(
-        api=_choose("api", last.api if last else None),
-        emulator=_choose("emulator", last.emulator if last else None),
-    )
+    api = _choose("api", last.api if last else None)
+    emulator = _choose("emulator", last.emulator if last else None, but=api)
+    chosen = Ports(api=api, emulator=emulator)
     PORTS_FILE.parent.mkdir(exist_ok=True)
     PORTS_FILE.write_text(json.dumps(asdict(chosen)))
     return chosen
-
-
-def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def any_free_port() -> int:
@@ -57,15 +44,28 @@ def any_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _choose(name: str, last: int | None) -> int:
+def _choose(name: str, last: int | None, *, but: int | None = None) -> int:
     variable = f"SPENDGATE_{name.upper()}_PORT"
-    if wanted := os.environ.get(variable):
-        if not is_free(int(wanted)):
-            raise LocalStackError(f"{variable}={wanted}: another program listens there.")
-        return int(wanted)
+    if wanted := number(variable):
+        if obstacle := _obstacle(wanted, but):
+            raise LocalStackError(f"{variable}={wanted} cannot be had: {obstacle}.")
+        return wanted
     first_choice = last or _PREFERRED[name]
-    if is_free(first_choice):
+    if not _obstacle(first_choice, but):
         return first_choice
     port = any_free_port()
     say(f"Port {first_choice} is taken; the {name} moves to {port}")
     return port
+
+
+def _obstacle(port: int, but: int | None) -> str:
+    """Say why no server of ours could listen on this port now; nothing if one could."""
+    if port == but:
+        return "the API has it"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            return str(error)
+    return ""

@@ -21,6 +21,7 @@ from local.paths import LOGS, ROOT, RUN
 
 _START_SECONDS_MAX = 60.0
 _END_SECONDS_MAX = 15.0
+_NEEDED_TO_RUN = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 # Python warns of a child that is forgotten while it runs, and ours are meant to.
 _detached: list[subprocess.Popen[bytes]] = []
@@ -51,6 +52,10 @@ class Program:
         except (FileNotFoundError, json.JSONDecodeError, KeyError, psutil.NoSuchProcess):
             return None
         return process if ours and alive else None
+
+    def ended_by_itself(self) -> bool:
+        """Tell whether it was started and ended, though nobody has stopped it."""
+        return self._identity_file.exists() and self.process() is None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start it in a session of its own, so that no terminal takes it along."""
@@ -170,6 +175,11 @@ def finished(command: Sequence[str], environment: Mapping[str, str], log: Path) 
             check=False,
         )
     return done.returncode == 0
+
+
+def bare_environment() -> dict[str, str]:
+    """Copy only what a program needs to run: nothing that the caller has set for other ends."""
+    return {name: os.environ[name] for name in _NEEDED_TO_RUN if name in os.environ}
 
 
 def base_environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ import time
 
 from local.bootstrap import StackFile, wait_for_health, write_stack_file
 from local.build import build_for_this_machine
-from local.console import LocalStackError, fail, say, step
+from local.console import run, say, step
 from local.deploy import deploy
 from local.emulator import (
     EMULATOR,
@@ -18,6 +18,8 @@ from local.gateway import put_routes
 from local.lock import one_at_a_time
 from local.paths import ROOT, STACK_FILE
 from local.ports import Ports, choose_ports, remembered_ports
+
+INTERRUPTED = "Interrupted; what was started goes on, stop it with: make down"
 
 
 def up() -> StackFile:
@@ -62,10 +64,7 @@ def _pid() -> int:
 def main() -> int:
     """Run `make up` and say where everything is."""
     started = time.monotonic()
-    try:
-        stack = up()
-    except LocalStackError as error:
-        return fail(error)
+    stack = up()
     say(f"Ready in {time.monotonic() - started:.0f} s: {stack.api_url}")
     print(f"    its keys and names: {STACK_FILE.relative_to(ROOT)}")
     print(f"    its log: {EMULATOR.log.relative_to(ROOT)}")
@@ -74,4 +73,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, interrupted=INTERRUPTED))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.paths import MINISTACK_PYTHON, ROOT
 from local.ports import any_free_port
-from local.processes import base_environment, listening
+from local.processes import bare_environment, listening
 from tests import leaks
 
 
@@ -30,7 +30,7 @@ def ministack() -> Iterator[str]:
 
 def _environment(port: int, scratch: str) -> dict[str, str]:
     return {
-        **base_environment(),
+        **bare_environment(),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_CONFIG_FILE": os.devnull,

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from local.bootstrap import StackFile
-from local.console import LocalStackError, fail, say, step
+from local.console import number, run, say, step
 from local.demo import checks
 from local.demo.limits import AGENT_BUDGET, budgets_for
 from local.demo.observed import Observed, observe
@@ -23,21 +23,14 @@ from local.demo.settlements import Reporter, waiting_messages
 from local.demo.tenant import DemoBudget, DemoTenant, create_budgets, create_tenant
 from local.demo.trace import SHIPPED_TRACE, read_trace
 from local.emulator import aws_client
-from local.up import up
+from local.up import INTERRUPTED, up
 
 DRAIN_SECONDS_MAX = 120.0
 
 
 def main() -> int:
     """Run the demo; the exit code is 0 only if every check holds."""
-    console = _console()
-    try:
-        return 0 if _run(console, *_arguments()) else 1
-    except LocalStackError as error:
-        return fail(error)
-    except KeyboardInterrupt:
-        console.print("\nInterrupted; the stack goes on, stop it with: make down")
-        return 130
+    return 0 if _run(_console(), *_arguments()) else 1
 
 
 def _console() -> Console:
@@ -49,11 +42,7 @@ def _console() -> Console:
 
 def _arguments() -> tuple[Path, int | None]:
     """The trace and how many of its requests, as make passes them on."""
-    requests = os.environ.get("REQUESTS", "")
-    if requests and not (requests.isdecimal() and int(requests) > 0):
-        raise LocalStackError(f"REQUESTS={requests} is not a number of requests.")
-    trace = Path(os.environ.get("TRACE") or SHIPPED_TRACE)
-    return trace, int(requests) if requests else None
+    return Path(os.environ.get("TRACE") or SHIPPED_TRACE), number("REQUESTS")
 
 
 def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
@@ -137,4 +126,4 @@ def _subjects(budgets: Sequence[DemoBudget], record: Record) -> list[tuple[str, 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, interrupted=INTERRUPTED))

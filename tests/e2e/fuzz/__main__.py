@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx2
 
 from local.bootstrap import StackFile
-from local.console import say
+from local.console import number, run, say
 from local.paths import ROOT
-from local.up import up
+from local.up import INTERRUPTED, up
 from tests.e2e.client import Caller, Json, new_name
 
 _HERE = Path(__file__).parent
@@ -98,12 +98,14 @@ def fuzz(
 
 def main() -> int:
     """Fuzz the local stack; the exit status is schemathesis' own."""
-    seed = int(os.environ.get("SEED") or time.strftime("%Y%m%d"))
+    seed = number("SEED", least=0)
+    if seed is None:
+        seed = int(time.strftime("%Y%m%d"))
+    examples = number("EXAMPLES") or 100
     scratch = ROOT / ".local" / "fuzz"
     scratch.mkdir(parents=True, exist_ok=True)
-    examples = int(os.environ.get("EXAMPLES") or 100)
     return fuzz(up(), seed=seed, examples=examples, scratch=scratch, live=True).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, interrupted=INTERRUPTED))

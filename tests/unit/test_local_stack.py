@@ -1,0 +1,156 @@
+"""`make up` and its like: what they say when they cannot, and what they take from the caller."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local import emulator, ports, processes
+from local.console import LocalStackError, number, run, words
+from local.paths import ROOT
+from local.ports import Ports, choose_ports
+from local.processes import Program
+
+LISTENING = "import socket; socket.create_server(('127.0.0.1', 0)).accept()"
+TALKING = """
+from local.console import run
+def talk():
+    while True:
+        print("all day long")
+raise SystemExit(run(talk))
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_ports_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("SPENDGATE_API_PORT", "SPENDGATE_EMULATOR_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(ports, "PORTS_FILE", tmp_path / "ports.json")
+    return tmp_path / "ports.json"
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
+    monkeypatch.setattr(processes, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(processes, "RUN", tmp_path / "run")
+    ours = Program("listener")
+    yield ours
+    ours.stop(grace_seconds=5)
+
+
+def start(program: Program) -> psutil.Process:
+    program.start([sys.executable, "-c", LISTENING], {})
+    process = program.process()
+    assert process is not None
+    return process
+
+
+def test_what_cannot_be_done_is_told_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails() -> int:
+        raise LocalStackError("Nothing is running.")
+
+    assert run(fails) == 1
+    assert capsys.readouterr().err == "\nNothing is running.\n"
+
+
+def test_an_interruption_is_told_with_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
+    def is_interrupted() -> int:
+        raise KeyboardInterrupt
+
+    assert run(is_interrupted, interrupted="Stop it with: make down") == 130
+    assert capsys.readouterr().err == "\nStop it with: make down\n"
+
+
+def test_a_reader_who_has_seen_enough_is_told_nothing_more() -> None:
+    command = [sys.executable, "-c", TALKING]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as talking:
+        assert talking.stdout is not None
+        assert talking.stderr is not None
+        assert talking.stdout.readline() == "all day long\n"
+        talking.stdout.close()
+        assert talking.stderr.read() == ""
+    assert talking.returncode != 0
+
+
+@pytest.mark.parametrize("said", ["many", "-3", "0", "1.5"])
+def test_what_is_no_number_is_named(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS", said)
+    with pytest.raises(LocalStackError, match=f"REQUESTS={said} is not a whole number"):
+        number("REQUESTS")
+
+
+def test_an_open_quote_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGS", 'list "open')
+    with pytest.raises(LocalStackError, match='ARGS=list "open cannot be split into words'):
+        words("ARGS")
+
+
+def test_a_wanted_port_that_another_program_has_is_refused_with_the_reason(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPENDGATE_API_PORT", str(taken))
+    with pytest.raises(LocalStackError, match=f"SPENDGATE_API_PORT={taken} .*already in use"):
+        choose_ports()
+
+
+@pytest.mark.parametrize("said", ["http", "99999", "0", "-1"])
+def test_a_wanted_port_that_is_none_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPENDGATE_EMULATOR_PORT", said)
+    with pytest.raises(LocalStackError, match=f"SPENDGATE_EMULATOR_PORT={said} "):
+        choose_ports()
+
+
+def test_one_port_is_not_given_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = ports.any_free_port()
+    monkeypatch.setenv("SPENDGATE_API_PORT", str(api))
+    monkeypatch.setenv("SPENDGATE_EMULATOR_PORT", str(api))
+    with pytest.raises(LocalStackError, match=f"SPENDGATE_EMULATOR_PORT={api} .*the API has it"):
+        choose_ports()
+
+
+def test_a_remembered_port_that_another_program_has_meanwhile_is_left_to_it(
+    taken: int, no_ports_yet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator_port = ports.any_free_port()
+    no_ports_yet.write_text(json.dumps({"api": taken, "emulator": emulator_port}))
+    chosen = choose_ports()
+    assert chosen.api not in {taken, emulator_port}
+    assert chosen.emulator == emulator_port
+    assert f"Port {taken} is taken; the api moves to {chosen.api}" in capsys.readouterr().out
+    assert ports.remembered_ports() == chosen
+
+
+def test_the_callers_settings_reach_no_function_of_the_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("POWERTOOLS_LOG_LEVEL", "MINISTACK_HOST", "SERVICES", "AWS_PROFILE", "TZ"):
+        monkeypatch.setenv(name, "of-another-project")
+    assert "of-another-project" not in emulator._environment(Ports(8787, 4577)).values()
+
+
+def test_a_program_that_was_killed_is_told_from_one_that_was_stopped(program: Program) -> None:
+    assert not program.ended_by_itself()
+    killed = start(program)
+    assert not program.ended_by_itself()
+    killed.kill()
+    killed.wait()
+    assert program.ended_by_itself()
+    stopped = start(program)
+    assert program.stop(grace_seconds=5)
+    assert not stopped.is_running()
+    assert not program.ended_by_itself()
