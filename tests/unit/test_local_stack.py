@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import emulator, ports, processes
+from local import dynamodb_local, emulator, ports, processes
 from local.console import LocalStackError, number, run, words
 from local.paths import ROOT
 from local.ports import Ports, choose_ports
-from local.processes import Program
+from local.processes import Program, bare_environment
 
 LISTENING = "import socket; socket.create_server(('127.0.0.1', 0)).accept()"
 TALKING = """
@@ -50,7 +50,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program
 
 
 def start(program: Program) -> psutil.Process:
-    program.start([sys.executable, "-c", LISTENING], {})
+    program.start([sys.executable, "-c", LISTENING], bare_environment())
     process = program.process()
     assert process is not None
     return process
@@ -141,6 +141,21 @@ def test_the_callers_settings_reach_no_function_of_the_stack(
     for name in ("POWERTOOLS_LOG_LEVEL", "MINISTACK_HOST", "SERVICES", "AWS_PROFILE", "TZ"):
         monkeypatch.setenv(name, "of-another-project")
     assert "of-another-project" not in emulator._environment(Ports(8787, 4577)).values()
+
+
+def test_why_the_engine_cannot_be_fetched_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb_local, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(dynamodb_local, "DYNAMODB_LOCAL", tmp_path / "engine")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    with (
+        pytest.raises(LocalStackError, match="could not be fetched with npm(.|\n)*ECONNREFUSED"),
+        dynamodb_local.dynamodb_local(),
+    ):
+        pass
+    assert list((tmp_path / "engine").iterdir()) == []
 
 
 def test_a_program_that_was_killed_is_told_from_one_that_was_stopped(program: Program) -> None:
