@@ -1,11 +1,15 @@
 """The cache of rules: how long it believes what it read, and that it never loses what it needs."""
 
+from dataclasses import replace
+
 import pytest
 
 from spendgate.domain.subjects import Subject
+from spendgate.domain.tenants import Tenant
 from spendgate.store import memory
 from spendgate.store.rules import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
 from spendgate.store.table import Table
+from spendgate.store.tenants import change_tenant, create_tenant
 from tests.fakes.faulty import faulty
 from tests.world import TENANT, World
 
@@ -57,3 +61,15 @@ def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
         found = world.rule_book.rules(TENANT, [AGENT, Subject("session", str(number))])
         assert found.policies[AGENT].budgets
         assert len(world.rule_book._cache) <= 6
+
+
+def test_fresh_rules_leave_the_settings_of_tenants_alone(moto_table: Table) -> None:
+    """Whoever hammers a paused budget reads afresh each time; all tenants share a partition."""
+    world = World(moto_table)
+    create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), once=None)
+    world.rule_book.rules(TENANT, [AGENT])
+    change_tenant(moto_table, TENANT, lambda one: replace(one, require_budget=True), now_ms=2)
+
+    assert not world.rule_book.rules(TENANT, [AGENT], fresh=True).tenant.require_budget
+    world.clock.advance(PRESENT_SECONDS_MAX)
+    assert world.rule_book.rules(TENANT, [AGENT], fresh=True).tenant.require_budget
