@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spendgate.domain.errors import AlreadyExists, IdempotencyConflict, NotFound
-from spendgate.domain.tenants import Tenant
+from spendgate.domain.tenants import Price, Tenant
 from spendgate.store.api_keys import verify
 from spendgate.store.once import Once, Replay
 from spendgate.store.pages import Wanted
@@ -91,3 +91,17 @@ def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> Non
 
     found = read_tenant_of(moto_table, "acme")
     assert (found.require_budget, found.unpriced_model) == (True, "allow")
+
+
+def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Table) -> None:
+    """DynamoDB answers a query with 1 MB at most, however many items were asked for."""
+    price = Price("p" * 64, "", "usd", 1, 1)
+    prices = {str(number): replace(price, model=f"{number:0250}") for number in range(1_000)}
+    ids = [f"tenant-{number}" for number in range(4)]
+    for tenant_id in ids:
+        create_tenant(local_table, a_tenant(tenant_id), once=None)
+        change_tenant(
+            local_table, tenant_id, lambda one: replace(one, prices=prices), now_ms=NOW_MS
+        )
+
+    assert [one.tenant_id for one in list_tenants(local_table, Wanted(limit=100)).data] == ids

@@ -41,7 +41,8 @@ class Price:
 
 PRICES_MAX = 100
 RATES_MAX = 100
-"""Whoever spends reads the settings of the tenant: with as many of both they have some 30 KB."""
+"""Whoever spends reads the settings of the tenant: with as many of both they have some 30 KB, and
+under 200 KB were all models' names as long as they may be, of four-byte characters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ A budget that is deleted moves to the list of the deleted ones, so that its ledg
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from spendgate.domain.budgets import Budget
@@ -34,14 +35,13 @@ def listed(table: Table, partition: str, wanted: Wanted, *, pattern: re.Pattern[
 
 
 def _after(table: Table, partition: str, after: str, *, limit: int) -> list[Item]:
-    answer = table.query(
+    found = table.query_items(
         KeyConditionExpression=LISTED_AFTER,
         ExpressionAttributeValues={":pk": items.text(partition), ":after": items.text(after)},
         Limit=limit,
         ConsistentRead=True,
     )
-    found: list[Item] = answer["Items"]
-    return found
+    return list(islice(found, limit))
 
 
 @dataclass(frozen=True, slots=True)
