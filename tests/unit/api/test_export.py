@@ -13,6 +13,7 @@ from spendgate.api.answers import ledger_entry_answer
 from spendgate.api.export import CSV_COLUMNS, ExportQuery, part_of
 from spendgate.domain.errors import InvalidValue
 from spendgate.domain.ledger import LedgerEntry
+from spendgate.domain.subjects import Subject
 from spendgate.store.export import Place, Span, Step
 from tests.unit.api.support import NOON_MS
 from tests.unit.api.test_answers import ENTRY
@@ -142,3 +143,18 @@ def test_a_text_of_a_callers_is_no_formula_in_a_spreadsheet(start: str) -> None:
 
     assert row["description"] == row["session_id"] == f"'{nasty}"
     assert row["amount"] == "-0.000000003"
+
+
+@pytest.mark.parametrize("separator", [";", "; ", "\t", "\n"])
+def test_a_formula_does_not_hide_behind_what_a_spreadsheet_may_take_for_the_end_of_a_cell(
+    separator: str,
+) -> None:
+    before, gap = separator[0], separator[1:]
+    nasty = f"a{separator}=1+1{separator}b-c"
+    subject = Subject("agent", f"a;=1+1;{'b' * 200}")
+    entry = replace(ENTRY, description=nasty, subject=subject)
+
+    [row] = csv.DictReader(io.StringIO(part_of(steps(1, entry), asked()).text, newline=""))
+
+    assert row["description"] == f"a{before}'{gap}=1+1{separator}b-c"
+    assert row["subject"] == f"agent:a;'=1+1;{'b' * 200}"

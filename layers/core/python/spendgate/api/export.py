@@ -40,8 +40,13 @@ CSV_COLUMNS = (
     "ref_type", "ref_id", "session_id", "reservation_id", "description", "kind",
 )  # fmt: skip
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-_CALLERS_TEXTS = frozenset({"meter_source", "ref_type", "ref_id", "session_id", "description"})
+_FORMULA_STARTS = re.compile(r"(?:^|(?<=[;\t\r\n])) *(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
+"""Where a spreadsheet may see a formula: also after what it may take for the end of a cell, such as
+the semicolon where the comma stands in decimals."""
+
+_CALLERS_TEXTS = frozenset(
+    {"subject", "meter_source", "ref_type", "ref_id", "session_id", "description"}
+)
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})")
@@ -154,8 +159,8 @@ def _csv_row(entry: LedgerEntry) -> str:
 
 def _cell(name: str, value: object) -> object:
     """A text of a caller's never becomes a formula in a spreadsheet: it gets an apostrophe."""
-    if name in _CALLERS_TEXTS and str(value or "").startswith(_FORMULA_STARTS):
-        return f"'{value}"
+    if name in _CALLERS_TEXTS and isinstance(value, str):
+        return _FORMULA_STARTS.sub(r"'\g<0>", value)
     return value
 
 
