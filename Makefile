@@ -23,8 +23,11 @@ PYTEST_ARGS ?=
 ARGS ?=
 BENCH ?=
 export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS
-# Our environments decide what is imported, and no tool of theirs phones home.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Our environments decide what is imported, no target reaches anybody's AWS or asks a proxy for what
+# listens here, and no tool phones home.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AWS_% POWERTOOLS_%,$(.VARIABLES))
+export NO_PROXY := localhost,127.0.0.1,$(NO_PROXY),$(no_proxy)
+export no_proxy := $(NO_PROXY)
 export SAM_CLI_TELEMETRY := 0
 export UV_NO_CONFIG := 1
 export UV_PYTHON_DOWNLOADS := never

@@ -1,5 +1,6 @@
 """Fixtures for every suite."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -8,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from local.dynamodb_local import dynamodb_local
+from local.emulator import isolate_from_aws
 from spendgate import runtime
 from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
 from tests import leaks
@@ -41,8 +43,11 @@ def pytest_terminal_summary(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No log of the run may hold a secret."""
+    """No log of the run may hold a secret, and nothing that the caller has set may matter."""
     config.pluginmanager.register(leaks)
+    isolate_from_aws()
+    for name in [name for name in os.environ if name.startswith("POWERTOOLS_")]:
+        del os.environ[name]
 
 
 @pytest.fixture

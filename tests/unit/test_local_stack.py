@@ -1,6 +1,7 @@
 """`make up` and its like: what they say when they cannot, and what they take from the caller."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -44,9 +45,13 @@ def taken() -> Iterator[int]:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     monkeypatch.setattr(processes, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(processes, "RUN", tmp_path / "run")
+    children: list[subprocess.Popen[bytes]] = []
+    monkeypatch.setattr(processes, "_detached", children)
     ours = Program("listener")
     yield ours
     ours.stop(grace_seconds=5)
+    for child in children:
+        child.wait()
 
 
 def start(program: Program) -> psutil.Process:
@@ -141,6 +146,19 @@ def test_the_callers_settings_reach_no_function_of_the_stack(
     for name in ("POWERTOOLS_LOG_LEVEL", "MINISTACK_HOST", "SERVICES", "AWS_PROFILE", "TZ"):
         monkeypatch.setenv(name, "of-another-project")
     assert "of-another-project" not in emulator._environment(Ports(8787, 4577)).values()
+
+
+def test_tests_need_nobodys_account() -> None:
+    one = "tests/integration/test_tenants_store.py::test_an_unknown_tenant_is_not_found"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one],
+        cwd=ROOT,
+        env={**os.environ, "AWS_PROFILE": "of-another-project", "AWS_ENDPOINT_URL": "nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_why_the_engine_cannot_be_fetched_is_told(
