@@ -41,7 +41,9 @@ def dynamodb_local() -> Iterator[str]:
         "-jar", str(engine / "DynamoDBLocal.jar"),
         "-inMemory", "-disableTelemetry", "-port", str(port),
     ]  # fmt: skip
-    with listening(command, base_environment(), port=port, folder=engine, log=log):
+    # Java takes paths for ASCII where the locale does not say otherwise.
+    environment = base_environment() | {"LC_ALL": "C.UTF-8"}
+    with listening(command, environment, port=port, folder=engine, log=log):
         yield f"http://127.0.0.1:{port}"
     log.unlink(missing_ok=True)
 

@@ -23,9 +23,6 @@ _START_SECONDS_MAX = 60.0
 _END_SECONDS_MAX = 15.0
 _NEEDED_TO_RUN = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
-# Python warns of a child that is forgotten while it runs, and ours are meant to.
-_detached: list[subprocess.Popen[bytes]] = []
-
 
 @dataclass(frozen=True)
 class Program:
@@ -115,7 +112,7 @@ def start_detached(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _detached.append(child)
+    child.returncode = 0  # Python warns of a child that nobody waits for, and ours goes on
     return child
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from local import dynamodb_local, emulator, ports, processes
 from local.console import LocalStackError, number, run, words
-from local.paths import ROOT
+from local.paths import DYNAMODB_LOCAL, ROOT
 from local.ports import Ports, choose_ports
 from local.processes import Program, bare_environment
 
@@ -45,13 +45,9 @@ def taken() -> Iterator[int]:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     monkeypatch.setattr(processes, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(processes, "RUN", tmp_path / "run")
-    children: list[subprocess.Popen[bytes]] = []
-    monkeypatch.setattr(processes, "_detached", children)
     ours = Program("listener")
     yield ours
     ours.stop(grace_seconds=5)
-    for child in children:
-        child.wait()
 
 
 def start(program: Program) -> psutil.Process:
@@ -174,6 +170,18 @@ def test_why_the_engine_cannot_be_fetched_is_told(
     ):
         pass
     assert list((tmp_path / "engine").iterdir()) == []
+
+
+@pytest.mark.usefixtures("dynamodb_local_url")
+def test_the_engine_runs_in_a_folder_that_is_not_ascii(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "Kosten für Agenten"
+    folder.symlink_to(DYNAMODB_LOCAL)
+    monkeypatch.setattr(dynamodb_local, "DYNAMODB_LOCAL", folder)
+    monkeypatch.setenv("LC_ALL", "C")
+    with dynamodb_local.dynamodb_local() as url:
+        assert url.startswith("http://127.0.0.1:")
 
 
 def test_a_program_that_was_killed_is_told_from_one_that_was_stopped(program: Program) -> None:
