@@ -12,13 +12,12 @@ import hashlib
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from local.console import LocalStackError, run, step
-from local.paths import BUILD, BUILD_CACHE, LOCAL, LOGS, PYTHON_WITH_PIP_FOLDER, ROOT, SAM, SOURCES
+from local.paths import BUILD, BUILD_CACHE, LOGS, PYTHON_WITH_PIP_FOLDER, ROOT, SAM, SOURCES
 from local.processes import base_environment, finished
 
 _AWS_BUILD = ROOT / ".aws-sam" / "build"
@@ -62,16 +61,12 @@ def build_for_this_machine() -> str:
 
 def sam_build(options: list[str], *, architecture: str, log: Path) -> None:
     """Run `sam build`; raises LocalStackError with the end of its log."""
+    environment = base_environment() | {
+        "SAM_CLI_TELEMETRY": "0",
+        "PATH": f"{PYTHON_WITH_PIP_FOLDER}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
     parameters = ["--parameter-overrides", f"Architecture={architecture}"]
-    # SAM leaves an empty folder behind for each function.
-    with tempfile.TemporaryDirectory(dir=LOCAL) as scratch:
-        environment = base_environment() | {
-            "SAM_CLI_TELEMETRY": "0",
-            "PATH": f"{PYTHON_WITH_PIP_FOLDER}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "TMPDIR": scratch,
-        }
-        done = finished([str(SAM), "build", *options, *parameters], environment, log)
-    if not done:
+    if not finished([str(SAM), "build", *options, *parameters], environment, log):
         raise LocalStackError(
             "sam build failed. It fetches what layers/deps/requirements.txt names with pip: a"
             " requirement that it cannot satisfy is often a network that it cannot reach.",

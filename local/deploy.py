@@ -1,5 +1,6 @@
 """Deploys the built template into the emulator with SAM, as one would into AWS."""
 
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 from local.build import machine_architecture
 from local.console import LocalStackError, step
 from local.emulator import REGION, aws_client, aws_environment, endpoint_url
-from local.paths import BUILD, LOGS, SAM
+from local.paths import BUILD, LOCAL, LOGS, SAM
 from local.ports import Ports
 from local.processes import finished
 
@@ -118,11 +119,14 @@ def _sam_deploy(ports: Ports, fingerprint: str) -> None:
         "--tags", f"sources={fingerprint}",
         "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()),
     ]  # fmt: skip
-    environment = aws_environment(ports) | {
-        "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two looks at the stack
-    }
-    if not finished(command, environment, _LOG):
+    with tempfile.TemporaryDirectory(dir=LOCAL) as scratch:
+        environment = aws_environment(ports) | {
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two looks at the stack
+            "TMPDIR": scratch,  # it leaves an empty folder behind for each thing that it packs
+        }
+        done = finished(command, environment, _LOG)
+    if not done:
         raise LocalStackError(
             "sam deploy failed. If it is an older version's data that is in the way,"
             " make clean removes it.",
