@@ -112,9 +112,8 @@ def test_an_event_is_listed_with_its_reason_type_and_tenant(
     assert shown["source_message_id"] == json.loads(shown["body"])["id"]
 
 
-def test_an_event_is_published_as_it_would_have_been(sqs: Any, queues: Queues) -> None:
-    put_aside(sqs, queues, happening(1))
-    event = event_of(happening(1))
+def it_is_published_as_it_would_have_been(sqs: Any, queues: Queues, change: Record) -> None:
+    event = event_of(change)
     bus = Bus()
 
     assert redriven(sqs, queues, bus) == 0
@@ -122,6 +121,12 @@ def test_an_event_is_published_as_it_would_have_been(sqs: Any, queues: Queues) -
     assert event is not None
     assert bus.details == [json.loads(event.detail)]
     assert left(sqs, queues) == 0
+
+
+def test_an_event_is_published_as_it_would_have_been(sqs: Any, queues: Queues) -> None:
+    put_aside(sqs, queues, happening(1))
+
+    it_is_published_as_it_would_have_been(sqs, queues, happening(1))
 
 
 def test_an_event_that_is_refused_once_more_stays_and_the_others_go(
@@ -193,14 +198,8 @@ def test_what_a_target_of_the_bus_did_not_take_is_published_once_more(
     sqs: Any, queues: Queues
 ) -> None:
     beside_the_topic(sqs, queues, happening(1))
-    event = event_of(happening(1))
-    bus = Bus()
 
-    assert redriven(sqs, queues, bus) == 0
-
-    assert event is not None
-    assert bus.details == [json.loads(event.detail)]
-    assert left(sqs, queues) == 0
+    it_is_published_as_it_would_have_been(sqs, queues, happening(1))
 
 
 def test_what_a_target_of_the_bus_did_not_take_is_listed_with_the_reason_of_the_bus(

@@ -33,13 +33,7 @@ class EstimatedUsage(UsageBody):
 
     def to_usage(self) -> Usage:
         """What is to be priced."""
-        return Usage(
-            provider=self.provider,
-            model=self.model,
-            input_tokens=self.input_tokens,
-            output_tokens=self.max_output_tokens,
-            cached_input_tokens=self.cached_input_tokens,
-        )
+        return self._with_output(self.max_output_tokens)
 
 
 class ReserveBody(Body):

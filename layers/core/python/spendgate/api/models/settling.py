@@ -28,13 +28,7 @@ class ActualUsage(UsageBody):
 
     def to_usage(self) -> Usage:
         """What is to be priced."""
-        return Usage(
-            provider=self.provider,
-            model=self.model,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            cached_input_tokens=self.cached_input_tokens,
-        )
+        return self._with_output(self.output_tokens)
 
 
 _NOT_BOTH: JsonDict = {

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 
 from spendgate.api.models.fields import Body, LabelField, ReferenceField, TokensField
 from spendgate.domain.subjects import API_KEY, ORGANIZATION, Subject
+from spendgate.pricing.usage import Usage
 
 
 def subjects_of(
@@ -31,6 +32,16 @@ class UsageBody(Body):
         if self.cached_input_tokens > self.input_tokens:
             raise ValueError("cached_input_tokens are a part of input_tokens, not more than them")
         return self
+
+    def _with_output(self, output_tokens: int) -> Usage:
+        """What is to be priced."""
+        return Usage(
+            provider=self.provider,
+            model=self.model,
+            input_tokens=self.input_tokens,
+            output_tokens=output_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+        )
 
 
 def one_of_these(amounts: str) -> JsonDict:
