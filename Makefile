@@ -69,7 +69,7 @@ endef
 
 .venv/.stamp: requirements/dev.txt .local/venvs/uv/.stamp
 	$(call install,.venv,requirements/dev.txt)
-	@echo ../../../../layers/core/python > $$(echo .venv/lib/python3*/site-packages)/spendgate.pth
+	@echo ../../../../layers/core/python > $$(echo .venv/lib/python3*/site-packages)/spendgate_service.pth
 
 .local/venvs/sam/.stamp: requirements/sam.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/sam,requirements/sam.txt)

@@ -19,17 +19,17 @@ from rich.progress import track
 
 from bench.report import Report, median
 from local.dynamodb_local import dynamodb_local
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, Policy
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.subjects import parse_subject
-from spendgate.store import items, keys
-from spendgate.store.codec.policies import policy_attributes
-from spendgate.store.errors import Item
-from spendgate.store.ids import new_id, new_ulid
-from spendgate.store.ledger import ledger_page
-from spendgate.store.pages import Wanted
-from spendgate.store.table import Table
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, Policy
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.policies import policy_attributes
+from spendgate_service.store.errors import Item
+from spendgate_service.store.ids import new_id, new_ulid
+from spendgate_service.store.ledger import ledger_page
+from spendgate_service.store.paging import PageRequest
 from tests.engines import table_at
 from tests.fakes.counting import CountingClient, counting, item_bytes
 from tests.world import AGENT, TENANT, World
@@ -69,13 +69,13 @@ class Place:
                 TENANT,
                 self.budget.budget_id,
                 self.budget.subject,
-                Wanted(),
+                PageRequest(),
             ),
         }
 
     def counter_bytes(self) -> int:
         """The size of the counter's item."""
-        item = self.world.table.get(items.key(self.world.counter_key(self.budget)))
+        item = self.world.table.get(values.key(self.world.counter_key(self.budget)))
         assert item is not None
         return item_bytes(item)
 
@@ -158,9 +158,9 @@ def _with_items(world: World, budget: Budget, size: int) -> None:
     def grown() -> Iterable[Item]:
         for number in range(size // 2):
             sort_key = keys.ledger_sort_key(now_ms - number - 1, new_ulid(now_ms=now_ms))
-            yield {**entry, **items.key((partition, sort_key))}
+            yield {**entry, **values.key((partition, sort_key))}
             key = keys.reservation_key(TENANT, new_id("rsv_", now_ms=now_ms))
-            yield {**reservation, **items.key(key)}
+            yield {**reservation, **values.key(key)}
 
     _write(world.table, grown())
 
@@ -181,7 +181,7 @@ def _with_budgets(world: World, budget: Budget, size: int) -> None:
                 0,
             )
             attributes = policy_attributes(Policy(subject, 1, (other,)))
-            yield {**items.key(keys.policy_key(TENANT, subject)), **attributes}
+            yield {**values.key(keys.policy_key(TENANT, subject)), **attributes}
 
     _write(world.table, grown())
 
@@ -191,11 +191,11 @@ def _with_holds(world: World, _budget: Budget, size: int) -> None:
     for _ in range(min(size - 1, 100)):
         world.reserve(1)
         world.clock.advance(2.9)
-    reservation = world.table.get(items.key(world.reservation_key(world.reserve(1))))
+    reservation = world.table.get(values.key(world.reservation_key(world.reserve(1))))
     assert reservation is not None
     now_ms = world.clock.now_ms()
     more = (
-        {**reservation, **items.key(keys.reservation_key(TENANT, new_id("rsv_", now_ms=now_ms)))}
+        {**reservation, **values.key(keys.reservation_key(TENANT, new_id("rsv_", now_ms=now_ms)))}
         for _ in range(size - 101)
     )
     _write(world.table, more)
@@ -204,7 +204,7 @@ def _with_holds(world: World, _budget: Budget, size: int) -> None:
 def _settled_items(world: World) -> tuple[Item, Item]:
     reservation_id = world.reserve(1)
     world.settle(reservation_id, 1)
-    reservation = world.table.get(items.key(world.reservation_key(reservation_id)))
+    reservation = world.table.get(values.key(world.reservation_key(reservation_id)))
     client: Any = world.table.client
     found = client.engine.scan(TableName=world.table.name, ConsistentRead=True)["Items"]
     entry = next(item for item in found if item["sk"]["S"].startswith(keys.LEDGER_PREFIX))

@@ -12,11 +12,11 @@ from rich.console import Console
 
 from bench.report import Aim, Report
 from local.dynamodb_local import dynamodb_local
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.store.errors import Unavailable
-from spendgate.store.observer import Happening
-from spendgate.store.table import Table
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Unavailable
+from spendgate_service.store.metrics import MetricName
 from tests.engines import client_at, table_at
 from tests.fakes.clock import FakeClock
 from tests.fakes.counting import counting
@@ -37,7 +37,7 @@ class Score:
     unavailable: int = 0
     started: float = math.inf
     ended: float = 0.0
-    happened: Counter[Happening] = field(default_factory=Counter)
+    happened: Counter[MetricName] = field(default_factory=Counter)
 
     def add(self, other: "Score") -> None:
         """Both together."""
@@ -101,7 +101,7 @@ def _worker(work: tuple[str, str, tuple[str, ...]]) -> Score:
     url, table_name, by = work
     score = Score()
 
-    def observe(happening: Happening, times: int) -> None:
+    def observe(happening: MetricName, times: int) -> None:
         score.happened[happening] += times
 
     table = Table(client_at(url), table_name, observe=observe)

@@ -18,15 +18,15 @@ from rich.progress import track
 
 from bench.report import Report
 from local.dynamodb_local import dynamodb_local
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.periods import CalendarPeriod, period_in_force
-from spendgate.domain.subjects import Subject
-from spendgate.store import items, keys
-from spendgate.store.errors import Item
-from spendgate.store.rollover import Progress, close_due_periods
-from spendgate.store.table import DynamoClient, Table
-from spendgate.store.targets import creation_values
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.periods import CalendarPeriod, period_in_force
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.periods.run import Progress, close_due_periods
+from spendgate_service.store import keys, values
+from spendgate_service.store.claims import creation_values
+from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.errors import Item
 from tests.engines import table_at
 from tests.fakes.clock import NOON_MS
 from tests.world import TENANT, World
@@ -122,15 +122,15 @@ def _counters(budget: Budget, count: int) -> Iterator[Item]:
     period = period_in_force(DAY, now_ms=NOON_MS)
     for number in range(count):
         subject = Subject("agent", f"a{number}")
-        values = creation_values(TENANT, budget, subject, period, version=1)
-        values |= {":spent": items.amount(number * ONE // count)}
+        attribute_values = creation_values(TENANT, budget, subject, period, version=1)
+        attribute_values |= {":spent": values.amount(number * ONE // count)}
         yield {
-            **items.key(keys.counter_key(TENANT, budget.budget_id, subject, period.key)),
-            "limit_amount": values[":limit"],
-            "spent": values[":spent"],
-            "available": items.amount(10 * ONE - number * ONE // count),
+            **values.key(keys.counter_key(TENANT, budget.budget_id, subject, period.key)),
+            "limit_amount": attribute_values[":limit"],
+            "spent": attribute_values[":spent"],
+            "available": values.amount(10 * ONE - number * ONE // count),
             **{
-                name.removeprefix(":"): values[name]
+                name.removeprefix(":"): attribute_values[name]
                 for name in (":version", ":budget_ref", ":starts_at", ":ends_at", ":due_shard")
             },
         }

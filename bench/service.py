@@ -11,9 +11,9 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from spendgate import runtime
-from spendgate.api.routes import ROUTE_BY_KEY
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.api.routes import ROUTE_BY_KEY
+from spendgate_service.store.client import Table
 from tests.engines import REGION, client_at, create_table
 from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import a_principal, http_event

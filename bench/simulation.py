@@ -29,7 +29,7 @@ TRANSACTION_MS = 10.0
 
 TRIES_MAX = 5
 FIRST_WAIT_MS = 25.0
-"""As `spendgate.store.table` waits: full jitter, doubled from try to try."""
+"""As `spendgate_service.store.client` waits: full jitter, doubled from try to try."""
 
 OFFERED = (10, 25, 50, 100, 150, 200, 300, 400, 600, 800, 1000, 1200, 1500)
 SECONDS = 20.0

@@ -6,7 +6,7 @@ from local.bootstrap import StackFile
 from local.console import LocalStackError, run, words
 from local.emulator import EMULATOR, isolate_from_aws
 from local.paths import STACK_FILE
-from spendgate import audit
+from spendgate_service.audit import __main__ as audit
 
 
 def main() -> int:

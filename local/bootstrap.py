@@ -12,9 +12,9 @@ from local.deploy import DeployedStack
 from local.emulator import EMULATOR, REGION, aws_client, endpoint_url
 from local.paths import STACK_FILE
 from local.ports import Ports
-from spendgate.operator_key import create_operator_key
-from spendgate.store.api_keys import create_key, new_key
-from spendgate.store.table import DynamoClient, Table
+from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.tenants.__main__ import create_operator_key
+from spendgate_service.tenants.api_keys import create_key, new_key
 
 TENANT_ID = "local"
 

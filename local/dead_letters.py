@@ -7,7 +7,7 @@ from local.console import LocalStackError, run, words
 from local.deploy import STACK_NAME
 from local.emulator import EMULATOR, endpoint_url, isolate_from_aws
 from local.ports import remembered_ports
-from spendgate import dead_letters
+from spendgate_service.dead_letters import __main__ as dead_letters
 
 
 def main() -> int:

@@ -178,7 +178,7 @@ def _create_routes(
         api.create_route(
             ApiId=api_id,
             RouteKey=route.key,
-            Target=f"integrations/{integrations[route.function]}",
+            CounterClaim=f"integrations/{integrations[route.function]}",
             **authorization,
         )
 

@@ -11,24 +11,24 @@ from typing import cast
 
 from local.bootstrap import TENANT_ID, StackFile
 from local.emulator import aws_client
-from spendgate.api.answers import record_answer, reservation_granted
-from spendgate.api.wire import json_text
-from spendgate.domain.amounts import parse_amount
-from spendgate.domain.budgets import Budget
-from spendgate.domain.errors import AlreadyExists, NotFound
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
-from spendgate.domain.requests import Record, SpendRequest
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.domain.subjects import ORGANIZATION, Subject, parse_subject
-from spendgate.domain.tenants import ApiKey, Tenant
-from spendgate.store.api_keys import IssuedKey, put_of_key, verify
-from spendgate.store.budget_changes import create_budget
-from spendgate.store.budgets import find_budget
-from spendgate.store.reservations import Reservations
-from spendgate.store.rules import RuleBook
-from spendgate.store.settlements import Settlements
-from spendgate.store.table import DynamoClient, Table
-from spendgate.store.tenants import create_tenant
+from spendgate_service.budgets.change import create_budget
+from spendgate_service.budgets.read import find_budget
+from spendgate_service.domain.amounts import parse_amount
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.errors import AlreadyExists, NotFound
+from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.requests import Record, SpendRequest
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.domain.subjects import ORGANIZATION, Subject, parse_subject
+from spendgate_service.domain.tenants import ApiKey, Tenant
+from spendgate_service.reservations.reserve import Reservations
+from spendgate_service.settlements.apply import Settlements
+from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.policy_cache import PolicyCache
+from spendgate_service.tenants.api_keys import IssuedKey, put_of_key, verify
+from spendgate_service.tenants.tenants import create_tenant
+from spendgate_service.wire.spending import record_answer, reservation_granted
+from spendgate_service.wire.values import json_text
 
 KEY_ID = "key_00000000000000sampleevents"
 # Nobody's secret: it opens nothing but the tenant `local` of a stack on this machine.
@@ -85,7 +85,7 @@ def seed_stack(stack: StackFile) -> None:
 def _reserve(table: Table, *, now_ms: int) -> None:
     """Hold what the settlements settle; a reservation's id follows from its idempotency key."""
     with ThreadPoolExecutor(1) as pool:
-        reservations = Reservations(table, RuleBook(table), pool=pool, now_ms=lambda: now_ms)
+        reservations = Reservations(table, PolicyCache(table), pool=pool, now_ms=lambda: now_ms)
         for key in RESERVATION_KEYS:
             request = SpendRequest(
                 tenant_id=TENANT_ID,
@@ -106,7 +106,7 @@ def _spend_an_hour_ago(table: Table, *, now_ms: int) -> None:
     then_ms = now_ms - _HOUR_MS - CLOSING_GRACE_SECONDS * 1000  # its hour can be closed
     settlements = Settlements(
         table,
-        RuleBook(table),
+        PolicyCache(table),
         now_ms=lambda: then_ms,
         answer_of=lambda recorded: json_text(record_answer(recorded)),
     )

@@ -5,19 +5,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from spendgate.domain.amounts import Amount
-from spendgate.domain.counters import Counter
-from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.reservations import Reservation
-from spendgate.domain.statements import Statement
-from spendgate.store import keys
-from spendgate.store.codec.counters import read_counter
-from spendgate.store.codec.ledger import read_ledger
-from spendgate.store.codec.reservations import read_reservation
-from spendgate.store.codec.statements import read_statement
-from spendgate.store.errors import Item
-from spendgate.store.items import read_amount, read_number
-from spendgate.store.table import Table
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.reservations import Reservation
+from spendgate_service.domain.statements import Statement
+from spendgate_service.store import keys
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.counters import read_counter
+from spendgate_service.store.codec.ledger import read_ledger
+from spendgate_service.store.codec.reservations import read_reservation
+from spendgate_service.store.codec.statements import read_statement
+from spendgate_service.store.errors import Item
+from spendgate_service.store.values import read_amount, read_number
 
 
 @dataclass(slots=True)

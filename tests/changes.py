@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from spendgate.events.envelope import TTL_SERVICE
-from spendgate.store.errors import Item
+from spendgate_service.events.envelope import TTL_SERVICE
+from spendgate_service.store.errors import Item
 
 type Record = dict[str, Any]
 

@@ -10,8 +10,8 @@ from moto import mock_aws
 
 from local.dynamodb_local import dynamodb_local
 from local.emulator import isolate_from_aws
-from spendgate import runtime
-from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service import runtime
+from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from tests import leaks
 from tests.engines import REGION, create_table, table_at
 from tests.fakes.functions import forget_what_functions_keep

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.subjects import parse_subject
-from spendgate.store.refusals import REFUSALS_UNTIL_BELIEVED
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.table import Table
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.reservations.refusal_cache import REFUSALS_UNTIL_BELIEVED
+from spendgate_service.store.client import Table
 from tests.fakes.counting import CountingClient, counting
 from tests.world import ORGANIZATION, TENANT, World, release, settle
 
@@ -54,7 +54,7 @@ class Counted:
 
     def cost(self, work: Callable[[World], object], *, agent: str = "researcher") -> Cost:
         """What it costs while the rules are cached."""
-        self.counted.rule_book.rules(TENANT, map(parse_subject, self.by(agent)))
+        self.counted.policy_cache.rules(TENANT, map(parse_subject, self.by(agent)))
         self.client.forget()
         with suppress(BudgetExceeded):
             work(self.counted)

@@ -9,7 +9,7 @@ import boto3
 import yaml
 from botocore.config import Config
 
-from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import parse_subject
-from spendgate.store import items, keys
-from spendgate.store.codec.ledger import read_ledger
-from spendgate.store.credits import Credit, apply_credit
-from spendgate.store.errors import Item
-from spendgate.store.partition_audit import Finding
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.table_audit import TableAudit
+from spendgate_service.audit.partition import Finding
+from spendgate_service.audit.table import TableAudit
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import keys, values
+from spendgate_service.store.codec.ledger import read_ledger
+from spendgate_service.store.errors import Item
 from tests.books import scan
 from tests.world import AGENT, ORGANIZATION, TENANT, World
 
@@ -72,25 +72,25 @@ class Lived:
         assert seen.counters >= 5 and seen.entries >= 10 and seen.reservations >= 5
         return found
 
-    def change(self, key: keys.Key, **values: Any) -> None:
+    def change(self, key: keys.Key, **attribute_values: Any) -> None:
         """Somebody's hand in the table."""
-        item = self.table.get(items.key(key))
+        item = self.table.get(values.key(key))
         assert item is not None, key
-        self.table.put({**item, **values})
+        self.table.put({**item, **attribute_values})
 
     def remove(self, key: keys.Key) -> None:
-        assert self.table.get(items.key(key)) is not None, key
-        self.table.delete(items.key(key))
+        assert self.table.get(values.key(key)) is not None, key
+        self.table.delete(values.key(key))
 
     def remove_from(self, key: keys.Key, name: str) -> None:
-        item = self.table.get(items.key(key))
+        item = self.table.get(values.key(key))
         assert item is not None and name in item, (key, name)
         self.table.put({one: value for one, value in item.items() if one != name})
 
     def add_to(self, key: keys.Key, name: str, amount: int) -> None:
-        item = self.table.get(items.key(key))
+        item = self.table.get(values.key(key))
         assert item is not None, key
-        self.change(key, **{name: items.amount(items.read_amount(item[name]) + amount * ONE)})
+        self.change(key, **{name: values.amount(values.read_amount(item[name]) + amount * ONE)})
 
     def partition(self, budget: Budget) -> str:
         return keys.counter_partition(TENANT, budget.budget_id, budget.subject)
@@ -139,9 +139,9 @@ def _entry_written_twice(lived: Lived) -> None:
     item, now_ms = lived.ledger_item(lived.balance, lived.settled), lived.world.clock.now_ms()
     batch_id = "7" * 26
     twin = {
-        "sk": items.text(keys.ledger_sort_key(now_ms, batch_id)),
-        "batch_id": items.text(batch_id),
-        "created_at_ms": items.number(now_ms),
+        "sk": values.text(keys.ledger_sort_key(now_ms, batch_id)),
+        "batch_id": values.text(batch_id),
+        "created_at_ms": values.number(now_ms),
     }
     lived.table.put({**item, **twin})
     amount = read_ledger(item)[0].amount // ONE
@@ -153,7 +153,7 @@ def _entry_written_twice(lived: Lived) -> None:
 def _entry_in_another_amount(lived: Lived) -> None:
     item = lived.ledger_item(lived.balance, lived.settled)
     entry = item["entries"]["L"][0]["M"]
-    entry["amount"] = items.amount(items.read_amount(entry["amount"]) + ONE)
+    entry["amount"] = values.amount(values.read_amount(entry["amount"]) + ONE)
     lived.table.put(item)
     key = lived.world.counter_key(lived.balance)
     lived.add_to(key, "spent", 1)
@@ -161,13 +161,13 @@ def _entry_in_another_amount(lived: Lived) -> None:
 
 
 def _settled_never_entered(lived: Lived) -> None:
-    actual = items.amounts({"usd": ONE})
+    actual = values.amounts({"usd": ONE})
     key = lived.world.reservation_key(lived.released)
-    lived.change(key, stage=items.text("settled"), actual=actual)
+    lived.change(key, stage=values.text("settled"), actual=actual)
 
 
 def entered_never_settled(lived: Lived) -> None:
-    lived.change(lived.world.reservation_key(lived.settled), stage=items.text("released"))
+    lived.change(lived.world.reservation_key(lived.settled), stage=values.text("released"))
 
 
 def _hold_gone(lived: Lived) -> None:
@@ -179,13 +179,13 @@ def _hold_gone(lived: Lived) -> None:
 
 def _hold_below_nothing(lived: Lived) -> None:
     key = lived.world.counter_key(lived.balance)
-    lived.change(key, h1=items.amount(-ONE))
+    lived.change(key, h1=values.amount(-ONE))
     lived.add_to(key, "available", 1)
 
 
 def _slice_changed(lived: Lived) -> None:
     key = lived.world.counter_key(lived.rolling)
-    item = lived.table.get(items.key(key))
+    item = lived.table.get(values.key(key))
     assert item is not None
     name = next(name for name in item if name[0] == "w" and name[1:].isdecimal())
     lived.add_to(key, name, 1)
@@ -212,7 +212,7 @@ def _never_to_be_closed(lived: Lived) -> None:
 
 
 def _counter_unreadable(lived: Lived) -> None:
-    lived.change(lived.world.counter_key(lived.balance), spent=items.text("much"))
+    lived.change(lived.world.counter_key(lived.balance), spent=values.text("much"))
 
 
 def _ledger_unreadable(lived: Lived) -> None:
@@ -221,7 +221,7 @@ def _ledger_unreadable(lived: Lived) -> None:
 
 
 def _statement_unreadable(lived: Lived) -> None:
-    lived.change(lived.statement_key(), held=items.text("some"))
+    lived.change(lived.statement_key(), held=values.text("some"))
 
 
 def _reservation_unreadable(lived: Lived) -> None:
@@ -229,7 +229,7 @@ def _reservation_unreadable(lived: Lived) -> None:
 
 
 def _policy_unreadable(lived: Lived) -> None:
-    lived.change(keys.policy_key(TENANT, parse_subject(DEFAULT)), budgets=items.text("none"))
+    lived.change(keys.policy_key(TENANT, parse_subject(DEFAULT)), budgets=values.text("none"))
 
 
 def _counter_lost(lived: Lived) -> None:
@@ -246,7 +246,7 @@ def _directory_row_lost(lived: Lived) -> None:
 
 def _directory_row_elsewhere(lived: Lived) -> None:
     key = keys.budget_directory_key(TENANT, lived.balance.budget_id)
-    lived.change(key, subject=items.text(OTHER))
+    lived.change(key, subject=values.text(OTHER))
 
 
 def _policy_lost(lived: Lived) -> None:
@@ -255,8 +255,8 @@ def _policy_lost(lived: Lived) -> None:
 
 def _deleted_and_in_force(lived: Lived) -> None:
     key = keys.deleted_budget_key(TENANT, lived.balance.budget_id)
-    row = {"subject": items.text(AGENT), "counted_in": items.text("usd")}
-    lived.table.put({**items.key(key), **row})
+    row = {"subject": values.text(AGENT), "counted_in": values.text("usd")}
+    lived.table.put({**values.key(key), **row})
 
 
 CORRUPTIONS: dict[Callable[[Lived], None], set[str]] = {
@@ -264,8 +264,8 @@ CORRUPTIONS: dict[Callable[[Lived], None], set[str]] = {
     money_from_nowhere: {"counter_entitlement"},
     _limit_changed_alone: {"counter_entitlement"},
     _ledger_item_lost: {"counter_spent", "entry_missing"},
-    _entry_written_twice: {"entry_twice"},
-    _entry_in_another_amount: {"entry_otherwise"},
+    _entry_written_twice: {"ledger_entry_duplicate"},
+    _entry_in_another_amount: {"ledger_entry_mismatch"},
     _settled_never_entered: {"entry_missing"},
     entered_never_settled: {"entry_of_unsettled"},
     _hold_gone: {"hold_missing"},

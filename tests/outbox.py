@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from spendgate.store import keys
-from spendgate.store.outbox import OutboxEvent, read_outbox_event
-from spendgate.store.table import Table
+from spendgate_service.store import keys
+from spendgate_service.store.client import Table
+from spendgate_service.store.outbox import OutboxEvent, read_outbox_event
 from tests.books import scan
 
 

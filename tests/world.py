@@ -8,29 +8,29 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from spendgate.api.answers import record_answer, reservation_granted
-from spendgate.api.event_details import level_detail
-from spendgate.api.wire import json_text
-from spendgate.domain.amounts import ONE, Amount
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.periods import NoPeriod, PeriodRule, period_in_force
-from spendgate.domain.requests import Record, Release, Settle, SpendRequest
-from spendgate.domain.reservations import Reservation
-from spendgate.domain.settlements import RecordedSpend
-from spendgate.domain.subjects import parse_subject
-from spendgate.store import items, keys
-from spendgate.store.announcer import Announcer
-from spendgate.store.budget_changes import change_budget, create_budget, delete_budget
-from spendgate.store.codec.counters import read_counter
-from spendgate.store.extensions import extend
-from spendgate.store.ids import new_id
-from spendgate.store.looks import Balances, find_reservation
-from spendgate.store.plans import Settled
-from spendgate.store.reservations import Answered, Grant, Reservations
-from spendgate.store.rules import PRESENT_SECONDS_MAX, RuleBook
-from spendgate.store.settlements import Settlements
-from spendgate.store.table import Table
+from spendgate_service.budgets.change import change_budget, create_budget, delete_budget
+from spendgate_service.domain.amounts import ONE, Amount
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
+from spendgate_service.domain.requests import Record, Release, Settle, SpendRequest
+from spendgate_service.domain.reservations import Reservation
+from spendgate_service.domain.settlements import RecordedSpend
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.events.threshold_events import ThresholdEvents
+from spendgate_service.reservations.check import Balances, find_reservation
+from spendgate_service.reservations.extend import extend
+from spendgate_service.reservations.reserve import Answered, Grant, Reservations
+from spendgate_service.settlements.apply import Settlements
+from spendgate_service.settlements.plan import Settled
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.counters import read_counter
+from spendgate_service.store.ids import new_id
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX, PolicyCache
+from spendgate_service.wire.event_details import level_detail
+from spendgate_service.wire.spending import record_answer, reservation_granted
+from spendgate_service.wire.values import json_text
 from tests.fakes.clock import FakeClock
 from tests.fakes.faulty import faulty, meanwhile
 
@@ -60,34 +60,34 @@ class World:
     pool: Executor = field(default_factory=Inline)
 
     @cached_property
-    def rule_book(self) -> RuleBook:
-        return RuleBook(self.table, monotonic=self.clock.monotonic)
+    def policy_cache(self) -> PolicyCache:
+        return PolicyCache(self.table, monotonic=self.clock.monotonic)
 
     @cached_property
     def reservations(self) -> Reservations:
         return Reservations(
-            self.table, self.rule_book, pool=self.pool, now_ms=self.clock.now_ms,
-            announcer=self.announcer,
+            self.table, self.policy_cache, pool=self.pool, now_ms=self.clock.now_ms,
+            threshold_events=self.threshold_events,
         )  # fmt: skip
 
     @cached_property
     def settlements(self) -> Settlements:
         return Settlements(
-            self.table, self.rule_book, now_ms=self.clock.now_ms, answer_of=_record_answer,
-            announcer=self.announcer,
+            self.table, self.policy_cache, now_ms=self.clock.now_ms, answer_of=_record_answer,
+            threshold_events=self.threshold_events,
         )  # fmt: skip
 
     @cached_property
-    def announcer(self) -> Announcer:
-        return Announcer(
+    def threshold_events(self) -> ThresholdEvents:
+        return ThresholdEvents(
             self.table,
-            self.rule_book,
+            self.policy_cache,
             detail_of=lambda balance, level: json_text(level_detail(balance, level)),
         )
 
     @cached_property
     def balances(self) -> Balances:
-        return Balances(self.table, self.rule_book, now_ms=self.clock.now_ms)
+        return Balances(self.table, self.policy_cache, now_ms=self.clock.now_ms)
 
     def on(self, table: Table) -> "World":
         """The same tenant and clock through another client, with rules of its own."""
@@ -212,7 +212,7 @@ class World:
         return balance
 
     def counter(self, budget: Budget, subject: str | None = None) -> Counter:
-        item = self.table.get(items.key(self.counter_key(budget, subject)))
+        item = self.table.get(values.key(self.counter_key(budget, subject)))
         assert item is not None, "nobody has used this budget"
         return read_counter(item)
 

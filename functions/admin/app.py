@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate.admin import budgets, prices, reports, tenants, token_caps
-from spendgate.api import openapi
-from spendgate.api.http import Call, Handler, handle
-from spendgate.api.wire import Answer, ok
-from spendgate.observability import logger, measured
+from spendgate_service.api.handlers import budgets, prices, reports, tenants, token_caps
+from spendgate_service.api.http import Handler, Request, handle
+from spendgate_service.api.openapi import document as openapi
+from spendgate_service.observability import logger, measured
+from spendgate_service.wire.values import Response, ok
 
 
-def health(_call: Call) -> Answer:
+def health(_call: Request) -> Response:
     """Say that functions run; whether the table answers is told by its own alarms."""
     return ok({"status": "ok"})
 
 
-def describe(_call: Call) -> Answer:
+def describe(_call: Request) -> Response:
     """Describe the interface."""
     return ok(openapi.document())
 

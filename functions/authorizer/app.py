@@ -9,9 +9,9 @@ kept for that minute, and a valid key must not be called invalid.
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate import runtime
-from spendgate.observability import correlation_paths, logger, measured
-from spendgate.store.api_keys import verify
+from spendgate_service import runtime
+from spendgate_service.observability import correlation_paths, logger, measured
+from spendgate_service.tenants.api_keys import verify
 
 UNKNOWN = {"error": "invalid_api_key"}
 

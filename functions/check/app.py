@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate import runtime
-from spendgate.api.answers import reservation_answer, spend_answer
-from spendgate.api.check_answer import check_answer
-from spendgate.api.http import Call, handle
-from spendgate.api.models.reserving import ReserveBody, subjects_in_query
-from spendgate.api.pricing import priced_amounts
-from spendgate.api.wire import Answer, ok
-from spendgate.domain.errors import NoBudget, TokenCapExceeded, UnknownPrice, UnknownRate
-from spendgate.observability import logger, measured
-from spendgate.store.looks import find_reservation
+from spendgate_service import runtime
+from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
+from spendgate_service.api.http import Request, handle
+from spendgate_service.domain.errors import NoBudget, TokenCapExceeded, UnknownPrice, UnknownRate
+from spendgate_service.observability import logger, measured
+from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.reservations.check import find_reservation
+from spendgate_service.wire.check import check_answer
+from spendgate_service.wire.spending import reservation_answer, spend_answer
+from spendgate_service.wire.values import Response, ok
 
 
-def check(call: Call) -> Answer:
+def check(call: Request) -> Response:
     """Say what a reservation of the same body would be answered; nothing is held."""
     body = call.body(ReserveBody)
     try:
-        priced = priced_amounts(body, runtime.rule_book(), call.principal.tenant_id, call.now_ms)
+        priced = priced_amounts(body, runtime.policy_cache(), call.principal.tenant_id, call.now_ms)
     except UnknownPrice as refusal:
         return ok(check_answer([], refusal=refusal))
     request = body.to_request(call.principal, amounts=priced.amounts)
@@ -38,7 +38,7 @@ def check(call: Call) -> Answer:
     )
 
 
-def spend(call: Call) -> Answer:
+def spend(call: Request) -> Response:
     """Show the balances of every budget on the subjects in the query."""
     subjects = subjects_in_query(call.any_query(), call.principal)
     balances = runtime.balances().of_subjects(call.principal.tenant_id, subjects)
@@ -47,7 +47,7 @@ def spend(call: Call) -> Answer:
     )
 
 
-def reservation(call: Call) -> Answer:
+def reservation(call: Request) -> Response:
     """Show one reservation."""
     reservation_id = call.path_id("reservation")
     found = find_reservation(runtime.table(), call.principal.tenant_id, reservation_id)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate import runtime, settings
-from spendgate.events.publishing import publish
-from spendgate.observability import logger, measured
+from spendgate_service import runtime, settings
+from spendgate_service.events.publish import publish
+from spendgate_service.observability import logger, measured
 
 
 @logger.inject_lambda_context(clear_state=True)

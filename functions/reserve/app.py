@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate import runtime
-from spendgate.api.answers import reservation_granted
-from spendgate.api.http import Call, handle
-from spendgate.api.models.reserving import ReserveBody
-from spendgate.api.pricing import priced_amounts
-from spendgate.api.wire import Answer, created, json_text, replayed
-from spendgate.observability import logger, measured
-from spendgate.store.reservations import Grant
+from spendgate_service import runtime
+from spendgate_service.api.bodies.reserving import ReserveBody
+from spendgate_service.api.http import Request, handle
+from spendgate_service.observability import logger, measured
+from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.reservations.reserve import Grant
+from spendgate_service.wire.spending import reservation_granted
+from spendgate_service.wire.values import Response, created, json_text, replayed
 
 
-def reserve(call: Call) -> Answer:
+def reserve(call: Request) -> Response:
     """Grant or refuse a reservation."""
     body = call.body(ReserveBody)
-    priced = priced_amounts(body, runtime.rule_book(), call.principal.tenant_id, call.now_ms)
+    priced = priced_amounts(body, runtime.policy_cache(), call.principal.tenant_id, call.now_ms)
     request = body.to_request(
         call.principal, amounts=priced.amounts, idempotency_key=call.idempotency_key
     )

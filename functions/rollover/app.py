@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate import runtime
-from spendgate.observability import count, logger, measured
-from spendgate.store.rollover import close_due_periods
+from spendgate_service import runtime
+from spendgate_service.observability import count, logger, measured
+from spendgate_service.periods.run import close_due_periods
 
 TIME_TO_STOP_MS = 10_000
 """How long before the function's time is up it stops; the next run goes on where it stopped."""

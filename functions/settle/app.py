@@ -3,47 +3,47 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate import runtime
-from spendgate.api.answers import reservation_answer
-from spendgate.api.consumer import consume
-from spendgate.api.http import Call, handle
-from spendgate.api.models.fields import EmptyBody
-from spendgate.api.models.settling import ExtendBody, RecordBody, SettleBody
-from spendgate.api.pricing import priced_amounts
-from spendgate.api.wire import Answer, created, ok, replayed
-from spendgate.domain.requests import Release, SettlementCommand
-from spendgate.observability import logger, measured
-from spendgate.store.extensions import extend as extend_reservation
-from spendgate.store.plans import Recorded, Settled
+from spendgate_service import runtime
+from spendgate_service.api.bodies.fields import EmptyBody
+from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
+from spendgate_service.api.http import Request, handle
+from spendgate_service.api.queue import consume
+from spendgate_service.domain.requests import Release, SettlementCommand
+from spendgate_service.observability import logger, measured
+from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.reservations.extend import extend as extend_reservation
+from spendgate_service.settlements.plan import Recorded, Settled
+from spendgate_service.wire.spending import reservation_answer
+from spendgate_service.wire.values import Response, created, ok, replayed
 
 
-def settle(call: Call) -> Answer:
+def settle(call: Request) -> Response:
     """Replace a hold by the actual cost."""
     reservation_id = call.path_id("reservation")
     body = call.body(SettleBody)
     tenant_id = call.principal.tenant_id
-    priced = priced_amounts(body, runtime.rule_book(), tenant_id, call.now_ms)
+    priced = priced_amounts(body, runtime.policy_cache(), tenant_id, call.now_ms)
     command = body.to_settle(
         tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts
     )
     return _finalized(call, command, unpriced=priced.unpriced)
 
 
-def release(call: Call) -> Answer:
+def release(call: Request) -> Response:
     """Give a hold back."""
     reservation_id = call.path_id("reservation")
     call.optional_body(EmptyBody)
     return _finalized(call, Release(call.principal.tenant_id, reservation_id))
 
 
-def _finalized(call: Call, command: SettlementCommand, *, unpriced: bool = False) -> Answer:
+def _finalized(call: Request, command: SettlementCommand, *, unpriced: bool = False) -> Response:
     result = runtime.settlements().apply_one(command)
     assert isinstance(result, Settled), "a reservation's command has a reservation's result"
     body = reservation_answer(result.reservation, now_ms=call.now_ms, unpriced=unpriced)
     return replayed(body) if result.replayed else ok(body)
 
 
-def extend(call: Call) -> Answer:
+def extend(call: Request) -> Response:
     """Move the expiry of a hold."""
     reservation_id = call.path_id("reservation")
     body = call.body(ExtendBody)
@@ -57,11 +57,11 @@ def extend(call: Call) -> Answer:
     return ok(reservation_answer(extended, now_ms=call.now_ms))
 
 
-def record(call: Call) -> Answer:
+def record(call: Request) -> Response:
     """Record spend that was never reserved."""
     body = call.body(RecordBody)
     tenant_id, key_id = call.principal.tenant_id, call.principal.key_id
-    priced = priced_amounts(body, runtime.rule_book(), tenant_id, call.now_ms)
+    priced = priced_amounts(body, runtime.policy_cache(), tenant_id, call.now_ms)
     result = runtime.settlements().apply_one(
         body.to_record(
             tenant_id=tenant_id,
@@ -91,7 +91,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
         return consume(
             event["Records"],
             settlements=runtime.settlements(),
-            rule_book=runtime.rule_book(),
+            policy_cache=runtime.policy_cache(),
             dead_letters=runtime.dead_letters,
             now_ms=runtime.now_ms(),
         )

@@ -4,7 +4,7 @@ import json
 
 from local.docs.render import api_md
 from local.paths import ROOT
-from spendgate.events import schema
+from spendgate_service.events import schema
 
 API_MD = ROOT / "docs" / "api.md"
 EVENTS_SCHEMA = ROOT / "docs" / "events.schema.json"

@@ -7,9 +7,9 @@ from typing import Any
 
 from local.docs.snippet import answer_block, command_block
 from local.docs.words import errors_table, fields_table, type_text
-from spendgate.api.openapi import document, documented_path
-from spendgate.api.openapi_examples import examples
-from spendgate.api.routes import ROUTE_BY_KEY
+from spendgate_service.api.openapi.document import document, documented_path
+from spendgate_service.api.openapi.examples import examples
+from spendgate_service.api.routes import ROUTE_BY_KEY
 
 TEMPLATE = Path(__file__).with_name("api.md.in")
 

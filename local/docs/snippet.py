@@ -3,8 +3,8 @@
 import json
 import re
 
-from spendgate.api.openapi_examples import Example
-from spendgate.api.routes import Route
+from spendgate_service.api.openapi.examples import Example
+from spendgate_service.api.routes import Route
 
 _WIDTH = 110
 _BREAK = re.compile(r'"(?:[^"\\]|\\.)*"|, ')

@@ -4,9 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate.api.errors import INSUFFICIENT_QUOTA, INTERNAL_ERROR, PROBLEMS, RATE_LIMIT_EXCEEDED
-from spendgate.api.openapi import document
-from spendgate.api.openapi_headers import headers_of_error
+from spendgate_service.api.errors import (
+    INSUFFICIENT_QUOTA,
+    INTERNAL_ERROR,
+    PROBLEMS,
+    RATE_LIMIT_EXCEEDED,
+)
+from spendgate_service.api.openapi.document import document
+from spendgate_service.api.openapi.headers import headers_of_error
 
 _MEANINGS = {
     "rate_limit_exceeded": "Refused by budgets that all reset by themselves: come back later.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
 from tests.acceptance.service import Party, Service, service_on, tenant
 from tests.fakes.clock import FakeClock
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from spendgate import runtime
-from spendgate.api import http
-from spendgate.api.routes import ROUTES
-from spendgate.store.rules import RuleBook
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.api import http
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PolicyCache
 from tests.fakes.clock import FakeClock
 from tests.fakes.functions import (
     HttpAnswer,
@@ -53,9 +53,9 @@ def service_on(table: Table, clock: FakeClock) -> Iterator[Service]:
     """Every function, with its cached rules, over one table and by one clock."""
     with pytest.MonkeyPatch.context() as patch:
         forget_what_functions_keep()
-        book = RuleBook(table, monotonic=clock.monotonic)
+        book = PolicyCache(table, monotonic=clock.monotonic)
         patch.setattr(runtime, "table", lambda: table)
-        patch.setattr(runtime, "rule_book", lambda: book)
+        patch.setattr(runtime, "policy_cache", lambda: book)
         patch.setattr(runtime, "now_ms", clock.now_ms)
         patch.setattr(http, "time", SimpleNamespace(time_ns=lambda: clock.now_ms() * 1_000_000))
         yield Service(clock)

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from spendgate.api import export
+from spendgate_service.api import export
 from tests.acceptance.service import DAY, HOUR, Party, calendar, scopes
 
 EXPENSIVE = "s1:expensive"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from spendgate.domain.amounts import Amount
+from spendgate_service.domain.amounts import Amount
 
 NEVER_MS = 10**15
 """When a call ends of which nobody knows whether it took effect."""

@@ -13,16 +13,16 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from spendgate.domain.amounts import ONE, parse_amount
-from spendgate.domain.errors import BudgetChanged, SpendgateError
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import parse_subject
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.credits import Credit, Credited, apply_credit
-from spendgate.store.errors import Unavailable
-from spendgate.store.plans import Settled
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.table import Table
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.budgets.credit import Credit, Credited, apply_credit
+from spendgate_service.domain.amounts import ONE, parse_amount
+from spendgate_service.domain.errors import BudgetChanged, SpendgateError
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.settlements.plan import Settled
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Unavailable
 from tests.concurrency.history import NEVER_MS, CounterKey, Event
 from tests.engines import client_at
 from tests.fakes.clock import FakeClock

@@ -15,12 +15,12 @@ from multiprocessing.synchronize import Barrier, Event
 
 import pytest
 
-from spendgate.domain.budgets import Budget
-from spendgate.domain.errors import SpendgateError
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, PeriodRule
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.rules import PRESENT_SECONDS_MAX
-from spendgate.store.table import Table
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.errors import SpendgateError
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, PeriodRule
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.books import assert_books_balance, read_books
 from tests.engines import client_at
 from tests.fakes.clock import FakeClock

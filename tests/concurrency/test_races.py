@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.periods import CalendarPeriod
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.periods import CalendarPeriod
 from tests.books import assert_books_balance
 from tests.concurrency.conftest import Race
 from tests.concurrency.workers import PROCESSES, apply_commands, live, reserve_many

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.rollover import close_due_periods
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.periods.run import close_due_periods
 from tests.books import Books, assert_books_balance
 from tests.concurrency.history import Event, History
 from tests.concurrency.storm import PROCESSES, FastClock, Weather, blow, keep_signals

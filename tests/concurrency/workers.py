@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from spendgate.domain.errors import BudgetExceeded, SpendgateError
-from spendgate.domain.requests import SettlementCommand
-from spendgate.store.errors import Unavailable
-from spendgate.store.plans import Recorded, Settled
-from spendgate.store.table import Table
+from spendgate_service.domain.errors import BudgetExceeded, SpendgateError
+from spendgate_service.domain.requests import SettlementCommand
+from spendgate_service.settlements.plan import Recorded, Settled
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Unavailable
 from tests.engines import client_at
 from tests.fakes.clock import FakeClock
 from tests.world import World, id_in, record, release, settle

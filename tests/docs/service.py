@@ -17,12 +17,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from spendgate import runtime
-from spendgate.api import http
-from spendgate.api.routes import ROUTES
-from spendgate.operator_key import create_operator_key
-from spendgate.store.rules import RuleBook
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.api import http
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PolicyCache
+from spendgate_service.tenants.__main__ import create_operator_key
 from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import authorizer_event, http_event
 from tests.world import Inline
@@ -56,7 +56,7 @@ class DeadLetterList:
 
     reasons: list[str] = field(default_factory=list)
 
-    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
         assert body and code and message_id
         self.reasons.append(reason)
 
@@ -147,9 +147,9 @@ def bearer(key: str) -> dict[str, str]:
 def service_over(table: Table, patch: pytest.MonkeyPatch) -> Service:
     """A service over an empty table of moto, with its clock in the place of the real one."""
     service = Service(table)
-    book = RuleBook(table, monotonic=service.monotonic)
+    book = PolicyCache(table, monotonic=service.monotonic)
     clock = SimpleNamespace(time_ns=service.time_ns)
-    patch.setattr(runtime, "rule_book", lambda: book)
+    patch.setattr(runtime, "policy_cache", lambda: book)
     patch.setattr(runtime, "dead_letters", lambda: service.dead_letters)
     patch.setattr(runtime, "shards_pool", Inline)  # moto stands no threads
     patch.setattr(runtime, "time", clock)

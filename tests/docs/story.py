@@ -1,6 +1,6 @@
 """The examples of the OpenAPI document as one story; told to a service, it is asked anew.
 
-    python -m tests.docs.story    writes the answers of openapi_examples.json as they are now
+    python -m tests.docs.story    writes the answers of api/openapi/examples.json as they are now
 
 Whoever adds a call leaves its answer empty. What is as it was stays to the letter, and documented
 ids stay in any case, so that the calls after them still mean the same objects.
@@ -15,9 +15,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from spendgate import runtime
-from spendgate.api.openapi_examples import PATH
-from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service import runtime
+from spendgate_service.api.openapi.examples import PATH
+from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from tests.docs.likeness import ID, SECRET, Likeness, Unlike
 from tests.docs.service import Reply, Service, bearer, service_over
 from tests.engines import REGION, create_table

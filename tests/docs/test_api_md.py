@@ -9,10 +9,10 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from local.docs.__main__ import API_MD
 from local.docs.render import SECTIONS, api_md
-from spendgate.api.openapi import document
-from spendgate.api.openapi_examples import examples
-from spendgate.api.openapi_operations import OPERATIONS
-from spendgate.store.table import Table
+from spendgate_service.api.openapi.document import document
+from spendgate_service.api.openapi.examples import examples
+from spendgate_service.api.openapi.operations import OPERATIONS
+from spendgate_service.store.client import Table
 from tests.docs.likeness import Likeness
 from tests.docs.service import Reply, Service, bearer, service_over
 from tests.docs.story import answer_in, ask, told

@@ -12,7 +12,7 @@ import pytest
 
 from local.bootstrap import StackFile
 from local.paths import ROOT, SAM
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
 from tests.docs.likeness import Likeness, Unlike, documented_json
 from tests.docs.service import TENANT_ID, Service, listening, service_over
 from tests.docs.session import Session

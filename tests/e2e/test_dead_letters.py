@@ -30,7 +30,7 @@ def dead_letters(stack: StackFile) -> Command:
     }
 
     def run(*arguments: str) -> Any:
-        command = [sys.executable, "-m", "spendgate.dead_letters", *arguments, "--json"]
+        command = [sys.executable, "-m", "spendgate_service.dead_letters", *arguments, "--json"]
         ran = subprocess.run(
             command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True
         )

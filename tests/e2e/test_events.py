@@ -18,7 +18,7 @@ from local.bootstrap import StackFile
 from local.emulator import aws_client, aws_environment
 from local.paths import ROOT
 from local.ports import remembered_ports
-from spendgate.events import schema
+from spendgate_service.events import schema
 from tests.e2e.client import Json, Tenant, eventually, new_name
 from tests.e2e.test_rollover import run_rollover, spend_an_hour_ago, table_of
 
@@ -165,7 +165,14 @@ def undelivered(*arguments: str) -> Any:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "layers/core/python"),
     }
-    command = [sys.executable, "-m", "spendgate.dead_letters", *arguments, "--events", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "spendgate_service.dead_letters",
+        *arguments,
+        "--events",
+        "--json",
+    ]
     ran = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True
     )

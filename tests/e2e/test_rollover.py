@@ -8,14 +8,14 @@ import pytest
 
 from local.bootstrap import StackFile
 from local.emulator import aws_client
-from spendgate.domain.amounts import parse_amount
-from spendgate.domain.requests import Record
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.domain.subjects import parse_subject
-from spendgate.store import keys
-from spendgate.store.rules import RuleBook
-from spendgate.store.settlements import Settlements
-from spendgate.store.table import DynamoClient, Table
+from spendgate_service.domain.amounts import parse_amount
+from spendgate_service.domain.requests import Record
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.settlements.apply import Settlements
+from spendgate_service.store import keys
+from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.policy_cache import PolicyCache
 from tests.e2e.client import Json, Tenant, eventually
 from tests.engines import ROOT
 
@@ -36,7 +36,7 @@ def table(stack: StackFile) -> Table:
 def spend_an_hour_ago(table: Table, tenant: Tenant, budget: Json, usd: str) -> None:
     then_ms = time.time_ns() // 1_000_000 - HOUR_MS - CLOSING_GRACE_SECONDS * 1000
     Settlements(
-        table, RuleBook(table), now_ms=lambda: then_ms, answer_of=lambda _: "{}"
+        table, PolicyCache(table), now_ms=lambda: then_ms, answer_of=lambda _: "{}"
     ).apply_one(
         Record(
             tenant.tenant_id,

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from spendgate.store.table import DynamoClient, Table
+from spendgate_service.store.client import DynamoClient, Table
 
 
 @dataclass

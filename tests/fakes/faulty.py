@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from spendgate.store.table import DynamoClient, Table
+from spendgate_service.store.client import DynamoClient, Table
 
 _URL = "http://dynamodb.test"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from spendgate import runtime
+from spendgate_service import runtime
 from tests.engines import ROOT
 
 type Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from urllib.parse import unquote, urlencode
 
-from spendgate.api.routes import ROUTES, Route
-from spendgate.domain.tenants import Role
+from spendgate_service.api.routes import ROUTES, Route
+from spendgate_service.domain.tenants import Role
 
 type Context = Mapping[str, str]
 

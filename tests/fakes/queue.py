@@ -20,7 +20,7 @@ class PutAside:
     codes: list[str] = field(default_factory=list)
     message_ids: list[str] = field(default_factory=list)
 
-    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
         assert body and reason
         self.codes.append(code)
         self.message_ids.append(message_id)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spendgate.api.consumer import RECEIVES_MAX
+from spendgate_service.api.queue import RECEIVES_MAX
 
 VISIBLE_AGAIN_SECONDS = 0.3
 BATCH_MAX = 10

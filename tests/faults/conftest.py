@@ -2,7 +2,7 @@
 
 import pytest
 
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
 from tests.fakes.faulty import FaultyClient, faulty
 from tests.world import World
 

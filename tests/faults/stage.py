@@ -15,11 +15,11 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
-from spendgate import runtime
-from spendgate.store import ids
-from spendgate.store.errors import Unavailable
-from spendgate.store.rules import RuleBook
-from spendgate.store.table import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service import runtime
+from spendgate_service.store import ids
+from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.errors import Unavailable
+from spendgate_service.store.policy_cache import PolicyCache
 from tests.acceptance.service import Party, service_on, tenant
 from tests.engines import REGION, create_table
 from tests.fakes.clock import NOON_MS, FakeClock
@@ -114,8 +114,8 @@ class Stage:
         """Forget whatever a function keeps between calls."""
         self.wire.heal()
         forget_what_functions_keep()
-        book = RuleBook(self.table, monotonic=self.clock.monotonic)
-        runtime.rule_book = lambda: book  # type: ignore[assignment]
+        book = PolicyCache(self.table, monotonic=self.clock.monotonic)
+        runtime.policy_cache = lambda: book  # type: ignore[assignment]
 
 
 def _items() -> Any:

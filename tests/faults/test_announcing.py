@@ -2,7 +2,7 @@
 
 import pytest
 
-from spendgate.domain.budgets import Budget
+from spendgate_service.domain.budgets import Budget
 from tests.books import assert_books_balance
 from tests.fakes.faulty import (
     ANSWER_LOST,

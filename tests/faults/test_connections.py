@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from spendgate import runtime
-from spendgate.store import dead_letters, event_bus, table
-from spendgate.store.connections import IDLE_MS_MAX, drop_idle_connections
-from spendgate.store.errors import OutcomeUnknown
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.dead_letters import queue as dead_letters
+from spendgate_service.events import bus as event_bus
+from spendgate_service.store import client as table
+from spendgate_service.store.client import Table
+from spendgate_service.store.connections import IDLE_MS_MAX, drop_idle_connections
+from spendgate_service.store.errors import OutcomeUnknown
 from tests.engines import client_at, template
 from tests.fakes.clock import FakeClock
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.store.table import TRIES_MAX
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.store.client import TRIES_MAX
 from tests.books import assert_books_balance
 from tests.engines import template
 from tests.fakes.functions import HttpAnswer

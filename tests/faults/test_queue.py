@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from spendgate.api.consumer import consume
-from spendgate.domain.amounts import ONE
-from spendgate.domain.tenants import Tenant
-from spendgate.store.table import Table
-from spendgate.store.tenants import create_tenant
+from spendgate_service.api.queue import consume
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.tenants import Tenant
+from spendgate_service.store.client import Table
+from spendgate_service.tenants.tenants import create_tenant
 from tests.books import assert_books_balance
 from tests.engines import client_at
 from tests.fakes.faulty import Killed
@@ -68,7 +68,7 @@ class Consumers:
                 answer = consume(
                     batch,
                     settlements=world.settlements,
-                    rule_book=world.rule_book,
+                    policy_cache=world.policy_cache,
                     dead_letters=lambda: self.aside,
                     now_ms=world.clock.now_ms(),
                 )
@@ -137,12 +137,12 @@ def test_every_settlement_is_applied_once_though_consumers_are_killed_and_poison
 
     run_together(consumers.work)
 
-    put_aside = dict(zip(consumers.aside.message_ids, consumers.aside.codes, strict=True))
+    dead_letter = dict(zip(consumers.aside.message_ids, consumers.aside.codes, strict=True))
     tell(
         f"queue: SPENDGATE_SEED={SEED}: {MESSAGES} messages, {queue.delivered} deliveries, "
-        f"{consumers.kills} consumers killed, put aside {dict(Tally(put_aside.values()))}"
+        f"{consumers.kills} consumers killed, put aside {dict(Tally(dead_letter.values()))}"
     )
-    assert put_aside == sent.poison
+    assert dead_letter == sent.poison
     assert queue.lost_patience == []
     assert [world.spent_and_held(one) for one in (budget, agent)] == [(sent.spent, 0)] * 2
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from spendgate.store.errors import OutcomeUnknown
-from spendgate.store.table import CLIENT_CONFIG, Table
+from spendgate_service.store.client import CLIENT_CONFIG, Table
+from spendgate_service.store.errors import OutcomeUnknown
 from tests.engines import client_at
 
 

@@ -3,10 +3,10 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from spendgate.api.errors import problem_of
-from spendgate.domain.amounts import ONE
-from spendgate.store.errors import Throttled
-from spendgate.store.table import TRIES_MAX
+from spendgate_service.api.errors import problem_of
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.store.client import TRIES_MAX
+from spendgate_service.store.errors import Throttled
 from tests.books import assert_books_balance, read_books
 from tests.fakes.faulty import NO_CONNECTION, THROTTLED, Fault, FaultyClient, answered, cancelled
 from tests.world import AGENT, ORGANIZATION, World, settle

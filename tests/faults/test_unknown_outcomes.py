@@ -2,10 +2,10 @@
 
 import pytest
 
-from spendgate.api.errors import problem_of
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.store.errors import OutcomeUnknown, Throttled
+from spendgate_service.api.errors import problem_of
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.store.errors import OutcomeUnknown, Throttled
 from tests.books import assert_books_balance, read_books
 from tests.fakes.faulty import (
     ANSWER_LOST,

@@ -9,11 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from spendgate import runtime
-from spendgate.api.routes import ROUTES
-from spendgate.dead_letters import Queues
-from spendgate.store.rules import RuleBook
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.dead_letters.__main__ import Queues
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PolicyCache
 from tests.engines import REGION
 from tests.fakes.functions import HttpAnswer, answer_of, load_function
 from tests.fakes.http_events import a_principal, http_event
@@ -30,8 +30,8 @@ def ask(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Ask:
     Between two requests so much time goes by for the rules that no cached one is still trusted.
     """
     ticks = count(step=1000)
-    book = RuleBook(moto_table, monotonic=lambda: float(next(ticks)))
-    monkeypatch.setattr(runtime, "rule_book", lambda: book)
+    book = PolicyCache(moto_table, monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr(runtime, "policy_cache", lambda: book)
     function = cache(load_function)
 
     def call(method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from spendgate.api.openapi_operations import OPERATIONS
-from spendgate.api.routes import ROUTES, Route
-from spendgate.domain.tenants import ROLES, Role
+from spendgate_service.api.openapi.operations import OPERATIONS
+from spendgate_service.api.routes import ROUTES, Route
+from spendgate_service.domain.tenants import ROLES, Role
 from tests.fakes.functions import HttpAnswer
 from tests.fakes.http_events import NO_PRINCIPAL, Context, a_principal
 from tests.integration.conftest import Ask

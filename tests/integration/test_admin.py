@@ -2,14 +2,14 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.requests import Record
-from spendgate.domain.subjects import Subject
-from spendgate.store import items, keys
-from spendgate.store.api_keys import verify
-from spendgate.store.rules import RuleBook
-from spendgate.store.settlements import Settlements
-from spendgate.store.table import Table
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.requests import Record
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.settlements.apply import Settlements
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PolicyCache
+from spendgate_service.tenants.api_keys import verify
 from tests.fakes.http_events import a_principal
 from tests.integration.conftest import Ask
 
@@ -27,7 +27,7 @@ def keyed(key: str = "k-1") -> dict[str, str]:
 
 def spend(table: Table, agent: str, *amounts: int) -> None:
     settlements = Settlements(
-        table, RuleBook(table), now_ms=lambda: NOW_MS, answer_of=lambda _: "{}"
+        table, PolicyCache(table), now_ms=lambda: NOW_MS, answer_of=lambda _: "{}"
     )
     for amount in amounts:
         settlements.apply_one(
@@ -154,9 +154,9 @@ def test_the_audit_shows_what_it_compared_and_what_differs(ask: Ask, moto_table:
     spend(moto_table, "a", 3)
     spend(moto_table, "b", 1)
     moto_table.update(
-        items.key(keys.counter_key("acme", budget_id, Subject("agent", "b"), "balance")),
+        values.key(keys.counter_key("acme", budget_id, Subject("agent", "b"), "balance")),
         UpdateExpression="SET spent = spent + :one, available = available - :one",
-        ExpressionAttributeValues={":one": items.number(1)},
+        ExpressionAttributeValues={":one": values.number(1)},
     )
 
     whole = ask("GET", f"/v1/budgets/{budget_id}/audit")

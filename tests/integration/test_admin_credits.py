@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.reservations import Provenance
-from spendgate.store import credits as store
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.table import Table
+from spendgate_service.budgets import credit as store
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.store.client import Table
 from tests.integration.conftest import Ask
 from tests.integration.test_admin_budgets import create, reserve, spend
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from spendgate.domain import tenants as rules
-from spendgate.domain.rates import Rate
-from spendgate.store.table import Table
-from spendgate.store.tenants import change_tenant
+from spendgate_service.domain import tenants as rules
+from spendgate_service.domain.rates import Rate
+from spendgate_service.store.client import Table
+from spendgate_service.tenants.tenants import change_tenant
 from tests.integration.conftest import Ask
 
 pytestmark = pytest.mark.usefixtures("acme")

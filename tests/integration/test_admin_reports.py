@@ -8,15 +8,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from spendgate.admin import reports
-from spendgate.api import export
-from spendgate.domain.amounts import ONE
-from spendgate.domain.requests import Record
-from spendgate.domain.subjects import parse_subject
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.rules import RuleBook
-from spendgate.store.settlements import Settlements
-from spendgate.store.table import Table
+from spendgate_service.api import export
+from spendgate_service.api.handlers import reports
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.requests import Record
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.settlements.apply import Settlements
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PolicyCache
 from tests.fakes.functions import HttpAnswer
 from tests.fakes.http_events import a_principal
 from tests.integration.conftest import Ask
@@ -28,7 +28,7 @@ DAY_MS = 86_400_000
 
 def spent_at(table: Table, moment_ms: int, subject: str = "agent:researcher", usd: int = 1) -> None:
     settlements = Settlements(
-        table, RuleBook(table), now_ms=lambda: moment_ms, answer_of=lambda _: "{}"
+        table, PolicyCache(table), now_ms=lambda: moment_ms, answer_of=lambda _: "{}"
     )
     settlements.apply_one(
         Record("acme", (parse_subject(subject),), {"usd": usd * ONE}, fingerprint="f")

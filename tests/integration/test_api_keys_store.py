@@ -4,12 +4,15 @@ import logging
 
 import pytest
 
-from spendgate import operator_key
-from spendgate.domain.errors import IdempotencyConflict, NotFound
-from spendgate.domain.tenants import ApiKey
-from spendgate.operator_key import create_operator_key
-from spendgate.store import keys
-from spendgate.store.api_keys import (
+from spendgate_service.domain.errors import IdempotencyConflict, NotFound
+from spendgate_service.domain.tenants import ApiKey
+from spendgate_service.store import keys
+from spendgate_service.store.client import Table
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.paging import PageRequest
+from spendgate_service.tenants import __main__ as operator_key
+from spendgate_service.tenants.__main__ import create_operator_key
+from spendgate_service.tenants.api_keys import (
     IssuedKey,
     create_key,
     list_keys,
@@ -17,9 +20,6 @@ from spendgate.store.api_keys import (
     revoke_key,
     verify,
 )
-from spendgate.store.once import Once, Replay
-from spendgate.store.pages import Wanted
-from spendgate.store.table import Table
 from tests.conftest import TABLE_NAME
 
 NOW_MS = 1_772_971_200_000
@@ -31,8 +31,8 @@ def issue(table: Table, tenant_id: str = "acme", *, now_ms: int = NOW_MS) -> Iss
     return issued
 
 
-def once(fingerprint: str = "f") -> Once[ApiKey]:
-    return Once("acme", "create_key", "k-1", fingerprint, answer=repr)
+def once(fingerprint: str = "f") -> IdempotencyRecord[ApiKey]:
+    return IdempotencyRecord("acme", "create_key", "k-1", fingerprint, answer=repr)
 
 
 def everything_in(table: Table) -> str:
@@ -120,7 +120,7 @@ def test_creating_again_answers_without_a_secret_and_makes_no_second_key(
     create_key(moto_table, first, once=once())
 
     assert create_key(moto_table, second, once=once()) == Replay(repr(first.key))
-    assert list_keys(moto_table, "acme", Wanted()).data == (first.key,)
+    assert list_keys(moto_table, "acme", PageRequest()).data == (first.key,)
 
 
 def test_an_idempotency_key_for_another_key_is_a_conflict(moto_table: Table) -> None:
@@ -136,8 +136,8 @@ def test_keys_are_listed_page_by_page_in_the_order_of_their_creation(moto_table:
     made = [issue(moto_table, now_ms=NOW_MS + n).key for n in range(5)]
     issue(moto_table, "globex")
 
-    first = list_keys(moto_table, "acme", Wanted(limit=3))
-    rest = list_keys(moto_table, "acme", Wanted(limit=3, cursor=first.next_cursor))
+    first = list_keys(moto_table, "acme", PageRequest(limit=3))
+    rest = list_keys(moto_table, "acme", PageRequest(limit=3, cursor=first.next_cursor))
 
     assert [*first.data, *rest.data] == made
     assert rest.next_cursor is None
@@ -199,7 +199,7 @@ def test_a_secret_is_compared_in_constant_time(
         compared.append((one, other))
         return False
 
-    monkeypatch.setattr("spendgate.store.api_keys.hmac.compare_digest", noting)
+    monkeypatch.setattr("spendgate_service.tenants.api_keys.hmac.compare_digest", noting)
 
     assert verify(moto_table, issued.bearer) is None
     [(one, other)] = compared

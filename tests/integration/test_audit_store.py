@@ -4,19 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
-from spendgate.domain.requests import Record
-from spendgate.domain.subjects import Subject, parse_subject
-from spendgate.store import items, keys
-from spendgate.store.audit import Audit, audit_budget
-from spendgate.store.budget_changes import create_budget
-from spendgate.store.ids import new_id
-from spendgate.store.pages import Wanted
-from spendgate.store.rules import RuleBook
-from spendgate.store.settlements import Settlements
-from spendgate.store.table import Table
+from spendgate_service.audit.budget import Audit, audit_budget
+from spendgate_service.budgets.change import create_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.requests import Record
+from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.settlements.apply import Settlements
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.ids import new_id
+from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.policy_cache import PolicyCache
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z
@@ -31,7 +31,7 @@ def spend(moto_table: Table) -> Spend:
     """Record what an agent spent, as the queue consumer would."""
     clock = [NOW_MS]
     settlements = Settlements(
-        moto_table, RuleBook(moto_table), now_ms=lambda: clock[0], answer_of=lambda _: "{}"
+        moto_table, PolicyCache(moto_table), now_ms=lambda: clock[0], answer_of=lambda _: "{}"
     )
 
     def record(amount: int, *, agent: str = AGENT.id, at_ms: int = NOW_MS) -> None:
@@ -60,14 +60,14 @@ def a_budget(table: Table, subject: str, period: PeriodRule | None = None) -> Bu
 def tamper(table: Table, budget: Budget, subject: Subject, period_key: str, amount: int) -> None:
     key = keys.counter_key(TENANT, budget.budget_id, subject, period_key)
     table.update(
-        items.key(key),
+        values.key(key),
         UpdateExpression="SET spent = spent + :amount",
-        ExpressionAttributeValues={":amount": items.amount(amount * ONE)},
+        ExpressionAttributeValues={":amount": values.amount(amount * ONE)},
     )
 
 
 def audit(table: Table, budget: Budget, cursor: str | None = None, limit: int = 20) -> Audit:
-    return audit_budget(table, TENANT, budget, Wanted(limit, cursor), now_ms=NOW_MS + HOUR_MS)
+    return audit_budget(table, TENANT, budget, PageRequest(limit, cursor), now_ms=NOW_MS + HOUR_MS)
 
 
 def test_a_counter_that_equals_its_ledger_shows_no_difference(
@@ -97,7 +97,7 @@ def test_a_counter_that_somebody_changed_shows_what_was_expected_and_found(
 def test_entries_whose_counter_is_gone_are_a_difference(moto_table: Table, spend: Spend) -> None:
     budget = a_budget(moto_table, str(AGENT))
     spend(3)
-    moto_table.delete(items.key(keys.counter_key(TENANT, budget.budget_id, AGENT, "balance")))
+    moto_table.delete(values.key(keys.counter_key(TENANT, budget.budget_id, AGENT, "balance")))
 
     assert [one.balance for one in audit(moto_table, budget).differences] == ["spent"]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from spendgate.operator_key import create_operator_key
-from spendgate.store.api_keys import create_key, new_key, revoke_key
-from spendgate.store.errors import Throttled
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Throttled
+from spendgate_service.tenants.__main__ import create_operator_key
+from spendgate_service.tenants.api_keys import create_key, new_key, revoke_key
 from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import authorizer_event
 

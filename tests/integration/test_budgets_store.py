@@ -6,27 +6,32 @@ from typing import Any
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Claim
-from spendgate.domain.errors import BudgetChanged, IdempotencyConflict, InvalidValue, NotFound
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
-from spendgate.domain.subjects import Subject, parse_subject
-from spendgate.store import items, keys
-from spendgate.store.budget_changes import change_budget, create_budget, delete_budget
-from spendgate.store.budgets import (
+from spendgate_service.budgets.change import change_budget, create_budget, delete_budget
+from spendgate_service.budgets.read import (
     StoredBudget,
     list_budgets,
     read_balance,
     read_budget,
     read_policy_of,
 )
-from spendgate.store.counters import take_hold
-from spendgate.store.errors import Item, PolicyChanged
-from spendgate.store.ids import new_id
-from spendgate.store.once import Once, Replay
-from spendgate.store.pages import Wanted
-from spendgate.store.table import Table
-from spendgate.store.targets import Target
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Claim
+from spendgate_service.domain.errors import (
+    BudgetChanged,
+    IdempotencyConflict,
+    InvalidValue,
+    NotFound,
+)
+from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
+from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.store import keys, values
+from spendgate_service.store.claims import CounterClaim
+from spendgate_service.store.client import Table
+from spendgate_service.store.counters import take_hold
+from spendgate_service.store.errors import Item, PolicyChanged
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.ids import new_id
+from spendgate_service.store.paging import PageRequest
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z
@@ -61,20 +66,26 @@ def with_limit(limit: int, *, now_ms: int = NOW_MS + 1) -> Callable[[Budget], Bu
     return lambda budget: replace(budget, limit=limit * ONE, updated_at_ms=now_ms)
 
 
-def claim_as_read(table: Table, budget: Budget, amount: int, *, now_ms: int = NOW_MS) -> Target:
+def claim_as_read(
+    table: Table, budget: Budget, amount: int, *, now_ms: int = NOW_MS
+) -> CounterClaim:
     """What a reserve wants that reads the policy now and keeps it."""
     version = read_policy_of(table, TENANT, budget.subject).version
     claim = Claim(budget, AGENT, amount * ONE, version)
-    return Target(TENANT, claim, period_in_force(budget.period, now_ms=now_ms))
+    return CounterClaim(TENANT, claim, period_in_force(budget.period, now_ms=now_ms))
 
 
 def counter_item(table: Table, budget: Budget, period_key: str) -> Item | None:
     key = keys.counter_key(TENANT, budget.budget_id, budget.subject, period_key)
-    return table.get(items.key(key))
+    return table.get(values.key(key))
 
 
-def once(answer: str = "first", *, key: str = "k-1", fingerprint: str = "f") -> Once[StoredBudget]:
-    return Once(TENANT, "create_budget", key, fingerprint, answer=lambda _stored: answer)
+def once(
+    answer: str = "first", *, key: str = "k-1", fingerprint: str = "f"
+) -> IdempotencyRecord[StoredBudget]:
+    return IdempotencyRecord(
+        TENANT, "create_budget", key, fingerprint, answer=lambda _stored: answer
+    )
 
 
 def test_a_budget_that_was_created_is_read_back_with_its_balance(moto_table: Table) -> None:
@@ -108,10 +119,10 @@ def test_a_new_counter_has_what_the_indexes_and_the_rollover_need(moto_table: Ta
     counter = counter_item(moto_table, budget, "2026-03-08T12")
 
     assert counter is not None
-    assert counter["ends_at"] == items.number(HOUR_END)
+    assert counter["ends_at"] == values.number(HOUR_END)
     assert counter["due_shard"]["S"].startswith("DUE#")
-    assert counter["budget_ref"] == items.text(keys.budget_ref(TENANT, budget.budget_id))
-    assert items.read_amount(counter["available"]) == 10 * ONE
+    assert counter["budget_ref"] == values.text(keys.budget_ref(TENANT, budget.budget_id))
+    assert values.read_amount(counter["available"]) == 10 * ONE
 
 
 def test_a_lowered_limit_binds_a_reserve_that_still_knows_the_old_policy(
@@ -182,7 +193,7 @@ def test_a_deleted_budget_is_gone_from_reads_and_lists_but_its_counter_stays(
 
     with pytest.raises(NotFound):
         read_budget(moto_table, TENANT, budget.budget_id, now_ms=NOW_MS)
-    assert list_budgets(moto_table, TENANT, Wanted(), now_ms=NOW_MS).data == ()
+    assert list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data == ()
     assert counter_item(moto_table, budget, "balance") is not None
 
 
@@ -192,7 +203,7 @@ def test_a_deleted_budget_takes_no_place_in_a_page(moto_table: Table) -> None:
 
     delete_budget(moto_table, TENANT, gone.budget_id, now_ms=NOW_MS)
 
-    page = list_budgets(moto_table, TENANT, Wanted(limit=1), now_ms=NOW_MS)
+    page = list_budgets(moto_table, TENANT, PageRequest(limit=1), now_ms=NOW_MS)
     assert [stored.budget for stored in page.data] == [stays]
 
 
@@ -327,7 +338,7 @@ def test_creating_again_with_the_same_idempotency_key_answers_as_the_first_time(
     again = create_budget(moto_table, TENANT, a_budget(), once=once("second"), now_ms=NOW_MS)
 
     assert again == Replay("first")
-    assert len(list_budgets(moto_table, TENANT, Wanted(), now_ms=NOW_MS).data) == 1
+    assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 
 def test_an_idempotency_key_for_another_request_is_a_conflict(moto_table: Table) -> None:
@@ -356,12 +367,12 @@ def test_two_creations_racing_on_one_idempotency_key_make_one_budget(moto_table:
         return "loser"
 
     rivals: list[StoredBudget] = []
-    racing = Once(TENANT, "create_budget", "k-1", "f", answer=answer)
+    racing = IdempotencyRecord(TENANT, "create_budget", "k-1", "f", answer=answer)
 
     assert create_budget(moto_table, TENANT, a_budget(), once=racing, now_ms=NOW_MS) == Replay(
         "rival"
     )
-    assert len(list_budgets(moto_table, TENANT, Wanted(), now_ms=NOW_MS).data) == 1
+    assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 
 def test_budgets_are_listed_page_by_page_in_the_order_of_their_creation(moto_table: Table) -> None:
@@ -369,11 +380,11 @@ def test_budgets_are_listed_page_by_page_in_the_order_of_their_creation(moto_tab
     made = [create(moto_table, a_budget(one, now_ms=NOW_MS + n)) for n, one in enumerate(subjects)]
 
     seen: list[Budget] = []
-    wanted: Wanted | None = Wanted(limit=2)
+    wanted: PageRequest | None = PageRequest(limit=2)
     while wanted:
         page = list_budgets(moto_table, TENANT, wanted, now_ms=NOW_MS)
         seen += [stored.budget for stored in page.data]
-        wanted = Wanted(limit=2, cursor=page.next_cursor) if page.next_cursor else None
+        wanted = PageRequest(limit=2, cursor=page.next_cursor) if page.next_cursor else None
 
     assert seen == made
 
@@ -382,9 +393,13 @@ def test_the_budgets_of_one_subject_are_listed_alone(moto_table: Table) -> None:
     create(moto_table, a_budget("agent:other"))
     own = [create(moto_table, a_budget(now_ms=NOW_MS + n)) for n in range(3)]
 
-    first = list_budgets(moto_table, TENANT, Wanted(limit=2), subject=AGENT, now_ms=NOW_MS)
+    first = list_budgets(moto_table, TENANT, PageRequest(limit=2), subject=AGENT, now_ms=NOW_MS)
     rest = list_budgets(
-        moto_table, TENANT, Wanted(limit=2, cursor=first.next_cursor), subject=AGENT, now_ms=NOW_MS
+        moto_table,
+        TENANT,
+        PageRequest(limit=2, cursor=first.next_cursor),
+        subject=AGENT,
+        now_ms=NOW_MS,
     )
 
     assert [one.budget for one in (*first.data, *rest.data)] == own
@@ -394,4 +409,4 @@ def test_the_budgets_of_one_subject_are_listed_alone(moto_table: Table) -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "%%%", "YnVkXw", "é", "a" * 5000])
 def test_a_cursor_that_no_list_gave_out_is_refused(moto_table: Table, cursor: str) -> None:
     with pytest.raises(InvalidValue):
-        list_budgets(moto_table, TENANT, Wanted(cursor=cursor), now_ms=NOW_MS)
+        list_budgets(moto_table, TENANT, PageRequest(cursor=cursor), now_ms=NOW_MS)

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
-from spendgate.domain.subjects import parse_subject
-from spendgate.store.budget_changes import Telling, change_budget
+from spendgate_service.budgets.change import ChangeEvent, change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.subjects import parse_subject
 from tests.fakes.counting import CountingClient, counting
 from tests.world import AGENT, TENANT, World, settle
 
@@ -25,7 +25,7 @@ def counted(world: World) -> tuple[World, CountingClient]:
 
 def warm(world: World, client: CountingClient) -> None:
     """Read the rules, as a function does on its first call."""
-    world.rule_book.rules(TENANT, map(parse_subject, SUBJECTS))
+    world.policy_cache.rules(TENANT, map(parse_subject, SUBJECTS))
     client.calls.clear()
     client.units.clear()
     client.put_bytes.clear()
@@ -170,7 +170,7 @@ def test_a_change_that_cannot_end_a_pause_does_not_look_whether_it_does(
 
     change_budget(
         counting_world.table, TENANT, budget.budget_id, lambda one: replace(one, limit=30 * ONE),
-        telling=Telling("budget.resumed", lambda _budget, _balance: "{}"),
+        telling=ChangeEvent("budget.resumed", lambda _budget, _balance: "{}"),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
 

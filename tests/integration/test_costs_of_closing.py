@@ -2,10 +2,10 @@
 
 import pytest
 
-from spendgate.domain.budgets import CarryOver
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.store import keys
-from spendgate.store.rollover import close_due_periods
+from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import keys
 from tests.fakes.counting import CountingClient, counting
 from tests.world import World
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.cost import COST_MD, cost_md
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
 from tests import counted
 from tests.counted import BATCHES, BUDGETS, Cost
 

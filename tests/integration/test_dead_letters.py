@@ -7,18 +7,26 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from spendgate.dead_letters import Queues, list_letters, queues_of, redrive, show_letter
-from spendgate.store.dead_letters import DeadLetters
-from spendgate.store.errors import NeverTaken, Unavailable
-from spendgate.store.redrive import Choice, opened, send_back, to_queue
+from spendgate_service.dead_letters.__main__ import (
+    Queues,
+    list_letters,
+    queues_of,
+    redrive,
+    show_letter,
+)
+from spendgate_service.dead_letters.queue import DeadLetters
+from spendgate_service.dead_letters.redrive import MessageFilter, opened, send_back, to_queue
+from spendgate_service.store.errors import NeverTaken, Unavailable
 
 RELEASE = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
 
 
-def put_aside(
+def dead_letter(
     sqs: Any, queues: Queues, body: str, code: str, reason: str = "no", id_: str = "msg"
 ) -> None:
-    DeadLetters(sqs, queues.dead_letters).put_aside(body, code=code, reason=reason, message_id=id_)
+    DeadLetters(sqs, queues.dead_letters).dead_letter(
+        body, code=code, reason=reason, message_id=id_
+    )
 
 
 def options(**given: Any) -> Namespace:
@@ -54,7 +62,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_a_message_is_listed_with_its_reason_and_its_tenant(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_aside(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
+    dead_letter(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
 
     assert list_letters(sqs, queues, options()) == 0
 
@@ -69,15 +77,15 @@ def test_a_message_that_sqs_never_takes_is_told_from_a_queue_that_does_not_answe
     code: str,
 ) -> None:
     with pytest.raises(NeverTaken, match=code):
-        DeadLetters(_Refuses(code), "url").put_aside("x", code="c", reason="r", message_id="m")
+        DeadLetters(_Refuses(code), "url").dead_letter("x", code="c", reason="r", message_id="m")
     with pytest.raises(Unavailable) as raised:
-        DeadLetters(_Refuses("Busy"), "url").put_aside("x", code="c", reason="r", message_id="m")
+        DeadLetters(_Refuses("Busy"), "url").dead_letter("x", code="c", reason="r", message_id="m")
     assert not isinstance(raised.value, NeverTaken)
 
 
 def test_a_message_too_large_for_sqs_is_never_taken(sqs: Any, queues: Queues) -> None:
     with pytest.raises(NeverTaken):
-        put_aside(sqs, queues, "x" * 2**21, "too_large")
+        dead_letter(sqs, queues, "x" * 2**21, "too_large")
 
 
 class _Refuses:
@@ -92,7 +100,7 @@ def test_looking_takes_nothing_away(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(25):
-        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+        dead_letter(sqs, queues, f"poison {number}", "invalid_json")
 
     for _ in range(2):
         list_letters(sqs, queues, options())
@@ -104,7 +112,7 @@ def test_no_more_are_looked_at_than_was_said(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(5):
-        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+        dead_letter(sqs, queues, f"poison {number}", "invalid_json")
 
     list_letters(sqs, queues, options(max=3))
 
@@ -117,7 +125,7 @@ def test_what_was_not_looked_at_is_not_said_to_be_sent_back(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(5):
-        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+        dead_letter(sqs, queues, f"poison {number}", "invalid_json")
 
     redrive(sqs, queues, options(max=3))
     said = capsys.readouterr()
@@ -133,7 +141,7 @@ def test_what_was_not_looked_at_is_not_said_to_be_sent_back(
 def test_a_message_may_be_among_those_that_were_not_looked_at(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_aside(sqs, queues, RELEASE, "not_found", "no", "msg-1")
+    dead_letter(sqs, queues, RELEASE, "not_found", "no", "msg-1")
 
     assert show_letter(sqs, queues, options(id="msg-2", max=1)) == 1
 
@@ -143,7 +151,7 @@ def test_a_message_may_be_among_those_that_were_not_looked_at(
 def test_the_table_has_a_line_for_each_and_nothing_that_steers_a_terminal(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_aside(sqs, queues, RELEASE, "not_found", "no\nsuch \x9b31mthing")
+    dead_letter(sqs, queues, RELEASE, "not_found", "no\nsuch \x9b31mthing")
 
     list_letters(sqs, queues, options(json=False))
 
@@ -168,7 +176,7 @@ def test_all_are_sent_back_and_none_is_left(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(25):
-        put_aside(sqs, queues, f"poison {number}", "invalid_json")
+        dead_letter(sqs, queues, f"poison {number}", "invalid_json")
 
     assert redrive(sqs, queues, options()) == 0
 
@@ -182,8 +190,8 @@ def test_all_are_sent_back_and_none_is_left(
     "which", [{"code": "not_found"}, {"reason": "rsv_1"}, {"id": "msg-1"}], ids=str
 )
 def test_only_what_was_chosen_is_sent_back(sqs: Any, queues: Queues, which: dict[str, str]) -> None:
-    put_aside(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
-    put_aside(sqs, queues, "poison", "invalid_json", "the body is not JSON", "msg-2")
+    dead_letter(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
+    dead_letter(sqs, queues, "poison", "invalid_json", "the body is not JSON", "msg-2")
 
     redrive(sqs, queues, options(**which))
 
@@ -209,14 +217,14 @@ def test_a_message_goes_back_with_its_own_attributes_and_without_why_it_failed(
 
 
 def test_a_crash_after_sending_leaves_the_message_in_both_queues(sqs: Any, queues: Queues) -> None:
-    put_aside(sqs, queues, RELEASE, "not_found")
+    dead_letter(sqs, queues, RELEASE, "not_found")
 
     with (
         pytest.raises(ConnectionError),
         opened(_DiesBeforeDeleting(sqs), queues.dead_letters, letters_max=10) as letters,
     ):
         send_back(
-            _DiesBeforeDeleting(sqs), letters, Choice(),
+            _DiesBeforeDeleting(sqs), letters, MessageFilter(),
             from_url=queues.dead_letters, send=to_queue(sqs, queues.settlements), sent=str,
         )  # fmt: skip
 
@@ -266,7 +274,7 @@ class _HandsOut:
 def test_one_message_is_shown_in_full_by_the_id_that_the_log_has(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_aside(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
+    dead_letter(sqs, queues, RELEASE, "not_found", "there is no reservation rsv_1", "msg-1")
 
     assert show_letter(sqs, queues, options(id="msg-1", json=False)) == 0
 

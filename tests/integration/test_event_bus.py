@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from spendgate.store.event_bus import BusEntry, EventBus
+from spendgate_service.events.bus import BusEntry, EventBus
 
 
 class Client:

@@ -10,9 +10,9 @@ import pytest
 from local.bootstrap import TENANT_ID
 from local.invoke import function_of
 from local.seed import BEARER, KEY_ID, seed
-from spendgate import runtime
-from spendgate.store.event_bus import BusEntry
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.events.bus import BusEntry
+from spendgate_service.store.client import Table
 from tests.engines import ROOT
 from tests.fakes.functions import LambdaContext, load_function
 
@@ -28,7 +28,7 @@ class DeadLetterList:
 
     codes: list[str] = field(default_factory=list)
 
-    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
         assert body and reason and message_id
         self.codes.append(code)
 
@@ -148,7 +148,7 @@ def test_a_refused_reservation_names_the_budget_that_refused(
     ("name", "metric"),
     [
         ("reserve-refused", "refused_insufficient_quota"),
-        ("settle-from-queue", "put_aside"),
+        ("settle-from-queue", "dead_lettered"),
         ("rollover-every-minute", "periods_closed"),
         ("publish-reservation-expired", "events_published"),
     ],

@@ -2,11 +2,11 @@
 
 import pytest
 
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.store import export as store_export
-from spendgate.store import items
-from spendgate.store.export import LATEST_ENTRY_SECONDS, Span, export_ledger
-from spendgate.store.table import Table
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.reports import export as store_export
+from spendgate_service.reports.export import LATEST_ENTRY_SECONDS, Span, export_ledger
+from spendgate_service.store import values
+from spendgate_service.store.client import Table
 from tests.fakes.counting import counting
 from tests.world import AGENT, TENANT, World
 
@@ -39,7 +39,7 @@ def test_nothing_is_given_twice_though_ttl_removes_a_counter_of_long_ago_meanwhi
     world: World,
 ) -> None:
     budget = world.budget(10, on=ANY_AGENT, period=CalendarPeriod("day"))
-    long_ago = items.key(world.counter_key(budget, AGENT))
+    long_ago = values.key(world.counter_key(budget, AGENT))
     spend_daily(world, 1)
     world.clock.advance(400 * DAY)
     span = days_from_now(world, 2)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from spendgate import runtime
-from spendgate.api.routes import ROUTES
-from spendgate.store.table import Table
+from spendgate_service import runtime
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.store.client import Table
 from tests.engines import template
 from tests.fakes.functions import LambdaContext, load_function
 from tests.fakes.http_events import a_principal, authorizer_event

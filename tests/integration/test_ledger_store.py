@@ -2,16 +2,16 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.subjects import Subject
-from spendgate.store import items, keys
-from spendgate.store.codec.ledger import entry_id, ledger_attributes
-from spendgate.store.ids import new_id, new_ulid
-from spendgate.store.ledger import ledger_entries, ledger_page
-from spendgate.store.pages import Wanted
-from spendgate.store.table import Table
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.ledger import entry_id, ledger_attributes
+from spendgate_service.store.ids import new_id, new_ulid
+from spendgate_service.store.ledger import ledger_entries, ledger_page
+from spendgate_service.store.paging import PageRequest
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000
@@ -36,20 +36,20 @@ def write_batch(table: Table, amounts: list[int], *, at_ms: int) -> list[LedgerE
         for place, amount in enumerate(amounts)
     ]
     partition = keys.counter_partition(TENANT, BUDGET_ID, AGENT)
-    key = items.key((partition, keys.ledger_sort_key(at_ms, batch_id)))
+    key = values.key((partition, keys.ledger_sort_key(at_ms, batch_id)))
     table.put({**key, **ledger_attributes(batch_id, entries)})
     return entries
 
 
 def page(table: Table, limit: int, cursor: str | None = None) -> tuple[list[int], str | None]:
-    found = ledger_page(table, TENANT, BUDGET_ID, AGENT, Wanted(limit, cursor))
+    found = ledger_page(table, TENANT, BUDGET_ID, AGENT, PageRequest(limit, cursor))
     return [entry.amount // ONE for entry in found.data], found.next_cursor
 
 
 def test_an_entry_is_read_as_it_was_written(moto_table: Table) -> None:
     written = write_batch(moto_table, [5], at_ms=NOW_MS)
 
-    assert list(ledger_page(moto_table, TENANT, BUDGET_ID, AGENT, Wanted()).data) == written
+    assert list(ledger_page(moto_table, TENANT, BUDGET_ID, AGENT, PageRequest()).data) == written
 
 
 def test_entries_come_newest_first_also_within_a_batch(moto_table: Table) -> None:
@@ -88,7 +88,7 @@ def test_a_page_that_ends_with_the_ledger_leads_nowhere(moto_table: Table) -> No
 def test_another_tenants_ledger_is_empty(moto_table: Table) -> None:
     write_batch(moto_table, [1], at_ms=NOW_MS)
 
-    assert ledger_page(moto_table, "globex", BUDGET_ID, AGENT, Wanted()).data == ()
+    assert ledger_page(moto_table, "globex", BUDGET_ID, AGENT, PageRequest()).data == ()
 
 
 def test_a_large_ledger_is_read_to_its_end(moto_table: Table) -> None:

@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from spendgate.domain.errors import BudgetExceeded, ReservationFinalized
-from spendgate.store.table import DynamoClient, Table
+from spendgate_service.domain.errors import BudgetExceeded, ReservationFinalized
+from spendgate_service.store.client import DynamoClient, Table
 from tests.fakes.faulty import THROTTLED, Fault, FaultyClient, answered, cancelled
 from tests.world import AGENT, ORGANIZATION, World
 
@@ -60,7 +60,7 @@ def test_what_expired_is_reclaimed(world: World, seen: Tally) -> None:
 
     world.reserve(10)
 
-    assert seen == {"granted": 2, "reclaimed": 1, "announced": 1}
+    assert seen == {"granted": 2, "reclaimed": 1, "event_published": 1}
 
 
 def test_an_event_that_was_put_into_the_outbox_and_one_that_was_not(
@@ -73,7 +73,7 @@ def test_an_event_that_was_put_into_the_outbox_and_one_that_was_not(
 
     world.record(tokens=8)
 
-    assert seen == {"recorded": 2, "announced": 1, "not_announced": 1, "throttled": 1}
+    assert seen == {"recorded": 2, "event_published": 1, "event_failed": 1, "throttled": 1}
 
 
 def test_a_settlement_its_repetition_and_its_contradiction(world: World, seen: Tally) -> None:

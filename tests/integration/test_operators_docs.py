@@ -5,8 +5,8 @@ import re
 import pytest
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
-from spendgate.api.errors import REFUSALS
-from spendgate.dead_letters import command_line
+from spendgate_service.api.errors import REFUSALS
+from spendgate_service.dead_letters.__main__ import command_line
 from tests.engines import ROOT, template
 
 DEPLOY = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_the_settings_that_a_restored_table_needs_are_those_of_the_template() ->
 
 @pytest.mark.parametrize("document", [DEPLOY, OPERATIONS], ids=["deploy", "operations"])
 def test_the_dead_letter_commands_are_ones_that_the_command_takes(document: str) -> None:
-    commands = re.findall(r"-m spendgate\.dead_letters ([^#\n]+)", document)
+    commands = re.findall(r"-m spendgate_service\.dead_letters ([^#\n]+)", document)
 
     assert commands
     for command in commands:

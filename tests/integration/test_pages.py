@@ -1,12 +1,12 @@
 """What does not fit one answer of the table is read page by page to its end."""
 
-from spendgate.store import items
-from spendgate.store.errors import Item
-from spendgate.store.table import Table
+from spendgate_service.store import values
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Item
 
 ONE_PARTITION = {
     "KeyConditionExpression": "pk = :pk",
-    "ExpressionAttributeValues": {":pk": items.text("p")},
+    "ExpressionAttributeValues": {":pk": values.text("p")},
 }
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -17,7 +17,7 @@ def names_in(page: list[Item]) -> list[str]:
 
 def fill(table: Table) -> None:
     for name in NAMES:
-        table.put(items.key(("p", name)))
+        table.put(values.key(("p", name)))
 
 
 def test_a_query_finds_what_is_on_later_pages(moto_table: Table) -> None:
@@ -34,7 +34,7 @@ def test_a_page_is_read_when_it_is_come_to(moto_table: Table) -> None:
     found = moto_table.query_items(**ONE_PARTITION, Limit=2)
     assert [next(found)["sk"]["S"] for _ in range(2)] == ["a", "b"]
 
-    moto_table.put(items.key(("p", "bb")))
+    moto_table.put(values.key(("p", "bb")))
 
     assert names_in(list(found)) == ["bb", "c", "d", "e"]
 

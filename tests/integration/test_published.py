@@ -9,17 +9,17 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import CarryOver
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.events import schema
-from spendgate.events.envelope import Event, event_of
-from spendgate.store import items
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.errors import Item
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.table import Table
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.events import schema
+from spendgate_service.events.envelope import Event, event_of
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import values
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Item
 from tests.books import scan
 from tests.changes import Record, change
 from tests.engines import ROOT, template
@@ -185,7 +185,7 @@ def expired(world: World, watched: Watched) -> list[Event]:
     world.budget(100)
     reservation = world.reserve(5)
     watched.changes()
-    world.table.delete(items.key(world.reservation_key(reservation)))
+    world.table.delete(values.key(world.reservation_key(reservation)))
     return watched.events(by_ttl=True)
 
 
@@ -287,7 +287,7 @@ def test_a_reservation_that_somebody_deletes_is_no_event(world: World) -> None:
     world.budget(100)
     reservation = world.reserve(5)
     watched = Watched(world.table)
-    world.table.delete(items.key(world.reservation_key(reservation)))
+    world.table.delete(values.key(world.reservation_key(reservation)))
 
     assert watched.events() == []
 
@@ -297,7 +297,7 @@ def test_a_settled_reservation_that_ttl_removes_is_no_event(world: World) -> Non
     reservation = world.reserve(5)
     world.settle(reservation, 6)
     watched = Watched(world.table)
-    world.table.delete(items.key(world.reservation_key(reservation)))
+    world.table.delete(values.key(world.reservation_key(reservation)))
 
     assert watched.events(by_ttl=True) == []
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.periods import CalendarPeriod, RollingPeriod
-from spendgate.domain.reservations import Provenance
-from spendgate.store.credits import Credit, apply_credit
-from spendgate.store.refusals import BELIEVED_MS_MAX, REFUSALS_UNTIL_BELIEVED
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.periods import CalendarPeriod, RollingPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.reservations.refusal_cache import BELIEVED_MS_MAX, REFUSALS_UNTIL_BELIEVED
 from tests.fakes.counting import CountingClient, counting
 from tests.world import AGENT, ORGANIZATION, TENANT, World, id_in
 

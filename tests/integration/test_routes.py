@@ -5,7 +5,7 @@
 
 import pytest
 
-from spendgate.api.routes import ROUTES
+from spendgate_service.api.routes import ROUTES
 from tests.engines import template
 from tests.fakes.functions import load_function
 

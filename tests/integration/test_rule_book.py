@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.subjects import Subject
-from spendgate.domain.tenants import Tenant
-from spendgate.store import memory
-from spendgate.store.rules import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
-from spendgate.store.table import Table
-from spendgate.store.tenants import change_tenant, create_tenant
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.tenants import Tenant
+from spendgate_service.store import cache as memory
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
+from spendgate_service.tenants.tenants import change_tenant, create_tenant
 from tests.fakes.faulty import faulty
 from tests.world import TENANT, World
 
@@ -20,35 +20,35 @@ def test_rules_that_are_there_are_read_once_in_five_seconds(moto_table: Table) -
     table, client = faulty(moto_table)
     world = World(moto_table).on(table)
     world.budget(1)
-    world.rule_book.rules(TENANT, [AGENT])
+    world.policy_cache.rules(TENANT, [AGENT])
     client.calls.clear()
     world.clock.advance(ABSENT_SECONDS_MAX / 2)
-    world.rule_book.rules(TENANT, [AGENT])
+    world.policy_cache.rules(TENANT, [AGENT])
     assert client.calls == []
 
     world.clock.advance(PRESENT_SECONDS_MAX)
-    world.rule_book.rules(TENANT, [AGENT])
+    world.policy_cache.rules(TENANT, [AGENT])
 
     assert client.calls == ["batch_get_item"]
 
 
 def test_a_first_budget_bites_after_a_second(moto_table: Table) -> None:
     world = World(moto_table)
-    assert not world.rule_book.rules(TENANT, [AGENT]).policies[AGENT].budgets
+    assert not world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
     world.budget(1)
-    assert not world.rule_book.rules(TENANT, [AGENT]).policies[AGENT].budgets
+    assert not world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
 
     world.clock.advance(ABSENT_SECONDS_MAX)
 
-    assert world.rule_book.rules(TENANT, [AGENT]).policies[AGENT].budgets
+    assert world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
 
 
 def test_fresh_rules_are_read_whatever_is_remembered(moto_table: Table) -> None:
     world = World(moto_table)
-    world.rule_book.rules(TENANT, [AGENT])
+    world.policy_cache.rules(TENANT, [AGENT])
     world.budget(1)
 
-    assert world.rule_book.rules(TENANT, [AGENT], fresh=True).policies[AGENT].budgets
+    assert world.policy_cache.rules(TENANT, [AGENT], fresh=True).policies[AGENT].budgets
 
 
 def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
@@ -58,18 +58,18 @@ def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
     world = World(moto_table)
     world.budget(1)
     for number in range(20):
-        found = world.rule_book.rules(TENANT, [AGENT, Subject("session", str(number))])
+        found = world.policy_cache.rules(TENANT, [AGENT, Subject("session", str(number))])
         assert found.policies[AGENT].budgets
-        assert len(world.rule_book._cache) <= 6
+        assert len(world.policy_cache._cache) <= 6
 
 
 def test_fresh_rules_leave_the_settings_of_tenants_alone(moto_table: Table) -> None:
     """Whoever hammers a paused budget reads afresh each time; all tenants share a partition."""
     world = World(moto_table)
     create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), once=None)
-    world.rule_book.rules(TENANT, [AGENT])
+    world.policy_cache.rules(TENANT, [AGENT])
     change_tenant(moto_table, TENANT, lambda one: replace(one, require_budget=True), now_ms=2)
 
-    assert not world.rule_book.rules(TENANT, [AGENT], fresh=True).tenant.require_budget
+    assert not world.policy_cache.rules(TENANT, [AGENT], fresh=True).tenant.require_budget
     world.clock.advance(PRESENT_SECONDS_MAX)
-    assert world.rule_book.rules(TENANT, [AGENT], fresh=True).tenant.require_budget
+    assert world.policy_cache.rules(TENANT, [AGENT], fresh=True).tenant.require_budget

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from spendgate import audit
-from spendgate.audit import audit_table
-from spendgate.domain.amounts import ONE
-from spendgate.domain.period_keys import period_of
-from spendgate.store import keys
-from spendgate.store.retention import kept_until
-from spendgate.store.second_looks import missing_holds, wrong_entries
-from spendgate.store.table import Table
-from spendgate.store.tallies import Doubt, Held
+from spendgate_service.audit import __main__ as audit
+from spendgate_service.audit.__main__ import audit_table
+from spendgate_service.audit.recheck import missing_holds, wrong_entries
+from spendgate_service.audit.scan_index import BucketTotal, Suspect
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.period_keys import period_of
+from spendgate_service.store import keys
+from spendgate_service.store.client import Table
+from spendgate_service.store.retention import kept_until
 from tests.books import assert_books_balance, scan
 from tests.engines import table_at
 from tests.fakes.clock import NOON_MS
@@ -124,7 +124,7 @@ def test_a_hold_that_runs_out_during_the_audit_is_not_missed(
 
     assert restored.audit() == []
     assert bucket not in world.counter(restored.balance).holds
-    seen_before = Held(world.counter_key(restored.balance), bucket, ONE, [abandoned])
+    seen_before = BucketTotal(world.counter_key(restored.balance), bucket, ONE, [abandoned])
     assert missing_holds(restored.table, seen_before, clock=world.clock.now_ms) == []
 
 
@@ -144,7 +144,7 @@ def test_a_key_that_is_used_again_does_not_inherit_the_entries_of_the_first_time
     assert second == first
     assert while_open == []
     assert restored.audit() == []
-    doubt = Doubt(TENANT, second, last_entry_ms=0)
+    doubt = Suspect(TENANT, second, last_entry_ms=0)
     assert wrong_entries(restored.table, doubt, clock=world.clock.now_ms) == []
 
 
@@ -161,7 +161,7 @@ def test_a_doubtful_reservation_costs_only_the_ledger_of_its_own_time(
         return answer
 
     monkeypatch.setattr(Table, "query", noted)
-    doubt = Doubt(TENANT, restored.settled, last_entry_ms=NOON_MS)
+    doubt = Suspect(TENANT, restored.settled, last_entry_ms=NOON_MS)
 
     found = wrong_entries(restored.table, doubt, clock=restored.world.clock.now_ms)
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from spendgate.events.schema import SAYS
+from spendgate_service.events.schema import SAYS
 from tests.engines import template
 
 

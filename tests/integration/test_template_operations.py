@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spendgate.api.errors import REFUSALS
+from spendgate_service.api.errors import REFUSALS
 from tests.engines import ROOT, template
 
 _RESOURCES: dict[str, Any] = template()["Resources"]
@@ -143,7 +143,7 @@ def test_the_dashboard_draws_what_is_there() -> None:
 def test_the_dashboard_draws_our_metrics_under_the_names_they_are_counted_by() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("functions", "layers/core/python/spendgate")
+        for folder in ("functions", "layers/core/python/spendgate_service")
         for path in (ROOT / folder).rglob("*.py")
     )
     refusals = {f"refused_{code}" for code in REFUSALS}

@@ -2,8 +2,8 @@
 
 import time
 
-from spendgate.store import items
-from spendgate.store.table import Table
+from spendgate_service.store import values
+from spendgate_service.store.client import Table
 from tests.engines import table_definition
 
 
@@ -19,8 +19,8 @@ def test_the_tests_create_the_table_with_the_keys_and_indexes_of_the_template() 
 
 
 def test_an_item_that_was_put_is_read_back(moto_table: Table) -> None:
-    item = {**items.key(("a", "b")), "written_at": items.number(int(time.time()))}
+    item = {**values.key(("a", "b")), "written_at": values.number(int(time.time()))}
 
     moto_table.put(item)
 
-    assert moto_table.get(items.key(("a", "b"))) == item
+    assert moto_table.get(values.key(("a", "b"))) == item

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.errors import AlreadyExists, IdempotencyConflict, NotFound
-from spendgate.domain.tenants import Price, Tenant
-from spendgate.store.api_keys import verify
-from spendgate.store.once import Once, Replay
-from spendgate.store.pages import Wanted
-from spendgate.store.table import Table
-from spendgate.store.tenants import (
+from spendgate_service.domain.errors import AlreadyExists, IdempotencyConflict, NotFound
+from spendgate_service.domain.tenants import Price, Tenant
+from spendgate_service.store.client import Table
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.paging import PageRequest
+from spendgate_service.tenants.api_keys import verify
+from spendgate_service.tenants.tenants import (
     NewTenant,
     change_tenant,
     create_tenant,
@@ -25,8 +25,10 @@ def a_tenant(tenant_id: str = "acme") -> Tenant:
     return Tenant(tenant_id, name="Acme", created_at_ms=NOW_MS, updated_at_ms=NOW_MS)
 
 
-def once(key: str = "k-1", fingerprint: str = "f") -> Once[Tenant]:
-    return Once("-", "create_tenant", key, fingerprint, answer=lambda tenant: tenant.tenant_id)
+def once(key: str = "k-1", fingerprint: str = "f") -> IdempotencyRecord[Tenant]:
+    return IdempotencyRecord(
+        "-", "create_tenant", key, fingerprint, answer=lambda tenant: tenant.tenant_id
+    )
 
 
 def test_a_new_tenant_comes_with_a_key_for_its_first_admin(moto_table: Table) -> None:
@@ -65,8 +67,8 @@ def test_tenants_are_listed_page_by_page(moto_table: Table) -> None:
     for tenant_id in ("b", "a", "c"):
         create_tenant(moto_table, a_tenant(tenant_id), once=None)
 
-    first = list_tenants(moto_table, Wanted(limit=2))
-    rest = list_tenants(moto_table, Wanted(limit=2, cursor=first.next_cursor))
+    first = list_tenants(moto_table, PageRequest(limit=2))
+    rest = list_tenants(moto_table, PageRequest(limit=2, cursor=first.next_cursor))
 
     assert [one.tenant_id for one in (*first.data, *rest.data)] == ["a", "b", "c"]
 
@@ -104,4 +106,4 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
             local_table, tenant_id, lambda one: replace(one, prices=prices), now_ms=NOW_MS
         )
 
-    assert [one.tenant_id for one in list_tenants(local_table, Wanted(limit=100)).data] == ids
+    assert [one.tenant_id for one in list_tenants(local_table, PageRequest(limit=100)).data] == ids

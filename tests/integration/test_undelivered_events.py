@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from spendgate.dead_letters import Queues, list_letters, redrive
-from spendgate.events.envelope import event_of
-from spendgate.events.redriving import to_bus
-from spendgate.store.dead_letters import DeadLetters
-from spendgate.store.event_bus import EventBus
-from spendgate.store.outbox import OutboxEvent
+from spendgate_service.dead_letters.__main__ import Queues, list_letters, redrive
+from spendgate_service.dead_letters.queue import DeadLetters
+from spendgate_service.events.bus import EventBus
+from spendgate_service.events.envelope import event_of
+from spendgate_service.events.redrive import to_bus
+from spendgate_service.store.outbox import OutboxEvent
 from tests.changes import Record, change
 from tests.engines import REGION
 
@@ -76,10 +76,10 @@ def happening(number: int, event_type: str = "budget.exhausted") -> Record:
     return change(None, event.item, number=number)
 
 
-def put_aside(sqs: Any, queues: Queues, record: Record, code: str = "InternalFailure") -> None:
+def dead_letter(sqs: Any, queues: Queues, record: Record, code: str = "InternalFailure") -> None:
     event = event_of(record)
     assert event is not None
-    DeadLetters(sqs, queues.undelivered_events).put_aside(
+    DeadLetters(sqs, queues.undelivered_events).dead_letter(
         event.detail, code=code, reason="no", message_id=event.event_id
     )
 
@@ -102,7 +102,7 @@ def left(sqs: Any, queues: Queues) -> int:
 def test_an_event_is_listed_with_its_reason_type_and_tenant(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_aside(sqs, queues, happening(1))
+    dead_letter(sqs, queues, happening(1))
 
     list_letters(sqs, queues, OPTIONS)
 
@@ -124,7 +124,7 @@ def it_is_published_as_it_would_have_been(sqs: Any, queues: Queues, change: Reco
 
 
 def test_an_event_is_published_as_it_would_have_been(sqs: Any, queues: Queues) -> None:
-    put_aside(sqs, queues, happening(1))
+    dead_letter(sqs, queues, happening(1))
 
     it_is_published_as_it_would_have_been(sqs, queues, happening(1))
 
@@ -132,8 +132,8 @@ def test_an_event_is_published_as_it_would_have_been(sqs: Any, queues: Queues) -
 def test_an_event_that_is_refused_once_more_stays_and_the_others_go(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_aside(sqs, queues, happening(1, "budget.paused"))
-    put_aside(sqs, queues, happening(2))
+    dead_letter(sqs, queues, happening(1, "budget.paused"))
+    dead_letter(sqs, queues, happening(2))
     bus = Bus("budget.paused")
 
     assert redriven(sqs, queues, bus) == 1
@@ -147,7 +147,7 @@ def test_an_event_of_which_only_the_keys_were_kept_stays_and_says_so(
     sqs: Any, queues: Queues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     brief = {"event_id": "evt_1", "type": "budget.exhausted", "keys": {}, "reason": "too long"}
-    DeadLetters(sqs, queues.undelivered_events).put_aside(
+    DeadLetters(sqs, queues.undelivered_events).dead_letter(
         json.dumps(brief), code="too_large", reason="no", message_id="evt_1"
     )
 
@@ -159,7 +159,7 @@ def test_an_event_of_which_only_the_keys_were_kept_stays_and_says_so(
 
 def test_a_change_that_was_unreadable_is_read_again(sqs: Any, queues: Queues) -> None:
     body = json.dumps(happening(1))
-    DeadLetters(sqs, queues.undelivered_events).put_aside(
+    DeadLetters(sqs, queues.undelivered_events).dead_letter(
         body, code="unreadable", reason="KeyError", message_id="record-1"
     )
     bus = Bus()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
 from tests.books import assert_books_balance
 from tests.fakes.functions import HttpAnswer
 from tests.model.reference import Model

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from spendgate import runtime
+from spendgate_service import runtime
 from tests.acceptance.service import Party, service_on, tenant
 from tests.engines import table_at
 from tests.fakes.clock import FakeClock

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 CONDITIONS = {
-    "spendgate.store.expressions": (
+    "spendgate_service.store.expressions": (
         "POLICY_IS_KNOWN", "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW",
         "CAN_GRANT_OR_IS_NEW", "CAN_GRANT_BELOW_PAUSE_OR_IS_NEW", "ENOUGH_COMES_BACK",
         "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_AS_SEEN", "COUNTER_EXISTS",
@@ -19,8 +19,8 @@ CONDITIONS = {
         "WINDOW_IS_AS_SEEN", "IS_NEW", "IS_HELD_AS_SEEN", "IS_HELD_THERE", "IS_DUE_AS_SEEN",
         "IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN",
     ),
-    "spendgate.store.policy_changes": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
-    "spendgate.store.once": ("IS_THE_FIRST_TIME",),
+    "spendgate_service.budgets.policy_change": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
+    "spendgate_service.store.idempotency": ("IS_THE_FIRST_TIME",),
 }  # fmt: skip
 """Every condition of a write that moves money or rules, by the module of its constant."""
 
@@ -56,7 +56,7 @@ class Mutant:
         after = before.replace(self.clause, self.broken, 1)
         assert after != before
         setattr(module, self.constant, after)
-        conditions = import_module("spendgate.store.counters")._CONDITIONS
+        conditions = import_module("spendgate_service.store.counters")._CONDITIONS
         for rule, condition in conditions.items():
             if condition == before:
                 conditions[rule] = after
@@ -86,7 +86,7 @@ def all_mutants() -> Iterator[Mutant]:
                     yield Mutant(module, constant, clause, broken)
     for clauses in _BUCKETS:
         name = f"Buckets.{clauses}"
-        yield Mutant("spendgate.store.expressions", name, "every bucket", " OR ")
+        yield Mutant("spendgate_service.store.expressions", name, "every bucket", " OR ")
 
 
 def _true(clause: str) -> str:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.announcements import levels_reached
-from spendgate.domain.errors import BudgetExceeded, BudgetPaused
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.store import keys
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.table import Table
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.thresholds import levels_reached
+from spendgate_service.store import keys
+from spendgate_service.store.client import Table
 from tests.engines import table_at
 from tests.outbox import outbox
 from tests.world import AGENT, TENANT, World
@@ -111,4 +111,4 @@ def test_eight_who_reach_the_same_levels_at_once_announce_each_of_them_once(
         "threshold_reached-7",
         "threshold_reached-80pct",
     ]
-    assert announced["announced"] == len(names)
+    assert announced["event_published"] == len(names)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spendgate.domain.periods import CalendarUnit
+from spendgate_service.domain.periods import CalendarUnit
 from tests.property.test_periods_tile import (
     MOMENTS,
     UNITS,

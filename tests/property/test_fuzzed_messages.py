@@ -14,17 +14,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spendgate import runtime
-from spendgate.api.consumer import RECEIVES_MAX
-from spendgate.api.models.messages import Message, RecordMessage, command_of
-from spendgate.domain.amounts import ONE
-from spendgate.domain.requests import SettlementCommand
-from spendgate.domain.subjects import parse_subject
-from spendgate.domain.tenants import Tenant
-from spendgate.store.ledger import ledger_entries
-from spendgate.store.plans import Planner
-from spendgate.store.table import Table
-from spendgate.store.tenants import create_tenant
+from spendgate_service import runtime
+from spendgate_service.api.bodies.messages import Message, RecordMessage, command_of
+from spendgate_service.api.queue import RECEIVES_MAX
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.requests import SettlementCommand
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.domain.tenants import Tenant
+from spendgate_service.settlements.plan import Planner
+from spendgate_service.store.client import Table
+from spendgate_service.store.ledger import ledger_entries
+from spendgate_service.tenants.tenants import create_tenant
 from tests.fakes.functions import LambdaContext, load_function
 from tests.world import AGENT, TENANT, World
 
@@ -121,7 +121,7 @@ class DeadLetters:
 
     letters: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
-    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
         self.letters[message_id] = (body, code, reason)
 
 
@@ -222,7 +222,7 @@ def test_a_mistake_of_ours_in_reading_one_message_does_not_hold_up_its_neighbour
             raise KeyError("nobody foresaw this")
         return command_of(message, *about, **more)
 
-    monkeypatch.setattr("spendgate.api.consumer.command_of", stumbles)
+    monkeypatch.setattr("spendgate_service.api.queue.command_of", stumbles)
 
     assert consumer.consume([bad, good]) == ["m0"]
     assert consumer.applied(reference) == 1

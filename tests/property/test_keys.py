@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spendgate.domain.periods import Period
-from spendgate.domain.subjects import Subject, make_subject
-from spendgate.store import keys
+from spendgate_service.domain.periods import Period
+from spendgate_service.domain.subjects import Subject, make_subject
+from spendgate_service.store import keys
 
 TOKENS = [
     "#",

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spendgate.domain.period_keys import period_of, rule_of
-from spendgate.domain.periods import (
+from spendgate_service.domain.period_keys import period_of, rule_of
+from spendgate_service.domain.periods import (
     WINDOW_SECONDS_MAX,
     CalendarPeriod,
     CalendarUnit,

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spendgate.domain import periods
-from spendgate.domain.periods import (
+from spendgate_service.domain import periods
+from spendgate_service.domain.periods import (
     CALENDAR_UNITS,
     CalendarPeriod,
     CalendarUnit,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.periods import RollingPeriod
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.periods import RollingPeriod
 from tests.books import assert_books_balance
 from tests.engines import table_at
 from tests.world import AGENT, World

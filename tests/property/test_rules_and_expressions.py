@@ -8,21 +8,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spendgate.domain.amounts import ONE, Amount
-from spendgate.domain.budgets import Budget, Claim
-from spendgate.domain.counters import Counter, new_counter
-from spendgate.domain.decisions import Verdict, refuses
-from spendgate.domain.holds import DEAD_BUCKETS_MAX
-from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.periods import BALANCE, NoPeriod
-from spendgate.domain.subjects import Subject
-from spendgate.store import items
-from spendgate.store.codec.counters import hold_attribute, read_counter, slice_attribute
-from spendgate.store.counters import bring_up, give_back, take_hold
-from spendgate.store.ids import new_id
-from spendgate.store.postings import Posting, writes_of_counters
-from spendgate.store.table import Table
-from spendgate.store.targets import Target
+from spendgate_service.domain.amounts import ONE, Amount
+from spendgate_service.domain.budgets import Budget, Claim
+from spendgate_service.domain.counters import Counter, new_counter
+from spendgate_service.domain.decisions import Verdict, refuses
+from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.periods import BALANCE, NoPeriod
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.store import values
+from spendgate_service.store.claims import CounterClaim
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.counters import hold_attribute, read_counter, slice_attribute
+from spendgate_service.store.counters import catch_up, return_hold, take_hold
+from spendgate_service.store.ids import new_id
+from spendgate_service.store.postings import Posting, writes_of_counters
 from tests.engines import table_at
 from tests.fakes.clock import NOON_MS
 
@@ -77,16 +77,16 @@ class Stored:
     """One counter in the table, as the rules see it and as the expressions do."""
 
     table: Table
-    target: Target
+    target: CounterClaim
 
     def put(self, counter: Counter) -> None:
         balances = {
-            "limit_amount": items.amount(counter.limit),
-            "spent": items.amount(counter.spent),
-            "available": items.amount(counter.available),
-            "version": items.number(counter.version),
-            **{hold_attribute(at): items.amount(held) for at, held in counter.holds.items()},
-            **{slice_attribute(at): items.amount(spent) for at, spent in counter.slices.items()},
+            "limit_amount": values.amount(counter.limit),
+            "spent": values.amount(counter.spent),
+            "available": values.amount(counter.available),
+            "version": values.number(counter.version),
+            **{hold_attribute(at): values.amount(held) for at, held in counter.holds.items()},
+            **{slice_attribute(at): values.amount(spent) for at, spent in counter.slices.items()},
         }
         self.table.put({**self.target.key, **balances})
 
@@ -109,7 +109,7 @@ def stored(table: Table, amount: Amount, *, limit: Amount = 0, **rules: Any) -> 
         **rules,
     )
     claim = Claim(budget, Subject("agent", "a"), amount, policy_version=VERSION)
-    return Stored(table, Target("acme", claim, BALANCE))
+    return Stored(table, CounterClaim("acme", claim, BALANCE))
 
 
 def swept(counter: Counter) -> Counter:
@@ -197,7 +197,7 @@ def test_a_counter_is_brought_up_to_its_policy_as_the_rule_says(
     expected = counter.with_limit(limit, version=VERSION) if behind else counter
 
     if behind:
-        bring_up(table, there.target, replace(counter, version=VERSION - behind))
+        catch_up(table, there.target, replace(counter, version=VERSION - behind))
     verdict, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
 
     granted = verdict == "granted"
@@ -215,7 +215,7 @@ def test_what_was_held_and_given_back_leaves_the_balances_as_they_were(
     there.put(counter)
     verdict, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
     if verdict == "granted":
-        give_back(table, there.target, bucket=BUCKET)
+        return_hold(table, there.target, bucket=BUCKET)
 
     assert swept(there.counter) == swept(counter)
 
@@ -228,7 +228,7 @@ def test_what_is_no_longer_held_is_not_given_back(
     there = stored(table, amount)
     there.put(replace(counter, holds={BUCKET: amount - 1}))
 
-    give_back(table, there.target, bucket=BUCKET)
+    return_hold(table, there.target, bucket=BUCKET)
 
     assert there.counter.holds == {BUCKET: amount - 1}
     assert there.counter.available == counter.available

@@ -9,12 +9,12 @@ import os
 import random
 import secrets
 
-from spendgate.domain.budgets import Budget
-from spendgate.domain.period_keys import period_of
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod, period_in_force
-from spendgate.domain.statements import carries_over, may_close
-from spendgate.store import keys
-from spendgate.store.rollover import close_due_periods
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, period_in_force
+from spendgate_service.domain.statements import carries_over, may_close
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import keys
 from tests.books import Books, assert_books_balance
 from tests.simulation.year import DAY, Year
 from tests.world import World

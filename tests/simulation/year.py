@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from spendgate.domain.amounts import ONE, Amount, parse_amount
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.periods import (
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE, Amount, parse_amount
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.periods import (
     CALENDAR_UNITS,
     CalendarPeriod,
     DurationPeriod,
@@ -20,13 +22,11 @@ from spendgate.domain.periods import (
     PeriodRule,
     RollingPeriod,
 )
-from spendgate.domain.requests import Record, Release, Settle
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import parse_subject
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.credits import Credit, apply_credit
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.table import DynamoClient, Table
+from spendgate_service.domain.requests import Record, Release, Settle
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store.client import DynamoClient, Table
 from tests.world import TENANT, World, id_in
 
 ZONES = (

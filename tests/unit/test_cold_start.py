@@ -12,7 +12,7 @@ from local.paths import ROOT
 _START = """
 import gc, json, sys
 collections = []
-import spendgate
+import spendgate_service
 gc.callbacks.append(lambda phase, _: collections.append(phase) if phase == "start" else None)
 import app
 {made}
@@ -69,11 +69,18 @@ def test_a_function_starts_with_its_clients_and_never_looks_for_garbage_meanwhil
 
 def test_a_reservation_waits_for_no_models_but_its_own() -> None:
     modules, _ = start("reserve")
-    models = {name for name in modules if name.startswith("spendgate.api.models.")}
+    models = {name for name in modules if name.startswith("spendgate_service.api.bodies.")}
     assert models == {
-        f"spendgate.api.models.{name}" for name in ("fields", "reserving", "spending")
+        f"spendgate_service.api.bodies.{name}" for name in ("fields", "reserving", "spending")
     }
-    assert not {"genai_prices", "spendgate.store.settlements", "spendgate.api.openapi"} & modules
+    assert (
+        not {
+            "genai_prices",
+            "spendgate_service.settlements.apply",
+            "spendgate_service.api.openapi.document",
+        }
+        & modules
+    )
 
 
 def test_the_authorizer_and_the_rollover_do_without_models_of_the_wire() -> None:

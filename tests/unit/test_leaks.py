@@ -9,7 +9,7 @@ from tests.engines import ROOT
 
 BEFORE = """
 import logging, subprocess, sys
-from spendgate.store.api_keys import new_key
+from spendgate_service.tenants.api_keys import new_key
 key = new_key("acme", "admin", name=None, now_ms=1)
 half = key.bearer.rpartition(".")[2]
 """

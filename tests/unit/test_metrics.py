@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from spendgate import runtime
-from spendgate.api.errors import PROBLEMS, REFUSALS, metric_of
-from spendgate.domain.errors import IdempotencyConflict, InvalidValue, NoBudget, NotFound
-from spendgate.observability import count, measured, publish_counts
-from spendgate.store.errors import Throttled
+from spendgate_service import runtime
+from spendgate_service.api.errors import PROBLEMS, REFUSALS, metric_of
+from spendgate_service.domain.errors import IdempotencyConflict, InvalidValue, NoBudget, NotFound
+from spendgate_service.observability import count, measured, publish_counts
+from spendgate_service.store.errors import Throttled
 from tests.engines import ROOT
 
 

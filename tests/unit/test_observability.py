@@ -10,20 +10,22 @@ from tests.engines import REGION, ROOT
 
 _LIBRARY = """
 import logging
-from spendgate.observability import logger
+from spendgate_service.observability import logger
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId")
 def handler(event, context):
-    logging.getLogger("spendgate.api.errors").error("it failed", extra={"request_id": "req-1"})
+    logging.getLogger("spendgate_service.api.errors").error(
+        "it failed", extra={"request_id": "req-1"}
+    )
 
 from tests.fakes.functions import LambdaContext
 handler({"requestContext": {"requestId": "req-1"}}, LambdaContext())
 """
 
 _HTTP = """
-from spendgate.api.http import handle
-from spendgate.observability import logger, measured
-from spendgate.store.errors import Throttled
+from spendgate_service.api.http import handle
+from spendgate_service.observability import logger, measured
+from spendgate_service.store.errors import Throttled
 from tests.fakes.functions import LambdaContext
 from tests.fakes.http_events import a_principal, http_event
 
@@ -49,18 +51,18 @@ logger.warning("nobody called")
 """
 
 _QUEUE = """
-from spendgate.api.consumer import consume
-from spendgate.domain.errors import NotFound
-from spendgate.domain.tenants import Tenant
-from spendgate.observability import logger, publish_counts
-from spendgate.store.errors import Throttled
+from spendgate_service.api.queue import consume
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.tenants import Tenant
+from spendgate_service.observability import logger, publish_counts
+from spendgate_service.store.errors import Throttled
 
 class Everything:
     def apply(self, commands):
         return [NotFound("reservation", "rsv_1"), Throttled("busy")][: len(commands)]
     def tenant(self, tenant_id):
         return Tenant(tenant_id, created_at_ms=0, updated_at_ms=0)
-    def put_aside(self, body, **why):
+    def dead_letter(self, body, **why):
         pass
 
 release = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
@@ -69,7 +71,7 @@ logger.set_correlation_id("req-before")
 all_in_one = Everything()
 consume(
     [{"messageId": one, "body": body} for one, body in bodies.items()],
-    settlements=all_in_one, rule_book=all_in_one, dead_letters=lambda: all_in_one, now_ms=0,
+    settlements=all_in_one, policy_cache=all_in_one, dead_letters=lambda: all_in_one, now_ms=0,
 )
 publish_counts()
 """
@@ -141,7 +143,7 @@ def test_what_is_logged_about_a_message_names_the_message_its_tenant_and_the_rea
         ("a message was put aside", "msg-2", "acme", "not_found"),
         ("a message is tried again", "msg-3", "acme", "unavailable"),
     ]
-    assert (counted["put_aside"], counted["tried_again"]) == ([2.0], [1.0])
+    assert (counted["dead_lettered"], counted["retried"]) == ([2.0], [1.0])
 
 
 def test_a_log_has_no_message_body() -> None:

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from spendgate.domain.amounts import AMOUNT_MAX, ONE, parse_amount
-from spendgate.domain.errors import InvalidValue, UnknownPrice
-from spendgate.domain.tenants import Price
-from spendgate.pricing.usage import PricedAmounts, Usage, own_price_of, price_of, with_usage
+from spendgate_service.domain.amounts import AMOUNT_MAX, ONE, parse_amount
+from spendgate_service.domain.errors import InvalidValue, UnknownPrice
+from spendgate_service.domain.tenants import Price
+from spendgate_service.pricing.usage import PricedAmounts, Usage, own_price_of, price_of, with_usage
 
 NOW_MS = 1_772_366_400_250
 
@@ -104,12 +104,17 @@ def test_pricing_never_touches_the_network(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "module", ["spendgate.api.models.spending", "spendgate.api.http", "spendgate.api.answers"]
+    "module",
+    [
+        "spendgate_service.api.bodies.spending",
+        "spendgate_service.api.http",
+        "spendgate_service.wire.spending",
+    ],
 )
 def test_the_price_table_is_not_loaded_before_it_is_needed(module: str) -> None:
     code = (
         f"import sys, {module}; heavy = {{'genai_prices', 'boto3', 'botocore.session', "
-        "'spendgate.api.models.administration', 'spendgate.api.openapi'}; "
+        "'spendgate_service.api.bodies.administration', 'spendgate_service.api.openapi.document'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     run = subprocess.run(

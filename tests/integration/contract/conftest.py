@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spendgate.store.table import Table
+from spendgate_service.store.client import Table
 from tests.books import assert_books_balance
 from tests.engines import table_at
 from tests.world import World

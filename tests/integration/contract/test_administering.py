@@ -5,27 +5,31 @@ from itertools import pairwise
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, TokenCap
-from spendgate.domain.periods import (
+from spendgate_service.audit.budget import audit_subject
+from spendgate_service.budgets.credit import Credit, Credited, apply_credit
+from spendgate_service.budgets.token_caps import delete_token_cap, put_token_cap, read_token_cap
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, TokenCap
+from spendgate_service.domain.periods import (
     CalendarPeriod,
     DurationPeriod,
     NoPeriod,
     PeriodRule,
     RollingPeriod,
 )
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import Subject, parse_subject
-from spendgate.store.audit import audit_subject
-from spendgate.store.credits import Credit, Credited, apply_credit
-from spendgate.store.directory import find_listed
-from spendgate.store.export import Place, Span, Step, export_ledger
-from spendgate.store.once import Once, Replay
-from spendgate.store.pages import Wanted
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.rules import PRESENT_SECONDS_MAX
-from spendgate.store.statements import StoredStatement, find_statements_of, statements_page
-from spendgate.store.token_caps import delete_token_cap, put_token_cap, read_token_cap
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.reports.export import Place, Span, Step, export_ledger
+from spendgate_service.reports.statements import (
+    StoredStatement,
+    find_statements_of,
+    statements_page,
+)
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.listings import find_listed
+from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.world import AGENT, TENANT, World
 
 DAY_SECONDS = 86_400
@@ -40,9 +44,11 @@ PERIODS: list[PeriodRule] = [
 def credited(
     world: World, budget: Budget, amount: int, *, key: str | None = None
 ) -> Credited | Replay:
-    once: Once[Credited] | None = None
+    once: IdempotencyRecord[Credited] | None = None
     if key:
-        once = Once(TENANT, "credit", key, "f", answer=lambda done: done.entry.entry_id)
+        once = IdempotencyRecord(
+            TENANT, "credit", key, "f", answer=lambda done: done.entry.entry_id
+        )
     credit = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance())
     return apply_credit(world.table, TENANT, credit, once=once, now_ms=world.clock.now_ms())
 
@@ -119,7 +125,7 @@ def test_statements_come_newest_first_page_by_page_also_of_a_deleted_budget(worl
     cursor = None
     while not pages or cursor:
         page = statements_page(
-            world.table, TENANT, found, budget.subject, Wanted(limit=1, cursor=cursor)
+            world.table, TENANT, found, budget.subject, PageRequest(limit=1, cursor=cursor)
         )
         pages.append(page.data)
         cursor = page.next_cursor
@@ -146,7 +152,7 @@ def test_a_statement_that_was_corrected_says_so_wherever_a_page_ends(
     shown: list[StoredStatement] = []
     cursor = None
     while not shown or cursor:
-        wanted = Wanted(limit=limit, cursor=cursor)
+        wanted = PageRequest(limit=limit, cursor=cursor)
         page = statements_page(world.table, TENANT, found, budget.subject, wanted)
         shown += page.data
         cursor = page.next_cursor

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import CarryOver
-from spendgate.domain.errors import BudgetExceeded, BudgetPaused
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.rollover import close_due_periods
-from spendgate.store.rules import PRESENT_SECONDS_MAX
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.outbox import detail_of, outbox, told
 from tests.world import AGENT, TENANT, World, record, settle
 
@@ -163,7 +163,7 @@ def test_a_refusal_announces_what_was_missed(world: World) -> None:
     world.change(budget, soft_limit=5 * ONE, on_soft_limit="pause", warn_at_pct=())
     reservation = world.reserve(5)
     silent = World(world.table, world.clock, world.pool)
-    silent.announcer = None  # type: ignore[assignment]
+    silent.threshold_events = None  # type: ignore[assignment]
     silent.settle(reservation, 5)
     assert told(world.table) == []
 

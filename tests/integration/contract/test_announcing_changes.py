@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.errors import BudgetPaused
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.reservations import Provenance
-from spendgate.store.budget_changes import Telling, change_budget
-from spendgate.store.credits import Credit, apply_credit
-from spendgate.store.outbox import event_id
+from spendgate_service.budgets.change import ChangeEvent, change_budget
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.errors import BudgetPaused
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.store.outbox import event_id
 from tests.outbox import outbox, told
 from tests.world import AGENT, TENANT, World
 
@@ -93,7 +93,10 @@ def test_a_pause_and_a_resume_are_told_in_the_same_moment_as_they_happen(world: 
         change_budget(
             world.table, TENANT, budget.budget_id,
             lambda one, paused=paused: replace(one, paused=paused),  # type: ignore[misc]
-            telling=Telling(event_type, lambda _budget, balance: f'"{balance and balance.status}"'),  # type: ignore[arg-type]
+            telling=ChangeEvent(
+                event_type,  # type: ignore[arg-type]
+                lambda _budget, balance: f'"{balance and balance.status}"',
+            ),
             now_ms=world.clock.now_ms(),
         )  # fmt: skip
 
@@ -117,7 +120,7 @@ def told_of_a_change(world: World, budget: Budget, **fields: object) -> list[str
     change_budget(
         world.table, TENANT, budget.budget_id,
         lambda one: replace(one, **fields),  # type: ignore[arg-type]
-        telling=Telling("budget.resumed", lambda _budget, _balance: "{}", of_defaults=False),
+        telling=ChangeEvent("budget.resumed", lambda _budget, _balance: "{}", of_defaults=False),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
     found = [one for one in outbox(world.table) if one.event_type == "budget.resumed"]

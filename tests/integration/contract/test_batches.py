@@ -1,7 +1,7 @@
 """A batch of the settlement queue: every command once, and none stands in its neighbours' way."""
 
-from spendgate.domain.errors import NotFound, ReservationFinalized
-from spendgate.store.plans import Recorded, Settled
+from spendgate_service.domain.errors import NotFound, ReservationFinalized
+from spendgate_service.settlements.plan import Recorded, Settled
 from tests.books import read_books
 from tests.world import AGENT, ORGANIZATION, World, record, release, settle
 

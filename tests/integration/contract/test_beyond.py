@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.periods import DurationPeriod, RollingPeriod
-from spendgate.domain.rates import Rate
-from spendgate.domain.tenants import Tenant
-from spendgate.store.tenants import change_tenant, create_tenant
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
+from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.tenants import Tenant
+from spendgate_service.tenants.tenants import change_tenant, create_tenant
 from tests.world import TENANT, World
 
 
 def test_a_window_is_started_under_rules_that_changed_since_they_were_read(world: World) -> None:
     budget = world.budget(10, period=DurationPeriod(3600))
-    world.rule_book.rules(TENANT, [budget.subject])
+    world.policy_cache.rules(TENANT, [budget.subject])
     world.on(world.table).set_limit(budget, 20)
 
     world.record(3)

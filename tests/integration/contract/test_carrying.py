@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.counters import Counter
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.rollover import Progress, close_due_periods
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.periods.run import Progress, close_due_periods
 from tests.books import assert_books_balance, read_books
 from tests.world import TENANT, World
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS, Statement
-from spendgate.store.credits import Credit, apply_credit
-from spendgate.store.rollover import close_due_periods
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS, Statement
+from spendgate_service.periods.run import close_due_periods
 from tests.books import assert_books_balance
 from tests.fakes.faulty import KILLED_BEFORE, Fault, Killed, faulty
 from tests.world import TENANT, World

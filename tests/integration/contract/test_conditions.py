@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.errors import BudgetExceeded, BudgetPaused
-from spendgate.domain.periods import DurationPeriod
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import parse_subject
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.credits import Credit, apply_credit
-from spendgate.store.rules import PRESENT_SECONDS_MAX
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
+from spendgate_service.domain.periods import DurationPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.fakes.faulty import faulty, meanwhile
 from tests.world import AGENT, TENANT, World
 
@@ -169,7 +169,7 @@ def test_a_lagging_counter_is_brought_up_before_it_grants_what_both_limits_allow
 def test_a_window_does_not_start_under_a_policy_that_was_changed_meanwhile(world: World) -> None:
     budget = world.budget(10, period=DurationPeriod(3600))
     stale = world.on(world.table)
-    stale.rule_book.rules(TENANT, [parse_subject(AGENT)])
+    stale.policy_cache.rules(TENANT, [parse_subject(AGENT)])
     world.set_limit(budget, 3)
 
     with pytest.raises(BudgetExceeded):
@@ -287,7 +287,7 @@ def test_a_window_that_starts_during_a_change_is_bound_by_it_as_well(world: Worl
     world.reserve(1)
     world.clock.advance(4000)
     stale = world.on(world.table)
-    stale.rule_book.rules(TENANT, [parse_subject(AGENT)])
+    stale.policy_cache.rules(TENANT, [parse_subject(AGENT)])
     table, client = faulty(world.table)
     client.fail("transact_write_items", meanwhile(lambda: world.reserve(1)))
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spendgate.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
-from spendgate.domain.holds import BUCKETS_PER_TTL_MAX, DEAD_BUCKETS_MAX
+from spendgate_service.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
+from spendgate_service.domain.hold_buckets import BUCKETS_PER_TTL_MAX, DEAD_BUCKETS_MAX
 from tests.fakes.faulty import faulty, meanwhile
 from tests.world import AGENT, ORGANIZATION, World
 

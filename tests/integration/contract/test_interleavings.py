@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.holds import DEAD_BUCKETS_MAX
-from spendgate.store.rules import PRESENT_SECONDS_MAX
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.fakes.faulty import KILLED_AFTER, FaultyClient, Killed, faulty, meanwhile
 from tests.world import AGENT, ORGANIZATION, World, settle
 

@@ -1,14 +1,14 @@
 """Many of everything at once: buckets, budgets, entries. DynamoDB's limits are not ours."""
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.requests import CLAIMS_MAX
-from spendgate.store import items
-from spendgate.store.codec.ledger import read_ledger
-from spendgate.store.keys import LEDGER_PREFIX
-from spendgate.store.rollover import close_due_periods
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.requests import CLAIMS_MAX
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import values
+from spendgate_service.store.codec.ledger import read_ledger
+from spendgate_service.store.keys import LEDGER_PREFIX
 from tests.books import read_books, scan
 from tests.world import AGENT, ORGANIZATION, World, many_subjects
 
@@ -35,12 +35,12 @@ def test_every_ledger_entry_of_a_settlement_has_an_id_of_its_own(world: World) -
 
 def with_dead_buckets(world: World, budget: Budget, count: int) -> None:
     """As callers can make them with assorted hold times: each bucket holds 1 and has expired."""
-    key = items.key(world.counter_key(budget))
+    key = values.key(world.counter_key(budget))
     item = world.table.get(key)
     assert item is not None
     now = world.clock.now_ms() // 1000
-    holds = {f"h{now - place}": items.amount(ONE) for place in range(count)}
-    available = items.amount(items.read_amount(item["available"]) - count * ONE)
+    holds = {f"h{now - place}": values.amount(ONE) for place in range(count)}
+    available = values.amount(values.read_amount(item["available"]) - count * ONE)
     world.table.put({**item, **holds, "available": available})
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.store.rules import PRESENT_SECONDS_MAX
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.world import AGENT, World
 
 
@@ -37,7 +37,7 @@ def test_a_lowered_limit_binds_also_where_the_old_one_was_read_but_nothing_was_u
     budget = world.budget(10)
     stale = world.on(world.table)
     stale.reserve(10, by=("agent:somebody_else",))
-    stale.rule_book.rules("acme", [budget.subject])
+    stale.policy_cache.rules("acme", [budget.subject])
     world.set_limit(budget, 5)
 
     with pytest.raises(BudgetExceeded):

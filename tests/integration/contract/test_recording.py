@@ -2,12 +2,12 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import IdempotencyConflict
-from spendgate.domain.holds import DEAD_BUCKETS_MAX
-from spendgate.domain.periods import SLICES_MAX, CalendarPeriod, RollingPeriod
-from spendgate.store.once import ONCE_RETENTION_SECONDS
-from spendgate.store.plans import Recorded
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import IdempotencyConflict
+from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
+from spendgate_service.domain.periods import SLICES_MAX, CalendarPeriod, RollingPeriod
+from spendgate_service.settlements.plan import Recorded
+from spendgate_service.store.idempotency import ONCE_RETENTION_SECONDS
 from tests.books import read_books
 from tests.world import AGENT, ORGANIZATION, World, record
 

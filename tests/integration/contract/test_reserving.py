@@ -2,11 +2,11 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded, IdempotencyConflict, InvalidValue
-from spendgate.domain.holds import DEAD_BUCKETS_MAX
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.requests import CLAIMS_MAX
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded, IdempotencyConflict, InvalidValue
+from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.requests import CLAIMS_MAX
 from tests.books import read_books
 from tests.world import AGENT, ORGANIZATION, World, id_in, many_subjects
 

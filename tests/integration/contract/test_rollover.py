@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate.domain.subjects import parse_subject
-from spendgate.store import items, keys
-from spendgate.store.budget_changes import change_budget
-from spendgate.store.errors import Item, Objection, Throttled, TransactionFailed
-from spendgate.store.rollover import Progress, close_due_periods
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import Progress, close_due_periods
+from spendgate_service.store import keys, values
+from spendgate_service.store.errors import Item, Objection, Throttled, TransactionFailed
 from tests.books import assert_books_balance, read_books, scan
 from tests.world import TENANT, World
 
@@ -124,9 +124,9 @@ def test_a_period_that_is_due_again_for_nothing_gets_no_further_statement(world:
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
     close(world)
     world.table.update(
-        items.key(counter),
+        values.key(counter),
         UpdateExpression="SET due_shard = :shard",
-        ExpressionAttributeValues={":shard": items.text(keys.due_shard_of(counter))},
+        ExpressionAttributeValues={":shard": values.text(keys.due_shard_of(counter))},
     )
 
     assert close(world) == Progress(closed=1)
@@ -199,26 +199,26 @@ def test_one_period_that_cannot_be_closed_keeps_no_other_from_closing(
 
     def set_version(value: Item) -> None:
         world.table.update(
-            items.key(broken),
+            values.key(broken),
             UpdateExpression="SET version = :version",
             ExpressionAttributeValues={":version": value},
         )
 
-    set_version(items.text("broken"))
+    set_version(values.text("broken"))
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
 
     progress = close(world)
 
     assert (progress.closed, progress.failed) == (5, 1)
     assert "a period cannot be closed" in caplog.text
-    set_version(items.number(1))
+    set_version(values.number(1))
     assert close(world) == Progress(closed=1)
 
 
 def test_a_policy_that_cannot_be_read_keeps_no_other_budget_from_closing(world: World) -> None:
     for number in range(5):
         world.budget(10, on=f"agent:{number}", period=HOUR)
-    broken = items.key(keys.policy_key(TENANT, parse_subject("agent:0")))
+    broken = values.key(keys.policy_key(TENANT, parse_subject("agent:0")))
     policy = world.table.get(broken)
     assert policy is not None
     world.table.put({**broken, "version": policy["version"]})

@@ -2,12 +2,12 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
-from spendgate.domain.periods import CalendarPeriod
-from spendgate.store import items
-from spendgate.store.plans import Settled
-from spendgate.store.settlements import CounterGone
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.settlements.apply import CounterGone
+from spendgate_service.settlements.plan import Settled
+from spendgate_service.store import values
 from tests.books import read_books
 from tests.world import AGENT, ORGANIZATION, World
 
@@ -245,10 +245,10 @@ def test_a_settlement_whose_counter_was_removed_by_hand_is_not_lost_but_fails(
 ) -> None:
     budget = world.budget(10)
     reservation = world.reserve(estimate)
-    world.table.delete(items.key(world.counter_key(budget)))
+    world.table.delete(values.key(world.counter_key(budget)))
 
     with pytest.raises(CounterGone):
         world.settle(reservation, 4)
 
     assert world.find(reservation).state == "held"
-    world.table.delete(items.key(world.reservation_key(reservation)))
+    world.table.delete(values.key(world.reservation_key(reservation)))

@@ -5,19 +5,25 @@ from typing import Any
 
 import pytest
 
-from spendgate.api.http import Handler, handle
-from spendgate.api.json_body import read_object
-from spendgate.api.models.fields import Body
-from spendgate.api.validation import read_model
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import CalendarPeriod, NoPeriod, Period, PeriodRule, period_in_force
-from spendgate.domain.statements import Statement
-from spendgate.domain.subjects import parse_subject
-from spendgate.domain.tenants import Role
-from spendgate.store.statements import StoredStatement
+from spendgate_service.api.bodies.fields import Body
+from spendgate_service.api.http import Handler, handle
+from spendgate_service.api.json_body import read_object
+from spendgate_service.api.validation import read_model
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.periods import (
+    CalendarPeriod,
+    NoPeriod,
+    Period,
+    PeriodRule,
+    period_in_force,
+)
+from spendgate_service.domain.statements import Statement
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.domain.tenants import Role
+from spendgate_service.reports.statements import StoredStatement
 
 NOON_MS = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
 DAY = CalendarPeriod("day")

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.api.admin_answers import (
+from spendgate_service.budgets.credit import Credited
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import CarryOver, TokenCap
+from spendgate_service.domain.periods import DurationPeriod
+from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.tenants import ApiKey, Price, Tenant
+from spendgate_service.wire.administration import (
     budget_answer,
     credit_answer,
     key_answer,
@@ -15,15 +22,8 @@ from spendgate.api.admin_answers import (
     tenant_answer,
     token_cap_answer,
 )
-from spendgate.api.answers import balance_answer, ledger_entry_answer
-from spendgate.api.wire import time_on_wire
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import CarryOver, TokenCap
-from spendgate.domain.periods import DurationPeriod
-from spendgate.domain.rates import Rate
-from spendgate.domain.subjects import Subject
-from spendgate.domain.tenants import ApiKey, Price, Tenant
-from spendgate.store.credits import Credited
+from spendgate_service.wire.spending import balance_answer, ledger_entry_answer
+from spendgate_service.wire.values import time_on_wire
 from tests.unit.api.support import NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY
 

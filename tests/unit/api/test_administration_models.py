@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spendgate.api.models.administration import (
+from spendgate_service.api.bodies.administration import (
     CreateKeyBody,
     CreateTenantBody,
     PatchTenantBody,
@@ -12,12 +12,12 @@ from spendgate.api.models.administration import (
     RateBody,
     TokenCapBody,
 )
-from spendgate.api.models.budgets import PatchBudgetBody
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import TokenCap
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.rates import Rate
-from spendgate.domain.tenants import PRICES_MAX, RATES_MAX, Price, Tenant
+from spendgate_service.api.bodies.budgets import PatchBudgetBody
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import TokenCap
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.tenants import PRICES_MAX, RATES_MAX, Price, Tenant
 from tests.unit.api.support import read, refused_param
 
 NOW_MS = 1_772_366_400_250

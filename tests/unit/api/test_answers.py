@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.api.answers import (
+from spendgate_service.domain.amounts import ONE, parse_amount
+from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.rates import Conversion
+from spendgate_service.domain.reservations import Line, Reservation
+from spendgate_service.domain.settlements import RecordedSpend
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.wire.check import check_answer
+from spendgate_service.wire.spending import (
     amount_in_sentence,
     balance_answer,
     ledger_entry_answer,
@@ -14,14 +22,6 @@ from spendgate.api.answers import (
     spend_answer,
     warnings_of,
 )
-from spendgate.api.check_answer import check_answer
-from spendgate.domain.amounts import ONE, parse_amount
-from spendgate.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
-from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.rates import Conversion
-from spendgate.domain.reservations import Line, Reservation
-from spendgate.domain.settlements import RecordedSpend
-from spendgate.domain.subjects import Subject
 from tests.unit.api.support import BALANCE, NOON_MS, balance
 
 SUBJECTS = (

@@ -7,17 +7,17 @@ from time import process_time
 
 import pytest
 
-from spendgate.api.exceptions import InvalidJson
-from spendgate.api.http import Call
-from spendgate.api.json_body import read_object
-from spendgate.api.models.reserving import ReserveBody
-from spendgate.api.wire import Answer, ok
+from spendgate_service.api.bodies.reserving import ReserveBody
+from spendgate_service.api.exceptions import InvalidJson
+from spendgate_service.api.http import Request
+from spendgate_service.api.json_body import read_object
+from spendgate_service.wire.values import Response, ok
 from tests.unit.api.support import answered, event
 
 RESERVE = "POST /v1/reservations"
 
 
-def reserve(call: Call) -> Answer:
+def reserve(call: Request) -> Response:
     return ok({"amounts": call.body(ReserveBody).amounts})
 
 
@@ -150,7 +150,7 @@ def test_a_bad_base64_body_is_refused(body: str, status: int) -> None:
 
 @pytest.mark.parametrize("ttl", ["300.0", "3e2", "3000e-1"])
 def test_a_whole_number_may_be_written_with_a_point(ttl: str) -> None:
-    def ttl_of(call: Call) -> Answer:
+    def ttl_of(call: Request) -> Response:
         return ok({"ttl_seconds": call.body(ReserveBody).ttl_seconds})
 
     body = f'{{"amounts":{{"usd":1}},"ttl_seconds":{ttl}}}'

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from spendgate.api.models.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
-from spendgate.domain.budgets import Budget, CarryOver
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, RollingPeriod
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import Subject
+from spendgate_service.api.bodies.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, RollingPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import Subject
 from tests.unit.api.support import read, refused_param
 
 NOW_MS = 1_772_366_400_250

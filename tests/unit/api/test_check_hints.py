@@ -4,12 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.api.check_answer import check_answer
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import CarryOver
-from spendgate.domain.counters import Balance
-from spendgate.domain.errors import BudgetExceeded, TokenCapExceeded, UnknownPrice, UnknownRate
-from spendgate.domain.periods import DurationPeriod, RollingPeriod
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.errors import (
+    BudgetExceeded,
+    TokenCapExceeded,
+    UnknownPrice,
+    UnknownRate,
+)
+from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
+from spendgate_service.wire.check import check_answer
 from tests.unit.api.support import BALANCE, balance
 
 ROLLING = RollingPeriod(3600)

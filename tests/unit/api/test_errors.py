@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from spendgate.api import exceptions
-from spendgate.api.errors import PROBLEMS, error_answer
-from spendgate.domain import errors
-from spendgate.domain.amounts import ONE
-from spendgate.store.errors import OutcomeUnknown, Throttled, Unavailable
+from spendgate_service.api import exceptions
+from spendgate_service.api.errors import PROBLEMS, error_answer
+from spendgate_service.domain import errors
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.store.errors import OutcomeUnknown, Throttled, Unavailable
 
 
 def answer_of(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.api import export
-from spendgate.api.answers import ledger_entry_answer
-from spendgate.api.export import CSV_COLUMNS, ExportQuery, part_of
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.ledger import LedgerEntry
-from spendgate.domain.subjects import Subject
-from spendgate.store.export import Place, Span, Step
+from spendgate_service.api import export
+from spendgate_service.api.export import CSV_COLUMNS, ExportQuery, part_of
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.reports.export import Place, Span, Step
+from spendgate_service.wire.spending import ledger_entry_answer
 from tests.unit.api.support import NOON_MS
 from tests.unit.api.test_answers import ENTRY
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from spendgate.api.fingerprint import fingerprint
-from spendgate.api.json_body import read_object
-from spendgate.api.models.messages import RecordMessage, read_message
-from spendgate.api.models.reserving import ReserveBody
-from spendgate.api.models.settling import RecordBody
-from spendgate.api.validation import read_model
+from spendgate_service.api.bodies.messages import RecordMessage, read_message
+from spendgate_service.api.bodies.reserving import ReserveBody
+from spendgate_service.api.bodies.settling import RecordBody
+from spendgate_service.api.fingerprint import fingerprint
+from spendgate_service.api.json_body import read_object
+from spendgate_service.api.validation import read_model
 
 
 def of(text: str, operation: str = "reserve", target: str = "") -> str:

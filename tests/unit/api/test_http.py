@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from spendgate.api.http import Call, handle
-from spendgate.api.models.reserving import ReserveBody
-from spendgate.api.query import CURSOR_LENGTH_MAX
-from spendgate.api.routes import ROUTES, methods_at
-from spendgate.api.wire import Answer, created, ok, replayed
-from spendgate.domain.errors import NotFound
-from spendgate.domain.tenants import ROLES
+from spendgate_service.api.bodies.reserving import ReserveBody
+from spendgate_service.api.http import Request, handle
+from spendgate_service.api.query import CURSOR_LENGTH_MAX
+from spendgate_service.api.routes import ROUTES, methods_at
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.tenants import ROLES
+from spendgate_service.wire.values import Response, created, ok, replayed
 from tests.unit.api.support import NOON_MS, answered, event
 
 RESERVE = "POST /v1/reservations"
 LEDGER = "GET /v1/budgets/{id}/ledger"
 
 
-def who(call: Call) -> Answer:
+def who(call: Request) -> Response:
     return ok({"tenant_id": call.principal.tenant_id, "key_id": call.principal.key_id})
 
 
@@ -156,7 +156,7 @@ def test_a_bad_idempotency_key_is_refused(header: str) -> None:
     assert (status, body["error"]["param"]) == (422, "header.idempotency-key")
 
 
-def page(call: Call) -> Answer:
+def page(call: Request) -> Response:
     wanted = call.page("subject")
     return ok({"limit": wanted.limit, "cursor": wanted.cursor})
 
@@ -215,7 +215,7 @@ def test_a_body_may_be_left_out_where_nothing_is_required() -> None:
 def test_what_nobody_foresaw_is_500_without_details_and_logged_with_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(_: Call) -> Answer:
+    def broken(_: Request) -> Response:
         raise KeyError("the secret")
 
     with caplog.at_level(logging.ERROR):
@@ -230,7 +230,7 @@ def test_what_nobody_foresaw_is_500_without_details_and_logged_with_them(
 
 
 def test_what_was_foreseen_is_not_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    def missing(_: Call) -> Answer:
+    def missing(_: Request) -> Response:
         raise NotFound("reservation", "rsv_1")
 
     assert answered(event(RESERVE), missing)[0] == 404

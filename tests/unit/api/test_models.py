@@ -6,16 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from spendgate.api.models.messages import command_of, read_message
-from spendgate.api.models.reserving import ReserveBody, subjects_in_query
-from spendgate.api.models.settling import ExtendBody, RecordBody, SettleBody
-from spendgate.api.principal import Principal
-from spendgate.api.validation import read_model
-from spendgate.domain.errors import InvalidValue, NotFound
-from spendgate.domain.requests import Record, Release, Settle
-from spendgate.domain.reservations import Provenance
-from spendgate.domain.subjects import Subject
-from spendgate.domain.tenants import Tenant
+from spendgate_service.api.bodies.messages import command_of, read_message
+from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
+from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
+from spendgate_service.api.principal import Principal
+from spendgate_service.api.validation import read_model
+from spendgate_service.domain.errors import InvalidValue, NotFound
+from spendgate_service.domain.requests import Record, Release, Settle
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.tenants import Tenant
 from tests.unit.api.support import read, refused_param
 
 NOW_MS = 1_772_366_400_250

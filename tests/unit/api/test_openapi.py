@@ -8,7 +8,21 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from spendgate.api.admin_answers import (
+from spendgate_service.api.errors import error_answer
+from spendgate_service.api.openapi.document import ANSWER_SCHEMAS, document, documented_path
+from spendgate_service.api.openapi.operations import OPERATIONS
+from spendgate_service.api.openapi.schemas import Schema, page_of, ref
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.budgets.credit import Credited
+from spendgate_service.domain.amounts import AMOUNT_MAX, ONE, amount_text
+from spendgate_service.domain.budgets import CarryOver, TokenCap
+from spendgate_service.domain.errors import BudgetExceeded, NotFound
+from spendgate_service.domain.periods import DurationPeriod
+from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.settlements import RecordedSpend
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.tenants import ApiKey, Price, Tenant
+from spendgate_service.wire.administration import (
     budget_answer,
     credit_answer,
     key_answer,
@@ -19,7 +33,8 @@ from spendgate.api.admin_answers import (
     tenant_answer,
     token_cap_answer,
 )
-from spendgate.api.answers import (
+from spendgate_service.wire.check import check_answer
+from spendgate_service.wire.spending import (
     balance_answer,
     ledger_entry_answer,
     record_answer,
@@ -27,21 +42,6 @@ from spendgate.api.answers import (
     reservation_granted,
     spend_answer,
 )
-from spendgate.api.check_answer import check_answer
-from spendgate.api.errors import error_answer
-from spendgate.api.openapi import ANSWER_SCHEMAS, document, documented_path
-from spendgate.api.openapi_operations import OPERATIONS
-from spendgate.api.openapi_schemas import Schema, page_of, ref
-from spendgate.api.routes import ROUTES
-from spendgate.domain.amounts import AMOUNT_MAX, ONE, amount_text
-from spendgate.domain.budgets import CarryOver, TokenCap
-from spendgate.domain.errors import BudgetExceeded, NotFound
-from spendgate.domain.periods import DurationPeriod
-from spendgate.domain.rates import Rate
-from spendgate.domain.settlements import RecordedSpend
-from spendgate.domain.subjects import Subject
-from spendgate.domain.tenants import ApiKey, Price, Tenant
-from spendgate.store.credits import Credited
 from tests.unit.api.support import BALANCE, NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY, RESERVATION, SUBJECTS
 

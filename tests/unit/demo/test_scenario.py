@@ -8,8 +8,8 @@ from local.demo.limits import AGENT_BUDGET, budgets_for
 from local.demo.prices import USD, Model, amounts_of
 from local.demo.scenario import AGENTS, RUNAWAY, PlannedRequest, plan
 from local.demo.trace import SHIPPED_TRACE, read_trace
-from spendgate.domain.amounts import amount_text
-from spendgate.pricing.usage import Usage, price_of
+from spendgate_service.domain.amounts import amount_text
+from spendgate_service.pricing.usage import Usage, price_of
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from local.console import LocalStackError
 from local.demo.record import Grant, Record
 from local.demo.settlements import BATCH_SIZE, Reporter, message_of
-from spendgate.api.models.messages import read_message
+from spendgate_service.api.bodies.messages import read_message
 from tests.unit.demo.support import grant
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendgate.domain.amounts import (
+from spendgate_service.domain.amounts import (
     AMOUNT_MAX,
     ONE,
     amount_rounded_up,

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget, Policy, claims_on, counted_subject
-from spendgate.domain.errors import InvalidValue, UnknownRate
-from spendgate.domain.periods import NoPeriod
-from spendgate.domain.rates import Conversion, Rate
-from spendgate.domain.subjects import Subject, parse_subject
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, Policy, claims_on, counted_subject
+from spendgate_service.domain.errors import InvalidValue, UnknownRate
+from spendgate_service.domain.periods import NoPeriod
+from spendgate_service.domain.rates import Conversion, Rate
+from spendgate_service.domain.subjects import Subject, parse_subject
 
 AGENT = Subject("agent", "a")
 OTHER = Subject("agent", "b")

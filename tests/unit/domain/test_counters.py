@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.counters import Balance, Counter, new_counter
-from spendgate.domain.decisions import outlook_of
-from spendgate.domain.errors import BudgetExceeded
-from spendgate.domain.periods import (
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.counters import Balance, Counter, new_counter
+from spendgate_service.domain.decisions import check_result_of
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.periods import (
     BALANCE,
     CalendarPeriod,
     NoPeriod,
@@ -17,7 +17,7 @@ from spendgate.domain.periods import (
     RollingPeriod,
     period_in_force,
 )
-from spendgate.domain.subjects import Subject
+from spendgate_service.domain.subjects import Subject
 from tests.fakes.clock import NOON_MS
 
 NOW = NOON_MS // 1000
@@ -137,11 +137,11 @@ def test_a_violation_tells_what_people_need_to_know() -> None:
 def test_an_outlook_names_every_refusal_in_the_order_of_the_balances() -> None:
     full, fine, short = (balance(counter(10, spent)) for spent in (10, 0, 8))
 
-    outlook = outlook_of([(full, 5), (fine, 5), (short, 5)])
+    outlook = check_result_of([(full, 5), (fine, 5), (short, 5)])
 
     assert isinstance(outlook.refusal, BudgetExceeded)
     assert [violation.spent for violation in outlook.refusal.violations] == [10, 8]
-    assert outlook_of([(fine, 10)]).refusal is None
+    assert check_result_of([(fine, 10)]).refusal is None
 
 
 def test_the_seconds_to_a_reset_are_rounded_up_and_never_none_at_all() -> None:

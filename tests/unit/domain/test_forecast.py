@@ -2,11 +2,11 @@
 
 import pytest
 
-from spendgate.domain.amounts import ONE
-from spendgate.domain.budgets import Budget
-from spendgate.domain.counters import Balance, Counter
-from spendgate.domain.forecast import Forecast, forecast_of
-from spendgate.domain.periods import (
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.forecast import Forecast, forecast_of
+from spendgate_service.domain.periods import (
     CalendarPeriod,
     DurationPeriod,
     NoPeriod,
@@ -14,7 +14,7 @@ from spendgate.domain.periods import (
     RollingPeriod,
     period_in_force,
 )
-from spendgate.domain.subjects import Subject
+from spendgate_service.domain.subjects import Subject
 
 HOUR_MS = 3_600_000
 MIDNIGHT_MS = 1_772_323_200_000

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendgate.domain.holds import (
+from spendgate_service.domain.hold_buckets import (
     BUCKETS_PER_TTL_MAX,
     TTL_SECONDS_MAX,
     bucket_of,

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.periods import (
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.periods import (
     BALANCE,
     CalendarPeriod,
     CalendarUnit,

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate.domain.amounts import AMOUNT_MAX, ONE
-from spendgate.domain.errors import InvalidValue, ReservationFinalized
-from spendgate.domain.rates import Conversion
-from spendgate.domain.requests import Release, Settle
-from spendgate.domain.reservations import Line, Reservation
-from spendgate.domain.settlements import extension_refused, finalize
-from spendgate.domain.subjects import Subject
+from spendgate_service.domain.amounts import AMOUNT_MAX, ONE
+from spendgate_service.domain.errors import InvalidValue, ReservationFinalized
+from spendgate_service.domain.rates import Conversion
+from spendgate_service.domain.requests import Release, Settle
+from spendgate_service.domain.reservations import Line, Reservation
+from spendgate_service.domain.settlements import extension_refused, finalize
+from spendgate_service.domain.subjects import Subject
 
 HELD = Reservation(
     reservation_id="rsv_1",

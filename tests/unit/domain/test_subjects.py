@@ -2,8 +2,8 @@
 
 import pytest
 
-from spendgate.domain.errors import InvalidValue
-from spendgate.domain.subjects import Subject, is_word, make_subject, parse_subject
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.subjects import Subject, is_word, make_subject, parse_subject
 
 
 def test_a_subject_is_read_up_to_its_first_colon() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from spendgate.events.publishing import publish
-from spendgate.store.errors import NeverTaken, Unavailable
-from spendgate.store.event_bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
-from spendgate.store.outbox import OutboxEvent
+from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
+from spendgate_service.events.publish import publish
+from spendgate_service.store.errors import NeverTaken, Unavailable
+from spendgate_service.store.outbox import OutboxEvent
 from tests.changes import CREATED_AT, Record, change, sequence_number
 
 RETRY_SECONDS = 900
@@ -46,7 +46,7 @@ class Queue:
     messages: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
 
-    def put_aside(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
         assert reason
         if self.is_down:
             raise Unavailable("the queue does not answer")

@@ -1,0 +1,253 @@
+"""The fields that bodies and messages share, and the limit of every text.
+
+Unknown fields are refused and nothing is coerced: a typo or a wrong type in a request about money
+is never guessed at.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from math import isfinite
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from spendgate_service.domain.amounts import parse_amount
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.hold_buckets import TTL_SECONDS_MAX
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import (
+    ANY_ID,
+    CREDENTIAL_TYPES,
+    SUBJECTS_MAX,
+    is_word,
+    make_subject,
+)
+from spendgate_service.domain.tenants import TENANT_ID_PATTERN
+
+# Every text is stored, logged and shown, so every text has a limit. Together they keep a
+# reservation under 32 KB, were all its ids of four-byte characters and 24 budgets on them, and a
+# budget under 6 KB: a policy item of 20 budgets stays under 400 KB.
+NAME_LENGTH_MAX = 100  # fits a column of a table
+DESCRIPTION_LENGTH_MAX = 500  # a sentence or two, as in Stripe's metadata values
+REFERENCE_LENGTH_MAX = 256  # as long as a subject's id: often one, a URL or a trace id
+LABEL_LENGTH_MAX = 64  # words for machines: meter_source, ref_type, provider, a time zone
+EVENT_ID_LENGTH_MAX = 255  # does the job of an Idempotency-Key, and is as long
+OBJECT_ID_LENGTH_MAX = 64  # our own ids have at most 40 characters
+METADATA_BYTES_MAX = 4096  # as JSON; said by the interface
+UNITS_MAX = 10  # as many as subjects; each unit may touch a budget on each subject
+TOKENS_MAX = 10**12  # a million times the largest context window; priced, it is still an amount
+
+_TENANT_ID = re.compile(TENANT_ID_PATTERN)
+
+
+class Body(BaseModel):
+    """What a caller sends: unknown fields are refused, nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def changing[B: Body](body: B, *, nullable: Collection[str]) -> B:
+    """A patch that names something, and null only where null means something.
+
+    Raises ValueError.
+    """
+    if not body.model_fields_set:
+        raise ValueError("name at least one field to change")
+    for name in body.model_fields_set:
+        if getattr(body, name) is None and name not in nullable:
+            raise ValueError(f"{name} cannot be null; leave it out to keep it")
+    return body
+
+
+def patch_schema(*, nullable: Collection[str]) -> Callable[[dict[str, Any]], None]:
+    """Let the schema of a patch say the same: something is named, and null only where it may be."""
+
+    def say(schema: dict[str, Any]) -> None:
+        schema["minProperties"] = 1
+        for name, field in schema["properties"].items():
+            if name not in nullable:
+                kinds = [one for one in field.pop("anyOf") if one != {"type": "null"}]
+                field.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+                del field["default"]
+
+    return say
+
+
+def _amount(value: object) -> int:
+    if not isinstance(value, (str, int, Decimal)):
+        raise ValueError('an amount is a decimal number, such as 0.05 or "0.05"')
+    amount = parse_amount(value)
+    if amount < 0:
+        raise ValueError("an amount is not negative")
+    return amount
+
+
+def _positive(amount: int) -> int:
+    if amount <= 0:
+        raise ValueError("this amount is greater than 0")
+    return amount
+
+
+def _unit(text: str) -> str:
+    if not is_word(text):
+        raise ValueError(
+            "a unit is a lower-case word of at most 32 letters, digits and underscores, like usd"
+        )
+    return text
+
+
+def _subject_type(text: str) -> str:
+    if text in CREDENTIAL_TYPES:
+        raise ValueError(f"{text} comes from the credential; leave it out")
+    try:
+        make_subject(text, "any")
+    except InvalidValue as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _subject_id(text: str) -> str:
+    if text == ANY_ID:
+        raise ValueError(f"{ANY_ID} stands for a default; name the one who spends")
+    try:
+        make_subject("any", text)
+    except InvalidValue as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _tenant_id(text: str) -> str:
+    if not _TENANT_ID.fullmatch(text):
+        raise ValueError(
+            "a tenant's id has 1 to 64 letters, digits, dots, underscores and hyphens, "
+            "and begins with a letter or digit"
+        )
+    return text
+
+
+def _metadata(value: dict[str, object]) -> dict[str, object]:
+    plain = {name: _plain(inner) for name, inner in value.items()}
+    size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > METADATA_BYTES_MAX:
+        raise ValueError(f"metadata has at most {METADATA_BYTES_MAX} bytes as JSON")
+    return plain
+
+
+def _plain(value: object) -> object:
+    """Metadata's numbers are not amounts: they become what JSON can carry anywhere."""
+    match value:
+        case Decimal():
+            number = float(value)
+            if not isfinite(number):
+                raise ValueError("metadata holds a number that is out of range")
+            return number
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
+
+
+type _Schema = dict[str, object]
+
+# What a schema can say of the rules above; `tests/e2e/test_fuzz.py` compares the two.
+_WORD_PATTERN = "[a-z][a-z0-9_]{0,31}"
+ID_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]{1,256}"
+
+AMOUNT_SCHEMA: _Schema = {
+    "description": "An exact decimal: at most 18 digits before the point and 9 after it.",
+    "anyOf": [
+        {"type": "string", "pattern": r"^[0-9]{1,18}(\.[0-9]{1,9})?$", "examples": ["0.0125"]},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**18},
+    ],
+}
+_POSITIVE_AMOUNT_SCHEMA = {
+    "description": AMOUNT_SCHEMA["description"],
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^(?=.*[1-9])[0-9]{1,18}(\.[0-9]{1,9})?$",
+            "examples": ["0.0125"],
+        },
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**18},
+    ],
+}
+WORD_SCHEMA: _Schema = {"type": "string", "pattern": f"^{_WORD_PATTERN}$"}
+_SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"enum": sorted(CREDENTIAL_TYPES)}}
+_SUBJECT_ID_SCHEMA: _Schema = {
+    "type": "string",
+    "pattern": f"^{ID_PATTERN}$",
+    "not": {"const": ANY_ID},
+}
+SUBJECT_SCHEMA: _Schema = {
+    "type": "string",
+    "pattern": f"^{_WORD_PATTERN}:{ID_PATTERN}$",
+}
+_AMOUNTS_SCHEMA: _Schema = {
+    "type": "object",
+    "propertyNames": WORD_SCHEMA,
+    "additionalProperties": AMOUNT_SCHEMA,
+    "maxProperties": UNITS_MAX,
+}
+SUBJECTS_SCHEMA: _Schema = {
+    "type": "object",
+    "propertyNames": _SUBJECT_TYPE_SCHEMA,
+    "additionalProperties": _SUBJECT_ID_SCHEMA,
+    "maxProperties": SUBJECTS_MAX,
+}
+
+AmountField = Annotated[int, PlainValidator(_amount), WithJsonSchema(AMOUNT_SCHEMA)]
+PositiveAmountField = Annotated[
+    int, PlainValidator(_amount), AfterValidator(_positive), WithJsonSchema(_POSITIVE_AMOUNT_SCHEMA)
+]
+UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
+AmountsField = Annotated[
+    dict[UnitField, AmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
+]
+SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]
+SubjectIdField = Annotated[str, AfterValidator(_subject_id)]
+SubjectsField = Annotated[
+    dict[SubjectTypeField, SubjectIdField],
+    Field(max_length=SUBJECTS_MAX),
+    WithJsonSchema(SUBJECTS_SCHEMA),
+]
+MetadataField = Annotated[dict[str, object], AfterValidator(_metadata)]
+TtlField = Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)]
+TokensField = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
+
+NameField = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
+DescriptionField = Annotated[str, Field(min_length=1, max_length=DESCRIPTION_LENGTH_MAX)]
+ReferenceField = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
+LabelField = Annotated[str, Field(min_length=1, max_length=LABEL_LENGTH_MAX)]
+EventIdField = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
+ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]
+TenantIdField = Annotated[
+    str,
+    AfterValidator(_tenant_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{TENANT_ID_PATTERN}$"}),
+]
+
+
+class ProvenanceBody(Body):
+    """A body that says where its number comes from."""
+
+    meter_source: LabelField | None = None
+    ref_type: LabelField | None = None
+    ref_id: ReferenceField | None = None
+    description: DescriptionField | None = None
+
+    def to_provenance(self) -> Provenance:
+        """Where the number comes from."""
+        return Provenance(
+            meter_source=self.meter_source,
+            ref_type=self.ref_type,
+            ref_id=self.ref_id,
+            description=self.description,
+        )
+
+
+class EmptyBody(Body):
+    """The body of a request that says everything by its path."""

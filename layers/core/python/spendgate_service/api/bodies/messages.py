@@ -1,0 +1,76 @@
+"""The messages that callers send to the settlement queue: the HTTP bodies, and who they are for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from spendgate_service.api.bodies.fields import Body, EventIdField, ObjectIdField, TenantIdField
+from spendgate_service.api.bodies.settling import RecordBody, SettleBody
+from spendgate_service.api.json_body import read_object
+from spendgate_service.api.validation import validated
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.requests import Release, SettlementCommand
+from spendgate_service.pricing.priced_amounts import KnowsTenants, priced_amounts
+
+
+class SettleMessage(SettleBody):
+    """Settle a reservation."""
+
+    version: Literal[1]
+    type: Literal["settle"]
+    tenant_id: TenantIdField
+    reservation_id: ObjectIdField
+
+
+class ReleaseMessage(Body):
+    """Release a reservation."""
+
+    version: Literal[1]
+    type: Literal["release"]
+    tenant_id: TenantIdField
+    reservation_id: ObjectIdField
+
+
+class RecordMessage(RecordBody):
+    """Record spend that was never reserved; `event_id` makes it happen once."""
+
+    version: Literal[1]
+    type: Literal["record"]
+    tenant_id: TenantIdField
+    event_id: EventIdField
+
+
+type Message = SettleMessage | ReleaseMessage | RecordMessage
+
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(
+    Annotated[SettleMessage | ReleaseMessage | RecordMessage, Field(discriminator="type")]
+)
+
+
+def read_message(body: str) -> Message:
+    """The message in the body of an SQS record. Raises InvalidJson and InvalidValue."""
+    return validated(_MESSAGE.validate_python, read_object(body))
+
+
+def command_of(message: Message, policy_cache: KnowsTenants, *, now_ms: int) -> SettlementCommand:
+    """What a message asks for, usage priced as its tenant wants it.
+
+    Raises UnknownPrice, and NotFound for spend of a tenant that nobody created.
+    """
+    if isinstance(message, ReleaseMessage):
+        return Release(message.tenant_id, message.reservation_id)
+    tenant_id = message.tenant_id
+    if isinstance(message, RecordMessage) and not policy_cache.tenant(tenant_id).is_known:
+        raise NotFound("tenant", tenant_id)
+    priced = priced_amounts(message, policy_cache, tenant_id, now_ms)
+    if isinstance(message, SettleMessage):
+        return message.to_settle(
+            tenant_id=tenant_id, reservation_id=message.reservation_id, actual=priced.amounts
+        )
+    return message.to_record(
+        tenant_id=tenant_id,
+        key_id=None,
+        actual=priced.amounts,
+        idempotency_key=message.event_id,
+        unpriced=priced.unpriced,
+    )

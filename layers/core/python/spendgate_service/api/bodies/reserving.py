@@ -1,0 +1,109 @@
+"""The body of check and reserve, and the query that asks what was spent."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Self
+
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+
+from spendgate_service.api.bodies.fields import (
+    AmountsField,
+    Body,
+    MetadataField,
+    SubjectsField,
+    TokensField,
+    TtlField,
+)
+from spendgate_service.api.bodies.spending import UsageBody, one_of_these, subjects_of
+from spendgate_service.api.fingerprint import fingerprint
+from spendgate_service.api.principal import Principal
+from spendgate_service.api.validation import validated
+from spendgate_service.domain.amounts import ONE, Amount
+from spendgate_service.domain.caps import TokenCounts
+from spendgate_service.domain.hold_buckets import TTL_SECONDS_DEFAULT
+from spendgate_service.domain.requests import SpendRequest
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.pricing.usage import TOKENS, Usage
+
+
+class EstimatedUsage(UsageBody):
+    """What a call to a model may at most use; a model that writes nothing needs no maximum."""
+
+    max_output_tokens: TokensField = 0
+
+    def to_usage(self) -> Usage:
+        """What is to be priced."""
+        return self._with_output(self.max_output_tokens)
+
+
+class ReserveBody(Body):
+    """The body of check and reserve."""
+
+    model_config = ConfigDict(json_schema_extra=one_of_these("amounts"))
+
+    subjects: SubjectsField = Field(default_factory=dict)
+    amounts: AmountsField = Field(default_factory=dict)
+    usage: EstimatedUsage | None = None
+    ttl_seconds: TtlField = TTL_SECONDS_DEFAULT
+    metadata: MetadataField = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.amounts and self.usage is None:
+            raise ValueError("send amounts or usage, or both")
+        return self
+
+    def named_amounts(self) -> Mapping[str, Amount]:
+        """The amounts as they were sent."""
+        return self.amounts
+
+    def named_usage(self) -> Usage | None:
+        """The usage as it was sent."""
+        return self.usage.to_usage() if self.usage else None
+
+    def tokens(self, amounts: Mapping[str, Amount]) -> TokenCounts | None:
+        """What is held against the token caps: the usage, or else the tokens asked for."""
+        if self.usage is not None:
+            return TokenCounts(
+                total=self.usage.input_tokens + self.usage.max_output_tokens,
+                prompt=self.usage.input_tokens,
+                completion=self.usage.max_output_tokens,
+            )
+        if TOKENS not in amounts:
+            return None
+        return TokenCounts(total=-(-amounts[TOKENS] // ONE))
+
+    def to_request(
+        self,
+        principal: Principal,
+        *,
+        amounts: Mapping[str, Amount],
+        idempotency_key: str | None = None,
+    ) -> SpendRequest:
+        """The wish of the principal to spend the (priced) amounts."""
+        return SpendRequest(
+            tenant_id=principal.tenant_id,
+            subjects=subjects_of(
+                self.subjects, tenant_id=principal.tenant_id, key_id=principal.key_id
+            ),
+            amounts=amounts,
+            ttl_seconds=self.ttl_seconds,
+            fingerprint=fingerprint("reserve", self),
+            idempotency_key=idempotency_key,
+            metadata=self.metadata,
+            tokens=self.tokens(amounts),
+        )
+
+
+def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[Subject, ...]:
+    """The subjects that a query such as `agent=researcher&session=s-42` asks about.
+
+    Raises InvalidValue.
+    """
+    subjects = validated(_subjects_field().validate_python, dict(query), root="query")
+    return subjects_of(subjects, tenant_id=principal.tenant_id, key_id=principal.key_id)
+
+
+@cache
+def _subjects_field() -> TypeAdapter[dict[str, str]]:
+    return TypeAdapter(SubjectsField)

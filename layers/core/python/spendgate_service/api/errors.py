@@ -1,0 +1,152 @@
+"""From exceptions to answers: the one table, and the one shape of every error."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spendgate_service.api.exceptions import (
+    Forbidden,
+    InvalidApiKey,
+    InvalidJson,
+    MethodNotAllowed,
+    RequestTooLarge,
+    RouteNotFound,
+)
+from spendgate_service.domain import errors as domain
+from spendgate_service.domain.amounts import amount_text
+from spendgate_service.store.errors import Unavailable
+from spendgate_service.wire.values import Response
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an exception is called on the wire."""
+
+    status: int
+    code: str
+    type: str
+
+
+RATE_LIMIT_EXCEEDED = Problem(429, "rate_limit_exceeded", "budget_exceeded")
+INSUFFICIENT_QUOTA = Problem(429, "insufficient_quota", "budget_exceeded")
+INTERNAL_ERROR = Problem(500, "internal_error", "api_error")
+
+PROBLEMS: Mapping[type[Exception], Problem] = {
+    InvalidJson: Problem(400, "invalid_json", "invalid_request_error"),
+    RequestTooLarge: Problem(413, "request_too_large", "invalid_request_error"),
+    InvalidApiKey: Problem(401, "invalid_api_key", "authentication_error"),
+    Forbidden: Problem(403, "forbidden", "permission_error"),
+    RouteNotFound: Problem(404, "not_found", "not_found_error"),
+    MethodNotAllowed: Problem(405, "method_not_allowed", "invalid_request_error"),
+    domain.InvalidValue: Problem(422, "invalid_request", "invalid_request_error"),
+    domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error"),
+    domain.NoBudget: Problem(403, "no_budget", "permission_error"),
+    domain.UnknownPrice: Problem(422, "unknown_price", "invalid_request_error"),
+    domain.UnknownRate: Problem(422, "unknown_rate", "invalid_request_error"),
+    domain.TokenCapExceeded: Problem(400, "token_cap_exceeded", "invalid_request_error"),
+    domain.NotFound: Problem(404, "not_found", "not_found_error"),
+    domain.IdempotencyConflict: Problem(409, "idempotency_conflict", "idempotency_error"),
+    domain.ReservationFinalized: Problem(409, "reservation_finalized", "conflict_error"),
+    domain.AlreadyExists: Problem(409, "already_exists", "conflict_error"),
+    domain.BudgetChanged: Problem(409, "budget_changed", "conflict_error"),
+    Unavailable: Problem(503, "unavailable", "api_error"),
+}
+"""Every exception that a caller may see, but for `BudgetExceeded`, which has two codes."""
+
+
+def problem_of(error: Exception) -> Problem:
+    """The status, code and type of an exception; `internal_error` for what nobody foresaw."""
+    if isinstance(error, domain.BudgetExceeded):
+        return INSUFFICIENT_QUOTA if error.retry_after_seconds is None else RATE_LIMIT_EXCEEDED
+    known = (PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    return next(known, INTERNAL_ERROR)
+
+
+REFUSALS = frozenset(
+    {
+        "rate_limit_exceeded",
+        "insufficient_quota",
+        "budget_paused",
+        "token_cap_exceeded",
+        "no_budget",
+        "unknown_price",
+        "unknown_rate",
+        "idempotency_conflict",
+        "reservation_finalized",
+    }
+)
+"""The codes of a well-formed request that was refused; the metric of each is `refused_<code>`."""
+
+
+def metric_of(error: Exception) -> str | None:
+    """The metric that counts an error; None for a mistake in the request itself."""
+    problem = problem_of(error)
+    if problem.code in REFUSALS:
+        return f"refused_{problem.code}"
+    return problem.code if problem.status >= 500 else None
+
+
+def error_answer(error: Exception, *, request_id: str) -> Response:
+    """The answer to a request that failed; what nobody foresaw is logged and not described."""
+    problem = problem_of(error)
+    if problem is INTERNAL_ERROR:
+        _log.error(
+            "request %s failed: %r", request_id, error, exc_info=error,
+            extra={"request_id": request_id},
+        )  # fmt: skip
+        message = f"something went wrong on our side; quote the request id {request_id}"
+    else:
+        message = str(error)
+        if problem.status >= 500:
+            _log.warning("request %s was not answered: %s", request_id, error)
+    body = {
+        "code": problem.code,
+        "type": problem.type,
+        "message": message,
+        "param": error.param if isinstance(error, domain.InvalidValue) else None,
+        **_details(error),
+    }
+    return Response(problem.status, {"error": body}, _headers(error))
+
+
+def _details(error: Exception) -> dict[str, object]:
+    match error:
+        case domain.BudgetExceeded():
+            return {"violations": [violation_on_wire(one) for one in error.violations]}
+        case domain.BudgetPaused():
+            return {"budget_id": error.budget_id}
+        case _:
+            return {}
+
+
+def violation_on_wire(violation: domain.Violation) -> dict[str, object]:
+    """Why one budget refused."""
+    return {
+        "budget_id": violation.budget_id,
+        "subject": violation.subject,
+        "scope": violation.scope,
+        "unit": violation.unit,
+        "limit": amount_text(violation.limit),
+        "spent": amount_text(violation.spent),
+        "held": amount_text(violation.held),
+        "available": amount_text(violation.available),
+        "requested": amount_text(violation.requested),
+        "retry_after_seconds": violation.retry_after_seconds,
+    }
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    """The headers by which clients and SDKs decide what to do next."""
+    match error:
+        case domain.BudgetExceeded() if error.retry_after_seconds is None:
+            return {"x-should-retry": "false"}
+        case domain.BudgetExceeded() | Unavailable():
+            return {"Retry-After": str(max(1, error.retry_after_seconds or 1))}
+        case InvalidApiKey():
+            return {"WWW-Authenticate": "Bearer"}
+        case MethodNotAllowed():
+            return {"Allow": ", ".join(error.allowed)}
+        case _:
+            return {}

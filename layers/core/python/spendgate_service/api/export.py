@@ -1,0 +1,171 @@
+"""The export of a ledger on the wire: which part is asked for, and how it is written.
+
+A part has as many entries as fit one answer of a function. It may have none and still go on: the
+export is complete when no next cursor is given.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NoReturn, Self
+
+from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.reports.export import Place, Span, Step
+from spendgate_service.store.paging import PageRequest, cursor_after
+from spendgate_service.wire.spending import ledger_entry_answer
+from spendgate_service.wire.values import json_text
+
+type ExportFormat = Literal["csv", "jsonl"]
+
+EXPORT_FORMATS: Mapping[ExportFormat, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl",
+}
+"""The content type of each."""
+
+ENTRIES_MAX = 5_000
+BYTES_MAX = 4_000_000
+"""A function answers with 6 MB at most; an item of the ledger that is larger goes alone."""
+
+EMPTY_STEPS_MAX = 200
+"""How many budgets and subjects without entries are looked at for one answer: some seconds."""
+
+CSV_COLUMNS = (
+    "id", "created_at", "budget_id", "subject", "period_key", "amount", "unit", "meter_source",
+    "ref_type", "ref_id", "session_id", "reservation_id", "description", "kind",
+)  # fmt: skip
+
+_FORMULA_STARTS = re.compile(r"(?:^|(?<=[;\t\r\n])) *(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
+"""Where a spreadsheet may see a formula: also after what it may take for the end of a cell, such as
+the semicolon where the comma stands in decimals."""
+
+_CALLERS_TEXTS = frozenset(
+    {"subject", "meter_source", "ref_type", "ref_id", "session_id", "description"}
+)
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})")
+_POSITION = re.compile(r"(?P<from_ms>\d{1,15}) (?P<to_ms>\d{1,15}) (?P<place>.+)", re.DOTALL)
+_MILLISECOND = timedelta(milliseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery:
+    """Which part of which export is asked for; `start` is where the part before ended."""
+
+    span: Span
+    format: ExportFormat
+    start: Place | None = None
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], *, now_ms: int) -> Self:
+        """Read a query: without `from` from the first entry on, without `to` up to now.
+
+        A cursor knows the span; one that is sent besides has to be the same. Raises InvalidValue.
+        """
+        named = query.get("format", "csv")
+        if named not in EXPORT_FORMATS:
+            refuse("query.format", "send csv or jsonl")
+        known_format: ExportFormat = "csv" if named == "csv" else "jsonl"
+        from_ms = _moment_ms("from", query["from"]) if "from" in query else None
+        to_ms = _moment_ms("to", query["to"]) if "to" in query else None
+        if query.get("cursor"):
+            span, start = _read_cursor(query["cursor"])
+            if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
+                refuse("query.cursor", "it belongs to an export with another from or to")
+            return cls(span, known_format, start)
+        span = Span(from_ms or 0, now_ms if to_ms is None else to_ms)
+        if span.to_ms <= span.from_ms:
+            refuse("query.to", "send a moment after from")
+        return cls(span, known_format)
+
+
+def _read_cursor(cursor: str) -> tuple[Span, Place]:
+    if len(cursor) > CURSOR_LENGTH_MAX:
+        _refuse_cursor()
+    position = PageRequest(cursor=cursor).position(_POSITION)
+    assert position is not None
+    place = Place.read(position["place"])
+    if place is None:
+        _refuse_cursor()
+    return Span(int(position["from_ms"]), int(position["to_ms"])), place
+
+
+def _refuse_cursor() -> NoReturn:
+    refuse("query.cursor", "send the X-Next-Cursor of the part before, as it was")
+
+
+def _moment_ms(name: str, text: str) -> int:
+    """A date (its midnight in UTC) or a moment of RFC 3339, in milliseconds since the epoch.
+
+    Fractions of a millisecond are rounded up: entries are known to the millisecond.
+    """
+    if not (_DAY.fullmatch(text) or _MOMENT.fullmatch(text)):
+        refuse(f"query.{name}", _WHEN)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        refuse(f"query.{name}", _WHEN)
+    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    return max(0, -(-since // _MILLISECOND))
+
+
+_WHEN = "send a date such as 2026-03-01, or a moment such as 2026-03-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an export; there may be more at `next_cursor`."""
+
+    text: str
+    next_cursor: str | None
+
+
+def part_of(steps: Iterable[Step], asked: ExportQuery) -> Part:
+    """Write as many entries as fit one answer."""
+    write = _csv_row if asked.format == "csv" else _json_line
+    lines = [_row(CSV_COLUMNS)] if asked.format == "csv" and asked.start is None else []
+    entries_written, size, empty_steps = 0, 0, 0
+    reached: Place | None = None
+    for place, entries in steps:
+        new = [write(entry) for entry in entries]
+        size += sum(len(json.dumps(line)) for line in new)
+        is_full = entries_written + len(new) > ENTRIES_MAX or size > BYTES_MAX
+        if (entries_written and new and is_full) or empty_steps >= EMPTY_STEPS_MAX:
+            assert reached is not None
+            position = f"{asked.span.from_ms} {asked.span.to_ms} {reached.text}"
+            return Part("".join(lines), cursor_after(position))
+        lines += new
+        entries_written += len(new)
+        empty_steps += not new
+        reached = place
+    return Part("".join(lines), None)
+
+
+def _json_line(entry: LedgerEntry) -> str:
+    return json_text(ledger_entry_answer(entry)) + "\n"
+
+
+def _csv_row(entry: LedgerEntry) -> str:
+    fields = ledger_entry_answer(entry)
+    return _row([_cell(name, fields[name]) for name in CSV_COLUMNS])
+
+
+def _cell(name: str, value: object) -> object:
+    """A text of a caller's never becomes a formula in a spreadsheet: it gets an apostrophe."""
+    if name in _CALLERS_TEXTS and isinstance(value, str):
+        return _FORMULA_STARTS.sub(r"'\g<0>", value)
+    return value
+
+
+def _row(cells: Iterable[object]) -> str:
+    """One line of RFC 4180."""
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

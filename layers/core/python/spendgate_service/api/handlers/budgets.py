@@ -1,0 +1,155 @@
+"""Budgets: creating, changing, pausing, topping up, deleting."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from spendgate_service import runtime
+from spendgate_service.api.bodies.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
+from spendgate_service.api.bodies.fields import EmptyBody
+from spendgate_service.api.http import Request
+from spendgate_service.api.idempotency import idempotency_record_of
+from spendgate_service.budgets import change as budget_changes
+from spendgate_service.budgets import read as budgets
+from spendgate_service.budgets.change import ChangeEvent
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.budgets.read import StoredBudget
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.counters import Balance
+from spendgate_service.store.idempotency import Replay
+from spendgate_service.store.ids import new_id
+from spendgate_service.wire.administration import budget_answer, credit_answer, page_answer
+from spendgate_service.wire.event_details import switch_detail
+from spendgate_service.wire.values import Response, created, json_text, ok, replayed
+
+
+def create_budget(call: Request) -> Response:
+    """Lay down a new budget."""
+    body, tenant_id, now_ms = call.body(CreateBudgetBody), call.principal.tenant_id, call.now_ms
+    budget_id = new_id("bud_", now_ms=now_ms)
+    made = budget_changes.create_budget(
+        runtime.table(),
+        tenant_id,
+        body.to_budget(tenant_id=tenant_id, budget_id=budget_id, now_ms=now_ms),
+        once=idempotency_record_of(call, "create_budget", body, _answer),
+        now_ms=now_ms,
+    )
+    return replayed(made.answer) if isinstance(made, Replay) else created(_answer(made))
+
+
+def list_budgets(call: Request) -> Response:
+    """List the budgets: all, or those of one subject."""
+    wanted, subject = call.page("subject"), call.subject("limit", "cursor")
+    page = budgets.list_budgets(
+        runtime.table(), call.principal.tenant_id, wanted, subject=subject, now_ms=call.now_ms
+    )
+    return ok(page_answer([_answer(one) for one in page.data], next_cursor=page.next_cursor))
+
+
+def read_budget(call: Request) -> Response:
+    """Show one budget."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    found = budgets.read_budget(runtime.table(), tenant_id, budget_id, now_ms=call.now_ms)
+    return ok(_answer(found))
+
+
+def patch_budget(call: Request) -> Response:
+    """Change what the body names, and leave the rest."""
+    budget_id, body = call.path_id("budget"), call.body(PatchBudgetBody)
+    telling = ChangeEvent("budget.resumed", _switch_text, of_defaults=False)
+    return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms), telling)
+
+
+def pause_budget(call: Request) -> Response:
+    """Refuse whatever a budget applies to, until it is resumed."""
+    telling = ChangeEvent("budget.paused", _switch_text)
+    return _switched(call, lambda one: replace(one, paused=True), telling)
+
+
+def resume_budget(call: Request) -> Response:
+    """Go on after a pause; one of the soft limit is lifted until the period ends."""
+    telling = ChangeEvent("budget.resumed", _switch_text)
+    return _switched(call, lambda one: one.resumed(now_ms=call.now_ms), telling)
+
+
+def disable_budget(call: Request) -> Response:
+    """Neither enforce a budget nor count on it, until it is enabled."""
+    return _switched(call, lambda one: replace(one, disabled=True))
+
+
+def enable_budget(call: Request) -> Response:
+    """Enforce a budget and count on it again."""
+    return _switched(call, lambda one: replace(one, disabled=False))
+
+
+def delete_budget(call: Request) -> Response:
+    """Take a budget away, and show it for the last time."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    deleted = budget_changes.delete_budget(
+        runtime.table(), tenant_id, budget_id, now_ms=call.now_ms
+    )
+    return ok(_answer(deleted))
+
+
+def credit_budget(call: Request) -> Response:
+    """Top a budget up, or refund: more may be spent in the period in force."""
+    budget_id, body = call.path_id("budget"), call.body(CreditBody)
+    made = apply_credit(
+        runtime.table(),
+        call.principal.tenant_id,
+        Credit(budget_id, body.to_subject(), body.amount, body.to_provenance()),
+        once=idempotency_record_of(call, "credit_budget", body, credit_answer, target=budget_id),
+        now_ms=call.now_ms,
+    )
+    return replayed(made.answer) if isinstance(made, Replay) else created(credit_answer(made))
+
+
+def _switched(
+    call: Request, change: Callable[[Budget], Budget], telling: ChangeEvent | None = None
+) -> Response:
+    """A change that the path says all about; what is so already stays untouched."""
+    budget_id = call.path_id("budget")
+    call.optional_body(EmptyBody)
+
+    def switched(budget: Budget) -> Budget:
+        return replace(change(budget), updated_at_ms=call.now_ms)
+
+    return _changed(call, budget_id, switched, telling)
+
+
+def _changed(
+    call: Request,
+    budget_id: str,
+    change: Callable[[Budget], Budget],
+    telling: ChangeEvent | None = None,
+) -> Response:
+    changed = budget_changes.change_budget(
+        runtime.table(),
+        call.principal.tenant_id,
+        budget_id,
+        change,
+        telling=telling,
+        now_ms=call.now_ms,
+    )
+    return ok(_answer(changed))
+
+
+def _switch_text(budget: Budget, balance: Balance | None) -> str:
+    return json_text(switch_detail(budget, balance))
+
+
+def _answer(stored: StoredBudget) -> dict[str, object]:
+    return budget_answer(stored.budget, version=stored.version, balance=stored.balance)
+
+
+HANDLERS = {
+    "POST /v1/budgets": create_budget,
+    "GET /v1/budgets": list_budgets,
+    "GET /v1/budgets/{id}": read_budget,
+    "PATCH /v1/budgets/{id}": patch_budget,
+    "DELETE /v1/budgets/{id}": delete_budget,
+    "POST /v1/budgets/{id}/pause": pause_budget,
+    "POST /v1/budgets/{id}/resume": resume_budget,
+    "POST /v1/budgets/{id}/disable": disable_budget,
+    "POST /v1/budgets/{id}/enable": enable_budget,
+    "POST /v1/budgets/{id}/credits": credit_budget,
+}

@@ -1,0 +1,114 @@
+"""What a tenant sets for itself: prices over the built-in table, and rates between units."""
+
+from collections.abc import Callable
+
+from pydantic import TypeAdapter
+
+from spendgate_service import runtime
+from spendgate_service.api.bodies.administration import PriceBody, RateBody
+from spendgate_service.api.bodies.fields import LabelField, ReferenceField, UnitField
+from spendgate_service.api.http import Request
+from spendgate_service.api.query import refuse
+from spendgate_service.api.validation import validated
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.tenants import Tenant, price_key
+from spendgate_service.pricing.usage import builtin_price
+from spendgate_service.tenants import tenants
+from spendgate_service.wire.administration import price_answer, rate_answer
+from spendgate_service.wire.values import Response, ok
+
+_PROVIDER: TypeAdapter[str] = TypeAdapter(LabelField)
+_MODEL: TypeAdapter[str] = TypeAdapter(ReferenceField)
+_UNIT: TypeAdapter[str] = TypeAdapter(UnitField)
+
+
+def read_price(call: Request) -> Response:
+    """Show the price that a model's usage is counted at."""
+    provider, model = _model_in_path(call)
+    key = price_key(provider, model)
+    own = _tenant(call).prices.get(key)
+    if own is not None:
+        return ok(price_answer(own, is_override=True))
+    builtin = builtin_price(provider, model, now_ms=call.now_ms)
+    if builtin is None:
+        raise NotFound("price for", key)
+    return ok(price_answer(builtin, is_override=False))
+
+
+def put_price(call: Request) -> Response:
+    """Set a price over the built-in one."""
+    provider, model = _model_in_path(call)
+    price = call.body(PriceBody).to_price(provider=provider, model=model, now_ms=call.now_ms)
+    _change(call, lambda tenant: tenant.with_price(price))
+    return ok(price_answer(price, is_override=True))
+
+
+def delete_price(call: Request) -> Response:
+    """Go back to the built-in price, and show the own one for the last time."""
+    key = price_key(*_model_in_path(call))
+    last = _tenant(call).prices.get(key)
+    if last is None:
+        raise NotFound("own price for", key)
+    _change(call, lambda tenant: tenant.without_price(key))
+    return ok(price_answer(last, is_override=True))
+
+
+def read_rate(call: Request) -> Response:
+    """Show a rate, also one that has grown too old."""
+    source, target = _units_in_path(call)
+    rate = _tenant(call).rate(source, target)
+    if rate is None:
+        raise NotFound("rate from", f"{source} to {target}")
+    return ok(rate_answer(rate))
+
+
+def put_rate(call: Request) -> Response:
+    """Set a rate, as of now."""
+    source, target = _units_in_path(call)
+    if source == target:
+        refuse("path.to", f"{source} needs no rate to itself")
+    rate = call.body(RateBody).to_rate(source=source, target=target, now_ms=call.now_ms)
+    _change(call, lambda tenant: tenant.with_rate(rate))
+    return ok(rate_answer(rate))
+
+
+def delete_rate(call: Request) -> Response:
+    """Take a rate away, and show it for the last time."""
+    source, target = _units_in_path(call)
+    last = _tenant(call).rate(source, target)
+    if last is None:
+        raise NotFound("rate from", f"{source} to {target}")
+    _change(call, lambda tenant: tenant.without_rate(source, target))
+    return ok(rate_answer(last))
+
+
+def _tenant(call: Request) -> Tenant:
+    return tenants.read_tenant_of(runtime.table(), call.principal.tenant_id)
+
+
+def _change(call: Request, change: Callable[[Tenant], Tenant]) -> None:
+    tenants.change_tenant(runtime.table(), call.principal.tenant_id, change, now_ms=call.now_ms)
+
+
+def _model_in_path(call: Request) -> tuple[str, str]:
+    return (
+        validated(_PROVIDER.validate_python, call.path_text("provider"), root="path.provider"),
+        validated(_MODEL.validate_python, call.path_text("model"), root="path.model"),
+    )
+
+
+def _units_in_path(call: Request) -> tuple[str, str]:
+    return (
+        validated(_UNIT.validate_python, call.path_text("from"), root="path.from"),
+        validated(_UNIT.validate_python, call.path_text("to"), root="path.to"),
+    )
+
+
+HANDLERS = {
+    "GET /v1/prices/{provider}/{model+}": read_price,
+    "PUT /v1/prices/{provider}/{model+}": put_price,
+    "DELETE /v1/prices/{provider}/{model+}": delete_price,
+    "GET /v1/rates/{from}/{to}": read_rate,
+    "PUT /v1/rates/{from}/{to}": put_rate,
+    "DELETE /v1/rates/{from}/{to}": delete_rate,
+}

@@ -1,0 +1,117 @@
+"""What became of the budgets: balances, ledgers, statements, audits, and the export of it all."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from spendgate_service import runtime
+from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, part_of
+from spendgate_service.api.http import Request
+from spendgate_service.audit import budget as audit
+from spendgate_service.budgets import read as budgets
+from spendgate_service.domain.budgets import counted_subject
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.reports.export import export_ledger
+from spendgate_service.reports.statements import find_statements_of, statements_page
+from spendgate_service.store import ledger
+from spendgate_service.store.listings import find_listed
+from spendgate_service.wire.administration import page_answer, statement_answer
+from spendgate_service.wire.audit import audit_answer
+from spendgate_service.wire.spending import balance_answer, ledger_entry_answer
+from spendgate_service.wire.values import Response, ok
+
+AUDITED_ENTRIES_MAX = 100_000
+"""How many entries of the ledger one request may have compared: some ten of the function's fifteen
+seconds. Without a limit whoever may read could keep functions busy until their time is up."""
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many more entries an audit may read."""
+
+    left: int
+
+    def take(self, _entry: LedgerEntry) -> None:
+        """One more was read. Raises InvalidValue where it is one too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise InvalidValue(
+                f"one request compares at most {AUDITED_ENTRIES_MAX} entries of the ledger; "
+                "send a smaller limit, or audit the whole table: python -m spendgate_service.audit",
+                param="query.limit",
+            )
+
+
+def read_balance(call: Request) -> Response:
+    """Show the balance of a budget; of a default, that of the subject in the query."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    balance = budgets.read_balance(
+        runtime.table(), tenant_id, budget_id, call.subject(), now_ms=call.now_ms
+    )
+    return ok(balance_answer(balance))
+
+
+def read_ledger(call: Request) -> Response:
+    """List the ledger of a budget, deleted or not; of a default, that of the subject."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
+    subject = counted_subject(find_listed(runtime.table(), tenant_id, budget_id).subject, asked)
+    page = ledger.ledger_page(runtime.table(), tenant_id, budget_id, subject, wanted)
+    return ok(
+        page_answer([ledger_entry_answer(one) for one in page.data], next_cursor=page.next_cursor)
+    )
+
+
+def read_statements(call: Request) -> Response:
+    """List what the closed periods of a budget came to; of a default, those of the subject."""
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
+    budget = find_statements_of(runtime.table(), tenant_id, budget_id)
+    subject = counted_subject(budget.subject, asked)
+    page = statements_page(runtime.table(), tenant_id, budget, subject, wanted)
+    return ok(
+        page_answer([statement_answer(one) for one in page.data], next_cursor=page.next_cursor)
+    )
+
+
+def audit_budget(call: Request) -> Response:
+    """Compare counters with ledgers: of a default, those of the subject or page by page of all.
+
+    Raises InvalidValue for more entries than one request may have compared.
+    """
+    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
+    _, budget = budgets.find_budget(runtime.table(), tenant_id, budget_id)
+    note = _Allowance(AUDITED_ENTRIES_MAX).take
+    if asked is None:
+        found = audit.audit_budget(
+            runtime.table(), tenant_id, budget, wanted, now_ms=call.now_ms, note=note
+        )
+    else:
+        subject = counted_subject(budget.subject, asked)
+        found = audit.audit_subject(
+            runtime.table(), tenant_id, budget_id, subject, now_ms=call.now_ms, note=note
+        )
+    return ok(audit_answer(budget_id, found))
+
+
+def export_tenant_ledger(call: Request) -> Response:
+    """Give out a part of the tenant's ledger, and say where the next one begins."""
+    asked = ExportQuery.read(call.query("from", "to", "format", "cursor"), now_ms=call.now_ms)
+    steps = export_ledger(runtime.table(), call.principal.tenant_id, asked.span, start=asked.start)
+    part = part_of(steps, asked)
+    headers: dict[str, str] = {}
+    if part.next_cursor is not None:
+        rest = urlencode({"format": asked.format, "cursor": part.next_cursor})
+        headers["X-Next-Cursor"] = part.next_cursor
+        headers["Link"] = f'</v1/export/ledger?{rest}>; rel="next"'
+    return Response(200, part.text, headers, EXPORT_FORMATS[asked.format])
+
+
+HANDLERS = {
+    "GET /v1/budgets/{id}/balance": read_balance,
+    "GET /v1/budgets/{id}/ledger": read_ledger,
+    "GET /v1/budgets/{id}/statements": read_statements,
+    "GET /v1/budgets/{id}/audit": audit_budget,
+    "GET /v1/export/ledger": export_tenant_ledger,
+}

@@ -1,0 +1,93 @@
+"""Tenants with their settings, and the keys that act for them."""
+
+from spendgate_service import runtime
+from spendgate_service.api.bodies.administration import (
+    CreateKeyBody,
+    CreateTenantBody,
+    PatchTenantBody,
+)
+from spendgate_service.api.http import Request
+from spendgate_service.api.idempotency import idempotency_record_of
+from spendgate_service.domain.tenants import ApiKey, Tenant
+from spendgate_service.store.idempotency import Replay
+from spendgate_service.tenants import api_keys, tenants
+from spendgate_service.wire.administration import key_answer, page_answer, tenant_answer
+from spendgate_service.wire.values import Response, created, ok, replayed
+
+
+def create_key(call: Request) -> Response:
+    """Make an API key and show its secret, this once."""
+    body = call.body(CreateKeyBody)
+    issued = api_keys.new_key(
+        call.principal.tenant_id, body.role, name=body.name, now_ms=call.now_ms
+    )
+    once = idempotency_record_of(call, "create_key", body, _key_again)
+    made = api_keys.create_key(runtime.table(), issued, once=once)
+    if isinstance(made, Replay):
+        return replayed(made.answer)
+    return created(key_answer(made.key, secret=made.bearer))
+
+
+def list_keys(call: Request) -> Response:
+    """List the API keys, without their secrets."""
+    page = api_keys.list_keys(runtime.table(), call.principal.tenant_id, call.page())
+    return ok(page_answer([key_answer(one) for one in page.data], next_cursor=page.next_cursor))
+
+
+def revoke_key(call: Request) -> Response:
+    """Make an API key invalid, and show it for the last time."""
+    key_id = call.path_id("key")
+    return ok(key_answer(api_keys.revoke_key(runtime.table(), call.principal.tenant_id, key_id)))
+
+
+def read_tenant(call: Request) -> Response:
+    """Show the settings of the caller's tenant."""
+    return ok(tenant_answer(tenants.read_tenant_of(runtime.table(), call.principal.tenant_id)))
+
+
+def change_tenant(call: Request) -> Response:
+    """Change those settings of the caller's tenant that the body names."""
+    body = call.body(PatchTenantBody)
+    changed = tenants.change_tenant(
+        runtime.table(),
+        call.principal.tenant_id,
+        lambda tenant: body.applied_to(tenant, now_ms=call.now_ms),
+        now_ms=call.now_ms,
+    )
+    return ok(tenant_answer(changed))
+
+
+def create_tenant(call: Request) -> Response:
+    """Create a tenant and show the secret of its first admin key, this once."""
+    body = call.body(CreateTenantBody)
+    tenant = body.to_tenant(now_ms=call.now_ms)
+    once = idempotency_record_of(call, "create_tenant", body, _tenant_again)
+    made = tenants.create_tenant(runtime.table(), tenant, once=once)
+    if isinstance(made, Replay):
+        return replayed(made.answer)
+    return created({**tenant_answer(made.tenant), "admin_key": made.admin_key.bearer})
+
+
+def list_tenants(call: Request) -> Response:
+    """List all tenants, for the operator."""
+    page = tenants.list_tenants(runtime.table(), call.page())
+    return ok(page_answer([tenant_answer(one) for one in page.data], next_cursor=page.next_cursor))
+
+
+def _key_again(key: ApiKey) -> dict[str, object]:
+    return {**key_answer(key), "secret": None}
+
+
+def _tenant_again(tenant: Tenant) -> dict[str, object]:
+    return {**tenant_answer(tenant), "admin_key": None}
+
+
+HANDLERS = {
+    "POST /v1/keys": create_key,
+    "GET /v1/keys": list_keys,
+    "DELETE /v1/keys/{id}": revoke_key,
+    "GET /v1/tenant": read_tenant,
+    "PATCH /v1/tenant": change_tenant,
+    "POST /v1/tenants": create_tenant,
+    "GET /v1/tenants": list_tenants,
+}

@@ -1,0 +1,55 @@
+"""The headers of the interface: what each one says, and which of them an answer has."""
+
+from collections.abc import Mapping
+
+from spendgate_service.api.openapi.schemas import TEXT, WHOLE, Schema, word_of
+
+_HEADERS: Mapping[str, Schema] = {
+    "X-Request-Id": {"description": "The id of the request, also in the logs.", "schema": TEXT},
+    "Idempotency-Replayed": {
+        "description": "This is the first answer again; nothing was done twice.",
+        "schema": word_of("true"),
+    },
+    "Retry-After": {
+        "description": "When to come back, in seconds from now.",
+        "schema": {**WHOLE, "minimum": 1},
+    },
+    "x-should-retry": {
+        "description": "Sent with `insufficient_quota`: time will not help.",
+        "schema": word_of("false"),
+    },
+    "WWW-Authenticate": {"description": "How to say who calls.", "schema": word_of("Bearer")},
+    "Allow": {"description": "The methods that the path takes.", "schema": TEXT},
+    "X-Next-Cursor": {
+        "description": "Where the next part begins; not sent with the last.",
+        "schema": TEXT,
+    },
+    "Link": {"description": "The next part as a link of the relation next.", "schema": TEXT},
+}
+
+HEADERS: Mapping[str, Schema] = {
+    name: {**header, "required": True} if name == "X-Request-Id" else header
+    for name, header in _HEADERS.items()
+}
+
+_BY_STATUS: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    429: ("Retry-After", "x-should-retry"),
+    503: ("Retry-After",),
+}
+
+
+def headers_of_error(status: int) -> dict[str, Schema]:
+    """The headers that an error of that status may have.
+
+    A request without any key is refused by API Gateway itself, which sends no request id.
+    """
+    if status == 401:
+        return {"X-Request-Id": _HEADERS["X-Request-Id"], **described(_BY_STATUS[status])}
+    return described(("X-Request-Id", *_BY_STATUS.get(status, ())))
+
+
+def described(names: tuple[str, ...]) -> dict[str, Schema]:
+    """Those headers, by reference."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -1,0 +1,68 @@
+"""What comes in beside the body: the query string and the idempotency key."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import NoReturn
+from urllib.parse import parse_qsl
+
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, PageRequest
+
+CURSOR_LENGTH_MAX = 2048
+
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+
+
+def read_query(event: Mapping[str, object], known: Collection[str] | None) -> dict[str, str]:
+    """The query string of an event, each name once.
+
+    Raises InvalidValue for a name that is not `known`; None stands for any name.
+    """
+    text = event.get("rawQueryString") or ""
+    assert isinstance(text, str), "API Gateway sends the query string as text"
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=32)
+    except ValueError:
+        refuse("query", "the query string is not valid UTF-8 or has more than 32 fields")
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        if known is not None and name not in known:
+            refuse(_param(name), "there is no such parameter; leave it out")
+        if name in query:
+            refuse(_param(name), "send it once")
+        query[name] = value
+    return query
+
+
+def wanted_in(query: Mapping[str, str]) -> PageRequest:
+    """The `limit` and `cursor` of a query. Raises InvalidValue."""
+    text = query.get("limit", str(PAGE_SIZE_DEFAULT))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= PAGE_SIZE_MAX:
+        refuse("query.limit", f"send a whole number from 1 to {PAGE_SIZE_MAX}")
+    cursor = query.get("cursor") or None
+    if cursor is not None and len(cursor) > CURSOR_LENGTH_MAX:
+        refuse("query.cursor", "send the next_cursor of the page before, as it was")
+    return PageRequest(int(text), cursor)
+
+
+def idempotency_key_of(header: str | None) -> str | None:
+    """The key in an `Idempotency-Key` header, quoted (RFC 8941) or bare. Raises InvalidValue."""
+    if header is None:
+        return None
+    key = header.strip()
+    if key.startswith('"'):
+        quoted = _QUOTED.fullmatch(key)
+        key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else ""
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        refuse("header.idempotency-key", "send 1 to 255 visible ASCII characters, quoted or bare")
+    return key
+
+
+def refuse(param: str, what_to_do: str) -> NoReturn:
+    """Raise InvalidValue for a parameter."""
+    raise InvalidValue(f"{param}: {what_to_do}", param=param)
+
+
+def _param(name: str) -> str:
+    return f"query.{name[:64]}"

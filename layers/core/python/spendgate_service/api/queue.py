@@ -1,0 +1,133 @@
+"""The consumer of the settlement queue: a batch of messages in, those to be tried again out.
+
+The whole batch is applied together, so this takes the place of powertools' batch processor, which
+handles records one by one; its answer to SQS is the same (partial batch failures).
+
+A message that can never succeed goes to the dead-letter queue with the reason, and never blocks its
+neighbours. One that may succeed later stays in the queue; at its last try it is put aside as well,
+so that the reason is known, and if even that fails SQS moves it by itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from spendgate_service.api.bodies.messages import command_of, read_message
+from spendgate_service.api.errors import problem_of
+from spendgate_service.api.exceptions import RequestError
+from spendgate_service.domain.errors import SpendgateError
+from spendgate_service.domain.requests import SettlementCommand
+from spendgate_service.observability import count, logger
+from spendgate_service.pricing.priced_amounts import KnowsTenants
+from spendgate_service.settlements.apply import Outcome
+from spendgate_service.store.errors import StoreError, Unavailable
+
+RECEIVES_MAX = 5
+"""How often SQS delivers a message: `maxReceiveCount` of the settlement queue in the template."""
+
+
+class AppliesCommands(Protocol):
+    """What the consumer wants of `settlements.apply.Settlements`."""
+
+    def apply(self, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
+        """Apply each command once; the outcome of each, in their order."""
+        ...
+
+
+class PutsAside(Protocol):
+    """What the consumer wants of `dead_letters.queue.DeadLetters`."""
+
+    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+        """Send a message to the dead-letter queue. Raises Unavailable."""
+        ...
+
+
+def consume(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    settlements: AppliesCommands,
+    policy_cache: KnowsTenants,
+    dead_letters: Callable[[], PutsAside],
+    now_ms: int,
+) -> dict[str, object]:
+    """Apply a batch of SQS records; names those that SQS shall deliver again.
+
+    `dead_letters` is asked for the queue only when a message needs it.
+    """
+    commands: list[SettlementCommand] = []
+    readable: list[Mapping[str, Any]] = []
+    failed: list[_Failure] = []
+    for record in records:
+        tenant_id = None
+        try:
+            message = read_message(record["body"])
+            tenant_id = message.tenant_id
+            command = command_of(message, policy_cache, now_ms=now_ms)
+        except Exception as error:  # noqa: BLE001 (a mistake of ours must not hold up the others)
+            failed.append(_Failure(record, tenant_id, error))
+            continue
+        commands.append(command)
+        readable.append(record)
+    applied = zip(readable, commands, _applied(settlements, commands), strict=True)
+    for record, command, outcome in applied:
+        if isinstance(outcome, Exception):
+            failed.append(_Failure(record, command.tenant_id, outcome))
+    again = [failure for failure in failed if not _put_aside(failure, dead_letters)]
+    return {"batchItemFailures": [{"itemIdentifier": one.record["messageId"]} for one in again]}
+
+
+def _applied(
+    settlements: AppliesCommands, commands: Sequence[SettlementCommand]
+) -> Sequence[Outcome]:
+    """The outcome of each command; where one meets a mistake of ours, the others do not suffer.
+
+    Applying a command twice does nothing the second time, so a batch may be taken apart.
+    """
+    try:
+        return settlements.apply(commands)
+    except Exception as error:  # noqa: BLE001 (whatever nobody foresaw; it is logged)
+        if len(commands) == 1:
+            logger.exception("a message meets a mistake of ours")
+            return [error]
+    return [outcome for command in commands for outcome in _applied(settlements, [command])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A message that was not applied; its tenant, if the message says one."""
+
+    record: Mapping[str, Any]
+    tenant_id: str | None
+    error: Exception
+
+
+def _put_aside(failure: _Failure, dead_letters: Callable[[], PutsAside]) -> bool:
+    """Whether the message is done with here: it can never succeed, or has been tried enough."""
+    record, error = failure.record, failure.error
+    receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
+    is_final = isinstance(error, (SpendgateError, RequestError))
+    code, message_id = error_code(error), record["messageId"]
+    details = {"correlation_id": message_id, "code": code, "reason": str(error) or repr(error)}
+    if failure.tenant_id is not None:
+        details["tenant_id"] = failure.tenant_id
+    if not is_final and receives < RECEIVES_MAX:
+        logger.warning("a message is tried again", extra={**details, "receives": receives})
+        count("retried")
+        return False
+    try:
+        dead_letters().dead_letter(
+            record["body"], code=code, reason=details["reason"], message_id=message_id
+        )
+    except Unavailable:
+        logger.error("a message could not be put aside", extra=details)
+        return False
+    logger.error("a message was put aside", extra=details)
+    count("dead_lettered")
+    return True
+
+
+def error_code(error: Exception) -> str:
+    """The code under which a failure is known on the wire, or the kind of a failure of ours."""
+    if isinstance(error, StoreError) and not isinstance(error, Unavailable):
+        return type(error).__name__
+    return problem_of(error).code

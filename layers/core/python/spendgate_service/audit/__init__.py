@@ -1,0 +1,1 @@
+"""The audit: compare every counter with its ledger."""

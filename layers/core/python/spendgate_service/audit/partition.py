@@ -1,0 +1,244 @@
+"""What the audit of a table checks within one partition, and between a budget and its lists."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from spendgate_service.audit.budget import Difference, audit_subject
+from spendgate_service.audit.scan_index import CLOCKS_DIFFER_MS
+from spendgate_service.budgets.read import read_policy_of
+from spendgate_service.domain.amounts import Amount, amount_text
+from spendgate_service.domain.budgets import Policy
+from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.statements import Statement
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.counters import read_counter
+from spendgate_service.store.codec.ledger import read_ledger
+from spendgate_service.store.codec.statements import read_statement
+from spendgate_service.store.counter_index import counters_of
+from spendgate_service.store.errors import Item
+from spendgate_service.store.listings import find_listed
+from spendgate_service.store.retention import is_forgotten
+
+ALL_OF_ONE_SUBJECT = "pk = :pk"
+STATEMENTS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :statement)"
+
+_SAID_ALIKE = ("limit", "credits", "carried_in", "spent", "carried_out")
+"""What a counter and its last statement both say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not fit: what kind of thing it is, a sentence, and the items involved."""
+
+    kind: str
+    says: str
+    items: tuple[keys.Key, ...]
+
+
+@dataclass(slots=True)
+class Checked:
+    """What the check of a partition saw, and what was wrong with it."""
+
+    counters: int = 0
+    entries: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Debits:
+    """What the ledger says was spent in a period at least, and at most, when it was closed."""
+
+    at_least: Amount = 0
+    at_most: Amount = 0
+
+    def add(self, entry: LedgerEntry, *, closed_at_ms: int) -> None:
+        debit = max(0, entry.amount)
+        if entry.created_at_ms < closed_at_ms - CLOCKS_DIFFER_MS:
+            self.at_least += debit
+        if entry.created_at_ms <= closed_at_ms + CLOCKS_DIFFER_MS:
+            self.at_most += debit
+
+
+def audit_counters(
+    table: Table, partition: str, *, now_ms: int, note: Callable[[LedgerEntry], None]
+) -> Checked:
+    """Check the counters, the ledger and the statements of one budget and subject."""
+    tenant_id, budget_id, subject = keys.read_counter_partition(partition)
+    statements = _latest_statements(table, partition)
+    debits = {period_key: _Debits() for period_key in statements}
+
+    def noted(entry: LedgerEntry) -> None:
+        if entry.period_key in statements:
+            closed_at_ms = statements[entry.period_key][1].closed_at_ms
+            debits[entry.period_key].add(entry, closed_at_ms=closed_at_ms)
+        note(entry)
+
+    audit = audit_subject(table, tenant_id, budget_id, subject, now_ms=now_ms, note=noted)
+    found = [_unequal(partition, difference) for difference in audit.differences]
+    for item in table.query_items(**counters_of(partition)):
+        key = (partition, item["sk"]["S"])
+        found += _impossible_counter(key, read_counter(item))
+        period_key = key[1].removeprefix(keys.PERIOD_PREFIX)
+        if "due_shard" in item:  # it is still to be closed, maybe once more
+            statements.pop(period_key, None)
+        elif not is_forgotten(period_key, now_ms=now_ms):
+            found += _wrongly_closed(table, key, item)
+    for period_key, (key, statement) in statements.items():
+        if not is_forgotten(period_key, now_ms=now_ms):
+            found += _untrue_statement(key, statement, debits[period_key])
+    if not _is_listed(table, tenant_id, budget_id):
+        says = f"{budget_id} is no budget of the tenant and never was"
+        found.append(Finding("counter_without_budget", says, ((partition, ""),)))
+    return Checked(audit.counters, audit.entries, found)
+
+
+def audit_policy(table: Table, partition: str) -> list[Finding]:
+    """Check that the tenant's list of budgets has those of one subject, on that subject."""
+    _, tenant_id, _, named = keys.parts_of(partition)
+    subject = parse_subject(named)
+    key = keys.policy_key(tenant_id, subject)
+    found = []
+    for budget in read_policy_of(table, tenant_id, subject).budgets:
+        place = keys.budget_directory_key(tenant_id, budget.budget_id)
+        row = table.get(values.key(place))
+        if row is None:
+            says = f"{budget.budget_id} limits {subject} and is not in the list of budgets"
+            found.append(Finding("budget_not_listed", says, (key, place)))
+        elif row["subject"]["S"] != str(subject):
+            says = f"{budget.budget_id} is listed on {row['subject']['S']} and limits {subject}"
+            found.append(Finding("budget_listed_elsewhere", says, (key, place)))
+    return found
+
+
+def audit_listing(table: Table, key: keys.Key, item: Item) -> list[Finding]:
+    """Check one row of a tenant's list of budgets, or of its deleted ones."""
+    _, tenant_id, which = keys.parts_of(key[0])
+    budget_id, subject = key[1], parse_subject(item["subject"]["S"])
+    policy: Policy = read_policy_of(table, tenant_id, subject)
+    place = keys.policy_key(tenant_id, subject)
+    if which == "BUDGETS" and policy.budget(budget_id) is None and _is_there(table, key):
+        says = f"{budget_id} is listed on {subject}, whose policy does not have it"
+        return [Finding("listed_budget_missing", says, (key, place))]
+    if which == "DELETED_BUDGETS" and policy.budget(budget_id) is not None:
+        says = f"{budget_id} is deleted, and the policy of {subject} still has it"
+        return [Finding("deleted_budget_in_force", says, (key, place))]
+    return []
+
+
+def unreadable_items(table: Table, partition: str) -> list[keys.Key]:
+    """The counters, ledger items and statements of a partition that cannot be read."""
+    found = table.query_items(
+        KeyConditionExpression=ALL_OF_ONE_SUBJECT,
+        ExpressionAttributeValues={":pk": values.text(partition)},
+        ConsistentRead=True,
+    )
+    return [(partition, item["sk"]["S"]) for item in found if not _is_readable(item)]
+
+
+def _is_readable(item: Item) -> bool:
+    sort_key = item["sk"]["S"]
+    try:
+        if sort_key.startswith(keys.PERIOD_PREFIX):
+            period_of(sort_key.removeprefix(keys.PERIOD_PREFIX))
+            read_counter(item)
+        elif sort_key.startswith(keys.LEDGER_PREFIX):
+            for entry in read_ledger(item):
+                period_of(entry.period_key)
+        elif sort_key.startswith(keys.STATEMENT_PREFIX):
+            read_statement(item)
+    except values.UNREADABLE:
+        return False
+    return True
+
+
+def _unequal(partition: str, difference: Difference) -> Finding:
+    expected, found = amount_text(difference.expected), amount_text(difference.found)
+    says = f"the {difference.balance} is {found}, by the ledger it is {expected}"
+    return Finding(
+        f"counter_{difference.balance}",
+        says,
+        ((partition, keys.PERIOD_PREFIX + difference.period_key),),
+    )
+
+
+def _impossible_counter(key: keys.Key, counter: Counter) -> Iterator[Finding]:
+    for bucket, amount in counter.holds.items():
+        if amount < 0:
+            says = f"the bucket {bucket} holds {amount_text(amount)}"
+            yield Finding("negative_hold", says, (key,))
+    in_window = sum(counter.slices.values())
+    if counter.spent_ever is not None and in_window != counter.spent:
+        says = f"the slices add up to {amount_text(in_window)}, not {amount_text(counter.spent)}"
+        yield Finding("rolling_window", says, (key,))
+
+
+def _wrongly_closed(table: Table, key: keys.Key, item: Item) -> Iterator[Finding]:
+    """Check that a counter out of the index of what is due has a statement that says the same.
+
+    The statement was written with the counter and never changes, so it is read after it.
+    """
+    period = period_of(key[1].removeprefix(keys.PERIOD_PREFIX))
+    if period.ends_at is None:
+        return
+    number = item.get("statement_revision")
+    revision = values.read_number(number) if number else 0
+    if revision < 1:
+        yield Finding("not_due", "it was never closed, and nothing will close it", (key,))
+        return
+    place = key[0], keys.statement_sort_key(period, revision)
+    found = table.get(values.key(place))
+    if found is None:
+        says = f"it was closed {revision} times, and statement {revision} is not there"
+        yield Finding("statement_missing", says, (key, place))
+        return
+    counter, statement = read_counter(item), read_statement(found)
+    for name in _SAID_ALIKE:
+        has, states = amount_text(getattr(counter, name)), amount_text(getattr(statement, name))
+        if has != states:
+            says = f"its {name} is {has}, by its last statement {states}, and it is not due"
+            yield Finding("statement_otherwise", says, (key, place))
+
+
+def _untrue_statement(key: keys.Key, statement: Statement, debits: _Debits) -> Iterator[Finding]:
+    if not debits.at_least <= statement.spent <= debits.at_most:
+        says = (
+            f"it states {amount_text(statement.spent)} spent, "
+            f"the ledger until then {amount_text(debits.at_most)}"
+        )
+        yield Finding("statement", says, (key,))
+
+
+def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key, Statement]]:
+    """The last word on each period, by its key."""
+    found = table.query_items(
+        KeyConditionExpression=STATEMENTS_OF_ONE_SUBJECT,
+        ExpressionAttributeValues={
+            ":pk": values.text(partition),
+            ":statement": values.text(keys.STATEMENT_PREFIX),
+        },
+        ConsistentRead=True,
+    )
+    return {
+        keys.period_and_revision_of(item["sk"]["S"])[0]: (
+            (partition, item["sk"]["S"]),
+            read_statement(item),
+        )
+        for item in found
+    }
+
+
+def _is_there(table: Table, key: keys.Key) -> bool:
+    return table.get(values.key(key)) is not None
+
+
+def _is_listed(table: Table, tenant_id: str, budget_id: str) -> bool:
+    try:
+        find_listed(table, tenant_id, budget_id)
+    except NotFound:
+        return False
+    return True

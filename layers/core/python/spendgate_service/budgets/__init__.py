@@ -1,0 +1,1 @@
+"""Budgets: create, change, read, credit, token caps."""

@@ -1,0 +1,50 @@
+"""Token caps: a part of a subject's policy, changed as its budgets are."""
+
+from dataclasses import replace
+
+from spendgate_service.budgets.policy_change import attempt, writes_of_change
+from spendgate_service.budgets.read import read_policy_of
+from spendgate_service.domain.budgets import TokenCap
+from spendgate_service.domain.errors import BudgetChanged, NotFound
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.store.client import Table
+
+_TRIES_MAX = 5
+
+
+def read_token_cap(table: Table, tenant_id: str, subject: Subject) -> TokenCap:
+    """The cap laid down for that very subject, read consistently. Raises NotFound."""
+    cap = read_policy_of(table, tenant_id, subject).token_cap
+    if cap is None:
+        raise NotFound("token cap for", str(subject))
+    return cap
+
+
+def put_token_cap(
+    table: Table, tenant_id: str, subject: Subject, cap: TokenCap, *, now_ms: int
+) -> None:
+    """Lay down a cap in the place of what was there; the same cap writes nothing.
+
+    Raises BudgetChanged.
+    """
+    _replace(table, tenant_id, subject, cap, now_ms=now_ms)
+
+
+def delete_token_cap(table: Table, tenant_id: str, subject: Subject, *, now_ms: int) -> TokenCap:
+    """Take a cap away and return it as it was. Raises NotFound and BudgetChanged."""
+    last = read_token_cap(table, tenant_id, subject)
+    _replace(table, tenant_id, subject, None, now_ms=now_ms)
+    return last
+
+
+def _replace(
+    table: Table, tenant_id: str, subject: Subject, cap: TokenCap | None, *, now_ms: int
+) -> None:
+    for _ in range(_TRIES_MAX):
+        before = read_policy_of(table, tenant_id, subject)
+        if before.token_cap == cap:
+            return
+        after = replace(before, version=before.version + 1, token_cap=cap)
+        if not attempt(table, writes_of_change(table, tenant_id, before, after, now_ms=now_ms)):
+            return
+    raise BudgetChanged(str(subject))

@@ -1,0 +1,1 @@
+"""The dead-letter queues: list, show and redrive."""

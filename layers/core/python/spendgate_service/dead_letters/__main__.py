@@ -1,0 +1,236 @@
+"""What was put aside: look at it with its reasons, and send it back.
+
+Settlements that were not applied or, with --events, events that were not delivered:
+
+python -m spendgate_service.dead_letters list [--events] [--code CODE] [--reason TEXT] [--json]
+python -m spendgate_service.dead_letters show ID [--events] [--json]
+python -m spendgate_service.dead_letters redrive [--events] (--all | --code CODE |
+    --reason TEXT | --id ID)
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from spendgate_service.dead_letters.redrive import (
+    DeadLetter,
+    MessageFilter,
+    Send,
+    SqsClient,
+    opened,
+    send_back,
+    to_queue,
+)
+from spendgate_service.events.bus import EventBus, EventsClient
+from spendgate_service.events.redrive import StreamsClient, to_bus
+from spendgate_service.terminal import printable
+
+LETTERS_MAX = 1000
+"""How many messages are looked at, unless the caller says otherwise; they are held in memory."""
+
+_NO_CODE = "-"
+_NO_REASON = "moved by AWS after its last try; the log of settle, or of publish, says more"
+_COLUMNS = ("MESSAGE", "PUT ASIDE", "CODE", "TENANT", "TYPE", "REASON")
+_REASON_LENGTH_MAX = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The queues of a stack, by their URLs, and its event bus."""
+
+    dead_letters: str
+    settlements: str
+    undelivered_events: str
+    event_bus: str
+
+    def dead_letter(self, options: argparse.Namespace) -> str:
+        """The queue that is meant: of events, or of settlements."""
+        return self.undelivered_events if options.events else self.dead_letters
+
+
+def list_letters(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
+    """Show the chosen messages, a line each."""
+    choice = _choice(options)
+    with opened(client, queues.dead_letter(options), letters_max=options.max) as letters:
+        chosen = [letter for letter in letters if choice.takes(letter)]
+    if options.json:
+        _say_json([_described(letter) for letter in chosen])
+    elif chosen:
+        _say_table([_COLUMNS, *map(_row, chosen)])
+    else:
+        _say("no message matches" if letters else "nothing was put aside")
+    _warn_of_more(len(letters), options)
+    return 0
+
+
+def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
+    """Show everything about one message; 1 if there is none."""
+    choice = _choice(options)
+    with opened(client, queues.dead_letter(options), letters_max=options.max) as letters:
+        chosen = [letter for letter in letters if choice.takes(letter)]
+    if not chosen:
+        sys.stderr.write(f"there is no message {printable(options.id)} among {len(letters)}\n")
+        _warn_of_more(len(letters), options)
+        return 1
+    for letter in chosen:
+        if options.json:
+            _say_json(_described(letter))
+        else:
+            for name, value in _described(letter).items():
+                _say(f"{name + ':':<18} {printable(str(value))}")
+    return 0
+
+
+def redrive(
+    client: SqsClient, queues: Queues, options: argparse.Namespace, *, send: Send | None = None
+) -> int:
+    """Send the chosen messages back; 1 if any is refused once more.
+
+    They go to the settlement queue, unless `send` says otherwise.
+    """
+    done: list[str] = []
+
+    def sent(letter: DeadLetter) -> None:
+        done.append(letter.message_id)
+        if not options.json:
+            _say(f"sent back {letter.message_id} ({letter.text('code') or _NO_CODE})")
+
+    with opened(client, queues.dead_letter(options), letters_max=options.max) as letters:
+        refused = send_back(
+            client, letters, _choice(options),
+            from_url=queues.dead_letter(options),
+            send=send or to_queue(client, queues.settlements),
+            sent=sent,
+        )  # fmt: skip
+        left = len(letters)
+    looked_at = len(done) + left
+    for letter, why in refused:
+        sys.stderr.write(f"{letter.message_id} stays: {printable(str(why))}\n")
+    if options.json:
+        _say_json({"redriven": done, "left": left, "may_be_more": looked_at >= options.max})
+    else:
+        _say(f"{len(done)} sent back, {left} left of the {looked_at} that were looked at")
+    _warn_of_more(looked_at, options)
+    return 1 if refused else 0
+
+
+def _warn_of_more(looked_at: int, options: argparse.Namespace) -> None:
+    if looked_at >= options.max:
+        sys.stderr.write(f"only {looked_at} were looked at; there may be more: see --max\n")
+
+
+def _choice(options: argparse.Namespace) -> MessageFilter:
+    return MessageFilter(code=options.code, reason=options.reason, message_id=options.id)
+
+
+def _described(letter: DeadLetter) -> dict[str, str | None]:
+    return {
+        "message_id": letter.message_id,
+        "source_message_id": letter.text("source_message_id"),
+        "dead_lettered_at": _time(letter),
+        "code": letter.text("code"),
+        "reason": letter.text("reason") or _NO_REASON,
+        "tenant_id": letter.field("tenant_id"),
+        "type": letter.field("type"),
+        "body": letter.body,
+    }
+
+
+def _row(letter: DeadLetter) -> tuple[str, ...]:
+    described = _described(letter)
+    names = ("message_id", "dead_lettered_at", "code", "tenant_id", "type")
+    reason = printable(described["reason"] or "")
+    if len(reason) > _REASON_LENGTH_MAX:
+        reason = reason[: _REASON_LENGTH_MAX - 3] + "..."
+    return (*(printable(described[name] or _NO_CODE) for name in names), reason)
+
+
+def _time(letter: DeadLetter) -> str:
+    moment = datetime.fromtimestamp(letter.dead_lettered_at_ms // 1000, UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _say_json(value: object) -> None:
+    _say(json.dumps(value, indent=2))
+
+
+def _say_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _say("  ".join(cells).rstrip())
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What the command understands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m spendgate_service.dead_letters",
+        description=(__doc__ or "").partition("\n")[0],
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--stack", default="spendgate", help="the stack's name (spendgate)")
+    common.add_argument("--events", action="store_true", help="events, not settlements")
+    common.add_argument("--json", action="store_true", help="print JSON")
+    common.add_argument("--max", type=int, default=LETTERS_MAX, help="look at no more than these")
+    commands = parser.add_subparsers(required=True, metavar="list|show|redrive")
+
+    listing = commands.add_parser("list", parents=[common], help=list_letters.__doc__)
+    listing.add_argument("--code", help="only those put aside under this code")
+    listing.add_argument("--reason", help="only those whose reason has this text")
+    listing.set_defaults(run=list_letters, id=None)
+
+    showing = commands.add_parser("show", parents=[common], help=show_letter.__doc__)
+    showing.add_argument("id", help="its id here, or the one it had in the settlement queue")
+    showing.set_defaults(run=show_letter, code=None, reason=None)
+
+    redriving = commands.add_parser("redrive", parents=[common], help=redrive.__doc__)
+    which = redriving.add_mutually_exclusive_group(required=True)
+    which.add_argument("--all", action="store_true", help="all of them")
+    which.add_argument("--code", help="those put aside under this code")
+    which.add_argument("--reason", help="those whose reason has this text")
+    which.add_argument("--id", help="this one")
+    redriving.set_defaults(run=redrive)
+    return parser
+
+
+def queues_of(cloudformation: Any, stack: str) -> Queues:
+    """The queues that a stack's outputs name."""
+    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
+    return Queues(
+        dead_letters=outputs["DeadLetterQueueUrl"],
+        settlements=outputs["SettlementQueueUrl"],
+        undelivered_events=outputs["UndeliveredEventsUrl"],
+        event_bus=outputs["EventBusName"],
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command against a stack; the exit status."""
+    options = command_line().parse_args(arguments)
+    import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        queues = queues_of(boto3.client("cloudformation"), options.stack)
+        send = {}
+        if options.run is redrive and options.events:
+            bus = EventBus(cast("EventsClient", boto3.client("events")), queues.event_bus)
+            send["send"] = to_bus(bus, cast("StreamsClient", boto3.client("dynamodbstreams")))
+        status: int = options.run(boto3.client("sqs"), queues, options, **send)
+    except (BotoCoreError, ClientError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""Budgets, the policy of a subject, and which budgets apply to a request."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NoReturn
+
+from spendgate_service.domain.amounts import AMOUNT_MAX, Amount, amount_text
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.periods import (
+    CalendarPeriod,
+    DurationPeriod,
+    Period,
+    PeriodRule,
+    period_in_force,
+)
+from spendgate_service.domain.rates import Conversion, Rate, conversions_of, most_converted
+from spendgate_service.domain.subjects import Subject
+
+type OnSoftLimit = Literal["warn", "pause"]
+type Mode = Literal["enforce", "shadow"]
+
+WARN_AT_PCT_DEFAULT = (80,)
+BUDGETS_PER_SUBJECT_MAX = 20
+"""Keeps a policy item small and a change to it within one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarryOver:
+    """What goes into the next period: what was not used, up to `max`, and what was overdrawn."""
+
+    unused: bool = False
+    max: Amount | None = None
+    debt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on one subject, in one unit, over one kind of period.
+
+    A `shadow` budget decides and reports, but never refuses. A disabled one is not enforced and not
+    counted. `resumed_at_ms` lifts the pause of a soft limit for the period in which it lies.
+    `limit_since_ms` is when the limit was last changed; None if it never was.
+    """
+
+    budget_id: str
+    subject: Subject
+    unit: str
+    limit: Amount
+    period: PeriodRule
+    created_at_ms: int
+    updated_at_ms: int
+    warn_at_pct: tuple[int, ...] = WARN_AT_PCT_DEFAULT
+    name: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    soft_limit: Amount | None = None
+    on_soft_limit: OnSoftLimit = "warn"
+    mode: Mode = "enforce"
+    carry_over: CarryOver | None = None
+    paused: bool = False
+    disabled: bool = False
+    resumed_at_ms: int | None = None
+    limit_since_ms: int | None = None
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it never refuses."""
+        return self.mode == "shadow"
+
+    @property
+    def pausing(self) -> tuple[object, ...]:
+        """All by which it is paused or not, besides what is spent."""
+        if self.on_soft_limit != "pause":
+            return (self.paused,)
+        return self.paused, self.soft_limit, self.resumed_at_ms, self.period
+
+    def limit_held_in(self, period: Period) -> bool:
+        """Whether the limit was in force when that period ended, or is if it has not ended."""
+        if self.limit_since_ms is None or period.ends_at is None:
+            return True
+        return self.limit_since_ms < period.ends_at * 1000
+
+    def pauses_at(self, period: Period) -> Amount | None:
+        """The spent amount from which it pauses in that period; None if it does not."""
+        if self.soft_limit is None or self.on_soft_limit != "pause" or self._resumed_in(period):
+            return None
+        return self.soft_limit
+
+    def _resumed_in(self, period: Period) -> bool:
+        if self.resumed_at_ms is None:
+            return False
+        return period.starts_at is None or period.starts_at * 1000 <= self.resumed_at_ms
+
+    def resumed(self, *, now_ms: int) -> "Budget":
+        """The budget after a resume: it ends a pause by hand, or else one by the soft limit.
+
+        The latter stays lifted until the period ends.
+        """
+        if self.paused:
+            return replace(self, paused=False)
+        lifted_at_ms = self.resumed_at_ms
+        period = period_in_force(self.period, now_ms=now_ms)
+        if self.on_soft_limit == "pause" and not self._resumed_in(period):
+            lifted_at_ms = now_ms
+        return replace(self, resumed_at_ms=lifted_at_ms)
+
+
+def counted_subject(
+    own: Subject, asked: Subject | None, *, param: str = "query.subject"
+) -> Subject:
+    """Whose counter is meant of a budget on `own`: on a default, the subject's that was asked for.
+
+    Raises InvalidValue where that is nobody, or somebody whom the budget does not count.
+    """
+    if not own.is_default:
+        if asked not in {None, own}:
+            raise InvalidValue(f"{param}: this budget counts {own} alone", param=param)
+        return own
+    if asked is None or asked.is_default or asked.type != own.type:
+        raise InvalidValue(
+            f"{param}: this budget is a default; name the {own.type} that you mean", param=param
+        )
+    return asked
+
+
+def check_fits_together(budget: Budget) -> None:
+    """Raises InvalidValue where one part of a budget contradicts another."""
+    if budget.soft_limit is None and budget.on_soft_limit == "pause":
+        _refuse("on_soft_limit", "there is no soft_limit to pause at; send one as well")
+    if budget.soft_limit is not None and budget.soft_limit > budget.limit:
+        soft_limit, limit = amount_text(budget.soft_limit), amount_text(budget.limit)
+        _refuse("soft_limit", f"{soft_limit} is above the limit of {limit}; send {limit} or less")
+    if budget.carry_over is None:
+        return
+    if not isinstance(budget.period, CalendarPeriod | DurationPeriod):
+        _refuse("carry_over", "this period never resets, so nothing carries over; set it to null")
+    if budget.carry_over.max is not None and not budget.carry_over.unused:
+        _refuse("carry_over.max", "it limits what was not used; set unused to true as well")
+
+
+def _refuse(field_name: str, what_to_do: str) -> NoReturn:
+    param = f"body.{field_name}"
+    raise InvalidValue(f"{param}: {what_to_do}", param=param)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCap:
+    """A limit on the tokens of one request; None where there is none."""
+
+    max_prompt_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    max_total_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that is laid down for one subject; every change increases `version`.
+
+    Version 0 is the policy of a subject for which nothing was ever laid down. A policy that was
+    emptied keeps its version, so that a version never stands for two sets of rules.
+    """
+
+    subject: Subject
+    version: int = 0
+    budgets: tuple[Budget, ...] = ()
+    token_cap: TokenCap | None = None
+
+    @property
+    def enabled(self) -> tuple[Budget, ...]:
+        """The budgets that are enforced and counted."""
+        return tuple(budget for budget in self.budgets if not budget.disabled)
+
+    def budget(self, budget_id: str) -> Budget | None:
+        """The budget of that id, if it is on this subject."""
+        return next((one for one in self.budgets if one.budget_id == budget_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One budget that a request must satisfy: how much of it, and for whom it counts.
+
+    `subject` is the one that spends, also where the budget is a default of its type.
+    `policy_version` is the version of the policy that the claim was read from. `amount` is in the
+    budget's unit; where the request named others, `conversions` say how it came about.
+    """
+
+    budget: Budget
+    subject: Subject
+    amount: Amount
+    policy_version: int
+    conversions: tuple[Conversion, ...] = ()
+
+
+def policy_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
+    """The policy that limits a subject: its own if it has budgets, else its type's defaults.
+
+    A disabled budget is as good as none.
+    """
+    own = policies[subject]
+    return own if own.enabled else policies[subject.default]
+
+
+def budgets_on(
+    subjects: Iterable[Subject], policies: Mapping[Subject, Policy]
+) -> list[tuple[Subject, Budget, int]]:
+    """Every budget that limits one of the subjects, with the version of its policy.
+
+    In the order in which refusals are reported.
+    """
+    return [
+        (subject, budget, policy.version)
+        for subject in sorted(subjects, key=lambda one: one.refusal_rank)
+        for policy in (policy_in_force(subject, policies),)
+        for budget in policy.enabled
+    ]
+
+
+def claims_on(
+    subjects: Iterable[Subject],
+    amounts: Mapping[str, Amount],
+    policies: Mapping[Subject, Policy],
+    rates: Mapping[str, Mapping[str, Rate]],
+    *,
+    now_ms: int,
+    but_not: Collection[tuple[str, Subject]] = (),
+) -> list[Claim]:
+    """What a request must be granted by every budget that applies to it.
+
+    A budget in a unit that the request does not name is met through the tenant's conversion rates
+    (`rates[unit][named unit]`); where there is none it does not apply. `but_not` are budgets, by id
+    and subject, that are met already. Raises UnknownRate for a rate that is too old.
+    """
+    claims = []
+    for subject, budget, version in budgets_on(subjects, policies):
+        if (budget.budget_id, subject) in but_not:
+            continue
+        if budget.unit in amounts:
+            claims.append(Claim(budget, subject, amounts[budget.unit], version))
+            continue
+        conversions = conversions_of(amounts, rates.get(budget.unit, {}), now_ms=now_ms)
+        if conversions:
+            amount, unit = most_converted(amounts, conversions), conversions[0].unit
+            if amount > AMOUNT_MAX:
+                raise InvalidValue(
+                    f"{amount_text(amounts[unit])} {unit} is more than can be counted in "
+                    f"{budget.unit}",
+                    param=f"body.amounts.{unit}",
+                )
+            claims.append(Claim(budget, subject, amount, version, conversions))
+    return claims

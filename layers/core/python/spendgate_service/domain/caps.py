@@ -1,0 +1,38 @@
+"""Token caps: how many tokens one request may have, whatever its budgets say."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from spendgate_service.domain.budgets import Policy
+from spendgate_service.domain.errors import TokenCapExceeded
+from spendgate_service.domain.subjects import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """The tokens of one request; `total` may be all that is known."""
+
+    total: int
+    prompt: int = 0
+    completion: int = 0
+
+
+def check_token_caps(
+    tokens: TokenCounts, subjects: Iterable[Subject], policies: Mapping[Subject, Policy]
+) -> None:
+    """Hold a request against the caps of all its subjects: the own cap, or else its type's default.
+
+    Raises TokenCapExceeded for the first that is exceeded, in the order of refusals.
+    """
+    for subject in sorted(subjects, key=lambda one: one.refusal_rank):
+        cap = policies[subject].token_cap or policies[subject.default].token_cap
+        if cap is None:
+            continue
+        counts = (
+            ("prompt", tokens.prompt, cap.max_prompt_tokens),
+            ("completion", tokens.completion, cap.max_completion_tokens),
+            ("total", tokens.total, cap.max_total_tokens),
+        )
+        for kind, count, most in counts:
+            if most is not None and count > most:
+                raise TokenCapExceeded(subject=str(subject), kind=kind, count=count, cap=most)

@@ -1,0 +1,33 @@
+"""The ledger: immutable records of what was debited from and credited to a budget."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.subjects import Subject
+
+type EntryKind = Literal["spend", "credit", "carry_over"]
+"""A carry-over comes in pairs: it leaves one period as a debit and enters another as a credit."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One debit (positive) or credit (negative) on one budget, in one of its periods.
+
+    The entries of a period sum up to its limit less what is available or held.
+    """
+
+    entry_id: str
+    budget_id: str
+    subject: Subject
+    period_key: str
+    unit: str
+    amount: Amount
+    created_at_ms: int
+    meter_source: str | None = None
+    ref_type: str | None = None
+    ref_id: str | None = None
+    session_id: str | None = None
+    reservation_id: str | None = None
+    description: str | None = None
+    kind: EntryKind = "spend"

@@ -1,0 +1,106 @@
+"""Reservations: what is held, for whom, and what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from spendgate_service.domain.amounts import AMOUNT_MAX, Amount
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.rates import Conversion, most_converted
+from spendgate_service.domain.subjects import Subject
+
+type StoredState = Literal["held", "settled", "released"]
+type ReservationState = Literal["held", "settled", "released", "expired"]
+
+LATE_SETTLEMENT_SECONDS = 86_400
+"""How long after its expiry a reservation that nobody settled is kept for a late settlement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one reservation holds on one counter.
+
+    `subject` is the subject of the reservation that spends; `period_key` is the period in which
+    it was reserved, to which its settlement belongs. `amount` is in the budget's unit.
+    """
+
+    budget_id: str
+    subject: Subject
+    unit: str
+    period_key: str
+    amount: Amount
+    conversions: tuple[Conversion, ...] = ()
+
+    def cost(self, actual: Mapping[str, Amount]) -> Amount:
+        """What an actual cost comes to on this counter, at the rates of the reservation.
+
+        A cost that is named in the budget's own unit counts as it is. Raises InvalidValue for one
+        that is no amount any more.
+        """
+        if self.unit in actual or not self.conversions:
+            return actual[self.unit]
+        cost = most_converted(actual, self.conversions)
+        if cost > AMOUNT_MAX:
+            raise InvalidValue(
+                f"body.actual: it comes to more than can be counted in {self.unit}",
+                param="body.actual",
+            )
+        return cost
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a settled amount comes from, as the caller reported it."""
+
+    meter_source: str | None = None
+    ref_type: str | None = None
+    ref_id: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An estimate held on every budget that applies to it, all or none.
+
+    `fingerprint` is that of the request that reserved, `settled_by` of the one that settled.
+    """
+
+    reservation_id: str
+    subjects: tuple[Subject, ...]
+    amounts: Mapping[str, Amount]
+    lines: tuple[Line, ...]
+    bucket: int
+    created_at_ms: int
+    expires_at_ms: int
+    fingerprint: str
+    state: StoredState = "held"
+    actual: Mapping[str, Amount] | None = None
+    settled_by: str | None = None
+    finalized_at_ms: int | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def state_at(self, *, now_ms: int) -> ReservationState:
+        """The state as people see it: a hold that ran out unsettled is `expired`."""
+        if self.state == "held" and now_ms >= self.expires_at_ms:
+            return "expired"
+        return self.state
+
+    @property
+    def late(self) -> bool:
+        """Whether it was settled after its hold had expired."""
+        settled_at_ms = self.finalized_at_ms if self.state == "settled" else None
+        return settled_at_ms is not None and settled_at_ms >= self.expires_at_ms
+
+    @property
+    def overrun(self) -> bool:
+        """Whether it was settled above its estimate in any unit that was estimated."""
+        actual = self.actual or {}
+        return any(actual.get(unit, 0) > estimate for unit, estimate in self.amounts.items())
+
+    def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
+        """What a settlement comes to: a unit that was held and is not named costs its estimate."""
+        return {**self.amounts, **actual}
+
+    def extended(self, *, bucket: int, expires_at_ms: int) -> "Reservation":
+        """The reservation with its hold moved to another expiry."""
+        return replace(self, bucket=bucket, expires_at_ms=expires_at_ms)

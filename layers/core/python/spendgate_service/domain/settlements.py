@@ -1,0 +1,82 @@
+"""Settling and releasing: what may still happen to a reservation, and what it comes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.errors import ReservationFinalized
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.requests import Release, Settle
+from spendgate_service.domain.reservations import Reservation
+from spendgate_service.domain.subjects import Subject
+
+FINALIZED_RETENTION_SECONDS = 30 * 86_400
+"""How long a settled or released reservation is kept, so that a repeated settlement finds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSpend:
+    """Spend that was never reserved, as it took effect."""
+
+    subjects: tuple[Subject, ...]
+    actual: Mapping[str, Amount]
+    entries: tuple[LedgerEntry, ...]
+    created_at_ms: int
+    unpriced: bool = False
+
+
+def finalize(
+    reservation: Reservation, command: Settle | Release, *, now_ms: int
+) -> tuple[Reservation, bool]:
+    """The reservation after the command, and whether that is new.
+
+    An expired hold is no obstacle: the money was spent, so a late settlement counts in full. The
+    same command again changes nothing. Raises ReservationFinalized for any other.
+    """
+    if isinstance(command, Settle):
+        return _settled(reservation, command, now_ms)
+    if reservation.state == "settled":
+        raise ReservationFinalized(
+            reservation.reservation_id, why="was settled and cannot be released"
+        )
+    if reservation.state == "released":
+        return reservation, False
+    return replace(reservation, state="released", actual={}, finalized_at_ms=now_ms), True
+
+
+def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Reservation, bool]:
+    actual = reservation.settled_amounts(command.actual)
+    if reservation.state == "held":
+        done = replace(
+            reservation,
+            state="settled",
+            actual=actual,
+            settled_by=command.fingerprint,
+            finalized_at_ms=now_ms,
+        )
+        return done, True
+    is_same = command.fingerprint is not None and command.fingerprint == reservation.settled_by
+    if reservation.state == "settled" and (is_same or reservation.actual == actual):
+        return reservation, False
+    raise ReservationFinalized(
+        reservation.reservation_id,
+        why="was released and cannot be settled"
+        if reservation.state == "released"
+        else "was settled with another actual amount",
+    )
+
+
+HOLD_SECONDS_MAX = 7 * 86_400
+"""How long a hold may last in all, however often it is extended."""
+
+
+def extension_refused(reservation: Reservation, *, now_ms: int) -> ReservationFinalized | None:
+    """Why an expiry can no longer be moved: only a hold that is still there has one."""
+    match reservation.state_at(now_ms=now_ms):
+        case "held":
+            return None
+        case "expired":
+            why = "has expired and cannot be extended; reserve again, or settle what was spent"
+        case state:
+            why = f"was {state} and cannot be extended"
+    return ReservationFinalized(reservation.reservation_id, why=why)

@@ -1,0 +1,91 @@
+"""Subjects: who or what spends, written `type:id`."""
+
+import re
+from dataclasses import dataclass
+
+from spendgate_service.domain.errors import InvalidValue
+
+ORGANIZATION = "organization"
+API_KEY = "api_key"
+CREDENTIAL_TYPES = frozenset({ORGANIZATION, API_KEY})
+"""Types that come from the credential and that a request may not name."""
+
+ANY_ID = "*"
+ID_LENGTH_MAX = 256
+SUBJECTS_MAX = 10
+
+_REFUSAL_ORDER = (
+    ORGANIZATION,
+    "app",
+    "app_channel",
+    "user",
+    API_KEY,
+    "agent",
+    "session",
+    "tool",
+    "model",
+)
+_RANK = {subject_type: rank for rank, subject_type in enumerate(_REFUSAL_ORDER)}
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is a lower-case word that may name a subject type or a unit."""
+    return _WORD.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One subject; with the id `*` it stands for every subject of the type that has no own budget.
+
+    An id is any text of 1 to 256 characters without control characters. Ids are compared
+    character by character: no normalisation, so look-alikes stay distinct.
+    """
+
+    type: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+    @property
+    def is_default(self) -> bool:
+        """Whether budgets on it are defaults."""
+        return self.id == ANY_ID
+
+    @property
+    def default(self) -> "Subject":
+        """The subject that carries the defaults of this one's type."""
+        return Subject(self.type, ANY_ID)
+
+    @property
+    def refusal_rank(self) -> tuple[int, str]:
+        """Where its refusal stands among several: the known types first, the others by name."""
+        return (_RANK.get(self.type, len(_RANK)), str(self))
+
+
+def parse_subject(text: str) -> Subject:
+    """Read `type:id`; the id may contain further colons. Raises InvalidValue."""
+    subject_type, colon, subject_id = text.partition(":")
+    if not colon:
+        raise InvalidValue("a subject is written type:id, for example agent:researcher")
+    return make_subject(subject_type, subject_id)
+
+
+def make_subject(subject_type: str, subject_id: str) -> Subject:
+    """A subject from its parts. Raises InvalidValue if either breaks the rule of its field."""
+    if not is_word(subject_type):
+        raise InvalidValue(
+            "a subject's type is a lower-case word of at most 32 letters, digits and underscores"
+        )
+    if not 1 <= len(subject_id) <= ID_LENGTH_MAX:
+        raise InvalidValue(f"a subject's id has 1 to {ID_LENGTH_MAX} characters")
+    if any(not is_id_character(character) for character in subject_id):
+        raise InvalidValue("a subject's id has no control characters and no lone surrogates")
+    return Subject(subject_type, subject_id)
+
+
+def is_id_character(character: str) -> bool:
+    """Whether an id may contain the character: anything but controls and lone surrogates."""
+    code = ord(character)
+    return code >= 0x20 and not 0x7F <= code <= 0x9F and not 0xD800 <= code <= 0xDFFF

@@ -1,0 +1,109 @@
+"""Tenants and their settings, and the API keys that act for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.rates import Rate
+
+type UnpricedModel = Literal["reject", "allow"]
+type Role = Literal["operator", "admin", "caller", "reader"]
+
+TENANT_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+ROLES: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
+
+
+def price_key(provider: str, model: str) -> str:
+    """The name of a model among all providers'."""
+    return f"{provider}/{model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs per million tokens, over the built-in price table."""
+
+    provider: str
+    model: str
+    currency: str
+    input_per_million: Amount
+    output_per_million: Amount
+    cached_input_per_million: Amount | None = None
+    updated_at_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """The key of its model."""
+        return price_key(self.provider, self.model)
+
+
+PRICES_MAX = 100
+RATES_MAX = 100
+"""Whoever spends reads the settings of the tenant: with as many of both they have some 30 KB, and
+under 200 KB were all models' names as long as they may be, of four-byte characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One organisation, the isolation boundary.
+
+    `rates` are by target unit, then by source unit; `prices` by `provider/model`.
+    """
+
+    tenant_id: str
+    name: str | None = None
+    require_budget: bool = False
+    unpriced_model: UnpricedModel = "reject"
+    created_at_ms: int = 0
+    updated_at_ms: int = 0
+    rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the tenant was ever created; what nobody created has the default settings."""
+        return self.created_at_ms > 0
+
+    def rate(self, source: str, target: str) -> Rate | None:
+        """The rate from one unit to another, if the tenant has set one."""
+        return self.rates.get(target, {}).get(source)
+
+    def with_rate(self, rate: Rate) -> "Tenant":
+        """The tenant with that rate in the place of an older one. Raises InvalidValue."""
+        by_source = {**self.rates.get(rate.target, {}), rate.source: rate}
+        changed = replace(self, rates={**self.rates, rate.target: by_source})
+        if sum(map(len, changed.rates.values())) > RATES_MAX:
+            raise InvalidValue(f"a tenant has at most {RATES_MAX} rates; delete one first")
+        return changed
+
+    def without_rate(self, source: str, target: str) -> "Tenant":
+        """The tenant without that rate."""
+        by_source = {
+            unit: rate for unit, rate in self.rates.get(target, {}).items() if unit != source
+        }
+        return replace(self, rates={**self.rates, target: by_source})
+
+    def with_price(self, price: Price) -> "Tenant":
+        """The tenant with that price in the place of an older one. Raises InvalidValue."""
+        changed = replace(self, prices={**self.prices, price.key: price})
+        if len(changed.prices) > PRICES_MAX:
+            raise InvalidValue(f"a tenant has at most {PRICES_MAX} own prices; delete one first")
+        return changed
+
+    def without_price(self, key: str) -> "Tenant":
+        """The tenant without that price."""
+        kept = {one: price for one, price in self.prices.items() if one != key}
+        return replace(self, prices=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A credential of a tenant (or of the operator); the secret itself is kept nowhere."""
+
+    key_id: str
+    tenant_id: str
+    role: Role
+    name: str | None
+    created_at_ms: int

@@ -1,0 +1,170 @@
+"""Events: what a change of the table, as its stream records it, means to those outside.
+
+The filters of the template let through what is read here and nothing else; what is let through all
+the same is no event.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.period_keys import rule_of
+from spendgate_service.events.bus import BusEntry
+from spendgate_service.reports.statements import StoredStatement, newest_statement
+from spendgate_service.store import keys
+from spendgate_service.store.codec.reservations import read_reservation
+from spendgate_service.store.errors import Item
+from spendgate_service.store.outbox import event_id, read_outbox_event
+from spendgate_service.store.values import read_number
+from spendgate_service.wire.administration import statement_answer
+from spendgate_service.wire.spending import balance_answer, reservation_answer
+from spendgate_service.wire.values import json_text, time_on_wire
+
+SOURCE = "spendgate"
+VERSION = 1
+
+TTL_SERVICE = "dynamodb.amazonaws.com"
+"""Who removes an item whose TTL has run out, as the stream names it."""
+
+type Record = Mapping[str, Any]
+"""A record of the table's stream, as Lambda gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a budget or a reservation.
+
+    The same happening always has the same id, however often it is published.
+    """
+
+    event_id: str
+    event_type: str
+    tenant_id: str
+    occurred_at_ms: int
+    says: Mapping[str, object]
+
+    @property
+    def detail(self) -> str:
+        """The whole event as JSON: the `detail` of an EventBridge event."""
+        envelope = {
+            "version": VERSION,
+            "id": self.event_id,
+            "type": self.event_type,
+            "tenant_id": self.tenant_id,
+            "occurred_at": time_on_wire(self.occurred_at_ms),
+        }
+        return json_text({**envelope, **self.says})
+
+    @property
+    def entry(self) -> BusEntry:
+        """The event as it is put on the bus."""
+        return BusEntry(SOURCE, self.event_type, self.detail, self.occurred_at_ms)
+
+
+def event_of(record: Record) -> Event | None:
+    """The event that a change means; None if it means none.
+
+    Raises one of `store.values.UNREADABLE` for a record of what the store never writes.
+    """
+    change = record["dynamodb"]
+    sort_key: str = change["Keys"]["sk"]["S"]
+    match record["eventName"]:
+        case "INSERT" if sort_key.startswith(keys.EVENT_PREFIX):
+            return _from_outbox(change["NewImage"])
+        case "INSERT" if sort_key.startswith(keys.STATEMENT_PREFIX):
+            return _period_closed(change["NewImage"])
+        case "MODIFY" if sort_key == keys.RESERVATION_SORT_KEY and _has_overrun(change):
+            return _overrun(change["NewImage"])
+        case "REMOVE" if sort_key == keys.RESERVATION_SORT_KEY and _has_expired(record):
+            return _expired(change["OldImage"])
+    return None
+
+
+def _from_outbox(item: Item) -> Event:
+    stored = read_outbox_event(item)
+    return Event(
+        event_id=event_id(stored.key),
+        event_type=stored.event_type,
+        tenant_id=keys.tenant_of(stored.key[0]),
+        occurred_at_ms=stored.occurred_at_ms,
+        says=json.loads(stored.detail),
+    )
+
+
+def _period_closed(item: Item) -> Event:
+    """A statement; whether it is still the current one, nobody knows who is told of it later."""
+    stored = newest_statement(item)
+    key = item["pk"]["S"], item["sk"]["S"]
+    answer = statement_answer(stored)
+    del answer["is_current"]
+    return Event(
+        event_id=event_id(key),
+        event_type="budget.period_closed",
+        tenant_id=keys.tenant_of(key[0]),
+        occurred_at_ms=stored.statement.closed_at_ms,
+        says={
+            "budget_id": stored.budget_id,
+            "subject": str(stored.subject),
+            "balance": balance_answer(_balance_at_closing(stored)),
+            "statement": answer,
+        },
+    )
+
+
+def _balance_at_closing(stored: StoredStatement) -> Balance:
+    """The balance that a statement tells of; a statement knows no name and no soft limit."""
+    statement = stored.statement
+    period, closed_at_ms = statement.period, statement.closed_at_ms
+    assert period.starts_at is not None
+    budget = Budget(
+        stored.budget_id, stored.subject, stored.unit or "", statement.limit,
+        rule_of(period.key), period.starts_at * 1000, closed_at_ms,
+    )  # fmt: skip
+    counter = Counter(
+        limit=statement.limit,
+        spent=statement.spent,
+        available=statement.unused - statement.carried_out,
+        version=0,
+        holds={closed_at_ms // 1000 + 1: statement.held} if statement.held else {},
+        carried_in=statement.carried_in,
+        carried_out=statement.carried_out,
+    )
+    return Balance(budget, stored.subject, period, counter, closed_at_ms)
+
+
+def _has_overrun(change: Mapping[str, Any]) -> bool:
+    return "overran" in change["NewImage"] and "overran" not in change["OldImage"]
+
+
+def _overrun(item: Item) -> Event:
+    return _about_reservation("reservation.overrun", item, read_number(item["finalized_at_ms"]))
+
+
+def _has_expired(record: Record) -> bool:
+    """Whether TTL removed it while it was held; anything else was settled, released or deleted."""
+    removed_by = record.get("userIdentity") or {}
+    is_ttl = (removed_by.get("type"), removed_by.get("principalId")) == ("Service", TTL_SERVICE)
+    return is_ttl and record["dynamodb"]["OldImage"]["stage"]["S"] == "held"
+
+
+def _expired(item: Item) -> Event:
+    return _about_reservation("reservation.expired", item, read_number(item["expires_at_ms"]))
+
+
+def _about_reservation(
+    event_type: Literal["reservation.overrun", "reservation.expired"],
+    item: Item,
+    occurred_at_ms: int,
+) -> Event:
+    key = item["pk"]["S"], item["sk"]["S"]
+    reservation = read_reservation(keys.reservation_in(key[0]), item)
+    return Event(
+        event_id=event_id(key, f"{event_type} {reservation.created_at_ms}"),
+        event_type=event_type,
+        tenant_id=keys.tenant_of(key[0]),
+        occurred_at_ms=occurred_at_ms,
+        says={"reservation": reservation_answer(reservation, now_ms=occurred_at_ms)},
+    )

@@ -1,0 +1,1 @@
+"""Periods: close those that have ended."""

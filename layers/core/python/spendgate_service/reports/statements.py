@@ -1,0 +1,106 @@
+"""Reading the statements of a budget and subject, newest first."""
+
+import re
+from dataclasses import dataclass, replace
+
+from spendgate_service.budgets.read import find_budget
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.statements import Statement
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.store import expressions, keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.statements import read_statement, statement_id
+from spendgate_service.store.errors import Item
+from spendgate_service.store.listings import ListedBudget, find_listed
+from spendgate_service.store.paging import Page, PageRequest
+
+_LAST = f"{keys.STATEMENT_PREFIX}~"
+_POSITION = re.compile(r"\d{12}#[^\n#]{1,100}#\d{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatement:
+    """A statement, what it is about, and whether none came after it for the same period.
+
+    `corrects` is the id of the one before it. The unit is None if only the deleted budget knew it.
+    """
+
+    statement_id: str
+    corrects: str | None
+    is_current: bool
+    budget_id: str
+    subject: Subject
+    unit: str | None
+    statement: Statement
+
+
+def find_statements_of(table: Table, tenant_id: str, budget_id: str) -> ListedBudget:
+    """A budget that is there or was once, with its unit. Raises NotFound."""
+    found = find_listed(table, tenant_id, budget_id)
+    if found.unit is not None:
+        return found
+    try:
+        _, budget = find_budget(table, tenant_id, budget_id)
+    except NotFound:  # it was deleted between the two reads
+        return find_listed(table, tenant_id, budget_id)
+    return ListedBudget(budget_id, budget.subject, budget.unit)
+
+
+def statements_page(
+    table: Table, tenant_id: str, budget: ListedBudget, subject: Subject, wanted: PageRequest
+) -> Page[StoredStatement]:
+    """A page of statements, by the end of their period, and the last of each period first.
+
+    Raises InvalidValue for a foreign cursor.
+    """
+    assert budget.unit is not None
+    position = wanted.position(_POSITION)
+    last = f"{keys.STATEMENT_PREFIX}{position[0]}" if position else _LAST
+    answer = table.query(
+        KeyConditionExpression=expressions.SORTED_BETWEEN,
+        ExpressionAttributeValues={
+            ":pk": values.text(keys.counter_partition(tenant_id, budget.budget_id, subject)),
+            ":first": values.text(keys.STATEMENT_PREFIX),
+            ":last": values.text(last),
+        },
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=wanted.limit + 2,
+    )
+    found: list[Item] = [item for item in answer["Items"] if not position or item["sk"]["S"] < last]
+    page = wanted.page_of(found, _position_of)
+    shown: list[StoredStatement] = []
+    newer = last if position else None
+    for item in page.data:
+        sort_key = item["sk"]["S"]
+        shown.append(_stored(item, budget, newer=newer))
+        newer = sort_key
+    return Page(tuple(shown), page.next_cursor)
+
+
+def newest_statement(item: Item) -> StoredStatement:
+    """A statement that has just been written, by its item alone."""
+    statement, partition = read_statement(item), item["pk"]["S"]
+    _, budget_id, subject = keys.read_counter_partition(partition)
+    before = keys.statement_sort_key(statement.period, statement.revision - 1)
+    return StoredStatement(
+        statement_id=statement_id(partition, item["sk"]["S"]),
+        corrects=statement_id(partition, before) if statement.revision > 1 else None,
+        is_current=True,
+        budget_id=budget_id,
+        subject=subject,
+        unit=values.read_text(item, "counted_in"),
+        statement=statement,
+    )
+
+
+def _stored(item: Item, budget: ListedBudget, *, newer: str | None) -> StoredStatement:
+    """`newer` is the sort key of the statement that stands before it in the list."""
+    stored = newest_statement(item)
+    statement = stored.statement
+    after = keys.statement_sort_key(statement.period, statement.revision + 1)
+    return replace(stored, unit=budget.unit, is_current=newer != after)
+
+
+def _position_of(item: Item) -> str:
+    return str(item["sk"]["S"]).removeprefix(keys.STATEMENT_PREFIX)

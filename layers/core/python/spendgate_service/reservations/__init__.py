@@ -1,0 +1,1 @@
+"""Reservations: reserve, check, extend, find."""

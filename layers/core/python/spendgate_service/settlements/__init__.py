@@ -1,0 +1,1 @@
+"""Settlements: settle, release and record, in batches."""

@@ -1,0 +1,287 @@
+"""Settle, release and record: each takes effect once, in transactions that serve a whole batch.
+
+A batch is judged by what its reservations look like, and written in one transaction whose
+conditions say that they still look so. Whatever objects is taken out and judged again; the rest
+goes through.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.errors import SpendgateError
+from spendgate_service.domain.requests import SettlementCommand
+from spendgate_service.events.threshold_events import ThresholdEvents
+from spendgate_service.settlements.plan import (
+    AnswerOf,
+    Plan,
+    Planner,
+    Recorded,
+    Result,
+    Settled,
+    own_key,
+)
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.counters import read_counter
+from spendgate_service.store.counters import reclaim_expired
+from spendgate_service.store.errors import (
+    Item,
+    StoreError,
+    Throttled,
+    TransactionFailed,
+    Unavailable,
+)
+from spendgate_service.store.metrics import MetricName
+from spendgate_service.store.policy_cache import PolicyCache
+from spendgate_service.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
+
+_TURNS_MAX = 12
+_TRIES_MAX = 6
+
+
+class CounterGone(StoreError):
+    """The counter of a reservation is not in the table: it was removed by hand, or never was."""
+
+
+type Outcome = Result | Exception
+
+
+class Settlements:
+    """Settlements of one table. `answer_of` writes the answer to a record.
+
+    Without an announcer nobody is told what the balances have reached.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        policy_cache: PolicyCache,
+        *,
+        now_ms: Callable[[], int],
+        answer_of: AnswerOf,
+        threshold_events: ThresholdEvents | None = None,
+    ) -> None:
+        self._table = table
+        self._now_ms = now_ms
+        self._threshold_events = threshold_events
+        self._planner = Planner(table, policy_cache, answer_of)
+
+    def apply_one(self, command: SettlementCommand) -> Result:
+        """Apply one command. Raises what `apply` reports."""
+        outcome = self.apply([command])[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def apply(self, commands: Sequence[SettlementCommand]) -> list[Outcome]:
+        """Apply each command once; the outcome of each, in their order.
+
+        A SpendgateError is final: the command can never succeed. Any other exception is not:
+        nothing is lost by trying again. Commands on the same object take turns.
+
+        Per batch two write units for each command, each counter and each budget's ledger item
+        (more where an item exceeds 1 KB), and one read unit per command. The announcer reads each
+        counter once more, in one call; those of rolling windows that were recorded on are looked
+        after with another.
+        """
+        outcomes: list[Outcome] = [Throttled("too much is going on at once; try again")] * len(
+            commands
+        )
+        waiting = list(range(len(commands)))
+        for _ in range(_TURNS_MAX):
+            if not waiting:
+                break
+            waiting = self._turn(commands, waiting, outcomes)
+        for outcome in outcomes:
+            for happening in _happenings(outcome):
+                self._table.observe(happening, 1)
+        return outcomes
+
+    def _turn(
+        self, commands: Sequence[SettlementCommand], places: list[int], outcomes: list[Outcome]
+    ) -> list[int]:
+        """Judge and write what can be written at once; returns the places that must wait."""
+        now_ms = self._now_ms()
+        try:
+            stored = self._read(commands[place] for place in places)
+        except Unavailable as error:
+            for place in places:
+                outcomes[place] = error
+            return []
+        plans: dict[keys.Key, Plan] = {}
+        waiting: list[int] = []
+        for place in places:
+            command = commands[place]
+            key = own_key(command)
+            if key is not None and key in plans:
+                waiting.append(place)
+                continue
+            try:
+                judged = self._planner.judge(
+                    place, command, stored.get(key) if key else None, now_ms
+                )
+            except (SpendgateError, StoreError) as error:
+                outcomes[place] = error
+                continue
+            if isinstance(judged, Plan):
+                plans[key or ("", str(place))] = judged
+            else:
+                outcomes[place] = judged
+        for chunk in _chunks(list(plans.values())):
+            waiting += self._write(chunk, outcomes, now_ms)
+        return sorted(waiting)
+
+    def _read(self, commands: Iterable[SettlementCommand]) -> dict[keys.Key, Item]:
+        wanted = {key for key in map(own_key, commands) if key is not None}
+        found = self._table.get_many(map(values.key, wanted), consistent=True)
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+
+    def _write(self, plans: list[Plan], outcomes: list[Outcome], now_ms: int) -> list[int]:
+        """Write plans in one transaction; returns the places that have to be judged again."""
+        again: list[int] = []
+        seen: dict[keys.Key, Counter] = {}
+        for _ in range(_TRIES_MAX):
+            if not plans:
+                return again
+            writes, owners, results = self._transaction(plans, seen, now_ms)
+            try:
+                if writes:
+                    self._table.transact(writes)
+            except TransactionFailed as failed:
+                if _names_conditions(failed):
+                    plans, retaken = _without_objectors(plans, owners, failed, seen, outcomes)
+                    again += retaken
+                    continue
+                return again + self._write_alone(plans, failed, outcomes, now_ms)
+            except ClientError as error:
+                return again + self._write_alone(plans, error, outcomes, now_ms)
+            except Unavailable as error:
+                results = dict.fromkeys(results, error)
+            else:
+                self._announce(plans, now_ms)
+                self._tidy(plans, now_ms)
+            for place, outcome in results.items():
+                outcomes[place] = outcome
+            return again
+        return again + [plan.place for plan in plans]
+
+    def _announce(self, plans: list[Plan], now_ms: int) -> None:
+        """Tell what was reached by what was just written."""
+        spent = [
+            (posting.counter, posting.entry)
+            for plan in plans
+            for posting in plan.postings
+            if posting.entry
+        ]
+        if self._threshold_events and spent:
+            self._threshold_events.after_spending(spent, now_ms=now_ms)
+
+    def _tidy(self, plans: list[Plan], now_ms: int) -> None:
+        """Look after rolling windows into which spend came that nobody had reserved."""
+        debited = {
+            posting.counter
+            for plan in plans
+            for posting in plan.postings
+            if posting.creation and posting.leaves_at is not None
+        }
+        reclaim_expired(self._table, debited, now_ms=now_ms)
+
+    def _write_alone(
+        self, plans: list[Plan], error: Exception, outcomes: list[Outcome], now_ms: int
+    ) -> list[int]:
+        """DynamoDB finds the transaction itself at fault: find out by whom, spare the others."""
+        if len(plans) == 1:
+            outcomes[plans[0].place] = error
+            return []
+        return [place for plan in plans for place in self._write([plan], outcomes, now_ms)]
+
+    def _transaction(
+        self, plans: list[Plan], seen: Mapping[keys.Key, Counter], now_ms: int
+    ) -> tuple[list[dict[str, Any]], list[Plan | keys.Key | None], dict[int, Outcome]]:
+        """The writes, who stands behind each of them, and the results if they go through."""
+        postings = [posting for plan in plans for posting in plan.postings]
+        puts, numbered = writes_of_ledger(self._table.name, postings, now_ms=now_ms)
+        writes: list[dict[str, Any]] = []
+        owners: list[Plan | keys.Key | None] = []
+        results: dict[int, Outcome] = {}
+        rest = iter(numbered)
+        for plan in plans:
+            entries = [entry for _, entry in zip(plan.postings, rest, strict=False) if entry]
+            own_write, results[plan.place] = plan.finish(entries)
+            if own_write is not None:
+                writes.append(own_write)
+                owners.append(plan)
+        for key, write in writes_of_counters(self._table.name, postings, seen):
+            writes.append(write)
+            owners.append(key)
+        return writes + puts, owners + [None] * len(puts), results
+
+
+def _happenings(outcome: Outcome) -> Iterator[MetricName]:
+    """What a command came to; a failure is counted by whoever answers for it."""
+    match outcome:
+        case Exception():
+            return
+        case Settled(replayed=True) | Recorded(replayed=True):
+            yield "replayed"
+        case Recorded():
+            yield "recorded"
+        case Settled(reservation=reservation):
+            yield "released" if reservation.state == "released" else "settled"
+            if reservation.late:
+                yield "late"
+            if reservation.overrun:
+                yield "overrun"
+
+
+def _names_conditions(failed: TransactionFailed) -> bool:
+    return any(one is not None and one.is_condition for one in failed.objections)
+
+
+def _without_objectors(
+    plans: list[Plan],
+    owners: Sequence[Plan | keys.Key | None],
+    failed: TransactionFailed,
+    seen: dict[keys.Key, Counter],
+    outcomes: list[Outcome],
+) -> tuple[list[Plan], list[int]]:
+    """The plans that can be tried again at once, and the places that must be judged anew.
+
+    A reservation that objects has changed since it was read. A counter that objects is learnt
+    from: one of its buckets was reclaimed, or it is not there at all.
+    """
+    out: list[Plan] = []
+    retaken: list[int] = []
+    for owner, objection in zip(owners, failed.objections, strict=True):
+        if objection is None or not objection.is_condition:
+            continue
+        if isinstance(owner, Plan):
+            out.append(owner)
+            retaken.append(owner.place)
+        elif owner is not None and objection.item is not None:
+            seen[owner] = read_counter(objection.item)
+        elif owner is not None:
+            for plan in plans:
+                if any(posting.counter == owner for posting in plan.postings):
+                    outcomes[plan.place] = CounterGone(f"there is no counter {owner[0]} {owner[1]}")
+                    out.append(plan)
+    return [plan for plan in plans if plan not in out], retaken
+
+
+def _chunks(plans: list[Plan]) -> list[list[Plan]]:
+    """Plans that fit one transaction together."""
+    chunks: list[list[Plan]] = []
+    for plan in plans:
+        if not chunks or _writes_max([*chunks[-1], plan]) > WRITES_MAX:
+            chunks.append([])
+        chunks[-1].append(plan)
+    return chunks
+
+
+def _writes_max(plans: Sequence[Plan]) -> int:
+    """At most how many writes plans take together: a counter and a ledger item are shared."""
+    counters = {posting.counter for plan in plans for posting in plan.postings}
+    return len(plans) + len(counters) + len({partition for partition, _ in counters})

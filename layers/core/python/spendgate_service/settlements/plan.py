@@ -1,0 +1,298 @@
+"""What a settlement, release or record will write: judged by what is stored, written elsewhere."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.budgets import Claim, claims_on
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.period_keys import rule_of
+from spendgate_service.domain.periods import RollingPeriod
+from spendgate_service.domain.requests import (
+    Record,
+    Release,
+    Settle,
+    SettlementCommand,
+    claims_fit_one_transaction,
+)
+from spendgate_service.domain.reservations import Line, Provenance, Reservation
+from spendgate_service.domain.settlements import (
+    FINALIZED_RETENTION_SECONDS,
+    RecordedSpend,
+    finalize,
+)
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.store import expressions, keys, values
+from spendgate_service.store.claims import CounterClaim
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.reservations import read_reservation
+from spendgate_service.store.errors import Item, PolicyChanged, Throttled
+from spendgate_service.store.idempotency import IdempotencyRecord
+from spendgate_service.store.policy_cache import RULE_READS_MAX, PolicyCache
+from spendgate_service.store.postings import Posting
+from spendgate_service.store.windows import Windows
+
+RECORD = "record"
+"""The operation under which a record's idempotency key counts, over HTTP and SQS alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A reservation that is settled or released now; `replayed` if it was before."""
+
+    reservation: Reservation
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The answer to a record, in the caller's words; `replayed` if it is old."""
+
+    answer: str
+    replayed: bool
+
+
+type Result = Settled | Recorded
+type AnswerOf = Callable[[RecordedSpend], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command will write, apart from counters and ledger, which it shares with others."""
+
+    place: int
+    postings: Sequence[Posting]
+    finish: Callable[[list[LedgerEntry]], tuple[dict[str, Any] | None, Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spending:
+    """What the ledger entries of one command have in common."""
+
+    subjects: Sequence[Subject]
+    provenance: Provenance
+    now_ms: int
+    reservation_id: str | None = None
+
+    def on(self, line: Line, amount: Amount) -> LedgerEntry:
+        """The entry on one budget; its id is given when it is written."""
+        return LedgerEntry(
+            entry_id="",
+            budget_id=line.budget_id,
+            subject=line.subject,
+            period_key=line.period_key,
+            unit=line.unit,
+            amount=amount,
+            created_at_ms=self.now_ms,
+            session_id=next((one.id for one in self.subjects if one.type == "session"), None),
+            reservation_id=self.reservation_id,
+            meter_source=self.provenance.meter_source,
+            ref_type=self.provenance.ref_type,
+            ref_id=self.provenance.ref_id,
+            description=self.provenance.description,
+        )
+
+
+class Planner:
+    """Judges commands. `answer_of` writes the answer to a record."""
+
+    def __init__(self, table: Table, policy_cache: PolicyCache, answer_of: AnswerOf) -> None:
+        self._table = table
+        self._policy_cache = policy_cache
+        self._answer_of = answer_of
+        self._windows = Windows(table)
+
+    def judge(
+        self, place: int, command: SettlementCommand, item: Item | None, now_ms: int
+    ) -> Plan | Result:
+        """A plan, or the result where the command took effect before. `item` is what is stored.
+
+        Raises NotFound, ReservationFinalized, IdempotencyConflict, InvalidValue, Unavailable.
+        """
+        if isinstance(command, Record):
+            once = self._once(command)
+            replay = once.replay_in(item, now_ms=now_ms) if once else None
+            if replay is not None:
+                return Recorded(replay.answer, replayed=True)
+            return self._plan_record(place, command, once, now_ms)
+        if item is None:
+            raise NotFound("reservation", command.reservation_id)
+        before = read_reservation(command.reservation_id, item)
+        after, is_new = finalize(before, command, now_ms=now_ms)
+        if not is_new:
+            return Settled(after, replayed=True)
+        return self._plan_settlement(place, command, after, now_ms)
+
+    def _once(self, command: Record) -> IdempotencyRecord[RecordedSpend] | None:
+        if command.idempotency_key is None:
+            return None
+        return IdempotencyRecord(
+            command.tenant_id,
+            RECORD,
+            command.idempotency_key,
+            command.fingerprint,
+            self._answer_of,
+        )
+
+    def _plan_settlement(
+        self, place: int, command: Settle | Release, after: Reservation, now_ms: int
+    ) -> Plan:
+        write = self._finalizing(command.tenant_id, after, now_ms)
+        if isinstance(command, Release):
+            postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
+        else:
+            spending = _Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
+            actual = after.actual or {}
+            postings = [
+                _returned(command.tenant_id, after, line, spending.on(line, line.cost(actual)))
+                for line in after.lines
+            ]
+            beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
+            postings += self._debits(
+                command.tenant_id,
+                spending,
+                beyond,
+                period_at_ms=after.created_at_ms,
+                slice_at_ms=_spent_by(after),
+                but_not={(line.budget_id, line.subject) for line in after.lines},
+            )
+        return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
+
+    def _plan_record(
+        self,
+        place: int,
+        command: Record,
+        once: IdempotencyRecord[RecordedSpend] | None,
+        now_ms: int,
+    ) -> Plan:
+        spending = _Spending(command.subjects, command.provenance, now_ms)
+        postings = self._debits(
+            command.tenant_id,
+            spending,
+            command.actual,
+            period_at_ms=now_ms,
+            slice_at_ms=now_ms,
+        )
+
+        def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
+            spend = RecordedSpend(
+                command.subjects, command.actual, tuple(entries), now_ms, command.unpriced
+            )
+            write = once.put(self._table, spend, now_ms=now_ms) if once else None
+            return write, Recorded(self._answer_of(spend), replayed=False)
+
+        return Plan(place, postings, finish)
+
+    def _debits(
+        self,
+        tenant_id: str,
+        spending: _Spending,
+        actual: Mapping[str, Amount],
+        *,
+        period_at_ms: int,
+        slice_at_ms: int,
+        but_not: Collection[tuple[str, Subject]] = (),
+    ) -> list[Posting]:
+        """Direct debits on every budget that applies, in the period of the spending.
+
+        In a rolling window it counts from `slice_at_ms`. `but_not` are budgets that the same
+        spending counts on already, in another unit. Raises Throttled, UnknownRate, InvalidValue.
+        """
+        if not actual:
+            return []
+        for attempt in range(RULE_READS_MAX):
+            rules = self._policy_cache.rules(tenant_id, spending.subjects, fresh=attempt > 0)
+            claims = claims_on(
+                spending.subjects,
+                actual,
+                rules.policies,
+                rules.tenant.rates,
+                now_ms=spending.now_ms,
+                but_not=but_not,
+            )
+            claims_fit_one_transaction(claims)
+            try:
+                return [
+                    self._debit(tenant_id, claim, spending, period_at_ms, slice_at_ms)
+                    for claim in claims
+                ]
+            except PolicyChanged:
+                continue
+        raise Throttled("the budgets are being changed right now; try again")
+
+    def _debit(
+        self,
+        tenant_id: str,
+        claim: Claim,
+        spending: _Spending,
+        period_at_ms: int,
+        slice_at_ms: int,
+    ) -> Posting:
+        """Spend that nothing was held for. Raises PolicyChanged."""
+        period = self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms)
+        target = CounterClaim(tenant_id, claim, period)
+        return Posting(
+            counter=target.address,
+            creation=target.creation,
+            entry=spending.on(target.line, claim.amount),
+            leaves_at=_leaves_at(period.key, slice_at_ms),
+        )
+
+    def _finalizing(self, tenant_id: str, after: Reservation, now_ms: int) -> dict[str, Any]:
+        """The reservation leaves the state `held`, if it is held as it was read."""
+        key = keys.reservation_key(tenant_id, after.reservation_id)
+        overran: Item = {":overran": {"BOOL": True}} if after.overrun else {}
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": values.key(key),
+                "UpdateExpression": (
+                    expressions.FINALIZE_OVERRUN if overran else expressions.FINALIZE
+                ),
+                "ConditionExpression": expressions.IS_HELD_AS_SEEN,
+                "ExpressionAttributeValues": {
+                    ":held": values.text("held"),
+                    ":held_until": values.number(after.bucket),
+                    ":stage": values.text(after.state),
+                    ":actual": values.amounts(after.actual or {}),
+                    ":now_ms": values.number(now_ms),
+                    ":settled_by": values.text(after.settled_by or ""),
+                    ":expires_ttl": values.number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
+                    **overran,
+                },
+            }
+        }
+
+
+def own_key(command: SettlementCommand) -> keys.Key | None:
+    """The item that makes the command count once; None for a record without a key."""
+    if not isinstance(command, Record):
+        return keys.reservation_key(command.tenant_id, command.reservation_id)
+    if command.idempotency_key is None:
+        return None
+    return keys.once_key(command.tenant_id, RECORD, command.idempotency_key)
+
+
+def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry | None) -> Posting:
+    """A hold that goes back, and what was spent instead, if anything."""
+    return Posting(
+        counter=keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key),
+        returned=line.amount,
+        bucket=after.bucket,
+        entry=entry,
+        leaves_at=_leaves_at(line.period_key, _spent_by(after)),
+    )
+
+
+def _spent_by(after: Reservation) -> int:
+    """The latest moment at which it can have been spent: what is settled late was spent before."""
+    assert after.finalized_at_ms is not None
+    return min(after.finalized_at_ms, after.bucket * 1000)
+
+
+def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
+    """When what is spent leaves a rolling window; None in any other period."""
+    rule = rule_of(period_key)
+    return rule.leaves_at(spent_at_ms=spent_at_ms) if isinstance(rule, RollingPeriod) else None

@@ -1,0 +1,264 @@
+"""One table and the calls to it: what an error of a call means, and which calls are repeated.
+
+The SDK repeats nothing by itself: it would repeat an `UpdateItem` whose first try may have been
+applied. Here a refusal that certainly changed nothing (a throttle, a failed connect) is repeated a
+few times with jitter; a read is repeated also when its answer was lost; everything else whose
+outcome is unknown is `OutcomeUnknown`.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+import botocore.exceptions
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+
+from spendgate_service.store.errors import (
+    ConditionFailed,
+    Item,
+    Objection,
+    OutcomeUnknown,
+    Throttled,
+    TransactionFailed,
+)
+from spendgate_service.store.metrics import MetricName, Observe, unobserved
+
+TRIES_MAX = 5
+_READ_TRIES_MAX = 2
+_FIRST_WAIT_SECONDS = 0.025
+_BATCH_GET_KEYS_MAX = 100
+
+CLIENT_CONFIG = Config(
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    connect_timeout=1,
+    read_timeout=2,
+    max_pool_connections=32,
+    tcp_keepalive=True,
+    parameter_validation=False,
+    user_agent="spendgate",  # else botocore composes one anew, twice a call: a tenth of its CPU
+)
+
+_CONFLICT_CODES = frozenset({"TransactionInProgressException", "TransactionConflictException"})
+_REFUSED_CODES = _CONFLICT_CODES | {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+}
+_REFUSED_ERRORS = (
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.EndpointConnectionError,
+)
+
+
+class DynamoClient(Protocol):
+    """The calls of boto3's DynamoDB client that the store uses."""
+
+    def get_item(self, **arguments: Any) -> dict[str, Any]:
+        """GetItem."""
+        ...
+
+    def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
+        """BatchGetItem."""
+        ...
+
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        """Query."""
+        ...
+
+    def scan(self, **arguments: Any) -> dict[str, Any]:
+        """Scan."""
+        ...
+
+    def put_item(self, **arguments: Any) -> dict[str, Any]:
+        """PutItem."""
+        ...
+
+    def update_item(self, **arguments: Any) -> dict[str, Any]:
+        """UpdateItem."""
+        ...
+
+    def delete_item(self, **arguments: Any) -> dict[str, Any]:
+        """DeleteItem."""
+        ...
+
+    def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
+        """TransactWriteItems."""
+        ...
+
+
+class Table:
+    """Calls on one table. Every method may raise `Throttled` and `OutcomeUnknown`.
+
+    `observe` is told what happens that is worth counting; `sleep` is replaced by tests only.
+    """
+
+    def __init__(
+        self,
+        client: DynamoClient,
+        name: str,
+        *,
+        observe: Observe = unobserved,
+        sleep: Callable[[float], None] = time.sleep,
+        tries_max: int = TRIES_MAX,
+    ) -> None:
+        self.client = client
+        self.name = name
+        self.observe = observe
+        self._sleep = sleep
+        self._tries_max = tries_max
+
+    def trying_once(self) -> "Table":
+        """The same table for what is not worth waiting for: no call is repeated."""
+        return Table(self.client, self.name, observe=self.observe, sleep=self._sleep, tries_max=1)
+
+    def get(self, key: Item, *, consistent: bool = True) -> Item | None:
+        """One item, or None. Half a read unit per 4 KB, one if consistent."""
+        answer = self._read(
+            self.client.get_item, TableName=self.name, Key=key, ConsistentRead=consistent
+        )
+        item: Item | None = answer.get("Item")
+        return item
+
+    def get_many(self, keys: Iterable[Item], *, consistent: bool = False) -> list[Item]:
+        """The items that exist among the keys, in no order."""
+        found: list[Item] = []
+        left = list(keys)
+        for _ in range(self._tries_max + len(left) // _BATCH_GET_KEYS_MAX):
+            if not left:
+                return found
+            batch, left = left[:_BATCH_GET_KEYS_MAX], left[_BATCH_GET_KEYS_MAX:]
+            request = {self.name: {"Keys": batch, "ConsistentRead": consistent}}
+            answer = self._read(self.client.batch_get_item, RequestItems=request)
+            found += answer["Responses"].get(self.name, [])
+            left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        if left:
+            raise Throttled("the table answers reads only in part; try again")
+        return found
+
+    def query(self, **arguments: Any) -> dict[str, Any]:
+        """One page of a query, as DynamoDB answers it."""
+        return self._read(self.client.query, TableName=self.name, **arguments)
+
+    def query_pages(self, **arguments: Any) -> Iterator[list[Item]]:
+        """What a query finds, one call for each page."""
+        return _pages(self.query, arguments)
+
+    def query_items(self, **arguments: Any) -> Iterator[Item]:
+        """What a query finds, item by item; the next page is read when it is come to."""
+        return chain.from_iterable(self.query_pages(**arguments))
+
+    def scan(self, **arguments: Any) -> dict[str, Any]:
+        """One page of a scan, as DynamoDB answers it."""
+        return self._read(self.client.scan, TableName=self.name, **arguments)
+
+    def scan_pages(self, **arguments: Any) -> Iterator[list[Item]]:
+        """What a scan finds, one call for each page."""
+        return _pages(self.scan, arguments)
+
+    def put(self, item: Item, **arguments: Any) -> None:
+        """Put one item. Raises ConditionFailed with the item that stood there."""
+        self._write(self.client.put_item, TableName=self.name, Item=item, **arguments)
+
+    def update(self, key: Item, **arguments: Any) -> Item:
+        """Update one item, and return it as it is now. Raises ConditionFailed.
+
+        One write unit per KB of the item, also when the condition fails.
+        """
+        answer = self._write(
+            self.client.update_item,
+            TableName=self.name,
+            Key=key,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **arguments,
+        )
+        attributes: Item = answer["Attributes"]
+        return attributes
+
+    def delete(self, key: Item, **arguments: Any) -> None:
+        """Delete one item. Raises ConditionFailed."""
+        self._write(self.client.delete_item, TableName=self.name, Key=key, **arguments)
+
+    def transact(self, writes: Sequence[dict[str, Any]]) -> None:
+        """All writes or none. Two write units per KB of each item. Raises TransactionFailed.
+
+        A transaction that lost against another one on the same item is repeated a few times, and
+        then raises Throttled: nothing was changed.
+        """
+        for _ in self._tries():
+            try:
+                self._write(self.client.transact_write_items, TransactItems=list(writes))
+                return
+            except TransactionFailed as failed:
+                objections = [one for one in failed.objections if one]
+                if not objections or not all(one.is_busy for one in objections):
+                    raise
+                lost = any(one.code == "TransactionConflict" for one in objections)
+                self.observe("conflicts" if lost else "throttled", 1)
+        raise Throttled("others are changing the same budgets right now; try again")
+
+    def _read(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        """A read changes nothing, so it is repeated whatever happened to the first try."""
+        for _ in range(min(_READ_TRIES_MAX, self._tries_max)):
+            try:
+                return self._write(call, **arguments)
+            except OutcomeUnknown:
+                continue
+        raise Throttled("the table does not answer; try again")
+
+    def _write(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        for _ in self._tries():
+            try:
+                return call(**arguments)
+            except botocore.exceptions.ClientError as error:
+                self.observe(_refusal_or_raise(error), 1)
+            except _REFUSED_ERRORS:
+                pass
+            except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
+                raise OutcomeUnknown("the table did not answer; try again") from error
+        raise Throttled("the table refuses calls right now; try again")
+
+    def _tries(self) -> Iterator[None]:
+        """As many tries as there may be, with full jitter between two of them."""
+        for waits in range(self._tries_max):
+            if waits:
+                seconds_max = _FIRST_WAIT_SECONDS * 2 ** (waits - 1)
+                self._sleep(random.uniform(0, seconds_max))  # noqa: S311 (not a secret)
+            yield
+
+
+def _pages(read: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> Iterator[list[Item]]:
+    while True:
+        page = read(**arguments)
+        yield page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _refusal_or_raise(error: botocore.exceptions.ClientError) -> MetricName:
+    """Raise what an error answer means, unless it says that the call was refused unread."""
+    answer: dict[str, Any] = dict(error.response)
+    code = answer.get("Error", {}).get("Code", "")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "ConditionalCheckFailedException":
+        raise ConditionFailed(answer.get("Item")) from error
+    if code == "TransactionCanceledException":
+        raise TransactionFailed(_objections(answer)) from error
+    if code in _REFUSED_CODES:
+        return "conflicts" if code in _CONFLICT_CODES else "throttled"
+    if status >= 500 or code == "InternalServerError":
+        raise OutcomeUnknown("the table failed to answer; try again") from error
+    raise error
+
+
+def _objections(answer: dict[str, Any]) -> list[Objection | None]:
+    return [
+        Objection(reason["Code"], reason.get("Item"))
+        if reason.get("Code", "None") != "None"
+        else None
+        for reason in answer.get("CancellationReasons", [])
+    ]

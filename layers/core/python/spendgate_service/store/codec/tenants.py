@@ -1,0 +1,132 @@
+"""Tenants and API keys as items."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.tenants import ApiKey, Price, Tenant
+from spendgate_service.store.errors import Item
+from spendgate_service.store.values import (
+    Value,
+    amount,
+    number,
+    optional_text,
+    read_amount,
+    read_number,
+    read_text,
+    text,
+)
+
+
+def tenant_attributes(tenant: Tenant) -> Item:
+    """A tenant's item, without its key."""
+    return {
+        "require_budget": {"BOOL": tenant.require_budget},
+        "unpriced_model": text(tenant.unpriced_model),
+        "created_at_ms": number(tenant.created_at_ms),
+        "updated_at_ms": number(tenant.updated_at_ms),
+        "rates": {"L": [_rate_value(rate) for rate in _flat(tenant.rates)]},
+        "prices": {"L": [_price_value(price) for price in tenant.prices.values()]},
+        **optional_text(label=tenant.name),
+    }
+
+
+def _flat(rates: Mapping[str, Mapping[str, Rate]]) -> list[Rate]:
+    return [rate for by_source in rates.values() for rate in by_source.values()]
+
+
+def _rate_value(rate: Rate) -> Value:
+    fields = {
+        "source": text(rate.source),
+        "target": text(rate.target),
+        "rate": amount(rate.rate),
+        "updated_at_ms": number(rate.updated_at_ms),
+    }
+    if rate.max_age_seconds is not None:
+        fields["max_age_seconds"] = number(rate.max_age_seconds)
+    return {"M": fields}
+
+
+def _read_rates(item: Item) -> dict[str, dict[str, Rate]]:
+    rates: dict[str, dict[str, Rate]] = {}
+    for value in item["rates"]["L"] if "rates" in item else ():
+        fields: Item = value["M"]
+        most = fields.get("max_age_seconds")
+        rate = Rate(
+            source=fields["source"]["S"],
+            target=fields["target"]["S"],
+            rate=read_amount(fields["rate"]),
+            updated_at_ms=read_number(fields["updated_at_ms"]),
+            max_age_seconds=read_number(most) if most else None,
+        )
+        rates.setdefault(rate.target, {})[rate.source] = rate
+    return rates
+
+
+def _price_value(price: Price) -> Value:
+    fields = {
+        "provider": text(price.provider),
+        "model": text(price.model),
+        "currency": text(price.currency),
+        "input_per_million": amount(price.input_per_million),
+        "output_per_million": amount(price.output_per_million),
+        "updated_at_ms": number(price.updated_at_ms),
+    }
+    if price.cached_input_per_million is not None:
+        fields["cached_input_per_million"] = amount(price.cached_input_per_million)
+    return {"M": fields}
+
+
+def _read_prices(item: Item) -> dict[str, Price]:
+    prices = {}
+    for value in item["prices"]["L"] if "prices" in item else ():
+        fields: Item = value["M"]
+        cached = fields.get("cached_input_per_million")
+        price = Price(
+            provider=fields["provider"]["S"],
+            model=fields["model"]["S"],
+            currency=fields["currency"]["S"],
+            input_per_million=read_amount(fields["input_per_million"]),
+            output_per_million=read_amount(fields["output_per_million"]),
+            cached_input_per_million=read_amount(cached) if cached else None,
+            updated_at_ms=read_number(fields["updated_at_ms"]),
+        )
+        prices[price.key] = price
+    return prices
+
+
+def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
+    """A tenant; one with the default settings where there is no item."""
+    if item is None:
+        return Tenant(tenant_id)
+    return Tenant(
+        tenant_id=tenant_id,
+        name=read_text(item, "label"),
+        require_budget=item["require_budget"]["BOOL"],
+        unpriced_model=cast("Any", item["unpriced_model"]["S"]),
+        created_at_ms=read_number(item["created_at_ms"]),
+        updated_at_ms=read_number(item["updated_at_ms"]),
+        rates=_read_rates(item),
+        prices=_read_prices(item),
+    )
+
+
+def api_key_attributes(key: ApiKey, *, secret_sha256: str) -> Item:
+    """An API key's item, without its key in the table; the secret itself is kept nowhere."""
+    return {
+        "secret_sha256": text(secret_sha256),
+        "acts_as": text(key.role),
+        "created_at_ms": number(key.created_at_ms),
+        **optional_text(label=key.name),
+    }
+
+
+def read_api_key(tenant_id: str, item: Item) -> ApiKey:
+    """An API key out of its item."""
+    return ApiKey(
+        key_id=item["sk"]["S"],
+        tenant_id=tenant_id,
+        role=cast("Any", item["acts_as"]["S"]),
+        name=read_text(item, "label"),
+        created_at_ms=read_number(item["created_at_ms"]),
+    )

@@ -1,0 +1,25 @@
+"""What happens in the store, told to whoever counts it; the store itself keeps no books of it."""
+
+from collections.abc import Callable
+from typing import Literal
+
+type MetricName = Literal[
+    "granted",  # a new reservation
+    "replayed",  # a request that had taken effect before
+    "settled",
+    "released",
+    "recorded",
+    "late",  # settled after the hold had expired; counted as settled, too
+    "overrun",  # settled above the estimate; counted as settled, too
+    "compensations",  # holds given back, because another budget refused or the request was a replay
+    "reclaimed",  # expired buckets of holds whose amounts are available again
+    "conflicts",  # writes that lost against others on the same item, and were or will be repeated
+    "throttled",  # calls that DynamoDB refused to take
+    "event_published",  # events put into the outbox
+    "event_failed",  # looks for what is to be announced that failed; the next one makes up for it
+]
+type Observe = Callable[[MetricName, int], None]
+
+
+def unobserved(_happening: MetricName, _times: int) -> None:
+    """Nobody counts."""

@@ -1,0 +1,131 @@
+"""API keys: made, verified, listed, revoked. A key is `sg.<tenant>.<key id>.<secret>`.
+
+The table holds a SHA-256 of the secret: with 256 random bits there is nothing to guess, so no slow
+hash is needed. The secret leaves `create_key` once and is in no repr, no log and no stored answer.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
+from spendgate_service.store import expressions, keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.tenants import api_key_attributes, read_api_key
+from spendgate_service.store.errors import ConditionFailed, TransactionFailed
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.ids import new_id
+from spendgate_service.store.listings import listed
+from spendgate_service.store.paging import Page, PageRequest
+
+IS_THERE = "attribute_exists(pk)"
+
+_SECRET_BYTES = 32
+_KEY_ID = re.compile(r"key_[0-9a-z]{26}")
+_BEARER = re.compile(
+    rf"sg\.(?P<tenant_id>-|{TENANT_ID_PATTERN})"
+    rf"\.(?P<key_id>{_KEY_ID.pattern})"
+    r"\.(?P<secret>[A-Za-z0-9_-]{43})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A key as its owner gets it, this once; `bearer` is what the Authorization header takes."""
+
+    key: ApiKey
+    bearer: str = field(repr=False)
+
+
+def new_key(tenant_id: str, role: Role, *, name: str | None, now_ms: int) -> IssuedKey:
+    """A key that is stored nowhere yet."""
+    key_id = new_id("key_", now_ms=now_ms)
+    bearer = f"sg.{tenant_id}.{key_id}.{secrets.token_urlsafe(_SECRET_BYTES)}"
+    assert _BEARER.fullmatch(bearer)
+    return IssuedKey(ApiKey(key_id, tenant_id, role, name, now_ms), bearer)
+
+
+def put_of_key(table: Table, issued: IssuedKey) -> dict[str, Any]:
+    """The write, for a transaction, that makes a key valid."""
+    secret = issued.bearer.rpartition(".")[2]
+    key = issued.key
+    return {
+        "Put": {
+            "TableName": table.name,
+            "Item": {
+                **values.key(keys.api_key_key(key.tenant_id, key.key_id)),
+                **api_key_attributes(key, secret_sha256=_sha256(secret)),
+            },
+            "ConditionExpression": expressions.IS_NEW,
+        }
+    }
+
+
+def create_key(
+    table: Table, issued: IssuedKey, *, once: IdempotencyRecord[ApiKey] | None
+) -> IssuedKey | Replay:
+    """Make a new key valid; under an idempotency key once. Raises IdempotencyConflict.
+
+    The answer for replays is written from the key without its secret.
+    """
+    now_ms = issued.key.created_at_ms
+    replay = once.replay(table, now_ms=now_ms) if once else None
+    if replay:
+        return replay
+    writes = [put_of_key(table, issued)]
+    if once:
+        writes.append(once.put(table, issued.key, now_ms=now_ms))
+    try:
+        table.transact(writes)
+    except TransactionFailed as failed:
+        replay = once.replay_of(failed.objections[-1]) if once else None
+        if replay is None:
+            raise
+        return replay
+    return issued
+
+
+def verify(table: Table, bearer: str) -> ApiKey | None:
+    """The key that a bearer proves to have; None if it proves nothing.
+
+    One consistent read, so that a new key works at once; none for what cannot be a key.
+    """
+    claimed = _BEARER.fullmatch(bearer)
+    if claimed is None:
+        return None
+    item = table.get(values.key(keys.api_key_key(claimed["tenant_id"], claimed["key_id"])))
+    if item is None:
+        return None
+    if not hmac.compare_digest(item["secret_sha256"]["S"], _sha256(claimed["secret"])):
+        return None
+    return read_api_key(claimed["tenant_id"], item)
+
+
+def list_keys(table: Table, tenant_id: str, wanted: PageRequest) -> Page[ApiKey]:
+    """A page of a tenant's keys, in the order of their creation."""
+    found = listed(table, keys.api_keys_partition(tenant_id), wanted, pattern=_KEY_ID)
+    return wanted.page_of([read_api_key(tenant_id, item) for item in found], lambda key: key.key_id)
+
+
+def revoke_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:
+    """Make a key invalid and return it; the gateway may trust it for up to a minute more.
+
+    Raises NotFound.
+    """
+    key = values.key(keys.api_key_key(tenant_id, key_id))
+    item = table.get(key)
+    if item is None:
+        raise NotFound("key", key_id)
+    try:
+        table.delete(key, ConditionExpression=IS_THERE)
+    except ConditionFailed:
+        raise NotFound("key", key_id) from None
+    return read_api_key(tenant_id, item)
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,111 @@
+"""Tenants and their settings."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from spendgate_service.domain.errors import AlreadyExists, NotFound
+from spendgate_service.domain.tenants import TENANT_ID_PATTERN, Tenant
+from spendgate_service.store import expressions, keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.tenants import read_tenant, tenant_attributes
+from spendgate_service.store.errors import ConditionFailed, Throttled, TransactionFailed
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.listings import listed
+from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.tenants.api_keys import IssuedKey, new_key, put_of_key
+
+IS_AS_READ = "updated_at_ms = :seen_updated_at_ms"
+
+FIRST_KEY_NAME = "first admin key"
+
+_TENANT_ID = re.compile(TENANT_ID_PATTERN)
+_TRIES_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    """A tenant, and the key with which its first admin makes the others."""
+
+    tenant: Tenant
+    admin_key: IssuedKey
+
+
+def create_tenant(
+    table: Table, tenant: Tenant, *, once: IdempotencyRecord[Tenant] | None
+) -> NewTenant | Replay:
+    """Create a tenant with a first admin key; under an idempotency key once.
+
+    The answer for replays is written from the tenant without the key. Raises AlreadyExists and
+    IdempotencyConflict.
+    """
+    now_ms = tenant.created_at_ms
+    replay = once.replay(table, now_ms=now_ms) if once else None
+    if replay:
+        return replay
+    admin_key = new_key(tenant.tenant_id, "admin", name=FIRST_KEY_NAME, now_ms=now_ms)
+    creation = {
+        "Put": {
+            "TableName": table.name,
+            "Item": {**_key(tenant.tenant_id), **tenant_attributes(tenant)},
+            "ConditionExpression": expressions.IS_NEW,
+        }
+    }
+    writes = [creation, put_of_key(table, admin_key)]
+    if once:
+        writes.append(once.put(table, tenant, now_ms=now_ms))
+    try:
+        table.transact(writes)
+    except TransactionFailed as failed:
+        replay = once.replay_of(failed.objections[-1]) if once else None
+        if replay:
+            return replay
+        if failed.objections[0] is None:
+            raise
+        raise AlreadyExists("tenant", tenant.tenant_id) from failed
+    return NewTenant(tenant, admin_key)
+
+
+def read_tenant_of(table: Table, tenant_id: str) -> Tenant:
+    """A tenant, read consistently. Raises NotFound."""
+    item = table.get(_key(tenant_id))
+    if item is None:
+        raise NotFound("tenant", tenant_id)
+    return read_tenant(tenant_id, item)
+
+
+def list_tenants(table: Table, wanted: PageRequest) -> Page[Tenant]:
+    """A page of all tenants, by id."""
+    found = listed(table, keys.TENANTS_PARTITION, wanted, pattern=_TENANT_ID)
+    return wanted.page_of(
+        [read_tenant(item["sk"]["S"], item) for item in found], lambda tenant: tenant.tenant_id
+    )
+
+
+def change_tenant(
+    table: Table, tenant_id: str, change: Callable[[Tenant], Tenant], *, now_ms: int
+) -> Tenant:
+    """Change a tenant's settings, on condition that they are as they were read.
+
+    The spending path follows within seconds. `change` may be called several times. Raises NotFound.
+    """
+    for _ in range(_TRIES_MAX):
+        before = read_tenant_of(table, tenant_id)
+        moment_ms = max(now_ms, before.updated_at_ms + 1)
+        after = replace(change(before), updated_at_ms=moment_ms)
+        try:
+            table.put(
+                {**_key(tenant_id), **tenant_attributes(after)},
+                ConditionExpression=IS_AS_READ,
+                ExpressionAttributeValues={
+                    ":seen_updated_at_ms": values.number(before.updated_at_ms)
+                },
+            )
+        except ConditionFailed:
+            continue
+        return after
+    raise Throttled("the tenant's settings are being changed right now; try again")
+
+
+def _key(tenant_id: str) -> dict[str, dict[str, str]]:
+    return values.key(keys.tenant_key(tenant_id))

@@ -1,0 +1,1 @@
+"""What callers read: a builder for each response."""

@@ -1,0 +1,169 @@
+"""The answer to a check: may the caller go on, and if not, what can be done about it.
+
+It describes the most restrictive budget: the first that refuses, else the one that is spent most
+of those that warn, or else of the shadows that would refuse.
+"""
+
+from collections.abc import Sequence
+
+from spendgate_service.api.errors import problem_of
+from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.errors import (
+    BudgetExceeded,
+    BudgetPaused,
+    NoBudget,
+    TokenCapExceeded,
+    UnknownPrice,
+    UnknownRate,
+)
+from spendgate_service.wire.spending import amount_in_sentence, balance_answer, warnings_of
+from spendgate_service.wire.values import time_on_wire
+
+type Refusal = (
+    BudgetExceeded | BudgetPaused | NoBudget | TokenCapExceeded | UnknownPrice | UnknownRate
+)
+
+
+def check_answer(
+    balances: Sequence[Balance],
+    *,
+    shadowed: Sequence[Balance] = (),
+    refusal: Refusal | None = None,
+    notes: Sequence[str] = (),
+    unpriced: bool = False,
+) -> dict[str, object]:
+    """What a reservation of the same request would be answered now, always as a 200.
+
+    `balance` is what the most restrictive budget has available, in `currency`. `notes` are
+    warnings of another origin than the budgets; `unpriced` says that a usage counts in tokens only.
+    """
+    warnings = [*notes, *warnings_of(balances, shadowed)]
+    budget = _most_restrictive(balances, shadowed, refusal)
+    return {
+        "action": _action(refusal, warnings),
+        "allowed": refusal is None,
+        **_middle(budget, refusal, warnings),
+        "warnings": warnings,
+        "unpriced": unpriced,
+        "hint": _hint(budget, warnings) if refusal is None else _hint_of(refusal, balances),
+        "budgets": [balance_answer(balance) for balance in balances],
+    }
+
+
+def _action(refusal: Refusal | None, warnings: Sequence[str]) -> str:
+    match refusal:
+        case BudgetPaused():
+            return "pause"
+        case None:
+            return "warn" if warnings else "continue"
+        case _:
+            return "stop"
+
+
+def _middle(
+    budget: Balance | None, refusal: Refusal | None, warnings: Sequence[str]
+) -> dict[str, object]:
+    """The fields that describe the most restrictive budget; all null if nothing restricts."""
+    wait = refusal.retry_after_seconds if isinstance(refusal, BudgetExceeded) else None
+    return {
+        "message": str(refusal) if refusal else "; ".join(warnings) or None,
+        "error_code": problem_of(refusal).code if refusal else None,
+        "budget_id": budget.budget.budget_id if budget else _paused_id(refusal),
+        "balance": amount_text(budget.available) if budget else None,
+        "currency": budget.budget.unit if budget else None,
+        "retry_after_seconds": wait,
+    }
+
+
+def _paused_id(refusal: Refusal | None) -> str | None:
+    return refusal.budget_id if isinstance(refusal, BudgetPaused) else None
+
+
+def _most_restrictive(
+    balances: Sequence[Balance], shadowed: Sequence[Balance], refusal: Refusal | None
+) -> Balance | None:
+    match refusal:
+        case BudgetExceeded():
+            first = refusal.violations[0]
+            return _find(balances, first.budget_id, first.subject)
+        case BudgetPaused():
+            return _find(balances, refusal.budget_id, None)
+        case None:
+            warning = [balance for balance in balances if balance.is_warning] or shadowed
+            return max(warning, key=lambda one: one.utilization_tenths_pct, default=None)
+        case _:
+            return None
+
+
+def _find(balances: Sequence[Balance], budget_id: str, subject: str | None) -> Balance | None:
+    return next(
+        (
+            one
+            for one in balances
+            if one.budget.budget_id == budget_id and subject in {None, str(one.subject)}
+        ),
+        None,
+    )
+
+
+def _hint(budget: Balance | None, warnings: Sequence[str]) -> str:
+    """One sentence for an agent that may go on."""
+    if budget is not None and budget.is_warning:
+        return f"Go on, but save: {_what_is_left(budget)}."
+    return "Go on, but heed the warnings." if warnings else "Go on."
+
+
+def _hint_of(refusal: Refusal, balances: Sequence[Balance]) -> str:
+    """One sentence that an agent who may not go on can act on."""
+    match refusal:
+        case BudgetExceeded():
+            return _hint_when_exceeded(refusal, balances)
+        case BudgetPaused():
+            return "Stop and ask the people in charge to resume the budget."
+        case NoBudget():
+            return "Stop and ask an admin to create a budget for one of these subjects."
+        case TokenCapExceeded():
+            return f"Ask for at most {refusal.cap} {refusal.kind} tokens in one request."
+        case UnknownPrice():
+            return "Send amounts instead of usage, or ask an admin to set a price for this model."
+        case UnknownRate():
+            rate = f"the rate from {refusal.source} to {refusal.target}"
+            return f"Stop and ask an admin to set {rate} anew."
+
+
+def _hint_when_exceeded(refusal: BudgetExceeded, balances: Sequence[Balance]) -> str:
+    """To wait, to ask for less, or both: less helps where one unit alone is short."""
+    later = _what_helps_later(refusal, balances)
+    units = {violation.unit for violation in refusal.violations}
+    most = min(violation.available for violation in refusal.violations)
+    if len(units) == 1 and most > 0:
+        return f"Ask for at most {amount_text(most)} {units.pop()}, or {later}."
+    return f"Stop and {later}."
+
+
+def _what_helps_later(refusal: BudgetExceeded, balances: Sequence[Balance]) -> str:
+    """To wait for the holds of others, or for the period's end; else only an admin can help."""
+    wait, violations = refusal.retry_after_seconds, refusal.violations
+    if wait is not None and not all(
+        balance.could_grant_later(violation.requested)
+        for violation in violations
+        if (balance := _find(balances, violation.budget_id, violation.subject))
+    ):
+        return "ask an admin for a higher limit, because a whole period allows less"
+    if all(one.available + one.held >= one.requested for one in violations):
+        latest = "" if wait is None else f", in {_seconds(wait)} at the latest"
+        return f"try again when what is held has come back{latest}"
+    if wait is None:
+        return "ask an admin for a higher limit, because this balance does not reset by itself"
+    return f"try again in {_seconds(wait)}"
+
+
+def _seconds(count: int) -> str:
+    return f"{count} second" if count == 1 else f"{count} seconds"
+
+
+def _what_is_left(balance: Balance) -> str:
+    left = f"{balance.subject} has {amount_in_sentence(balance.available)} {balance.budget.unit}"
+    ends_at = balance.period.ends_at
+    return f"{left} left" + (f" until {time_on_wire(ends_at * 1000)}" if ends_at else "")

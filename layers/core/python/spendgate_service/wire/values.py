@@ -1,0 +1,58 @@
+"""How values look on the wire, and the answer that an HTTP handler gives."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from spendgate_service.domain.amounts import Amount, amount_text
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer.
+
+    A body that is text is sent as it is: JSON that was written before (the first answer, kept for
+    replays), or another `content_type`. A body of None is sent as nothing at all.
+    """
+
+    status: int
+    body: Mapping[str, object] | str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+def ok(body: Mapping[str, object] | str) -> Response:
+    """The answer to a request that read or changed something."""
+    return Response(200, body)
+
+
+def created(body: Mapping[str, object] | str) -> Response:
+    """The answer to a request that created something."""
+    return Response(201, body)
+
+
+def replayed(body: Mapping[str, object] | str) -> Response:
+    """The first answer again, to a request that took effect before."""
+    return Response(200, body, {"Idempotency-Replayed": "true"})
+
+
+def json_text(body: Mapping[str, object]) -> str:
+    """A body as it is sent."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+
+
+def amounts_on_wire(amounts: Mapping[str, Amount]) -> dict[str, str]:
+    """Amounts by unit, as plain decimal strings."""
+    return {unit: amount_text(amount) for unit, amount in amounts.items()}
+
+
+def time_on_wire(moment_ms: int) -> str:
+    """RFC 3339 in UTC, always with milliseconds: `2026-03-01T00:00:00.000Z`."""
+    seconds, milliseconds = divmod(moment_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def optional_time_on_wire(moment_ms: int | None) -> str | None:
+    """As `time_on_wire`; None stays None."""
+    return None if moment_ms is None else time_on_wire(moment_ms)
