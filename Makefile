@@ -1,5 +1,5 @@
-# Spendgate: everything a newcomer needs, with nothing installed but make and Python.
-# Each environment is stamped: a warm `make setup` costs nothing.
+# Spendgate's commands; they need make and Python only.
+# Each environment has a stamp file, so a warm `make setup` takes no time.
 SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
@@ -23,8 +23,8 @@ PYTEST_ARGS ?=
 ARGS ?=
 BENCH ?=
 export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS
-# Our environments decide what is imported, no target reaches anybody's AWS or asks a proxy for what
-# listens here, and no tool phones home.
+# Targets use this checkout's environments only. They never use the caller's AWS account, never
+# reach a local server through a proxy, and disable telemetry.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AWS_% POWERTOOLS_%,$(.VARIABLES))
 export NO_PROXY := localhost,127.0.0.1,$(NO_PROXY),$(no_proxy)
 export no_proxy := $(NO_PROXY)
@@ -33,14 +33,14 @@ export UV_NO_CONFIG := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
 export PYTHONUNBUFFERED := 1
-# Where there is no home to keep a cache in, uv does without one.
+# Without a writable home directory uv works without a cache.
 ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell test -w "$$HOME/.cache" -o -w "$$HOME" && echo writable),)
 export UV_NO_CACHE := 1
 endif
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs bench lint audit-dependencies template test test-long lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone bench lint audit-dependencies template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -52,7 +52,7 @@ setup: .venv/.stamp .local/venvs/sam/.stamp .local/venvs/ministack/.stamp ## Ins
 
 .local/venvs/uv/.stamp: requirements/uv.txt
 	@python=$$(PYTHON='$(PYTHON)' sh local/find_python.sh); \
-	$(say) "Installing the installer (uv) for $$python"; \
+	$(say) "Installing uv for $$python"; \
 	rm -rf .local/venvs/uv; mkdir -p .local/venvs; \
 	"$$python" -m venv .local/venvs/uv; \
 	.local/venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -83,43 +83,46 @@ endef
 .local/venvs/audit/.stamp: requirements/audit.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/audit,requirements/audit.txt)
 
-build: setup ## Build the functions and layers for AWS (ARCHITECTURE=x86_64, arm64 if not said)
+build: setup ## Build the functions and layers for AWS (ARCHITECTURE=x86_64; default arm64)
 	@$(BIN)/python -m local.build
 
-up: setup ## Start the whole service on this machine; writes .local/stack.json
+up: setup ## Start the local stack; writes .local/stack.json
 	@$(BIN)/python -m local.up
 
-down: ## Stop what make up started; its data stays
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; else echo "nothing was ever started here"; fi
+down: ## Stop the local stack; its data stays
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.down; else echo "Nothing is running"; fi
 
-logs: setup ## Show what the functions of the running stack have logged (FUNCTION=reserve)
+logs: setup ## Show the logs of the running stack's functions (FUNCTION=reserve)
 	@$(BIN)/python -m local.logs
 
-dead-letters: setup ## Show what was put aside and why (ARGS="redrive --all" sends it back)
+dead-letters: setup ## List the dead letters with their reasons (ARGS="redrive --all" sends them back)
 	@$(BIN)/python -m local.dead_letters
 
-audit: setup ## Check that everything in the table fits together, item by item (ARGS="--json")
+audit: setup ## Audit the local stack's table: does every counter equal its ledger? (ARGS="--json")
 	@$(BIN)/python -m local.audit
 
-invoke: setup ## Run one function in Docker on the stack (EVENT=events/reserve-granted.json)
+invoke: setup ## Run one function in Docker against the local stack (EVENT=events/reserve-granted.json)
 	@$(BIN)/python -m local.invoke
 
-demo: setup ## Bring the stack up and replay a trace of LLM requests through it (TRACE=file REQUESTS=n)
+demo: setup ## Start the local stack and replay a trace of LLM requests (TRACE=file REQUESTS=n)
 	@$(BIN)/python -m local.demo
 
-fuzz: setup ## Send the running service whatever its OpenAPI document allows, and what not (EXAMPLES=n SEED=n)
+fuzz: setup ## Fuzz the running API with requests generated from its OpenAPI document (EXAMPLES=n SEED=n)
 	@$(BIN)/python -m tests.e2e.fuzz
 
-docs: .venv/.stamp ## Ask the service its examples anew, and write docs/api.md, docs/cost.md and the plots
+docs: .venv/.stamp ## Regenerate the examples, docs/api.md, docs/events.schema.json, docs/cost.md and the plot
 	@$(BIN)/python -m tests.docs.story
-	@$(BIN)/python -m local.docs
+	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m bench.cost
 	@$(BIN)/python -m bench.simulation
 
-bench: .venv/.stamp .local/venvs/bench/.stamp ## Measure speed against what others would use (BENCH=floor for one part)
+tone: .venv/.stamp ## Check the wording of product, documents and template
+	@$(BIN)/python -m tools.tone
+
+bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
 	@$(BIN)/python -m bench $(BENCH)
 
-lint: .venv/.stamp ## Check style, types and known mistakes of security
+lint: .venv/.stamp ## Check format, style, types and security (ruff, mypy, bandit)
 	@$(say) "Style (ruff)"
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --diff
@@ -128,7 +131,7 @@ lint: .venv/.stamp ## Check style, types and known mistakes of security
 	@$(say) "Types (mypy --strict)"
 	@$(BIN)/mypy
 
-audit-dependencies: .local/venvs/audit/.stamp ## Look up known vulnerabilities of all that is pinned (needs PyPI's advisories)
+audit-dependencies: .local/venvs/audit/.stamp ## Look up known vulnerabilities of the pinned packages (needs PyPI's advisories)
 	@for name in layers/deps/requirements requirements/dev requirements/sam requirements/ministack requirements/uv; do \
 	    $(say) "Auditing $$name.txt"; \
 	    .local/venvs/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$name.txt; \
@@ -144,11 +147,11 @@ test: setup lint template ## Run every check and every test suite
 	@$(say) "Tests (pytest)"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-long: setup ## Run the random suites for longer: more stories, a longer storm, 10,000 messages
+test-long: setup ## Run the random suites at length (more examples, 10,000 messages)
 	@SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_MESSAGES=10000 $(BIN)/python -m pytest \
 	    tests/model tests/concurrency/test_storm.py tests/faults/test_queue.py tests/faults/test_overload.py $(PYTEST_ARGS)
 
-lock: .local/venvs/uv/.stamp ## Resolve the requirements anew and pin them with hashes
+lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \
 	    requirements/bench; do \
 	    $(say) "Resolving $$name.in"; \
@@ -157,7 +160,7 @@ lock: .local/venvs/uv/.stamp ## Resolve the requirements anew and pin them with 
 	        $$name.in -o $$name.txt; \
 	done
 
-clean: down ## Stop the stack and remove its data and everything that was built
+clean: down ## Stop the local stack; remove its data, the builds and the caches
 	@$(say) "Removing the stack's data, the builds and the caches; the tools stay"
 	@find .local -mindepth 1 -maxdepth 1 ! -name venvs ! -name dynamodb-local -exec rm -rf {} + 2>/dev/null || true
 	@rm -rf .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -26,7 +26,7 @@ _STARTS = {
     "check": "import app; app.runtime.balances()",
     "authorizer": "import app; app.runtime.table()",
     "rollover": "import app; app.runtime.table()",
-    "admin": "import app; from spendgate import runtime; runtime.table()",
+    "admin": "import app; from spendgate_service import runtime; runtime.table()",
 }
 _PARTS = {
     "part: import boto3": "import boto3",

@@ -1,1 +1,1 @@
-"""The whole service on one machine: emulator, deploy, front door."""
+"""The local stack: the whole service on one machine, in an AWS emulator."""

@@ -1,4 +1,4 @@
-"""The first keys of the local stack, and the file that tells everybody about it."""
+"""Creates the first keys of the local stack and writes `.local/stack.json`."""
 
 import json
 import time
@@ -9,7 +9,8 @@ from typing import cast
 
 from local.console import LocalStackError, step
 from local.deploy import DeployedStack
-from local.emulator import EMULATOR, REGION, aws_client, endpoint_url
+from local.emulator.account import REGION, aws_client, endpoint_url
+from local.emulator.process import EMULATOR
 from local.paths import STACK_FILE
 from local.ports import Ports
 from spendgate_service.store.client import DynamoClient, Table
@@ -21,7 +22,7 @@ TENANT_ID = "local"
 
 @dataclass(frozen=True)
 class StackFile:
-    """What `.local/stack.json` says; its fields are part of the public interface."""
+    """The contents of `.local/stack.json`; its fields are public."""
 
     api_url: str
     tenant_id: str
@@ -37,12 +38,12 @@ class StackFile:
 
     @classmethod
     def read(cls) -> "StackFile":
-        """What the last `make up` has written."""
+        """Read the file that the last `make up` wrote."""
         return cls(**json.loads(STACK_FILE.read_text()))
 
 
 def write_stack_file(ports: Ports, stack: DeployedStack) -> StackFile:
-    """Write `.local/stack.json`, with the keys it has if the API still takes them."""
+    """Write `.local/stack.json`; keep its keys if the API still accepts them."""
     api_url = f"http://127.0.0.1:{ports.api}"
     keys = _known_keys(api_url) or _new_keys(api_url, ports, stack)
     described = StackFile(
@@ -66,15 +67,15 @@ def write_stack_file(ports: Ports, stack: DeployedStack) -> StackFile:
 
 
 def wait_for_health(ports: Ports, *, timeout_seconds: float = 30) -> None:
-    """Wait until the API answers its health check, through the gateway and a function."""
+    """Wait until the health check succeeds, through the gateway and a function."""
     url = f"http://127.0.0.1:{ports.api}/v1/health"
     deadline = time.monotonic() + timeout_seconds
     while True:
-        status, answer = _request("GET", url, key=None, body=None)
+        status, response = _request("GET", url, key=None, body=None)
         if status == 200:
             return
         if time.monotonic() > deadline:
-            raise LocalStackError(f"{url} answers {status} {answer}", log=EMULATOR.log)
+            raise LocalStackError(f"{url} returns {status} {response}", log=EMULATOR.log)
         time.sleep(0.2)
 
 
@@ -87,7 +88,7 @@ def _known_keys(api_url: str) -> dict[str, str] | None:
                 for path, name in (
                     ("/v1/tenants?limit=1", "operator_key"),
                     ("/v1/tenant", "admin_key"),
-                    ("/v1/spend?agent=nobody", "caller_key"),
+                    ("/v1/spend?agent=none", "caller_key"),
                 )
             )
     except (FileNotFoundError, json.JSONDecodeError, KeyError):
@@ -101,7 +102,7 @@ def _new_keys(api_url: str, ports: Ports, stack: DeployedStack) -> dict[str, str
         table = Table(client, stack.outputs["TableName"])
         operator_key = create_operator_key(table, _now_ms())
         tenant = _post(f"{api_url}/v1/tenants", operator_key, {"tenant_id": TENANT_ID})
-        # A tenant that is there already has keys that nobody knows any more; it gets another.
+        # The keys of an existing tenant cannot be read again; create another admin key.
         admin_key = tenant["admin_key"] if tenant else _another_admin_key(table)
         caller = _post(f"{api_url}/v1/keys", admin_key, {"role": "caller", "name": "local"})
         assert caller is not None
@@ -115,13 +116,13 @@ def _another_admin_key(table: Table) -> str:
 
 
 def _post(url: str, key: str, body: dict[str, str]) -> dict[str, str] | None:
-    """Create something; None if it is there already."""
-    status, answer = _request("POST", url, key=key, body=body)
+    """Create an object; return None if it exists already."""
+    status, response = _request("POST", url, key=key, body=body)
     if status == 409:
         return None
     if status != 201:
-        raise LocalStackError(f"POST {url} answers {status} {answer}", log=EMULATOR.log)
-    created: dict[str, str] = json.loads(answer)
+        raise LocalStackError(f"POST {url} returns {status} {response}", log=EMULATOR.log)
+    created: dict[str, str] = json.loads(response)
     return created
 
 
@@ -139,8 +140,8 @@ def _request(
         request.add_header("Content-Type", "application/json")
         request.data = json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, answer.read().decode()
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:

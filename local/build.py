@@ -2,9 +2,9 @@
 
 `python -m local.build` builds for AWS into `.aws-sam/build`, where `sam deploy` looks.
 
-Lambda cannot write beside a layer's modules, so without their bytecode every cold start compiles
-them anew: 0.25 s of a 0.4 s import. The bytecode is therefore part of the layers. It is trusted
-without a look at the source's date (unchecked hash), since unpacking changes the dates.
+Lambda cannot write beside a layer's modules, so without bytecode every cold start compiles them:
+0.25 s of a 0.4 s import. The layers therefore contain the bytecode. Python loads it without
+checking the source's date (unchecked hash), because unpacking a layer changes the dates.
 """
 
 import compileall
@@ -26,12 +26,12 @@ _FINGERPRINT = "fingerprint"
 
 
 def machine_architecture() -> str:
-    """Name this machine's processor as Lambda does."""
+    """Return Lambda's name of this machine's architecture."""
     return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
 def sources_fingerprint() -> str:
-    """Digest everything a build depends on."""
+    """Return a digest of everything that a build depends on."""
     digest = hashlib.sha256(machine_architecture().encode())
     for path in sorted(_source_files()):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
@@ -40,9 +40,9 @@ def sources_fingerprint() -> str:
 
 
 def build_for_this_machine() -> str:
-    """Build for the local stack unless the last build is of the same sources.
+    """Build for the local stack, unless the last build has the same sources.
 
-    Answers the fingerprint of the sources.
+    Returns the fingerprint of the sources.
     """
     fingerprint = sources_fingerprint()
     stamp = BUILD / _FINGERPRINT
@@ -60,7 +60,7 @@ def build_for_this_machine() -> str:
 
 
 def sam_build(options: list[str], *, architecture: str, log: Path) -> None:
-    """Run `sam build`; raises LocalStackError with the end of its log."""
+    """Run `sam build`. Raises LocalStackError with the end of its log."""
     environment = base_environment() | {
         "SAM_CLI_TELEMETRY": "0",
         "PATH": f"{PYTHON_WITH_PIP_FOLDER}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -68,8 +68,8 @@ def sam_build(options: list[str], *, architecture: str, log: Path) -> None:
     parameters = ["--parameter-overrides", f"Architecture={architecture}"]
     if not finished([str(SAM), "build", *options, *parameters], environment, log):
         raise LocalStackError(
-            "sam build failed. It fetches what layers/deps/requirements.txt names with pip: a"
-            " requirement that it cannot satisfy is often a network that it cannot reach.",
+            "sam build failed. It installs layers/deps/requirements.txt with pip: a requirement"
+            " that pip cannot satisfy often means that it cannot reach its package index.",
             log=log,
         )
 

@@ -1,4 +1,4 @@
-"""What the local stack says while it works."""
+"""Messages, errors and arguments of the local commands."""
 
 import os
 import shlex
@@ -11,10 +11,10 @@ from pathlib import Path
 
 
 class LocalStackError(Exception):
-    """The stack cannot do what was asked; the message says what to look at."""
+    """A local command failed; the message says why and what to look at."""
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
-        """Name the log whose last lines say why, if there is one."""
+        """Append the last lines of the log that says why, if there is one."""
         lines = [message]
         if log is not None:
             lines.append(f"Its log: {log}")
@@ -24,7 +24,7 @@ class LocalStackError(Exception):
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
+    """Print the title of a step, and how long it took."""
     print(f"==> {title} ... ", end="", flush=True)
     started = time.monotonic()
     try:
@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 
 def run(command: Callable[[], int], *, interrupted: str = "Interrupted") -> int:
-    """Run a command of make's to its exit code; whatever ends it early is told in a sentence."""
+    """Run a make command and return its exit code; print one sentence for each failure."""
     try:
         return command()
     except LocalStackError as error:
@@ -50,28 +50,28 @@ def run(command: Callable[[], int], *, interrupted: str = "Interrupted") -> int:
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr, flush=True)
         return 130
-    except BrokenPipeError:  # whoever reads us, such as head, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as head, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
 
 
 def number(variable: str, *, least: int = 1) -> int | None:
-    """Read a number that the caller may have said; raises LocalStackError if it is none."""
-    said = os.environ.get(variable)
-    if not said:
+    """Read an optional number from a variable. Raises LocalStackError if it is not one."""
+    value = os.environ.get(variable)
+    if not value:
         return None
-    if not said.isdecimal() or int(said) < least:
-        raise LocalStackError(f"{variable}={said} is not a whole number of at least {least}.")
-    return int(said)
+    if not value.isdecimal() or int(value) < least:
+        raise LocalStackError(f"{variable}={value} is not an integer of at least {least}.")
+    return int(value)
 
 
 def words(variable: str) -> list[str]:
-    """Split what the caller may have said as a shell would; raises LocalStackError if it cannot."""
-    said = os.environ.get(variable, "")
+    """Split a variable as a shell would. Raises LocalStackError if its quoting is wrong."""
+    value = os.environ.get(variable, "")
     try:
-        return shlex.split(said)
+        return shlex.split(value)
     except ValueError as error:
-        raise LocalStackError(f"{variable}={said} cannot be split into words: {error}.") from error
+        raise LocalStackError(f"{variable}={value} cannot be split into words: {error}.") from error
 
 
 def _last_lines(log: Path, count: int = 15) -> list[str]:

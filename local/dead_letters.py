@@ -1,17 +1,18 @@
-"""`make dead-letters`: what was put aside in the local stack, or any other of its commands."""
+"""`make dead-letters`: lists, shows or redrives the local stack's dead letters."""
 
 import os
 import sys
 
 from local.console import LocalStackError, run, words
 from local.deploy import STACK_NAME
-from local.emulator import EMULATOR, endpoint_url, isolate_from_aws
+from local.emulator.account import endpoint_url, isolate_from_aws
+from local.emulator.process import EMULATOR
 from local.ports import remembered_ports
 from spendgate_service.dead_letters import __main__ as dead_letters
 
 
 def main() -> int:
-    """Run the command that operators use, against the emulator."""
+    """Run `spendgate_service.dead_letters` against the emulator."""
     arguments = words("ARGS") or ["list"]
     isolate_from_aws()
     ports = remembered_ports()

@@ -1,4 +1,4 @@
-"""Deploys the built template into the emulator with SAM, as one would into AWS."""
+"""Deploys the built template into the emulator with SAM, as for AWS."""
 
 import tempfile
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from local.build import machine_architecture
 from local.console import LocalStackError, step
-from local.emulator import REGION, aws_client, aws_environment, endpoint_url
+from local.emulator.account import REGION, aws_client, aws_environment, endpoint_url
 from local.paths import BUILD, LOCAL, LOGS, SAM
 from local.ports import Ports
 from local.processes import finished
@@ -17,10 +17,9 @@ STACK_NAME = "spendgate"
 _BUCKET = "spendgate-artifacts"
 _LOG = LOGS / "sam-deploy.log"
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# Nobody waits for a batch to fill on one machine, two cores gain nothing from more consumers, and
-# whoever tries out a revoked key need not wait for a minute. The dashboard costs nothing here. The
-# emulator does not try a change again that a function reports as failed, so an event that the bus
-# refuses is put aside at once.
+# On one machine a batch need not fill, two cores gain nothing from more consumers, and a revoked
+# key should stop working within seconds. The dashboard costs nothing here. The emulator does not
+# retry a change that a function reports as failed, so a rejected event is dead-lettered at once.
 _PARAMETERS = {
     "SettlementBatchingSeconds": "0",
     "SettlementConcurrency": "2",
@@ -32,7 +31,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class DeployedStack:
-    """What CloudFormation says of the stack: its outputs and the real names of its resources."""
+    """A deployed stack: its outputs, parameters and the physical ids of its resources."""
 
     outputs: dict[str, str]
     parameters: dict[str, str]
@@ -41,7 +40,7 @@ class DeployedStack:
 
 
 def deployed_stack(ports: Ports) -> DeployedStack | None:
-    """Describe the stack in the emulator, if it is there and whole."""
+    """Return the stack in the emulator, or None if it is missing or incomplete."""
     cloudformation: Any = aws_client("cloudformation", endpoint_url(ports))
     try:
         stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
@@ -53,32 +52,37 @@ def deployed_stack(ports: Ports) -> DeployedStack | None:
     tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
     return DeployedStack(
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
-        parameters={p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]},
-        physical_ids={r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources},
+        parameters={
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in stack["Parameters"]
+        },
+        physical_ids={
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources
+        },
         fingerprint=tags.get("sources", ""),
     )
 
 
 def deploy(ports: Ports, fingerprint: str) -> DeployedStack:
-    """Bring the stack to the built sources; the table and its items stay."""
+    """Deploy the built sources, unless they are deployed already; the table keeps its items."""
     stack = deployed_stack(ports)
     if stack is not None and stack.fingerprint == fingerprint:
         return stack
     with step("Deploying into the emulator (sam deploy)"):
         _make_bucket(ports)
         _sam_deploy(ports, fingerprint)
-        _say_concurrency_again(ports)
+        _set_concurrency(ports)
     stack = deployed_stack(ports)
     if stack is None:
-        raise LocalStackError("The stack is not whole after its deployment.", log=_LOG)
+        raise LocalStackError("The stack is incomplete after its deployment.", log=_LOG)
     return stack
 
 
 def deployed_template(ports: Ports) -> str:
-    """Answer the template as SAM sent it."""
+    """Return the template as SAM sent it."""
     cloudformation: Any = aws_client("cloudformation", endpoint_url(ports))
-    answer = cloudformation.get_template(StackName=STACK_NAME, TemplateStage="Original")
-    return str(answer["TemplateBody"])
+    response = cloudformation.get_template(StackName=STACK_NAME, TemplateStage="Original")
+    return str(response["TemplateBody"])
 
 
 def _make_bucket(ports: Ports) -> None:
@@ -88,10 +92,10 @@ def _make_bucket(ports: Ports) -> None:
         storage.create_bucket(Bucket=_BUCKET)
 
 
-def _say_concurrency_again(ports: Ports) -> None:
-    """Give the queue's consumer its concurrency as a number.
+def _set_concurrency(ports: Ports) -> None:
+    """Set the concurrency of the queue's consumer as a number.
 
-    The emulator keeps the template's parameter as text, and then polls no queue at all.
+    The emulator keeps the template's parameter as a string, and then polls no queue.
     """
     functions: Any = aws_client("lambda", endpoint_url(ports))
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
@@ -122,13 +126,13 @@ def _sam_deploy(ports: Ports, fingerprint: str) -> None:
     with tempfile.TemporaryDirectory(dir=LOCAL) as scratch:
         environment = aws_environment(ports) | {
             "SAM_CLI_TELEMETRY": "0",
-            "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two looks at the stack
-            "TMPDIR": scratch,  # it leaves an empty folder behind for each thing that it packs
+            "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two polls of the stack
+            "TMPDIR": scratch,  # SAM leaves an empty folder for each artifact that it packs
         }
         done = finished(command, environment, _LOG)
     if not done:
         raise LocalStackError(
-            "sam deploy failed. If it is an older version's data that is in the way,"
-            " make clean removes it.",
+            "sam deploy failed. If the data of an older version is the cause, make clean"
+            " removes it.",
             log=_LOG,
         )

@@ -1,14 +1,14 @@
-"""`make down`: stops what `make up` started, and only that; its state is written to disk first."""
+"""`make down`: stops what `make up` started, after its state is written to disk."""
 
 import sys
 
 from local.console import run, say, step
-from local.emulator import EMULATOR, stop_emulator
+from local.emulator.process import EMULATOR, stop_emulator
 from local.lock import one_at_a_time
 
 
 def main() -> int:
-    """Stop the emulator if it is ours and runs."""
+    """Stop the emulator if this checkout started it."""
     with one_at_a_time():
         if EMULATOR.process() is None:
             say("Nothing is running")

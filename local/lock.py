@@ -1,4 +1,4 @@
-"""One command at a time may change the local stack."""
+"""A lock: one command at a time changes the local stack."""
 
 import fcntl
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from local.paths import LOCAL
 def one_at_a_time() -> Iterator[None]:
     """Wait for any other `make up` or `make down` of this checkout.
 
-    The system itself drops the lock of a command that died.
+    The operating system releases the lock of a command that died.
     """
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "lock").open("w") as lock:

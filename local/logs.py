@@ -1,4 +1,4 @@
-"""`make logs`: what the functions of the local stack have written, oldest first."""
+"""`make logs`: prints the logs of the local stack's functions, oldest first."""
 
 import os
 import sys
@@ -7,7 +7,8 @@ from typing import Any
 
 from local.console import LocalStackError, run
 from local.deploy import STACK_NAME
-from local.emulator import EMULATOR, aws_client, endpoint_url, isolate_from_aws
+from local.emulator.account import aws_client, endpoint_url, isolate_from_aws
+from local.emulator.process import EMULATOR
 from local.ports import remembered_ports
 
 
@@ -23,7 +24,7 @@ def main() -> int:
 
 
 def function_logs(endpoint: str, *, function: str = "") -> Iterator[str]:
-    """What one function has logged, or all of them, each line after its function's name."""
+    """Yield the log lines of one function or of all, each prefixed by the function's name."""
     logs: Any = aws_client("logs", endpoint)
     prefix = f"/{STACK_NAME}/{function}"
     for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:

@@ -1,4 +1,4 @@
-"""Where the local stack keeps its things; nothing outside the checkout."""
+"""The paths of the local stack; all are inside the checkout."""
 
 from pathlib import Path
 
@@ -21,5 +21,5 @@ DYNAMODB_LOCAL = LOCAL / "dynamodb-local"
 VENVS = LOCAL / "venvs"
 SAM = VENVS / "sam" / "bin" / "sam"
 MINISTACK_PYTHON = VENVS / "ministack" / "bin" / "python"
-# SAM looks for a python3.13 with pip on the PATH, and this is the one environment that has it.
+# SAM needs a python3.13 with pip on the PATH; this is the only environment that has pip.
 PYTHON_WITH_PIP_FOLDER = VENVS / "uv" / "bin"

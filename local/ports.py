@@ -1,4 +1,4 @@
-"""The two ports of the stack: chosen once, remembered, moved only when somebody else has them."""
+"""The two ports of the stack: chosen once, saved, and changed only if they are taken."""
 
 import json
 import socket
@@ -12,14 +12,14 @@ _PREFERRED = {"api": 8787, "emulator": 4577}
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the API and the AWS emulator listen, on this machine only."""
+    """The ports of the API and the AWS emulator on the loopback address."""
 
     api: int
     emulator: int
 
 
 def remembered_ports() -> Ports | None:
-    """Read the ports of the stack that runs, or last ran, in this checkout."""
+    """Read the ports of the stack that runs or last ran in this checkout."""
     try:
         return Ports(**json.loads(PORTS_FILE.read_text()))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
@@ -27,10 +27,10 @@ def remembered_ports() -> Ports | None:
 
 
 def choose_ports() -> Ports:
-    """Choose free ports: SPENDGATE_API_PORT and SPENDGATE_EMULATOR_PORT, the last ones, or any."""
+    """Choose free ports: SPENDGATE_API_PORT and SPENDGATE_EMULATOR_PORT, the saved ones or any."""
     last = remembered_ports()
     api = _choose("api", last.api if last else None)
-    emulator = _choose("emulator", last.emulator if last else None, but=api)
+    emulator = _choose("emulator", last.emulator if last else None, excluded=api)
     chosen = Ports(api=api, emulator=emulator)
     PORTS_FILE.parent.mkdir(exist_ok=True)
     PORTS_FILE.write_text(json.dumps(asdict(chosen)))
@@ -38,30 +38,30 @@ def choose_ports() -> Ports:
 
 
 def any_free_port() -> int:
-    """Let the system name a port that nobody has."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _choose(name: str, last: int | None, *, but: int | None = None) -> int:
+def _choose(name: str, last: int | None, *, excluded: int | None = None) -> int:
     variable = f"SPENDGATE_{name.upper()}_PORT"
     if wanted := number(variable):
-        if obstacle := _obstacle(wanted, but):
-            raise LocalStackError(f"{variable}={wanted} cannot be had: {obstacle}.")
+        if obstacle := _obstacle(wanted, excluded):
+            raise LocalStackError(f"{variable}={wanted} cannot be used: {obstacle}.")
         return wanted
     first_choice = last or _PREFERRED[name]
-    if not _obstacle(first_choice, but):
+    if not _obstacle(first_choice, excluded):
         return first_choice
     port = any_free_port()
     say(f"Port {first_choice} is taken; the {name} moves to {port}")
     return port
 
 
-def _obstacle(port: int, but: int | None) -> str:
-    """Say why no server of ours could listen on this port now; nothing if one could."""
-    if port == but:
-        return "the API has it"
+def _obstacle(port: int, excluded: int | None) -> str:
+    """Return why a server cannot listen on this port now, or an empty string if it can."""
+    if port == excluded:
+        return "the API uses it"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,7 +1,7 @@
-"""Programs that we start: some outlive the command that started them, some not even a block.
+"""Starts and stops programs, in the background or for the duration of a block.
 
-A process id is reused by the system, so the file of a program that goes on also keeps when it was
-started: only a process that matches both is ours, and only ours is ever stopped.
+The operating system reuses process ids, so the file of a background program also contains the time
+at which the program started. A process is stopped only if both match.
 """
 
 import json
@@ -26,13 +26,13 @@ _NEEDED_TO_RUN = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 @dataclass(frozen=True)
 class Program:
-    """A long-running part of the stack, by its name."""
+    """A background program of the stack, identified by its name."""
 
     name: str
 
     @property
     def log(self) -> Path:
-        """Where everything it prints goes."""
+        """The file that receives its output."""
         return LOGS / f"{self.name}.log"
 
     @property
@@ -40,22 +40,22 @@ class Program:
         return RUN / f"{self.name}.json"
 
     def process(self) -> psutil.Process | None:
-        """Find the running process that we started, if it still runs."""
+        """Return the process that this checkout started, if it still runs."""
         try:
             identity = json.loads(self._identity_file.read_text())
             process = psutil.Process(identity["pid"])
-            ours = process.create_time() == identity["create_time"]
+            same = process.create_time() == identity["create_time"]
             alive = process.status() != psutil.STATUS_ZOMBIE
         except (FileNotFoundError, json.JSONDecodeError, KeyError, psutil.NoSuchProcess):
             return None
-        return process if ours and alive else None
+        return process if same and alive else None
 
     def ended_by_itself(self) -> bool:
-        """Tell whether it was started and ended, though nobody has stopped it."""
+        """Return whether it was started and has exited without `stop`."""
         return self._identity_file.exists() and self.process() is None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it in a session of its own, so that no terminal takes it along."""
+        """Start it in a new session, so that it survives the terminal."""
         for folder in (LOGS, RUN):
             folder.mkdir(parents=True, exist_ok=True)
         child = start_detached(command, environment, self.log)
@@ -65,9 +65,9 @@ class Program:
         temporary.replace(self._identity_file)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_seconds: float) -> None:
-        """Wait until it answers.
+        """Wait until it is ready.
 
-        Raises LocalStackError, with the end of its log, when it exits or takes too long.
+        Raises LocalStackError with the end of its log if it exits or takes too long.
         """
         deadline = time.monotonic() + timeout_seconds
         while not ready():
@@ -77,12 +77,12 @@ class Program:
                 )
             if time.monotonic() > deadline:
                 raise LocalStackError(
-                    f"The {self.name} does not answer after {timeout_seconds:.0f} s.", log=self.log
+                    f"The {self.name} does not respond after {timeout_seconds:.0f} s.", log=self.log
                 )
             time.sleep(0.05)
 
     def stop(self, *, grace_seconds: float) -> bool:
-        """Ask it to end, with its children; answer whether there was anything to stop."""
+        """Stop it and its children; return whether it was running."""
         process = self.process()
         if process is None:
             self._identity_file.unlink(missing_ok=True)
@@ -101,7 +101,7 @@ class Program:
 def start_detached(
     command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a program that goes on when this one ends."""
+    """Start a program that keeps running when this process exits."""
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(command),
@@ -112,7 +112,7 @@ def start_detached(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    child.returncode = 0  # Python warns of a child that nobody waits for, and ours goes on
+    child.returncode = 0  # otherwise Python warns that the child is still running
     return child
 
 
@@ -120,7 +120,7 @@ def start_detached(
 def listening(
     command: Sequence[str], environment: Mapping[str, str], *, port: int, folder: Path, log: Path
 ) -> Iterator[None]:
-    """Run a program that listens on a port, for as long as the block takes.
+    """Run a program that listens on a port for the duration of the block.
 
     Raises LocalStackError, with the end of its log, if it does not listen within a minute.
     """
@@ -152,14 +152,14 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Pat
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         if process.poll() is not None:
-            raise LocalStackError("A program stopped at its start.", log=log)
+            raise LocalStackError("The program exited while it started.", log=log)
         if time.monotonic() > deadline:
             raise LocalStackError(f"Nothing listens on port {port}.", log=log)
         time.sleep(0.05)
 
 
 def finished(command: Sequence[str], environment: Mapping[str, str], log: Path) -> bool:
-    """Run a command to its end, with all that it says in a log; whether it did what it should."""
+    """Run a command with its output in a log; return whether its exit code is 0."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         done = subprocess.run(
@@ -175,12 +175,12 @@ def finished(command: Sequence[str], environment: Mapping[str, str], log: Path) 
 
 
 def bare_environment() -> dict[str, str]:
-    """Copy only what a program needs to run: nothing that the caller has set for other ends."""
+    """Return the few variables that a program needs to run."""
     return {name: os.environ[name] for name in _NEEDED_TO_RUN if name in os.environ}
 
 
 def base_environment() -> dict[str, str]:
-    """Copy the caller's environment without its AWS account: nothing here may ever reach it."""
+    """Return the caller's environment without AWS variables, to keep the account out of reach."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
         kept.pop(name, None)

@@ -1,7 +1,7 @@
-"""Lays down what the sample events name: budgets, reservations and a key of the tenant `local`.
+"""Creates the objects that the sample events name, for the tenant `local`.
 
-Every id in `events/` is fixed, so it is made here under that very id; made once, it stays. The
-budget that refuses has less than any event asks for, and nothing ever spends from it.
+The ids in `events/` are fixed, so the budgets, reservations and the key are created with these ids,
+once. The budget that refuses has less than any event requests, and nothing spends from it.
 """
 
 import time
@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import cast
 
 from local.bootstrap import TENANT_ID, StackFile
-from local.emulator import aws_client
+from local.emulator.account import aws_client
 from spendgate_service.budgets.change import create_budget
 from spendgate_service.budgets.read import find_budget
 from spendgate_service.domain.amounts import parse_amount
@@ -31,7 +31,7 @@ from spendgate_service.wire.spending import record_answer, reservation_granted
 from spendgate_service.wire.values import json_text
 
 KEY_ID = "key_00000000000000sampleevents"
-# Nobody's secret: it opens nothing but the tenant `local` of a stack on this machine.
+# Not a secret: it is valid only for the tenant `local` of a stack on this machine.
 BEARER = f"sg.{TENANT_ID}.{KEY_ID}.a-sample-that-only-the-local-stack-takes-xx"
 
 GRANTING = "agent:sample-rich"
@@ -50,7 +50,7 @@ _BUDGETS: tuple[tuple[str, str, str, PeriodRule], ...] = (
 
 
 def seed(table: Table, *, now_ms: int) -> None:
-    """Make whatever of it is not there; what is there stays as it is."""
+    """Create what is missing; leave what exists unchanged."""
     with suppress(AlreadyExists):
         tenant = Tenant(TENANT_ID, created_at_ms=now_ms, updated_at_ms=now_ms)
         create_tenant(table, tenant, once=None)
@@ -83,7 +83,7 @@ def seed_stack(stack: StackFile) -> None:
 
 
 def _reserve(table: Table, *, now_ms: int) -> None:
-    """Hold what the settlements settle; a reservation's id follows from its idempotency key."""
+    """Reserve what the sample settlements settle; the ids follow from the idempotency keys."""
     with ThreadPoolExecutor(1) as pool:
         reservations = Reservations(table, PolicyCache(table), pool=pool, now_ms=lambda: now_ms)
         for key in RESERVATION_KEYS:
@@ -102,8 +102,8 @@ def _reserve(table: Table, *, now_ms: int) -> None:
 
 
 def _spend_an_hour_ago(table: Table, *, now_ms: int) -> None:
-    """Leave the rollover a period that has ended."""
-    then_ms = now_ms - _HOUR_MS - CLOSING_GRACE_SECONDS * 1000  # its hour can be closed
+    """Spend in a period that has ended, so that the rollover has one to close."""
+    then_ms = now_ms - _HOUR_MS - CLOSING_GRACE_SECONDS * 1000  # in an hour that can be closed
     settlements = Settlements(
         table,
         PolicyCache(table),

@@ -1,4 +1,4 @@
-"""`make up`: everything a newcomer needs to talk to Spendgate, started and ready."""
+"""`make up`: builds, starts and deploys the local stack."""
 
 import sys
 import time
@@ -7,25 +7,25 @@ from local.bootstrap import StackFile, wait_for_health, write_stack_file
 from local.build import build_for_this_machine
 from local.console import run, say, step
 from local.deploy import deploy
-from local.emulator import (
+from local.emulator.account import isolate_from_aws
+from local.emulator.api_routes import put_routes
+from local.emulator.process import (
     EMULATOR,
-    emulator_answers,
-    isolate_from_aws,
+    emulator_responds,
     start_emulator,
     stop_emulator,
 )
-from local.gateway import put_routes
 from local.lock import one_at_a_time
 from local.paths import ROOT, STACK_FILE
 from local.ports import Ports, choose_ports, remembered_ports
 
-INTERRUPTED = "Interrupted; what was started goes on, stop it with: make down"
+INTERRUPTED = "Interrupted; the stack keeps running, stop it with: make down"
 
 
 def up() -> StackFile:
-    """Bring the stack up, or up to date if it runs; raises LocalStackError.
+    """Start the stack, or update it if it runs. Raises LocalStackError.
 
-    From then on this process knows no other AWS than the emulator.
+    Afterwards this process uses the emulated AWS account only.
     """
     isolate_from_aws()
     with one_at_a_time():
@@ -42,8 +42,8 @@ def _running() -> Ports | None:
     ports = remembered_ports()
     if ports is None or EMULATOR.process() is None:
         return None
-    if not emulator_answers(ports):
-        say("The emulator runs but does not answer; starting it anew")
+    if not emulator_responds(ports):
+        say("The emulator runs but does not respond; restarting it")
         stop_emulator()
         return None
     say(f"Already running (process {_pid()})")
@@ -62,12 +62,12 @@ def _pid() -> int:
 
 
 def main() -> int:
-    """Run `make up` and say where everything is."""
+    """Run `make up` and print where its files are."""
     started = time.monotonic()
     stack = up()
     say(f"Ready in {time.monotonic() - started:.0f} s: {stack.api_url}")
-    print(f"    its keys and names: {STACK_FILE.relative_to(ROOT)}")
-    print(f"    its log: {EMULATOR.log.relative_to(ROOT)}")
+    print(f"    keys and names: {STACK_FILE.relative_to(ROOT)}")
+    print(f"    log: {EMULATOR.log.relative_to(ROOT)}")
     print("    stop it with: make down")
     return 0
 

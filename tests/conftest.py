@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from local.dynamodb_local import dynamodb_local
-from local.emulator import isolate_from_aws
+from local.emulator.account import isolate_from_aws
 from spendgate_service import runtime
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from tests import leaks

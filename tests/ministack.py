@@ -18,7 +18,7 @@ def ministack() -> Iterator[str]:
     port, unused_api_port = any_free_port(), any_free_port()
     with tempfile.TemporaryDirectory(prefix="spendgate-ministack-") as scratch:
         log = Path(scratch) / "log"
-        command = [str(MINISTACK_PYTHON), "-m", "local.front"]
+        command = [str(MINISTACK_PYTHON), "-m", "local.emulator.server"]
         arguments = [str(port), str(unused_api_port), str(Path(scratch) / "no-api")]
         environment = _environment(port, scratch)
         try:

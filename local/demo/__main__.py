@@ -22,7 +22,7 @@ from local.demo.scenario import RUNAWAY, PlannedRequest, plan
 from local.demo.settlements import Reporter, waiting_messages
 from local.demo.tenant import DemoBudget, DemoTenant, create_budgets, create_tenant
 from local.demo.trace import SHIPPED_TRACE, read_trace
-from local.emulator import aws_client
+from local.emulator.account import aws_client
 from local.up import INTERRUPTED, up
 
 DRAIN_SECONDS_MAX = 120.0

@@ -7,8 +7,6 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from local.docs.__main__ import API_MD
-from local.docs.render import SECTIONS, api_md
 from spendgate_service.api.openapi.document import document
 from spendgate_service.api.openapi.examples import examples
 from spendgate_service.api.openapi.operations import OPERATIONS
@@ -16,6 +14,8 @@ from spendgate_service.store.client import Table
 from tests.docs.likeness import Likeness
 from tests.docs.service import Reply, Service, bearer, service_over
 from tests.docs.story import answer_in, ask, told
+from tools.api_md import SECTIONS, api_md
+from tools.docs import API_MD
 
 DOCUMENT: Any = json.loads(json.dumps(document()))
 

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from local.bootstrap import StackFile
-from local.emulator import EMULATOR, aws_client
+from local.emulator.account import aws_client
+from local.emulator.process import EMULATOR
 from local.logs import function_logs
 from local.up import up
 from tests import leaks

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.bootstrap import StackFile
-from local.emulator import aws_environment
+from local.emulator.account import aws_environment
 from local.paths import ROOT
 from local.ports import remembered_ports
 from tests.e2e.client import Queues, Tenant, eventually, new_name

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 
 from local.bootstrap import StackFile
-from local.emulator import aws_client, aws_environment
+from local.emulator.account import aws_client, aws_environment
 from local.paths import ROOT
 from local.ports import remembered_ports
 from spendgate_service.events import schema

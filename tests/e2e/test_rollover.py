@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from local.bootstrap import StackFile
-from local.emulator import aws_client
+from local.emulator.account import aws_client
 from spendgate_service.domain.amounts import parse_amount
 from spendgate_service.domain.requests import Record
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS

@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from local import doorway
 from local.console import LocalStackError
+from local.emulator import docker_proxy
 from local.invoke import function_of, invoke
 
 BODY = b"x" * 300_000
@@ -56,9 +56,9 @@ def test_an_event_that_is_not_there_is_said_before_anything_is_started() -> None
 def test_what_listens_here_is_reached_through_the_doorway_while_it_is_open(
     emulator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorway, "_bridge_address", lambda: "127.0.0.1")
+    monkeypatch.setattr(docker_proxy, "_bridge_address", lambda: "127.0.0.1")
 
-    with doorway.reachable_from_containers(emulator) as url:
+    with docker_proxy.reachable_from_containers(emulator) as url:
         assert url != emulator
         for _ in range(3):
             with urllib.request.urlopen(url, timeout=10) as answer:
@@ -71,9 +71,9 @@ def test_what_listens_here_is_reached_through_the_doorway_while_it_is_open(
 def test_where_the_bridge_is_elsewhere_docker_desktop_leads_the_way(
     emulator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorway, "_bridge_address", lambda: NOT_OURS)
+    monkeypatch.setattr(docker_proxy, "_bridge_address", lambda: NOT_OURS)
 
-    with doorway.reachable_from_containers(emulator) as url:
+    with docker_proxy.reachable_from_containers(emulator) as url:
         assert url == emulator.replace("127.0.0.1", "host.docker.internal")
 
 
@@ -84,6 +84,6 @@ def test_a_docker_that_does_not_answer_is_told_in_one_sentence(
 
     with (
         pytest.raises(LocalStackError, match="docker is not installed"),
-        doorway.reachable_from_containers("http://127.0.0.1:1"),
+        docker_proxy.reachable_from_containers("http://127.0.0.1:1"),
     ):
         pass

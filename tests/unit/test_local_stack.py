@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import dynamodb_local, emulator, ports, processes
+from local import dynamodb_local, ports, processes
 from local.console import LocalStackError, number, run, words
+from local.emulator import process as emulator_process
 from local.paths import DYNAMODB_LOCAL, ROOT
 from local.ports import Ports, choose_ports
 from local.processes import Program, bare_environment
@@ -91,7 +92,7 @@ def test_a_reader_who_has_seen_enough_is_told_nothing_more() -> None:
 @pytest.mark.parametrize("said", ["many", "-3", "0", "1.5"])
 def test_what_is_no_number_is_named(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS", said)
-    with pytest.raises(LocalStackError, match=f"REQUESTS={said} is not a whole number"):
+    with pytest.raises(LocalStackError, match=f"REQUESTS={said} is not an integer"):
         number("REQUESTS")
 
 
@@ -120,7 +121,7 @@ def test_one_port_is_not_given_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
     api = ports.any_free_port()
     monkeypatch.setenv("SPENDGATE_API_PORT", str(api))
     monkeypatch.setenv("SPENDGATE_EMULATOR_PORT", str(api))
-    with pytest.raises(LocalStackError, match=f"SPENDGATE_EMULATOR_PORT={api} .*the API has it"):
+    with pytest.raises(LocalStackError, match=f"SPENDGATE_EMULATOR_PORT={api} .*the API uses it"):
         choose_ports()
 
 
@@ -141,7 +142,7 @@ def test_the_callers_settings_reach_no_function_of_the_stack(
 ) -> None:
     for name in ("POWERTOOLS_LOG_LEVEL", "MINISTACK_HOST", "SERVICES", "AWS_PROFILE", "TZ"):
         monkeypatch.setenv(name, "of-another-project")
-    assert "of-another-project" not in emulator._environment(Ports(8787, 4577)).values()
+    assert "of-another-project" not in emulator_process._environment(Ports(8787, 4577)).values()
 
 
 def test_tests_need_nobodys_account() -> None:

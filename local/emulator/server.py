@@ -1,11 +1,12 @@
-"""Runs the AWS emulator with a second door: the HTTP API under one plain URL.
+"""Runs the AWS emulator with a second port, which serves the HTTP API under a plain URL.
 
-The emulator finds an API by the host name `<api-id>.execute-api.localhost`; a request that comes in
-by the API's port gets that name and is otherwise left alone. At most IN_FLIGHT_MAX of them are
-inside at once and the others wait, since the emulator starts a process of its own for each
-concurrent call of a function, and a burst would start more than a laptop has room for.
+The emulator selects an API by the host name `<api-id>.execute-api.localhost`. This server sets that
+host name on each request to the API's port and forwards the request unchanged otherwise. At most
+IN_FLIGHT_MAX requests run at once and the others wait: the emulator starts a process for each
+concurrent invocation of a function, and a burst would exhaust the memory of a laptop.
 
-It runs in the emulator's environment: python -m local.front EMULATOR_PORT API_PORT API_ID_FILE
+Runs in the emulator's environment:
+python -m local.emulator.server EMULATOR_PORT API_PORT API_ID_FILE
 """
 
 import asyncio
@@ -31,8 +32,8 @@ type Send = Callable[[Message], Awaitable[None]]
 _NOT_READY = b'{"message":"The API is not deployed yet."}'
 
 
-class Front:
-    """The emulator as an ASGI application, with the API's port told apart from its own."""
+class Server:
+    """The emulator as an ASGI application that also serves the API's port."""
 
     def __init__(self, *, emulator_port: int, api_port: int, api_id_file: Path) -> None:
         self._emulator_port = emulator_port
@@ -42,17 +43,17 @@ class Front:
         self._api_id = ""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one connection's request, or the server's start and end."""
+        """Serve one request, or the ASGI lifespan events."""
         if scope["type"] != "http" or scope["server"][1] != self._api_port:
             await emulator(scope, receive, send)
             return
         if not (host := self._api_host()):
-            await _answer(send, 503, _NOT_READY)
+            await _respond(send, 503, _NOT_READY)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
-        as_the_api = {**scope, "headers": [(b"host", host), *headers]}
+        api_scope = {**scope, "headers": [(b"host", host), *headers]}
         async with self._in_flight:
-            await emulator(as_the_api, receive, send)
+            await emulator(api_scope, receive, send)
 
     def _api_host(self) -> bytes:
         if not self._api_id:
@@ -63,7 +64,7 @@ class Front:
         return f"{self._api_id}.execute-api.localhost:{self._emulator_port}".encode()
 
 
-async def _answer(send: Send, status: int, body: bytes) -> None:
+async def _respond(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -75,10 +76,10 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _wait_less_for_logs() -> None:
-    """Answer 5 ms after a function that logged nothing, where the emulator would wait for 50.
+def _shorten_log_wait() -> None:
+    """Wait 5 ms instead of 50 ms for the log lines of a function that logged nothing.
 
-    A line that comes later is not lost: it appears with the function's next call.
+    A later line is not lost: it appears with the function's next invocation.
     """
     drain = Worker._drain_stderr_bounded
     first_line_wait, idle_confirm, hard_cap = 0.005, 0.002, 0.250
@@ -86,10 +87,10 @@ def _wait_less_for_logs() -> None:
 
 
 def _read_streams_from_their_start() -> None:
-    """Let whoever reads a table's stream begin anew after a restart.
+    """Make stream consumers start from the beginning after a restart.
 
-    The emulator keeps how far they had come, and not the stream itself: they would miss as many
-    changes as there were before.
+    The emulator saves their positions but not the stream: they would skip as many changes as there
+    were before the restart.
     """
     restore_state = lambda_svc._restore_state
 
@@ -100,16 +101,16 @@ def _read_streams_from_their_start() -> None:
 
 
 def main() -> None:
-    """Serve until a signal asks to stop; the emulator then writes its state."""
+    """Serve until a signal stops the emulator, which then writes its state."""
     emulator_port, api_port, api_id_file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     _allow_many_connections()
-    _wait_less_for_logs()
+    _shorten_log_wait()
     _read_streams_from_their_start()
     config = Config()
     config.bind = [f"127.0.0.1:{emulator_port}", f"127.0.0.1:{api_port}"]
     config.keep_alive_timeout = 75
-    front = Front(emulator_port=emulator_port, api_port=api_port, api_id_file=api_id_file)
-    asyncio.run(serve(front, config))
+    server = Server(emulator_port=emulator_port, api_port=api_port, api_id_file=api_id_file)
+    asyncio.run(serve(server, config))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""docs/api.md: the hand-written `api.md.in`, with the operations, objects and errors filled in."""
+"""Renders docs/api.md: `api.md.in` plus the generated operations, objects and errors."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from local.docs.snippet import answer_block, command_block
-from local.docs.words import errors_table, fields_table, type_text
 from spendgate_service.api.openapi.document import document, documented_path
 from spendgate_service.api.openapi.examples import examples
 from spendgate_service.api.routes import ROUTE_BY_KEY
+from tools.curl_example import command_block, response_block
+from tools.schema_text import errors_table, fields_table, type_text
 
 TEMPLATE = Path(__file__).with_name("api.md.in")
 
@@ -42,11 +42,11 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
 }  # fmt: skip
-"""In the order in which the examples are told."""
+"""The sections in the order of the examples."""
 
 
 def api_md() -> str:
-    """The whole text."""
+    """Return the text of docs/api.md."""
     described: Mapping[str, Any] = json.loads(json.dumps(document()))
     text = TEMPLATE.read_text(encoding="utf-8")
     filled = {
@@ -70,7 +70,7 @@ def _operations(described: Mapping[str, Any]) -> Iterator[str]:
 
 def _operation(key: str, operation: Mapping[str, Any]) -> Iterator[str]:
     route = ROUTE_BY_KEY[key]
-    keys = " or ".join(route.roles) if route.roles else "none needed"
+    keys = " or ".join(route.roles) if route.roles else "not required"
     yield f"### {route.method} {documented_path(route.path)}\n"
     yield f"{operation['summary']} Key: {keys}.\n"
     for parameter in operation["parameters"]:
@@ -81,24 +81,26 @@ def _operation(key: str, operation: Mapping[str, Any]) -> Iterator[str]:
         optional = "" if body["required"] else " (optional)"
         yield f"- Body: {type_text(body['content']['application/json']['schema'])}{optional}"
     for status, response in operation["responses"].items():
-        yield f"- `{status}`: {_answer_text(status, response)}"
+        yield f"- `{status}`: {_response_text(status, response)}"
     yield ""
     for example in examples()[key]:
         yield command_block(route, example)
-        yield answer_block(example)
+        yield response_block(example)
 
 
-def _answer_text(status: str, response: Mapping[str, Any]) -> str:
+def _response_text(status: str, response: Mapping[str, Any]) -> str:
     headers = [f"`{name}`" for name in response["headers"] if name != "X-Request-Id"]
-    beside = f" (header {', '.join(headers)})" if headers else ""
+    suffix = f" (header {', '.join(headers)})" if headers else ""
     if status >= "300":
-        return f"{response['description']}{beside}"
+        return f"{response['description']}{suffix}"
     [media_type, *others] = response["content"]
     schema = response["content"][media_type]["schema"]
-    answer = (
-        type_text(schema) if not others else " or ".join(f"`{one}`" for one in response["content"])
+    body = (
+        " or ".join(f"`{media_type}`" for media_type in response["content"])
+        if others
+        else type_text(schema)
     )
-    return f"{response['description']} {answer}{beside}"
+    return f"{response['description']} {body}{suffix}"
 
 
 def _objects(described: Mapping[str, Any]) -> Iterator[str]:

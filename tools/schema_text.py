@@ -1,4 +1,4 @@
-"""Schemas and errors in words and tables."""
+"""Renders schemas and errors as words and tables."""
 
 import json
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from spendgate_service.api.openapi.document import document
 from spendgate_service.api.openapi.headers import headers_of_error
 
 _MEANINGS = {
-    "rate_limit_exceeded": "Refused by budgets that all reset by themselves: come back later.",
+    "rate_limit_exceeded": "Refused by budgets that all reset by themselves: retry later.",
     "insufficient_quota": "Refused by a budget that does not reset by itself.",
-    "internal_error": "Something went wrong on our side.",
+    "internal_error": "An internal error.",
     "invalid_request": "A value breaks a rule of its field; `param` is the path to it.",
     "not_found": "There is no such path, or no such object in the caller's tenant.",
     "request_too_large": "The body is larger than 64 KB.",
-    "unavailable": "The table cannot answer now; the same request may succeed later.",
+    "unavailable": "The table is unavailable or overloaded; the same request may succeed later.",
 }
-"""Of the codes that no exception, or more than one, describes to a caller."""
+"""Of the codes that no exception, or more than one exception, describes."""
 
 
 def errors_table() -> str:
-    """Every code, by status."""
+    """Return a table of all error codes, by status."""
     of_exceptions = {problem: kind.__doc__ or "" for kind, problem in PROBLEMS.items()}
     problems = {
         RATE_LIMIT_EXCEEDED: "",
@@ -35,7 +35,7 @@ def errors_table() -> str:
         **of_exceptions,
     }
     rows = ["| status | code | type | meaning | headers |", "| --- | --- | --- | --- | --- |"]
-    for problem in sorted(problems, key=lambda one: (one.status, one.code)):
+    for problem in sorted(problems, key=lambda problem: (problem.status, problem.code)):
         meaning = _MEANINGS.get(problem.code) or problems[problem].partition("\n")[0]
         rows.append(
             f"| {problem.status} | `{problem.code}` | `{problem.type}` | {meaning} "
@@ -52,7 +52,7 @@ def _headers(code: str, status: int) -> str:
 
 
 def fields_table(schema: Mapping[str, Any]) -> str:
-    """The fields of an object."""
+    """Return a table of an object's fields."""
     required = schema.get("required", ())
     rows = ["| field | type | meaning |", "| --- | --- | --- |"]
     for name, field in schema["properties"].items():
@@ -73,14 +73,14 @@ def _default(field: Mapping[str, Any]) -> str:
 
 
 def type_text(schema: Mapping[str, Any]) -> str:
-    """A type in a few words: `list of Balance`, `text or null`."""
+    """Return a type in a few words: `list of Balance`, `string or null`."""
     if "$ref" in schema:
         return _reference(schema["$ref"].rpartition("/")[2])
     if _AMOUNT_NOTE in schema.get("description", "") and "null" not in str(schema):
         return "amount"
     for union in ("anyOf", "oneOf"):
         if union in schema:
-            kinds = [type_text(one) for one in schema[union]]
+            kinds = [type_text(alternative) for alternative in schema[union]]
             return " or ".join(dict.fromkeys(kinds))
     for key in ("const", "enum"):
         if key in schema:
@@ -90,7 +90,7 @@ def type_text(schema: Mapping[str, Any]) -> str:
 
 
 def _reference(name: str) -> str:
-    """A link to an object; what is no object is said at once."""
+    """Return a link to an object, or the type itself if it is not an object."""
     described: Any = document()
     schema = described["components"]["schemas"][name]
     if name == "AmountText":
@@ -107,25 +107,25 @@ def _plain_type(schema: Mapping[str, Any]) -> str:
         case "object":
             return _object(schema)
         case "string":
-            return "time" if schema.get("format") == "date-time" else "text" + _length(schema)
+            return "time" if schema.get("format") == "date-time" else "string" + _length(schema)
         case "integer":
-            return "whole number" + _range(schema)
+            return "integer" + _range(schema)
         case other:
             return _NAMES.get(str(other), str(other))
 
 
-_NAMES = {"boolean": "true or false", "None": "anything"}
+_NAMES = {"None": "any value"}
 
 
 def _object(schema: Mapping[str, Any]) -> str:
     values = schema.get("additionalProperties")
     if schema.get("properties", {}).keys() == {"data", "next_cursor"}:
         return f"a page of {type_text(schema['properties']['data']['items'])}"
-    return f"{type_text(values)} by name" if isinstance(values, dict) else "object"
+    return f"map of string to {type_text(values)}" if isinstance(values, dict) else "object"
 
 
 def _length(schema: Mapping[str, Any]) -> str:
-    return f" of at most {schema['maxLength']}" if "maxLength" in schema else ""
+    return f" of at most {schema['maxLength']} characters" if "maxLength" in schema else ""
 
 
 def _range(schema: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""A doorway to the emulator for containers, open only while one runs.
+"""A TCP proxy through which Docker containers reach the emulator, open while a container runs.
 
-The emulator listens on this machine's own address, which a container on Linux does not reach; what
-it reaches is the bridge's. Docker Desktop leads `host.docker.internal` to the former by itself.
+The emulator listens on the loopback address, which a container on Linux cannot reach. It can reach
+the address of Docker's bridge. Docker Desktop forwards `host.docker.internal` by itself.
 """
 
 import json
@@ -22,13 +22,13 @@ _CHUNK = 65_536
 
 @contextmanager
 def reachable_from_containers(url: str) -> Iterator[str]:
-    """Answer the URL under which containers reach what listens here under `url`."""
+    """Yield the URL at which containers reach the local server at `url`."""
     port = urlsplit(url).port
     assert port is not None
     address = _bridge_address()
     try:
         listener = socket.create_server((address, 0))
-    except OSError:  # Docker runs in a machine of its own, as Docker Desktop does
+    except OSError:  # Docker runs in a virtual machine, as Docker Desktop does
         yield f"http://host.docker.internal:{port}"
         return
     with listener:
@@ -36,19 +36,19 @@ def reachable_from_containers(url: str) -> Iterator[str]:
         try:
             yield f"http://{address}:{listener.getsockname()[1]}"
         finally:
-            listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake up who accepts
+            listener.shutdown(socket.SHUT_RDWR)  # close() alone does not wake up accept()
 
 
 def _bridge_address() -> str:
     if shutil.which("docker") is None:
         raise LocalStackError("make invoke runs functions in Docker, and docker is not installed.")
     command = ["docker", "network", "inspect", "bridge"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise LocalStackError(f"Docker does not answer: {asked.stderr.strip()}")
-    bridge: Any = json.loads(asked.stdout)[0]
+    inspected = subprocess.run(command, capture_output=True, text=True, check=False)
+    if inspected.returncode:
+        raise LocalStackError(f"Docker does not respond: {inspected.stderr.strip()}")
+    bridge: Any = json.loads(inspected.stdout)[0]
     addresses = bridge["IPAM"]["Config"][0]
-    # Docker names the gateway only if somebody chose it; it is the subnet's first address then.
+    # Docker reports the gateway only if it was configured; otherwise it is the first address.
     return str(addresses.get("Gateway") or ip_network(addresses["Subnet"])[1])
 
 
@@ -56,23 +56,23 @@ def _serve(listener: socket.socket, port: int) -> None:
     while True:
         try:
             inside, _ = listener.accept()
-        except OSError:  # the doorway is closed
+        except OSError:  # the proxy is closed
             return
         try:
             outside = socket.create_connection(("127.0.0.1", port))
-        except OSError:  # the emulator was stopped meanwhile
+        except OSError:  # the emulator has stopped meanwhile
             inside.close()
             continue
         Thread(target=_join, args=(inside, outside), daemon=True).start()
 
 
 def _join(inside: socket.socket, outside: socket.socket) -> None:
-    """Carry what either end says to the other one, until both have hung up."""
+    """Copy bytes in both directions until both ends have closed."""
     with inside, outside:
-        answers = Thread(target=_copy, args=(outside, inside), daemon=True)
-        answers.start()
+        backward = Thread(target=_copy, args=(outside, inside), daemon=True)
+        backward.start()
         _copy(inside, outside)
-        answers.join()
+        backward.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""An example as a command of curl, and its answer."""
+"""Renders an example as a curl command and its response."""
 
 import json
 import re
@@ -11,7 +11,7 @@ _BREAK = re.compile(r'"(?:[^"\\]|\\.)*"|, ')
 
 
 def command_block(route: Route, example: Example) -> str:
-    """The call, after the time that goes by before it."""
+    """Return the command, after the time that passes before it."""
     method = route.method
     is_plain = method == "GET" or (method == "POST" and example.body is not None)
     parts = ["curl -s" if is_plain else f"curl -s -X {method}", f'"$url{example.path}"']
@@ -28,8 +28,8 @@ def command_block(route: Route, example: Example) -> str:
     return f"{wait}{example.title}:\n\n```sh\n{line}\n```"
 
 
-def answer_block(example: Example) -> str:
-    """The answer, which is a text or JSON."""
+def response_block(example: Example) -> str:
+    """Return the response, which is CSV or JSON."""
     if isinstance(example.answer, str):
         lines = example.answer.replace("\r\n", "\n")
         return f"```csv\n{lines}```\n"
@@ -40,7 +40,7 @@ def answer_block(example: Example) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """JSON in lines that can be read, broken between its fields."""
+    """Break JSON between its fields into lines of readable length."""
     lines, start, last_break = [], 0, 0
     for found in _BREAK.finditer(text):
         if found[0] != ", ":

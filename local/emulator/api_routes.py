@@ -1,7 +1,7 @@
-"""Gives the emulated HTTP API its routes.
+"""Creates the routes of the emulated HTTP API.
 
-In AWS they come from the OpenAPI document that SAM writes into the API's `Body`; the emulator
-ignores it, so the same document is read here and said again through the API's own calls.
+In AWS the routes come from the OpenAPI document that SAM writes into the API's `Body`. The emulator
+ignores that document, so this module reads it and creates the routes through the API's calls.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from local.console import LocalStackError, step
 from local.deploy import DeployedStack, deployed_template
-from local.emulator import aws_client, aws_environment, endpoint_url
+from local.emulator.account import aws_client, aws_environment, endpoint_url
 from local.paths import API_ID_FILE, MINISTACK_PYTHON, ROOT
 from local.ports import Ports
 
@@ -24,7 +24,7 @@ _FUNCTION_IN_URI = re.compile(r"\$\{(\w+)\.Arn\}/invocations")
 
 @dataclass(frozen=True)
 class Route:
-    """One route of the document: which function answers, and whether a key is asked for."""
+    """One route of the document: its function, and whether it requires an API key."""
 
     key: str
     function: str
@@ -33,7 +33,7 @@ class Route:
 
 @dataclass(frozen=True)
 class ApiDefinition:
-    """What the document says, in the template's own names."""
+    """The API of the document, in the template's logical ids."""
 
     routes: tuple[Route, ...]
     authorizer_name: str
@@ -43,22 +43,22 @@ class ApiDefinition:
 
 
 def put_routes(ports: Ports, stack: DeployedStack) -> None:
-    """Make the API's routes those of the deployed template, unless they are already."""
-    definition = read_definition(_translate(ports), stack.parameters)
+    """Create the routes of the deployed template, unless they exist already."""
+    definition = read_definition(_expanded_template(ports), stack.parameters)
     api: Any = aws_client("apigatewayv2", endpoint_url(ports))
     api_id = stack.physical_ids["Api"]
     API_ID_FILE.write_text(api_id)
     arns = _function_arns(ports, stack)
     if _is_current(api, api_id, definition, arns):
         return
-    with step(f"Putting {len(definition.routes)} routes on the API"):
+    with step(f"Creating {len(definition.routes)} routes of the API"):
         _remove_routes(api, api_id)
         _create_routes(api, api_id, definition, arns)
 
 
-def read_definition(translated: Mapping[str, Any], parameters: Mapping[str, str]) -> ApiDefinition:
-    """Read the API out of the template that the SAM transform has written."""
-    body = translated["Resources"]["Api"]["Properties"]["Body"]
+def read_definition(expanded: Mapping[str, Any], parameters: Mapping[str, str]) -> ApiDefinition:
+    """Read the API from the template that the SAM transform produced."""
+    body = expanded["Resources"]["Api"]["Properties"]["Body"]
     routes = [
         _route(path, method, operation)
         for path, operations in body["paths"].items()
@@ -82,7 +82,7 @@ def _route(path: str, method: str, operation: Mapping[str, Any]) -> Route:
     uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
     found = _FUNCTION_IN_URI.search(uri)
     if found is None:
-        raise LocalStackError(f"The route {method} {path} leads to no function: {uri}")
+        raise LocalStackError(f"The route {method} {path} has no function: {uri}")
     security = [name for scheme in operation.get("security", []) for name in scheme]
     return Route(
         key=f"{method.upper()} {path}" if method in _METHODS else _DEFAULT_ROUTE,
@@ -91,9 +91,9 @@ def _route(path: str, method: str, operation: Mapping[str, Any]) -> Route:
     )
 
 
-def _translate(ports: Ports) -> Mapping[str, Any]:
+def _expanded_template(ports: Ports) -> Mapping[str, Any]:
     done = subprocess.run(
-        [str(MINISTACK_PYTHON), "-m", "local.translate"],
+        [str(MINISTACK_PYTHON), "-m", "local.emulator.sam_transform"],
         input=deployed_template(ports),
         cwd=ROOT,
         env=aws_environment(ports),
@@ -102,9 +102,9 @@ def _translate(ports: Ports) -> Mapping[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise LocalStackError(f"The SAM transform refuses the template:\n{done.stderr[-2000:]}")
-    translated: Mapping[str, Any] = json.loads(done.stdout)
-    return translated
+        raise LocalStackError(f"The SAM transform rejects the template:\n{done.stderr[-2000:]}")
+    expanded: Mapping[str, Any] = json.loads(done.stdout)
+    return expanded
 
 
 def _function_arns(ports: Ports, stack: DeployedStack) -> dict[str, str]:
@@ -134,9 +134,12 @@ def _is_current(api: Any, api_id: str, definition: ApiDefinition, arns: Mapping[
         (item["RouteKey"], uris.get(item["Target"]), item["AuthorizationType"] == "CUSTOM")
         for item in _all(api.get_routes, api_id)
     }
-    wanted = {(r.key, _invocation_uri(arns[r.function]), r.authorized) for r in definition.routes}
-    asked = (_invocation_uri(arns[definition.authorizer_function]), definition.ttl_seconds)
-    return found == wanted and authorizers == {asked}
+    wanted = {
+        (route.key, _invocation_uri(arns[route.function]), route.authorized)
+        for route in definition.routes
+    }
+    authorizer = (_invocation_uri(arns[definition.authorizer_function]), definition.ttl_seconds)
+    return found == wanted and authorizers == {authorizer}
 
 
 def _remove_routes(api: Any, api_id: str) -> None:
@@ -178,7 +181,7 @@ def _create_routes(
         api.create_route(
             ApiId=api_id,
             RouteKey=route.key,
-            CounterClaim=f"integrations/{integrations[route.function]}",
+            Target=f"integrations/{integrations[route.function]}",
             **authorization,
         )
 

@@ -1,1 +1,0 @@
-"""Writes docs/api.md: `make docs`."""

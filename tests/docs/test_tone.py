@@ -1,0 +1,37 @@
+"""`make tone` finds every word that the project's plain English avoids."""
+
+from pathlib import Path
+
+import pytest
+
+from tools.tone import AVOIDED, avoided_words, hits
+
+
+@pytest.mark.parametrize("word", [*AVOIDED, "put aside", "puts aside", "put_aside"])
+def test_every_avoided_word_is_found_with_its_line(word: str) -> None:
+    assert list(avoided_words(f"One line.\nA line with {word.title()} in it.")) == [
+        (2, word.title())
+    ]
+
+
+def test_a_phrase_is_found_across_a_line_break() -> None:
+    assert list(avoided_words("as good\n    as new")) == [(1, "as good as")]
+
+
+@pytest.mark.parametrize(
+    "text", ["recommended", "untold", "toldest", "of oursourcing", "put besides"]
+)
+def test_a_longer_word_is_not_a_hit(text: str) -> None:
+    assert not list(avoided_words(text))
+
+
+def test_the_product_the_documents_and_the_template_are_searched(tmp_path: Path) -> None:
+    searched = [
+        "README.md", "Makefile", "template.yaml", "docs/adr/0001.md", "local/up.py",
+        "layers/core/python/spendgate_service/app.py", ".github/workflows/check.yml",
+    ]  # fmt: skip
+    for name in [*searched, "tests/test_x.py", "layers/core/python/__pycache__/x.py"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("nobody")
+
+    assert sorted(hits(tmp_path)) == sorted(f"{name}:1: nobody" for name in searched)

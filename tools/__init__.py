@@ -1,0 +1,1 @@
+"""Writers of generated documents (`make docs`) and the check of their wording (`make tone`)."""
