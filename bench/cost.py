@@ -13,9 +13,9 @@ from typing import Any
 
 from local.dynamodb_local import dynamodb_local
 from local.paths import ROOT
-from tests import counted
-from tests.counted import BUDGETS
-from tests.engines import table_at, template
+from tests.support import operation_costs
+from tests.support.engines import table_at, template
+from tests.support.operation_costs import BUDGETS
 
 COST_MD = ROOT / "docs" / "cost.md"
 _TEMPLATE = Path(__file__).with_name("cost.md.in")
@@ -74,9 +74,9 @@ def cost_md(url: str) -> str:
 
 
 def _cycle_section(url: str, budgets: int) -> str:
-    reserve = counted.reserve_granted(table_at(url), budgets)
-    hot = counted.settled(table_at(url), budgets, SETTLED_TOGETHER)
-    alone = counted.settled(table_at(url), budgets, 1)
+    reserve = operation_costs.reserve_granted(table_at(url), budgets)
+    hot = operation_costs.settled(table_at(url), budgets, SETTLED_TOGETHER)
+    alone = operation_costs.settled(table_at(url), budgets, 1)
     batches = Decimal(1) / SETTLED_TOGETHER
     milliseconds = _RESERVE_MS[budgets] + _SETTLE_BATCH_MS[budgets] * batches
     rows = [
@@ -123,8 +123,8 @@ def _refused_table(url: str) -> Iterator[str]:
     yield "| budgets | write units | a million cost | hammered: write units | a million cost |"
     yield "| ---: | ---: | ---: | ---: | ---: |"
     for budgets in BUDGETS:
-        asked = counted.reserve_refused(table_at(url), budgets).write_units
-        remembered = counted.reserve_refused_from_memory(table_at(url), budgets).write_units
+        asked = operation_costs.reserve_refused(table_at(url), budgets).write_units
+        remembered = operation_costs.reserve_refused_from_memory(table_at(url), budgets).write_units
         yield (
             f"| {budgets} | {_number(asked)} | {_refused_usd(asked, _REFUSE_MS):.2f} "
             f"| {_number(remembered)} "
@@ -152,7 +152,7 @@ def _idle_table(url: str) -> Iterator[str]:
     minutes = Decimal(_MINUTES_A_MONTH)
     million = minutes / 1_000_000
     gb_seconds = minutes * _ROLLOVER_MS / 1000 * memory / 1024
-    queries = counted.rollover_idle(table_at(url)).round_trips
+    queries = operation_costs.rollover_idle(table_at(url)).round_trips
     yield "| service | driver | usd a month |"
     yield "| --- | --- | ---: |"
     for row in (

@@ -16,8 +16,8 @@ from bench.report import Report, median, percentile
 from bench.service import ADMIN, CONTEXT, Service, service_at
 from bench.twins import NotingClient, Sample, Twin, calls_text
 from local.dynamodb_local import dynamodb_local
-from tests.engines import client_at, create_table
-from tests.fakes.http_events import http_event
+from tests.support.engines import client_at, create_table
+from tests.support.http_events import http_event
 
 ROUNDS = 400
 WARM_UP_ROUNDS = 40

@@ -30,9 +30,9 @@ from spendgate_service.store.errors import Item
 from spendgate_service.store.ids import new_id, new_ulid
 from spendgate_service.store.ledger import ledger_page
 from spendgate_service.store.paging import PageRequest
-from tests.engines import table_at
-from tests.fakes.counting import CountingClient, counting, item_bytes
-from tests.world import AGENT, TENANT, World
+from tests.support.counting_client import CountingClient, counting, item_bytes
+from tests.support.engines import table_at
+from tests.support.world import AGENT, TENANT, World
 
 ITEMS = tuple(map(int, os.environ.get("BENCH_ITEMS", "1000,100000,1000000").split(",")))
 BUDGETS = (10, 10_000)

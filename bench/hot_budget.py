@@ -17,10 +17,10 @@ from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from spendgate_service.store.metrics import MetricName
-from tests.engines import client_at, table_at
-from tests.fakes.clock import FakeClock
-from tests.fakes.counting import counting
-from tests.world import AGENT, ORGANIZATION, World, settle
+from tests.support.clock import FakeClock
+from tests.support.counting_client import counting
+from tests.support.engines import client_at, table_at
+from tests.support.world import AGENT, ORGANIZATION, World, settle
 
 PROCESSES, THREADS = 8, 8
 ROUNDS = 12

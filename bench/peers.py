@@ -25,8 +25,8 @@ from bench.service import service_at
 from local.dynamodb_local import dynamodb_local
 from local.paths import ROOT, VENVS
 from local.processes import base_environment
-from tests import counted
-from tests.engines import table_at
+from tests.support import operation_costs
+from tests.support.engines import table_at
 
 CLIENTS = (1, 8, 32)
 TURNS = 5
@@ -96,9 +96,9 @@ def run(console: Console) -> Report:
 
 
 def _spendgate(url: str, table: str) -> Side:
-    reserve = counted.reserve_granted(table_at(url), 1).write_units
-    hot = counted.settled(table_at(url), 1, SETTLED_TOGETHER).write_units
-    cold = counted.settled_cold(table_at(url), 1, SETTLED_TOGETHER).write_units
+    reserve = operation_costs.reserve_granted(table_at(url), 1).write_units
+    hot = operation_costs.settled(table_at(url), 1, SETTLED_TOGETHER).write_units
+    cold = operation_costs.settled_cold(table_at(url), 1, SETTLED_TOGETHER).write_units
     command = [sys.executable, "-m", "bench.peers_spendgate", url, table]
     return Side("spendgate", command, {HOT: reserve + hot, COLD: reserve + cold})
 

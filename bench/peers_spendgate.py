@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from bench.floor import settle_records
 from bench.peers_client import Turns
 from bench.service import ADMIN, CONTEXT, Nowhere, Service, service_on
-from tests.fakes.http_events import http_event
+from tests.support.http_events import http_event
 
 SETTLED_TOGETHER = 10
 

@@ -27,9 +27,9 @@ from spendgate_service.store import keys, values
 from spendgate_service.store.claims import creation_values
 from spendgate_service.store.client import DynamoClient, Table
 from spendgate_service.store.errors import Item
-from tests.engines import table_at
-from tests.fakes.clock import NOON_MS
-from tests.world import TENANT, World
+from tests.support.clock import NOON_MS
+from tests.support.engines import table_at
+from tests.support.world import TENANT, World
 
 PERIODS = int(os.environ.get("BENCH_PERIODS", "100000"))
 DAY = CalendarPeriod("day")

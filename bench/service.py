@@ -14,9 +14,9 @@ from typing import Any
 from spendgate_service import runtime
 from spendgate_service.api.routes import ROUTE_BY_KEY
 from spendgate_service.store.client import Table
-from tests.engines import REGION, client_at, create_table
-from tests.fakes.functions import LambdaContext, load_function
-from tests.fakes.http_events import a_principal, http_event
+from tests.support.engines import REGION, client_at, create_table
+from tests.support.functions import LambdaContext, load_function
+from tests.support.http_events import a_principal, http_event
 
 ADMIN = a_principal("admin")
 CONTEXT = LambdaContext()

@@ -12,13 +12,13 @@ from local.dynamodb_local import dynamodb_local
 from local.emulator.account import isolate_from_aws
 from spendgate_service import runtime
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
-from tests import leaks
-from tests.engines import REGION, create_table, table_at
-from tests.fakes.functions import forget_what_functions_keep
-from tests.ministack import ministack
-from tests.world import Inline, World
+from tests.support import secret_scan
+from tests.support.engines import REGION, create_table, table_at
+from tests.support.functions import forget_what_functions_keep
+from tests.support.ministack import ministack
+from tests.support.world import Inline, World
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.support.handlers"]
 
 TABLE_NAME = "spendgate-test"
 
@@ -44,7 +44,7 @@ def pytest_terminal_summary(
 
 def pytest_configure(config: pytest.Config) -> None:
     """No log of the run may hold a secret, and nothing that the caller has set may matter."""
-    config.pluginmanager.register(leaks)
+    config.pluginmanager.register(secret_scan)
     isolate_from_aws()
     for name in [name for name in os.environ if name.startswith("POWERTOOLS_")]:
         del os.environ[name]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.concurrency.workers import PROCESSES, Score, Track, warm_up
-from tests.world import World
+from tests.support.world import World
 
 _START_SECONDS = 0.15
 

@@ -24,9 +24,9 @@ from spendgate_service.settlements.plan import Settled
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from tests.concurrency.history import NEVER_MS, CounterKey, Event
-from tests.engines import client_at
-from tests.fakes.clock import FakeClock
-from tests.world import ORGANIZATION, TENANT, World, record, release, settle
+from tests.support.clock import FakeClock
+from tests.support.engines import client_at
+from tests.support.world import ORGANIZATION, TENANT, World, record, release, settle
 
 PROCESSES = 8
 SPEED = 200

@@ -21,10 +21,10 @@ from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, PeriodRule
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
-from tests.books import assert_books_balance, read_books
-from tests.engines import client_at
-from tests.fakes.clock import FakeClock
-from tests.world import AGENT, TENANT, World
+from tests.support.clock import FakeClock
+from tests.support.engines import client_at
+from tests.support.ledger_invariants import assert_books_balance, read_books
+from tests.support.world import AGENT, TENANT, World
 
 PROCESSES = 8
 PLENTY, LITTLE = 1_000_000, 1

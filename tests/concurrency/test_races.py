@@ -4,10 +4,10 @@ from typing import Any
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.periods import CalendarPeriod
-from tests.books import assert_books_balance
 from tests.concurrency.conftest import Race
 from tests.concurrency.workers import PROCESSES, apply_commands, live, reserve_many
-from tests.world import AGENT, ORGANIZATION, World
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.world import AGENT, ORGANIZATION, World
 
 SESSION = "session:s"
 THREE = (ORGANIZATION, AGENT, SESSION)

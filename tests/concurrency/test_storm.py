@@ -17,11 +17,11 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
 from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
 from spendgate_service.periods.run import close_due_periods
-from tests.books import Books, assert_books_balance
 from tests.concurrency.history import Event, History
 from tests.concurrency.storm import PROCESSES, FastClock, Weather, blow, keep_signals
-from tests.fakes.clock import NOON_MS
-from tests.world import ORGANIZATION, TENANT, World
+from tests.support.clock import NOON_MS
+from tests.support.ledger_invariants import Books, assert_books_balance
+from tests.support.world import ORGANIZATION, TENANT, World
 
 ROUNDS = int(os.environ.get("SPENDGATE_ROUNDS", "50"))
 WINDOW_SECONDS = 600

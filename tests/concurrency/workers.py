@@ -11,9 +11,9 @@ from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.settlements.plan import Recorded, Settled
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
-from tests.engines import client_at
-from tests.fakes.clock import FakeClock
-from tests.world import World, id_in, record, release, settle
+from tests.support.clock import FakeClock
+from tests.support.engines import client_at
+from tests.support.world import World, id_in, record, release, settle
 
 PROCESSES = 4
 _TRIES_MAX = 50

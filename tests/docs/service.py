@@ -23,9 +23,9 @@ from spendgate_service.api.routes import ROUTES
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.tenants.__main__ import create_operator_key
-from tests.fakes.functions import LambdaContext, load_function
-from tests.fakes.http_events import authorizer_event, http_event
-from tests.world import Inline
+from tests.support.functions import LambdaContext, load_function
+from tests.support.http_events import authorizer_event, http_event
+from tests.support.world import Inline
 
 type Json = dict[str, Any]
 

@@ -20,7 +20,7 @@ from spendgate_service.api.openapi.examples import PATH
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from tests.docs.likeness import ID, SECRET, Likeness, Unlike
 from tests.docs.service import Reply, Service, bearer, service_over
-from tests.engines import REGION, create_table
+from tests.support.engines import REGION, create_table
 
 type Json = dict[str, Any]
 type Story = dict[str, list[Json]]

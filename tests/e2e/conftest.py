@@ -13,8 +13,8 @@ from local.emulator.account import aws_client
 from local.emulator.process import EMULATOR
 from local.logs import function_logs
 from local.up import up
-from tests import leaks
 from tests.e2e.client import Caller, Queues, Tenant, new_name
+from tests.support import secret_scan
 
 type NewTenant = Callable[[], Tenant]
 
@@ -40,8 +40,8 @@ def stack() -> Iterator[StackFile]:
         os.environ.update(before)
     yield described
     for line in function_logs(described.aws_endpoint_url):
-        leaks.search("the log of a function on the local stack", line)
-    leaks.search("the log of the local stack", EMULATOR.log.read_text(errors="replace"))
+        secret_scan.search("the log of a function on the local stack", line)
+    secret_scan.search("the log of the local stack", EMULATOR.log.read_text(errors="replace"))
 
 
 @pytest.fixture(scope="session")

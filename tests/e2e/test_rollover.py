@@ -17,7 +17,7 @@ from spendgate_service.store import keys
 from spendgate_service.store.client import DynamoClient, Table
 from spendgate_service.store.policy_cache import PolicyCache
 from tests.e2e.client import Json, Tenant, eventually
-from tests.engines import ROOT
+from tests.support.engines import ROOT
 
 HOUR_MS = 3_600_000
 

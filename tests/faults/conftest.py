@@ -3,8 +3,8 @@
 import pytest
 
 from spendgate_service.store.client import Table
-from tests.fakes.faulty import FaultyClient, faulty
-from tests.world import World
+from tests.support.faulty_client import FaultyClient, faulty
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.books import Books, assert_books_balance, scan
-from tests.fakes.faulty import Killed
-from tests.fakes.functions import HttpAnswer
-from tests.fakes.wire import FAULTS, Fault
 from tests.faults.operations import OPERATIONS, Known, Operation
-from tests.faults.stage import Snapshot, Stage, a_stage
+from tests.support.fault_fixture import Snapshot, Stage, a_stage
+from tests.support.faulty_client import Killed
+from tests.support.functions import HttpAnswer
+from tests.support.ledger_invariants import Books, assert_books_balance, scan
+from tests.support.numbered_calls import FAULTS, Fault
 
 COMBINED = (
     ("throttled", "throttled"),

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.functions import HttpAnswer
-from tests.fakes.queue import finishing, records
-from tests.faults.stage import TENANT, Stage
+from tests.support.fault_fixture import TENANT, Stage
+from tests.support.functions import HttpAnswer
+from tests.support.settlement_queue import finishing, records
 
 type Known = dict[str, Any]
 type Act = Callable[[Stage, Known], HttpAnswer]

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 
 from tests.faults.every_call import COLUMNS, tried
 from tests.faults.operations import OPERATIONS
-from tests.generated import write_part
+from tests.support.generated_blocks import write_part
 
 PART = "faults"
 

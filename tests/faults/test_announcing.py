@@ -3,8 +3,7 @@
 import pytest
 
 from spendgate_service.domain.budgets import Budget
-from tests.books import assert_books_balance
-from tests.fakes.faulty import (
+from tests.support.faulty_client import (
     ANSWER_LOST,
     KILLED_AFTER,
     KILLED_BEFORE,
@@ -16,8 +15,9 @@ from tests.fakes.faulty import (
     Killed,
     answered,
 )
-from tests.outbox import told
-from tests.world import World
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.outbox import told
+from tests.support.world import World
 
 DENIED = Fault(answered("AccessDeniedException", 400))
 FAULTS = [THROTTLED, SERVER_ERROR, NO_CONNECTION, ANSWER_LOST, DENIED]

@@ -16,8 +16,8 @@ from spendgate_service.store import client as table
 from spendgate_service.store.client import Table
 from spendgate_service.store.connections import IDLE_MS_MAX, drop_idle_connections
 from spendgate_service.store.errors import OutcomeUnknown
-from tests.engines import client_at, template
-from tests.fakes.clock import FakeClock
+from tests.support.clock import FakeClock
+from tests.support.engines import client_at, template
 
 _KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.every_call import tried
 from tests.faults.operations import OPERATIONS
 from tests.faults.report import PART, fault_table
-from tests.generated import part
+from tests.support.generated_blocks import part
 
 
 @pytest.mark.slow

@@ -10,13 +10,13 @@ import pytest
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.store.client import TRIES_MAX
-from tests.books import assert_books_balance
-from tests.engines import template
-from tests.fakes.functions import HttpAnswer
-from tests.fakes.queue import finishing, records
-from tests.fakes.wire import FAULTS, Fault
 from tests.faults.operations import three_budgets
-from tests.faults.stage import Stage, a_stage
+from tests.support.engines import template
+from tests.support.fault_fixture import Stage, a_stage
+from tests.support.functions import HttpAnswer
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.numbered_calls import FAULTS, Fault
+from tests.support.settlement_queue import finishing, records
 
 SEED = int(os.environ.get("SPENDGATE_SEED", random.randrange(2**32)))
 OVERLOAD_SECONDS = 30

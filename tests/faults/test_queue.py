@@ -16,13 +16,13 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.client import Table
 from spendgate_service.tenants.tenants import create_tenant
-from tests.books import assert_books_balance
-from tests.engines import client_at
-from tests.fakes.faulty import Killed
-from tests.fakes.queue import PutAside, finishing
-from tests.fakes.sqs import MemoryQueue
-from tests.fakes.wire import Fault, FaultyWire, put_on_wire
-from tests.world import AGENT, ORGANIZATION, TENANT, World
+from tests.support.engines import client_at
+from tests.support.faulty_client import Killed
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.numbered_calls import Fault, FaultyWire, put_on_wire
+from tests.support.settlement_queue import PutAside, finishing
+from tests.support.sqs import MemoryQueue
+from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 
 MESSAGES = int(os.environ.get("SPENDGATE_MESSAGES", "800"))
 SEED = int(os.environ.get("SPENDGATE_SEED", random.randrange(2**32)))

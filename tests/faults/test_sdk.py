@@ -9,7 +9,7 @@ import pytest
 
 from spendgate_service.store.client import CLIENT_CONFIG, Table
 from spendgate_service.store.errors import OutcomeUnknown
-from tests.engines import client_at
+from tests.support.engines import client_at
 
 
 @contextmanager

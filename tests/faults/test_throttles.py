@@ -7,9 +7,16 @@ from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.store.client import TRIES_MAX
 from spendgate_service.store.errors import Throttled
-from tests.books import assert_books_balance, read_books
-from tests.fakes.faulty import NO_CONNECTION, THROTTLED, Fault, FaultyClient, answered, cancelled
-from tests.world import AGENT, ORGANIZATION, World, settle
+from tests.support.faulty_client import (
+    NO_CONNECTION,
+    THROTTLED,
+    Fault,
+    FaultyClient,
+    answered,
+    cancelled,
+)
+from tests.support.ledger_invariants import assert_books_balance, read_books
+from tests.support.world import AGENT, ORGANIZATION, World, settle
 
 REFUSED_UNREAD = [
     THROTTLED,

@@ -6,8 +6,7 @@ from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.store.errors import OutcomeUnknown, Throttled
-from tests.books import assert_books_balance, read_books
-from tests.fakes.faulty import (
+from tests.support.faulty_client import (
     ANSWER_LOST,
     CONNECTION_CLOSED,
     SERVER_ERROR,
@@ -17,7 +16,8 @@ from tests.fakes.faulty import (
     FaultyClient,
     meanwhile,
 )
-from tests.world import AGENT, ORGANIZATION, World, settle
+from tests.support.ledger_invariants import assert_books_balance, read_books
+from tests.support.world import AGENT, ORGANIZATION, World, settle
 
 APPLIED = [ANSWER_LOST, SERVER_ERROR_BUT_APPLIED]
 NOT_APPLIED = [SERVER_ERROR, CONNECTION_CLOSED]

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from spendgate_service.store.client import Table
-from tests.books import assert_books_balance
-from tests.fakes.functions import HttpAnswer
 from tests.model.reference import Model
-from tests.model.stories import TENANT
-from tests.model.things import Amounts, Refused, Reservation, View, plain
+from tests.model.state import Amounts, Refused, Reservation, View, plain
+from tests.support.functions import HttpAnswer
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.strategies import TENANT
 
 BALANCE = ("budget_id", "subject", "unit", "limit", "spent", "held", "available", "status")
 VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds")

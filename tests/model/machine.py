@@ -24,11 +24,6 @@ from hypothesis.stateful import (
 )
 
 from spendgate_service import runtime
-from tests.acceptance.service import Party, service_on, tenant
-from tests.engines import table_at
-from tests.fakes.clock import FakeClock
-from tests.fakes.functions import HttpAnswer, LongContext, load_function
-from tests.fakes.queue import PutAside, finishing, send
 from tests.model.comparing import (
     comes_as_foretold,
     on_wire,
@@ -40,7 +35,14 @@ from tests.model.comparing import (
     wish,
 )
 from tests.model.reference import Model
-from tests.model.stories import (
+from tests.model.state import Amounts, Refused, Reservation, Rule, plain
+from tests.model.time import Every
+from tests.scenarios.service import Party, service_on, tenant
+from tests.support.clock import FakeClock
+from tests.support.engines import table_at
+from tests.support.functions import HttpAnswer, LongContext, load_function
+from tests.support.settlement_queue import PutAside, finishing, send
+from tests.support.strategies import (
     AMOUNT,
     AMOUNTS,
     CALLER,
@@ -54,8 +56,6 @@ from tests.model.stories import (
     WHEN,
     Terms,
 )
-from tests.model.things import Amounts, Refused, Reservation, Rule, plain
-from tests.model.time import Every
 
 BUDGETS_MAX = 6
 RATES = {("usd", "eur"): Decimal("0.9")}

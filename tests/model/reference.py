@@ -7,7 +7,7 @@ held, spent and credited, each time it is asked for.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
-from tests.model.things import Amounts, Counter, CounterKey, Line, Refused, Reservation, Rule, View
+from tests.model.state import Amounts, Counter, CounterKey, Line, Refused, Reservation, Rule, View
 from tests.model.time import gone_at
 
 BILLIONTH = Decimal("0.000000001")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.generated import write_part
 from tests.mutants.mutants import Mutant, all_mutants
+from tests.support.generated_blocks import write_part
 
 PART = "mutants"
-_CONTRACT = "tests/integration/contract"
+_CONTRACT = "tests/store"
 _AT_ONCE = [
     f"{_CONTRACT}/test_{name}.py"
     for name in ("settling", "extending", "recording", "policy_changes", "reserving")
@@ -31,9 +31,12 @@ SUITES = (
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
     ("settling", [*_AT_ONCE, "-k", "moto"]),
     ("closing", [f"{_CONTRACT}/test_closing_conditions.py", "-k", "moto"]),
-    ("rollover", [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carrying.py", "-k", "moto"]),
+    (
+        "rollover",
+        [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carry_over.py", "-k", "moto"],
+    ),
     ("contract", [_CONTRACT, "-k", "moto"]),
-    ("budgets", ["tests/integration/test_budgets_store.py"]),
+    ("budgets", ["tests/store/single_engine/test_budgets.py"]),
     ("model", ["tests/model"]),
     ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),
     ("year", ["tests/simulation"]),

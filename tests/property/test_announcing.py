@@ -15,9 +15,9 @@ from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.thresholds import levels_reached
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from tests.engines import table_at
-from tests.outbox import outbox
-from tests.world import AGENT, TENANT, World
+from tests.support.engines import table_at
+from tests.support.outbox import outbox
+from tests.support.world import AGENT, TENANT, World
 
 HOUR = 3600
 ENVIRONMENTS = 3

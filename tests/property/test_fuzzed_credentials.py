@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from spendgate_service.store.client import Table
 from spendgate_service.tenants.__main__ import create_operator_key
 from spendgate_service.tenants.api_keys import create_key, new_key
-from tests.fakes.functions import LambdaContext, load_function
-from tests.fakes.http_events import authorizer_event
+from tests.support.functions import LambdaContext, load_function
+from tests.support.http_events import authorizer_event
 
 NOW_MS = 1_772_971_200_000
 NOBODY = {"isAuthorized": True, "context": {"error": "invalid_api_key"}}

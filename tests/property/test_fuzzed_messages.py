@@ -25,8 +25,8 @@ from spendgate_service.settlements.plan import Planner
 from spendgate_service.store.client import Table
 from spendgate_service.store.ledger import ledger_entries
 from spendgate_service.tenants.tenants import create_tenant
-from tests.fakes.functions import LambdaContext, load_function
-from tests.world import AGENT, TENANT, World
+from tests.support.functions import LambdaContext, load_function
+from tests.support.world import AGENT, TENANT, World
 
 SQS_BYTES_MAX = 2**18
 

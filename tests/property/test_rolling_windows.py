@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import RollingPeriod
-from tests.books import assert_books_balance
-from tests.engines import table_at
-from tests.world import AGENT, World
+from tests.support.engines import table_at
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.world import AGENT, World
 
 LIMIT = 10
 WINDOWS_SECONDS = st.sampled_from([7, 60, 3600])

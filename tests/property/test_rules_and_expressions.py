@@ -23,8 +23,8 @@ from spendgate_service.store.codec.counters import hold_attribute, read_counter,
 from spendgate_service.store.counters import catch_up, return_hold, take_hold
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.postings import Posting, writes_of_counters
-from tests.engines import table_at
-from tests.fakes.clock import NOON_MS
+from tests.support.clock import NOON_MS
+from tests.support.engines import table_at
 
 NOW = NOON_MS // 1000
 VERSION = 3

@@ -15,9 +15,9 @@ from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, per
 from spendgate_service.domain.statements import carries_over, may_close
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys
-from tests.books import Books, assert_books_balance
 from tests.simulation.year import DAY, Year
-from tests.world import World
+from tests.support.ledger_invariants import Books, assert_books_balance
+from tests.support.world import World
 
 STEPS = int(os.environ.get("SPENDGATE_YEAR_STEPS", "700"))
 

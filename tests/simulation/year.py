@@ -27,7 +27,7 @@ from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store.client import DynamoClient, Table
-from tests.world import TENANT, World, id_in
+from tests.support.world import TENANT, World, id_in
 
 ZONES = (
     "UTC",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import ROOT
+from tests.support.engines import ROOT
 
 PACKAGE = "spendgate_service"
 HOME = ROOT / "layers/core/python" / PACKAGE

@@ -146,7 +146,7 @@ def test_the_callers_settings_reach_no_function_of_the_stack(
 
 
 def test_tests_need_nobodys_account() -> None:
-    one = "tests/integration/test_tenants_store.py::test_an_unknown_tenant_is_not_found"
+    one = "tests/store/single_engine/test_tenants.py::test_an_unknown_tenant_is_not_found"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one],
         cwd=ROOT,

@@ -12,7 +12,7 @@ from spendgate_service.api.errors import PROBLEMS, REFUSALS, metric_of
 from spendgate_service.domain.errors import IdempotencyConflict, InvalidValue, NoBudget, NotFound
 from spendgate_service.observability import count, measured, publish_counts
 from spendgate_service.store.errors import Throttled
-from tests.engines import ROOT
+from tests.support.engines import ROOT
 
 
 @pytest.fixture(autouse=True)

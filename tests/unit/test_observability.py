@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.engines import REGION, ROOT
+from tests.support.engines import REGION, ROOT
 
 _LIBRARY = """
 import logging
@@ -18,7 +18,7 @@ def handler(event, context):
         "it failed", extra={"request_id": "req-1"}
     )
 
-from tests.fakes.functions import LambdaContext
+from tests.support.functions import LambdaContext
 handler({"requestContext": {"requestId": "req-1"}}, LambdaContext())
 """
 
@@ -26,8 +26,8 @@ _HTTP = """
 from spendgate_service.api.http import handle
 from spendgate_service.observability import logger, measured
 from spendgate_service.store.errors import Throttled
-from tests.fakes.functions import LambdaContext
-from tests.fakes.http_events import a_principal, http_event
+from tests.support.functions import LambdaContext
+from tests.support.http_events import a_principal, http_event
 
 @logger.inject_lambda_context(clear_state=True)
 @measured

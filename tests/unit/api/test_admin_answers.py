@@ -24,7 +24,7 @@ from spendgate_service.wire.administration import (
 )
 from spendgate_service.wire.spending import balance_answer, ledger_entry_answer
 from spendgate_service.wire.values import time_on_wire
-from tests.unit.api.support import NOON_MS, STATEMENT, balance
+from tests.support.api_requests import NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY
 
 

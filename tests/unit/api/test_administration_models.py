@@ -18,7 +18,7 @@ from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.tenants import PRICES_MAX, RATES_MAX, Price, Tenant
-from tests.unit.api.support import read, refused_param
+from tests.support.api_requests import read, refused_param
 
 NOW_MS = 1_772_366_400_250
 

@@ -22,7 +22,7 @@ from spendgate_service.wire.spending import (
     spend_answer,
     warnings_of,
 )
-from tests.unit.api.support import BALANCE, NOON_MS, balance
+from tests.support.api_requests import BALANCE, NOON_MS, balance
 
 SUBJECTS = (
     Subject("organization", "acme"),

@@ -12,7 +12,7 @@ from spendgate_service.api.exceptions import InvalidJson
 from spendgate_service.api.http import Request
 from spendgate_service.api.json_body import read_object
 from spendgate_service.wire.values import Response, ok
-from tests.unit.api.support import answered, event
+from tests.support.api_requests import answered, event
 
 RESERVE = "POST /v1/reservations"
 

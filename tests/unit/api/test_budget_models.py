@@ -10,7 +10,7 @@ from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
-from tests.unit.api.support import read, refused_param
+from tests.support.api_requests import read, refused_param
 
 NOW_MS = 1_772_366_400_250
 

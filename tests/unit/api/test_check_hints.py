@@ -15,7 +15,7 @@ from spendgate_service.domain.errors import (
 )
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.wire.check import check_answer
-from tests.unit.api.support import BALANCE, balance
+from tests.support.api_requests import BALANCE, balance
 
 ROLLING = RollingPeriod(3600)
 

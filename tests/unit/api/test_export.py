@@ -15,7 +15,7 @@ from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.reports.export import Place, Span, Step
 from spendgate_service.wire.spending import ledger_entry_answer
-from tests.unit.api.support import NOON_MS
+from tests.support.api_requests import NOON_MS
 from tests.unit.api.test_answers import ENTRY
 
 BUDGET_ID = "bud_" + "0" * 26

@@ -13,7 +13,7 @@ from spendgate_service.api.routes import ROUTES, methods_at
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import ROLES
 from spendgate_service.wire.values import Response, created, ok, replayed
-from tests.unit.api.support import NOON_MS, answered, event
+from tests.support.api_requests import NOON_MS, answered, event
 
 RESERVE = "POST /v1/reservations"
 LEDGER = "GET /v1/budgets/{id}/ledger"

@@ -16,7 +16,7 @@ from spendgate_service.domain.requests import Record, Release, Settle
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
-from tests.unit.api.support import read, refused_param
+from tests.support.api_requests import read, refused_param
 
 NOW_MS = 1_772_366_400_250
 CALLER = Principal("acme", "key_1", "caller")

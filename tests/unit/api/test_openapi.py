@@ -42,7 +42,7 @@ from spendgate_service.wire.spending import (
     reservation_granted,
     spend_answer,
 )
-from tests.unit.api.support import BALANCE, NOON_MS, STATEMENT, balance
+from tests.support.api_requests import BALANCE, NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY, RESERVATION, SUBJECTS
 
 DOCUMENT: Any = json.loads(json.dumps(document()))

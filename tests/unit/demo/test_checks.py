@@ -7,7 +7,7 @@ from local.demo import checks
 from local.demo.commitments import certainly_committed
 from local.demo.observed import Balance, BudgetAudit, Ending, LedgerLine, Observed
 from local.demo.record import Grant
-from tests.unit.demo.support import COUNTER, LIMITS, grant, record, refusal
+from tests.support.demo import COUNTER, LIMITS, grant, record, refusal
 
 BALANCE = Balance(
     COUNTER, "usd", limit=Decimal(2), spent=Decimal(1), held=Decimal(0), overrun=Decimal(0)

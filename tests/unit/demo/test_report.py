@@ -11,7 +11,7 @@ from local.demo.observed import Balance, Observed
 from local.demo.record import CounterName, Record
 from local.demo.report import COLUMNS_MAX, print_checks, print_table, verdict
 from local.demo.tenant import DemoBudget
-from tests.unit.demo.support import grant, record, refusal
+from tests.support.demo import grant, record, refusal
 
 BUDGET = DemoBudget(
     "bud_1", BudgetPlan("sessions", "session:*", "usd", Decimal(2), {"type": "none"})

@@ -11,7 +11,7 @@ from local.console import LocalStackError
 from local.demo.record import Grant, Record
 from local.demo.settlements import BATCH_SIZE, Reporter, message_of
 from spendgate_service.api.bodies.messages import read_message
-from tests.unit.demo.support import grant
+from tests.support.demo import grant
 
 
 @dataclass

@@ -18,7 +18,7 @@ from spendgate_service.domain.periods import (
     period_in_force,
 )
 from spendgate_service.domain.subjects import Subject
-from tests.fakes.clock import NOON_MS
+from tests.support.clock import NOON_MS
 
 NOW = NOON_MS // 1000
 AGENT = Subject("agent", "a")

@@ -11,7 +11,7 @@ from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refus
 from spendgate_service.events.publish import publish
 from spendgate_service.store.errors import NeverTaken, Unavailable
 from spendgate_service.store.outbox import OutboxEvent
-from tests.changes import CREATED_AT, Record, change, sequence_number
+from tests.support.stream_records import CREATED_AT, Record, change, sequence_number
 
 RETRY_SECONDS = 900
 AT_ONCE_MS = int(CREATED_AT * 1000) + 1000

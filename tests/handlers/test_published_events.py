@@ -1,0 +1,348 @@
+"""What happens in the table and somebody shall be told of: its filter, its event, its schema."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.events import schema
+from spendgate_service.events.envelope import Event, event_of
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import values
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Item
+from tests.support.engines import ROOT, template
+from tests.support.functions import LambdaContext, load_function
+from tests.support.http_events import a_principal, http_event
+from tests.support.ledger_invariants import scan
+from tests.support.stream_records import Record, change
+from tests.support.world import AGENT, TENANT, World
+
+HOUR = 3600
+ADMIN = a_principal("admin", tenant_id=TENANT)
+FILTERS: list[Any] = [
+    json.loads(one["Pattern"])
+    for one in template()["Resources"]["PublishFunction"]["Properties"]["Events"]["Changes"][
+        "Properties"
+    ]["FilterCriteria"]["Filters"]
+]
+VALIDATOR = jsonschema_rs.Draft202012Validator(schema.document(), validate_formats=True)
+
+
+@pytest.fixture
+def world(moto_table: Table) -> World:
+    return World(moto_table)
+
+
+class Watched:
+    """A table, and what its stream would say of it between two looks."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._before = self._items()
+
+    def _items(self) -> dict[tuple[str, str], Item]:
+        return {(item["pk"]["S"], item["sk"]["S"]): item for item in scan(self.table)}
+
+    def changes(self, *, by_ttl: bool = False) -> list[Record]:
+        before, after = self._before, self._items()
+        self._before = after
+        return [
+            change(before.get(key), after.get(key), number=number, by_ttl=by_ttl)
+            for number, key in enumerate(sorted(before.keys() | after.keys()))
+            if before.get(key) != after.get(key)
+        ]
+
+    def events(self, **how: Any) -> list[Event]:
+        return [event for event in map(event_of, self.changes(**how)) if event]
+
+
+class Recording(Watched):
+    """Keeps all that it has seen."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self.recorded: list[Record] = []
+
+    def changes(self, **how: Any) -> list[Record]:
+        found = super().changes(**how)
+        self.recorded += found
+        return found
+
+
+def passes(record: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
+    """Whether Lambda's filter lets a record through, as far as the template uses its language."""
+    for name, wanted in pattern.items():
+        found = record.get(name)
+        if isinstance(wanted, dict):
+            if not isinstance(found, dict) or not passes(found, wanted):
+                return False
+        elif not any(_is(found, one) for one in wanted):
+            return False
+    return True
+
+
+def _is(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(found, str) and found.startswith(wanted["prefix"])
+    return bool(found == wanted)
+
+
+def switch(budget_id: str, action: str) -> None:
+    """What an admin does over HTTP."""
+    ask("POST", f"/v1/budgets/{budget_id}/{action}")
+
+
+def ask(method: str, path: str, body: object = None) -> None:
+    event = http_event(method, path, principal=ADMIN, body=body)
+    answer = _admin().handler(event, LambdaContext())
+    assert answer["statusCode"] == 200, answer
+
+
+@cache
+def _admin() -> Any:
+    return load_function("admin")
+
+
+def close(world: World) -> None:
+    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+
+def threshold(world: World, watched: Watched) -> list[Event]:
+    world.budget(10)
+    world.record(8)
+    return watched.events()
+
+
+def exhausted(world: World, watched: Watched) -> list[Event]:
+    world.budget(10)
+    world.reserve(10)
+    return watched.events()
+
+
+def soft_limit(world: World, watched: Watched) -> list[Event]:
+    budget = world.budget(10)
+    pauses = {"soft_limit": 5 * ONE, "on_soft_limit": "pause", "warn_at_pct": ()}
+    change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda one: replace(one, **pauses), now_ms=world.clock.now_ms(),  # type: ignore[arg-type]
+    )  # fmt: skip
+    world.record(5)
+    return watched.events()
+
+
+def switched(world: World, watched: Watched) -> list[Event]:
+    budget = world.budget(10)
+    switch(budget.budget_id, "pause")
+    switch(budget.budget_id, "resume")
+    return watched.events()
+
+
+def soft_limit_moved(world: World, watched: Watched) -> list[Event]:
+    soft_limit(world, watched)
+    budget = world.balance_of(AGENT).budget
+    ask("PATCH", f"/v1/budgets/{budget.budget_id}", {"soft_limit": "6"})
+    return watched.events()
+
+
+def default_switched(world: World, watched: Watched) -> list[Event]:
+    budget = world.budget(10, on="agent:*")
+    switch(budget.budget_id, "pause")
+    switch(budget.budget_id, "resume")
+    return watched.events()
+
+
+def closed(world: World, watched: Watched) -> list[Event]:
+    """A period with a hold at its end, which is settled late: a statement, and its correction."""
+    world.budget(100, period=CalendarPeriod("hour"))
+    reservation = world.reserve(5, ttl_seconds=2 * HOUR)
+    world.clock.advance(HOUR + CLOSING_GRACE_SECONDS)
+    close(world)
+    first = watched.events()
+    world.settle(reservation, 4)
+    close(world)
+    return [*first, *watched.events()]
+
+
+def overrun(world: World, watched: Watched) -> list[Event]:
+    world.budget(100)
+    reservation = world.reserve(5)
+    watched.changes()
+    world.settle(reservation, 6)
+    return watched.events()
+
+
+def expired(world: World, watched: Watched) -> list[Event]:
+    world.budget(100)
+    reservation = world.reserve(5)
+    watched.changes()
+    world.table.delete(values.key(world.reservation_key(reservation)))
+    return watched.events(by_ttl=True)
+
+
+type Story = Callable[[World, Watched], list[Event]]
+
+STORIES: Mapping[Story, list[str]] = {
+    threshold: ["budget.threshold_reached"],
+    exhausted: ["budget.exhausted"],
+    soft_limit: ["budget.paused", "budget.threshold_reached"],
+    switched: ["budget.paused", "budget.resumed"],
+    soft_limit_moved: ["budget.resumed"],
+    default_switched: ["budget.paused", "budget.resumed"],
+    closed: ["budget.period_closed", "budget.period_closed"],
+    overrun: ["reservation.overrun"],
+    expired: ["reservation.expired"],
+}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+def test_what_happened_is_told_in_the_words_of_the_schema(world: World, story: Story) -> None:
+    events = story(world, Watched(world.table))
+
+    assert [event.event_type for event in events] == STORIES[story]
+    for event in events:
+        VALIDATOR.validate(json.loads(event.detail))
+        assert event.tenant_id == TENANT
+
+
+def test_every_type_of_event_has_a_story() -> None:
+    told = {event_type for types in STORIES.values() for event_type in types}
+
+    assert told == schema.SAYS.keys()
+
+
+def test_a_field_that_is_missing_is_noticed_by_the_schema(world: World) -> None:
+    (event,) = threshold(world, Watched(world.table))
+
+    for name in json.loads(event.detail):
+        detail = json.loads(event.detail)
+        del detail[name]
+        assert not VALIDATOR.is_valid(detail), name
+
+
+def test_the_balance_of_an_event_is_that_of_the_interface(world: World) -> None:
+    (event,) = threshold(world, Watched(world.table))
+
+    detail = json.loads(event.detail)
+    path = f"/v1/budgets/{detail['budget_id']}/balance"
+    answer = _admin().handler(http_event("GET", path, principal=ADMIN), LambdaContext())
+    assert detail["balance"] == json.loads(answer["body"])
+
+
+def test_the_balance_of_a_closed_period_adds_up_to_its_statement(world: World) -> None:
+    budget = world.budget(10, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True))
+    watched = Watched(world.table)
+    world.record(3)
+    world.reserve(2, ttl_seconds=2 * HOUR)
+    world.clock.advance(HOUR + CLOSING_GRACE_SECONDS)
+    close(world)
+
+    (event,) = watched.events()
+
+    detail = json.loads(event.detail)
+    balance, statement = detail["balance"], detail["statement"]
+    assert (balance["spent"], balance["held"], balance["available"]) == ("3", "2", "0")
+    assert (statement["unused"], statement["carried_out"]) == ("5", "5")
+    assert balance["period"]["key"] == statement["period_key"]
+    assert balance["forecast"] == {"burn_rate_per_hour": "3", "limit_reached_at": None}
+    assert (balance["budget_id"], balance["limit"]) == (budget.budget_id, "10")
+
+
+def test_an_overrun_is_told_with_the_reservation_as_it_was_settled(world: World) -> None:
+    (event,) = overrun(world, Watched(world.table))
+
+    reservation = json.loads(event.detail)["reservation"]
+    assert (reservation["state"], reservation["overrun"]) == ("settled", True)
+    assert (reservation["amounts"], reservation["actual"]) == ({"usd": "5"}, {"usd": "6"})
+
+
+def test_a_hold_that_nobody_settled_is_told_as_expired_at_its_expiry(world: World) -> None:
+    (event,) = expired(world, Watched(world.table))
+
+    detail = json.loads(event.detail)
+    assert detail["reservation"]["state"] == "expired"
+    assert detail["occurred_at"] == detail["reservation"]["expires_at"]
+
+
+def test_a_correction_is_told_as_one_with_an_id_of_its_own(world: World) -> None:
+    first, second = closed(world, Watched(world.table))
+
+    one, other = (json.loads(event.detail)["statement"] for event in (first, second))
+    assert first.event_id != second.event_id
+    assert (one["revision"], one["is_final"], one["corrects"]) == (1, False, None)
+    assert (other["revision"], other["is_final"], other["corrects"]) == (2, True, one["id"])
+    assert (one["spent"], one["held"], other["spent"], other["held"]) == ("0", "5", "4", "0")
+
+
+def test_a_reservation_that_somebody_deletes_is_no_event(world: World) -> None:
+    world.budget(100)
+    reservation = world.reserve(5)
+    watched = Watched(world.table)
+    world.table.delete(values.key(world.reservation_key(reservation)))
+
+    assert watched.events() == []
+
+
+def test_a_settled_reservation_that_ttl_removes_is_no_event(world: World) -> None:
+    world.budget(100)
+    reservation = world.reserve(5)
+    world.settle(reservation, 6)
+    watched = Watched(world.table)
+    world.table.delete(values.key(world.reservation_key(reservation)))
+
+    assert watched.events(by_ttl=True) == []
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+def test_the_filters_let_through_exactly_what_is_an_event(world: World, story: Story) -> None:
+    """Of every change of a story, and of every removal, by somebody and by TTL."""
+    watched = Recording(world.table)
+    story(world, watched)
+    removals = [
+        change(item, None, by_ttl=by_ttl) for item in scan(world.table) for by_ttl in (False, True)
+    ]
+    everything = watched.recorded + removals
+
+    let_through = [record for record in everything if any(passes(record, one) for one in FILTERS)]
+
+    assert let_through == [record for record in everything if event_of(record)]
+    assert 0 < len(let_through) < len(everything)
+
+
+def test_the_schema_that_is_published_is_the_one_of_the_code() -> None:
+    published = json.loads((ROOT / "docs/events.schema.json").read_text(encoding="utf-8"))
+
+    assert published == schema.document(), "run: make docs"
+
+
+def test_the_document_has_an_example_of_each_event_that_its_schema_allows() -> None:
+    text = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    blocks = [block.partition("```")[0] for block in text.split("```json\n")[1:]]
+    examples = [json.loads(block) for block in blocks]
+
+    for example in examples:
+        VALIDATOR.validate(example["detail"])
+        assert example["source"] == "spendgate"
+        assert example["detail-type"] == example["detail"]["type"]
+    assert [one["detail-type"] for one in examples] == list(schema.SAYS)
+
+
+def test_the_functions_announce_what_the_tests_do(moto_table: Table) -> None:
+    World(moto_table).budget(10)
+    watched = Watched(moto_table)
+    body = {"subjects": {"agent": "researcher"}, "actual": {"usd": "9"}}
+    event = http_event("POST", "/v1/spend", body=body, principal=a_principal("caller"))
+
+    assert load_function("settle").handler(event, LambdaContext())["statusCode"] == 201
+
+    (told,) = watched.events()
+    VALIDATOR.validate(json.loads(told.detail))

@@ -1,0 +1,40 @@
+"""The whole service on DynamoDB Local, with a clock that the tests move."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from spendgate_service.store.client import Table
+from tests.scenarios.service import Party, Service, service_on, tenant
+from tests.support.clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Noon in UTC on Sunday, 8 March 2026; it stands still until a test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
+def service(local_table: Table, clock: FakeClock) -> Iterator[Service]:
+    """Every function, with its cached rules, over one table and by one clock."""
+    with service_on(local_table, clock) as service:
+        yield service
+
+
+@pytest.fixture
+def acme(service: Service) -> Party:
+    """A tenant with default settings, as its admin sees the service."""
+    return tenant(service, "acme")
+
+
+@pytest.fixture
+def agent(acme: Party) -> Party:
+    """The same for one agent of the tenant."""
+    return acme.on(agent="a")
+
+
+@pytest.fixture
+def globex(service: Service) -> Party:
+    """Another tenant."""
+    return tenant(service, "globex")

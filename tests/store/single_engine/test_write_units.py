@@ -1,0 +1,177 @@
+"""What a call costs: the DynamoDB calls and write units that the design promises."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from spendgate_service.budgets.change import ChangeEvent, change_budget
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.subjects import parse_subject
+from tests.support.counting_client import CountingClient, counting
+from tests.support.world import AGENT, TENANT, World, settle
+
+SUBJECTS = ("organization:acme", "user:u-1", "agent:researcher", "session:s-42", "tool:search:web",
+            "model:gpt-4o")  # fmt: skip
+
+
+@pytest.fixture
+def counted(world: World) -> tuple[World, CountingClient]:
+    """The same tenant through a client that counts."""
+    table, client = counting(world.table)
+    return world.on(table), client
+
+
+def warm(world: World, client: CountingClient) -> None:
+    """Read the rules, as a function does on its first call."""
+    world.policy_cache.rules(TENANT, map(parse_subject, SUBJECTS))
+    client.calls.clear()
+    client.units.clear()
+    client.put_bytes.clear()
+
+
+@pytest.mark.parametrize("budgets", [1, 2, 3, 6])
+@pytest.mark.parametrize("key", [None, "an-idempotency-key-of-a-usual-length"])
+def test_a_warm_reserve_costs_an_update_for_each_budget_and_one_put(
+    world: World, counted: tuple[World, CountingClient], budgets: int, key: str | None
+) -> None:
+    for subject in SUBJECTS[:budgets]:
+        world.budget(10, on=subject, period=CalendarPeriod("month"))
+    counting_world, client = counted
+    warm(counting_world, client)
+
+    counting_world.ask(1, by=SUBJECTS[:budgets], key=key)
+
+    print(f"{budgets} budgets, key {key}: the reservation has {client.put_bytes[0]} bytes")
+    assert client.calls == {"update_item": budgets, "put_item": 1}
+    assert client.units == {"update_item": budgets, "put_item": 1}
+    assert client.put_bytes[0] <= 1024
+
+
+def test_a_reserve_that_creates_counters_costs_an_index_entry_or_two_more_once(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10, on="agent:*", period=CalendarPeriod("month"))
+    counting_world, client = counted
+    warm(counting_world, client)
+
+    counting_world.reserve(1)
+    counting_world.reserve(1)
+
+    assert client.calls == {"update_item": 2, "put_item": 2}
+    assert client.units["update_item"] <= 2 + 2
+
+
+def test_a_reserve_with_many_holds_at_once_stays_within_one_unit_for_its_counter(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10_000, period=CalendarPeriod("month"))
+    counting_world, client = counted
+    for _ in range(150):
+        world.reserve(1, ttl_seconds=300)
+        world.clock.advance(4)
+    warm(counting_world, client)
+
+    counting_world.reserve(1, ttl_seconds=300)
+
+    assert client.units["update_item"] == 1
+
+
+def test_a_refusal_costs_one_write_and_no_read(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(1)
+    counting_world, client = counted
+    warm(counting_world, client)
+
+    with pytest.raises(Exception, match="was asked for"):
+        counting_world.reserve(2)
+
+    assert client.calls == {"update_item": 1}
+
+
+def test_a_replay_costs_no_read_where_the_budget_still_grants(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10)
+    counting_world, client = counted
+    counting_world.ask(1, key="k")
+    warm(counting_world, client)
+
+    counting_world.ask(1, key="k")
+
+    assert client.calls == {"update_item": 2, "put_item": 1}
+
+
+def test_a_batch_of_settlements_of_one_hot_budget_writes_its_counter_once(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(1000)
+    reservations = [world.reserve(5) for _ in range(10)]
+    counting_world, client = counted
+
+    counting_world.settlements.apply([settle(one, 3) for one in reservations])
+
+    kinds = Counter(sort_key.partition("#")[0] for sort_key in client.transacted)
+    assert client.calls == {"batch_get_item": 2, "transact_write_items": 1}
+    assert kinds == {"RESERVATION": 10, "PERIOD": 1, "LEDGER": 1}
+
+
+def test_what_was_announced_costs_a_reservation_nothing_more(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10)
+    world.record(9)
+    counting_world, client = counted
+    counting_world.reserve(0)
+    warm(counting_world, client)
+
+    counting_world.reserve(0)
+
+    assert client.calls == {"update_item": 1, "put_item": 1}
+
+
+@pytest.mark.parametrize(("period", "reads"), [(CalendarPeriod("month"), 1), (NoPeriod(), 2)])
+def test_a_settlement_of_a_budget_that_resets_and_has_announced_everything_reads_nothing_more(
+    world: World, counted: tuple[World, CountingClient], period: PeriodRule, reads: int
+) -> None:
+    world.budget(10, period=period)
+    first, second = world.reserve(5), world.reserve(5)
+    counting_world, client = counted
+    counting_world.settle(first, 12)
+    warm(counting_world, client)
+
+    counting_world.settle(second, 5)
+
+    assert client.calls == {"batch_get_item": reads, "transact_write_items": 1}
+
+
+def test_a_check_reads_each_budget_once_and_writes_nothing(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(10)
+    counting_world, client = counted
+    warm(counting_world, client)
+
+    counting_world.balances.of_subjects(TENANT, [parse_subject(AGENT)])
+
+    assert client.calls == {"batch_get_item": 1}
+
+
+def test_a_change_that_cannot_end_a_pause_does_not_look_whether_it_does(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    budget = world.budget(10)
+    counting_world, client = counted
+    counting_world.set_limit(budget, 20)
+    untold = dict(client.calls)
+    client.calls.clear()
+
+    change_budget(
+        counting_world.table, TENANT, budget.budget_id, lambda one: replace(one, limit=30 * ONE),
+        telling=ChangeEvent("budget.resumed", lambda _budget, _balance: "{}"),
+        now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+
+    assert client.calls == untold

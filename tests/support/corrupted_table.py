@@ -1,0 +1,291 @@
+"""A table that was used in every way, and what a hand in it may do: for the tests of its audit."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spendgate_service.audit.partition import Finding
+from spendgate_service.audit.table import TableAudit
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import keys, values
+from spendgate_service.store.codec.ledger import read_ledger
+from spendgate_service.store.errors import Item
+from tests.support.ledger_invariants import scan
+from tests.support.world import AGENT, ORGANIZATION, TENANT, World
+
+HOUR = CalendarPeriod("hour")
+OTHER = "agent:a#1/%23"
+DEFAULT = "session:*"
+SESSION = "session:s-1"
+
+
+class Lived:
+    """A tenant that has used everything there is, some hours long."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.table = world.table
+        self.balance = world.budget(100)
+        self.hourly = world.budget(50, on=ORGANIZATION, period=HOUR)
+        self.rolling = world.budget(40, on=OTHER, period=RollingPeriod(7200))
+        self.started = world.budget(30, on=OTHER, period=DurationPeriod(3600), unit="tokens")
+        self.by_default = world.budget(20, on=DEFAULT)
+        self.deleted = world.budget(10, on="tool:search")
+        self._live()
+
+    def _live(self) -> None:
+        world = self.world
+        everybody = (ORGANIZATION, AGENT, SESSION)
+        self.settled = world.reserve(4, by=everybody)
+        self.first_hour = world.counter_key(self.hourly)
+        world.settle(self.settled, 3)
+        self.released = world.reserve(2, by=everybody)
+        world.release(self.released)
+        late = world.reserve(5, by=everybody, ttl_seconds=1)
+        world.record(1, by=(ORGANIZATION, OTHER), tokens=7)
+        world.settle(world.reserve(2, by=(OTHER,), tokens=3), 9)
+        world.reserve(1, by=("tool:search",))
+        world.delete(self.deleted)
+        apply_credit(
+            self.table, TENANT, Credit(self.balance.budget_id, None, 6 * ONE, Provenance()),
+            once=None, now_ms=world.clock.now_ms(),
+        )  # fmt: skip
+        world.set_limit(self.balance, 90)
+        world.clock.advance(7200)
+        world.settle(late, 6)
+        world.record(2, by=(ORGANIZATION, OTHER))
+        world.clock.advance(120)
+        close_due_periods(self.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+        self.open = world.reserve(3, by=everybody, ttl_seconds=4000)
+        world.extend(self.open, 5000)
+
+    def audit(self) -> list[Finding]:
+        found: list[Finding] = []
+        audit = TableAudit(self.table, clock=self.world.clock.now_ms, report=found.append)
+        seen = audit.run(segments=3)
+        assert seen.findings == len(found)
+        assert seen.counters >= 5 and seen.entries >= 10 and seen.reservations >= 5
+        return found
+
+    def change(self, key: keys.Key, **attribute_values: Any) -> None:
+        """Somebody's hand in the table."""
+        item = self.table.get(values.key(key))
+        assert item is not None, key
+        self.table.put({**item, **attribute_values})
+
+    def remove(self, key: keys.Key) -> None:
+        assert self.table.get(values.key(key)) is not None, key
+        self.table.delete(values.key(key))
+
+    def remove_from(self, key: keys.Key, name: str) -> None:
+        item = self.table.get(values.key(key))
+        assert item is not None and name in item, (key, name)
+        self.table.put({one: value for one, value in item.items() if one != name})
+
+    def add_to(self, key: keys.Key, name: str, amount: int) -> None:
+        item = self.table.get(values.key(key))
+        assert item is not None, key
+        self.change(key, **{name: values.amount(values.read_amount(item[name]) + amount * ONE)})
+
+    def partition(self, budget: Budget) -> str:
+        return keys.counter_partition(TENANT, budget.budget_id, budget.subject)
+
+    def statement_key(self) -> keys.Key:
+        """The first statement of the hourly budget."""
+        partition = self.partition(self.hourly)
+        return next(
+            (partition, item["sk"]["S"])
+            for item in scan(self.table)
+            if item["pk"]["S"] == partition and item["sk"]["S"].startswith(keys.STATEMENT_PREFIX)
+        )
+
+    def ledger_item(self, budget: Budget, reservation_id: str | None = None) -> Item:
+        """The item with the entry of a reservation, or the first of all."""
+        for item in scan(self.table):
+            is_ledger = item["sk"]["S"].startswith(keys.LEDGER_PREFIX)
+            if item["pk"]["S"] != self.partition(budget) or not is_ledger:
+                continue
+            ids = [entry.reservation_id for entry in read_ledger(item)]
+            if reservation_id is None or reservation_id in ids:
+                return item
+        raise AssertionError("there is no such entry")
+
+
+def _counter_spent_more(lived: Lived) -> None:
+    key = lived.world.counter_key(lived.balance)
+    lived.add_to(key, "spent", 1)
+    lived.add_to(key, "available", -1)
+
+
+def money_from_nowhere(lived: Lived) -> None:
+    lived.add_to(lived.world.counter_key(lived.balance), "available", 5)
+
+
+def _limit_changed_alone(lived: Lived) -> None:
+    lived.add_to(lived.world.counter_key(lived.by_default, SESSION), "limit_amount", 1)
+
+
+def _ledger_item_lost(lived: Lived) -> None:
+    item = lived.ledger_item(lived.balance, lived.settled)
+    lived.remove((item["pk"]["S"], item["sk"]["S"]))
+
+
+def _entry_written_twice(lived: Lived) -> None:
+    item, now_ms = lived.ledger_item(lived.balance, lived.settled), lived.world.clock.now_ms()
+    batch_id = "7" * 26
+    twin = {
+        "sk": values.text(keys.ledger_sort_key(now_ms, batch_id)),
+        "batch_id": values.text(batch_id),
+        "created_at_ms": values.number(now_ms),
+    }
+    lived.table.put({**item, **twin})
+    amount = read_ledger(item)[0].amount // ONE
+    key = lived.world.counter_key(lived.balance)  # with a counter to match: only the pair tells
+    lived.add_to(key, "spent", amount)
+    lived.add_to(key, "available", -amount)
+
+
+def _entry_in_another_amount(lived: Lived) -> None:
+    item = lived.ledger_item(lived.balance, lived.settled)
+    entry = item["entries"]["L"][0]["M"]
+    entry["amount"] = values.amount(values.read_amount(entry["amount"]) + ONE)
+    lived.table.put(item)
+    key = lived.world.counter_key(lived.balance)
+    lived.add_to(key, "spent", 1)
+    lived.add_to(key, "available", -1)
+
+
+def _settled_never_entered(lived: Lived) -> None:
+    actual = values.amounts({"usd": ONE})
+    key = lived.world.reservation_key(lived.released)
+    lived.change(key, stage=values.text("settled"), actual=actual)
+
+
+def entered_never_settled(lived: Lived) -> None:
+    lived.change(lived.world.reservation_key(lived.settled), stage=values.text("released"))
+
+
+def _hold_gone(lived: Lived) -> None:
+    held = lived.world.find(lived.open)
+    key = lived.world.counter_key(lived.balance)
+    lived.add_to(key, f"h{held.bucket}", -1)
+    lived.add_to(key, "available", 1)
+
+
+def _hold_below_nothing(lived: Lived) -> None:
+    key = lived.world.counter_key(lived.balance)
+    lived.change(key, h1=values.amount(-ONE))
+    lived.add_to(key, "available", 1)
+
+
+def _slice_changed(lived: Lived) -> None:
+    key = lived.world.counter_key(lived.rolling)
+    item = lived.table.get(values.key(key))
+    assert item is not None
+    name = next(name for name in item if name[0] == "w" and name[1:].isdecimal())
+    lived.add_to(key, name, 1)
+
+
+def _statement_changed(lived: Lived) -> None:
+    lived.add_to(lived.statement_key(), "spent", 1)
+
+
+def _statement_lost(lived: Lived) -> None:
+    lived.remove(lived.statement_key())
+
+
+def _statement_of_another_limit(lived: Lived) -> None:
+    lived.add_to(lived.statement_key(), "limit_amount", 1)
+
+
+def _carried_and_not_stated(lived: Lived) -> None:
+    lived.add_to(lived.statement_key(), "carried_out", 1)
+
+
+def _never_to_be_closed(lived: Lived) -> None:
+    lived.remove_from(lived.world.counter_key(lived.hourly), "due_shard")
+
+
+def _counter_unreadable(lived: Lived) -> None:
+    lived.change(lived.world.counter_key(lived.balance), spent=values.text("much"))
+
+
+def _ledger_unreadable(lived: Lived) -> None:
+    item = lived.ledger_item(lived.rolling)
+    lived.remove_from((item["pk"]["S"], item["sk"]["S"]), "entries")
+
+
+def _statement_unreadable(lived: Lived) -> None:
+    lived.change(lived.statement_key(), held=values.text("some"))
+
+
+def _reservation_unreadable(lived: Lived) -> None:
+    lived.remove_from(lived.world.reservation_key(lived.released), "stage")
+
+
+def _policy_unreadable(lived: Lived) -> None:
+    lived.change(keys.policy_key(TENANT, parse_subject(DEFAULT)), budgets=values.text("none"))
+
+
+def _counter_lost(lived: Lived) -> None:
+    lived.remove(lived.first_hour)
+
+
+def _tombstone_lost(lived: Lived) -> None:
+    lived.remove(keys.deleted_budget_key(TENANT, lived.deleted.budget_id))
+
+
+def _directory_row_lost(lived: Lived) -> None:
+    lived.remove(keys.budget_directory_key(TENANT, lived.balance.budget_id))
+
+
+def _directory_row_elsewhere(lived: Lived) -> None:
+    key = keys.budget_directory_key(TENANT, lived.balance.budget_id)
+    lived.change(key, subject=values.text(OTHER))
+
+
+def _policy_lost(lived: Lived) -> None:
+    lived.remove(keys.policy_key(TENANT, parse_subject(DEFAULT)))
+
+
+def _deleted_and_in_force(lived: Lived) -> None:
+    key = keys.deleted_budget_key(TENANT, lived.balance.budget_id)
+    row = {"subject": values.text(AGENT), "counted_in": values.text("usd")}
+    lived.table.put({**values.key(key), **row})
+
+
+CORRUPTIONS: dict[Callable[[Lived], None], set[str]] = {
+    _counter_spent_more: {"counter_spent"},
+    money_from_nowhere: {"counter_entitlement"},
+    _limit_changed_alone: {"counter_entitlement"},
+    _ledger_item_lost: {"counter_spent", "entry_missing"},
+    _entry_written_twice: {"ledger_entry_duplicate"},
+    _entry_in_another_amount: {"ledger_entry_mismatch"},
+    _settled_never_entered: {"entry_missing"},
+    entered_never_settled: {"entry_of_unsettled"},
+    _hold_gone: {"hold_missing"},
+    _hold_below_nothing: {"negative_hold"},
+    _slice_changed: {"rolling_window"},
+    _statement_changed: {"statement", "statement_otherwise"},
+    _statement_lost: {"statement_missing"},
+    _statement_of_another_limit: {"statement_otherwise"},
+    _carried_and_not_stated: {"statement_otherwise"},
+    _never_to_be_closed: {"not_due"},
+    _counter_unreadable: {"unreadable"},
+    _ledger_unreadable: {"unreadable"},
+    _statement_unreadable: {"unreadable"},
+    _reservation_unreadable: {"unreadable"},
+    _policy_unreadable: {"unreadable"},
+    _counter_lost: {"counter_spent"},
+    _tombstone_lost: {"counter_without_budget"},
+    _directory_row_lost: {"budget_not_listed", "counter_without_budget"},
+    _directory_row_elsewhere: {"budget_listed_elsewhere", "listed_budget_missing"},
+    _policy_lost: {"listed_budget_missing"},
+    _deleted_and_in_force: {"deleted_budget_in_force"},
+}
+"""What a hand in the table may do, and under which kinds the audit must report it: no others."""

@@ -1,0 +1,66 @@
+"""The whole service over one table in moto: every route leads to the function that serves it."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from spendgate_service import runtime
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.dead_letters.__main__ import Queues
+from spendgate_service.store.client import Table
+from spendgate_service.store.policy_cache import PolicyCache
+from tests.support.engines import REGION
+from tests.support.functions import HttpAnswer, answer_of, load_function
+from tests.support.http_events import a_principal, http_event
+
+ADMIN = a_principal("admin")
+
+type Ask = Callable[..., HttpAnswer]
+
+
+@pytest.fixture
+def ask(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Send a request, as an admin of acme if nobody else is named.
+
+    Between two requests so much time goes by for the rules that no cached one is still trusted.
+    """
+    ticks = count(step=1000)
+    book = PolicyCache(moto_table, monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr(runtime, "policy_cache", lambda: book)
+    function = cache(load_function)
+
+    def call(method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
+        event = http_event(method, path, body=body, **{"principal": ADMIN, **more})
+        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        return answer_of(function(route.function if route else "admin"), event)
+
+    return call
+
+
+@pytest.fixture
+def acme(ask: Ask) -> None:
+    """The tenant of most tests, with default settings."""
+    operator = a_principal("operator", tenant_id="-")
+    assert ask("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=operator).status == 201
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    """The queues of moto."""
+    with mock_aws():
+        yield boto3.client("sqs", region_name=REGION)
+
+
+@pytest.fixture
+def queues(sqs: Any) -> Queues:
+    """Empty queues, by the names of a stack's."""
+
+    def made(name: str) -> str:
+        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")

@@ -1,0 +1,101 @@
+"""What the template promises about events: from the table's stream to the bus, mail and webhook."""
+
+import re
+from typing import Any
+
+from spendgate_service.events.schema import SAYS
+from tests.support.engines import template
+
+
+def _properties(logical_id: str) -> dict[str, Any]:
+    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    parameter: dict[str, Any] = template()["Parameters"][name]
+    return parameter
+
+
+def _source_of_events() -> dict[str, Any]:
+    source: dict[str, Any] = _properties("PublishFunction")["Events"]["Changes"]["Properties"]
+    return source
+
+
+def test_an_event_waits_in_a_queue_long_before_the_stream_forgets_it() -> None:
+    source = _source_of_events()
+    a_day = 24 * 3600
+
+    assert _parameter("EventRetrySeconds")["MaxValue"] < source["MaximumRecordAgeInSeconds"]
+    assert source["MaximumRecordAgeInSeconds"] <= a_day // 4
+    assert source["MaximumRetryAttempts"] == -1
+    assert source["DestinationConfig"] == {"OnFailure": {"Destination": "UndeliveredEvents.Arn"}}
+    assert _properties("UndeliveredEvents")["MessageRetentionPeriod"] == 14 * a_day
+
+
+def test_events_are_read_from_the_first_on_and_a_broken_one_holds_up_no_other_for_long() -> None:
+    source = _source_of_events()
+
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BisectBatchOnFunctionError"] is True
+    assert len(source["FilterCriteria"]["Filters"]) <= 5, "AWS takes no more without asking"
+
+
+def test_eventbridge_may_publish_to_the_topic_without_saying_for_whom() -> None:
+    """It names no account and no rule to SNS and KMS: a condition would stop every mail."""
+    (publishing,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
+    of_key = _properties("EventTopicKey")["KeyPolicy"]["Statement"]
+    (encrypting,) = [one for one in of_key if "Service" in one["Principal"]]
+
+    assert _properties("EventTopic")["KmsMasterKeyId"] == "EventTopicKey"
+    assert publishing["Action"] == "sns:Publish"
+    assert set(encrypting["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    for statement in (publishing, encrypting):
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert "Condition" not in statement
+
+
+def test_the_rule_takes_our_events_alone() -> None:
+    assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
+
+
+def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() -> None:
+    (target,) = _properties("EventRule")["Targets"]
+    policy = _properties("UndeliveredEventsPolicy")["PolicyDocument"]
+    condition, statement, _ = policy["Statement"][-1]
+
+    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+    assert condition == template()["Resources"]["EventRule"]["Condition"] == "TellsEvents"
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Resource"] == "UndeliveredEvents.Arn"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
+
+
+def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() -> None:
+    resources = template()["Resources"]
+
+    assert _parameter("EventEmail")["Default"] == _parameter("EventWebhookUrl")["Default"] == ""
+    told = {name: resource.get("Condition") for name, resource in resources.items()}
+    assert {name for name, condition in told.items() if condition == "TellsEvents"} == {
+        "EventTopicKey",
+        "EventTopic",
+        "EventTopicPolicy",
+        "EventRule",
+    }
+    assert told["EventMailSubscription"] == "MailsEvents"
+    assert told["EventWebhookSubscription"] == "PostsEvents"
+
+
+def test_a_webhook_is_called_over_https_alone() -> None:
+    pattern = _parameter("EventWebhookUrl")["AllowedPattern"]
+
+    assert re.fullmatch(pattern, "") and re.fullmatch(pattern, "https://example.com/hook")
+    assert not re.fullmatch(pattern, "http://example.com/hook")
+
+
+def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
+    types = [one.strip() for one in _parameter("EventTypes")["Default"].split(",")]
+
+    assert types == list(SAYS)

@@ -1,0 +1,165 @@
+"""What a role may do to the table is what its function does to it: no less, and no more.
+
+Every route is asked, and the queue, the credentials and the schedule are served, over a table that
+notes each call as the action and the resource that IAM would judge.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from spendgate_service import runtime
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.store.client import Table
+from tests.handlers.test_access import GUARDED, as_role, new_objects, send
+from tests.support.engines import template
+from tests.support.functions import LambdaContext, load_function
+from tests.support.handlers import Ask
+from tests.support.http_events import a_principal, authorizer_event
+
+type Permission = tuple[str, str]
+"""An action, and the resource that it is on: `table`, or the name of an index."""
+
+_ACTIONS = {
+    "batch_get_item": "BatchGetItem",
+    "delete_item": "DeleteItem",
+    "get_item": "GetItem",
+    "put_item": "PutItem",
+    "query": "Query",
+    "scan": "Scan",
+    "update_item": "UpdateItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+
+
+class Noting:
+    """Passes every call on, and notes what it needs a permission for."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.caller = "nobody"
+        self.needed: dict[str, set[Permission]] = defaultdict(set)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            self.needed[self.caller] |= set(_needed(operation, arguments))
+            return getattr(self._inner, operation)(**arguments)
+
+        return call
+
+
+def _needed(operation: str, arguments: Mapping[str, Any]) -> list[Permission]:
+    if operation == "transact_write_items":
+        return [(_ACTIONS[kind], "table") for one in arguments["TransactItems"] for kind in one]
+    return [(_ACTIONS[operation], arguments.get("IndexName", "table"))]
+
+
+def granted(function: str) -> set[Permission]:
+    """What the template lets a function do to the table and its indexes."""
+    role = template()["Resources"][f"{function}Role"]["Properties"]
+    return {
+        (action.removeprefix("dynamodb:"), place)
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for resource in _listed(statement["Resource"])
+        for action in _listed(statement["Action"])
+        if action.startswith("dynamodb:")
+        for place in [_place(resource)]
+    }
+
+
+def _listed(one_or_more: Any) -> list[str]:
+    return [one_or_more] if isinstance(one_or_more, str) else list(one_or_more)
+
+
+def _place(resource: str) -> str:
+    return "table" if resource == "Table.Arn" else resource.rpartition("/index/")[2]
+
+
+@pytest.fixture
+def noting(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Noting:
+    noting = Noting(moto_table.client)
+    monkeypatch.setattr(moto_table, "client", noting)
+    monkeypatch.setattr(runtime, "dead_letters", lambda: None)
+    return noting
+
+
+@pytest.fixture
+def everything_done(ask: Ask, noting: Noting, monkeypatch: pytest.MonkeyPatch) -> Noting:
+    """Every function has done whatever it does."""
+
+    def asked(method: str, path: str, body: object = None, **more: Any) -> Any:
+        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        noting.caller = route.function.capitalize() if route else "Admin"
+        return ask(method, path, body, **more)
+
+    operator = a_principal("operator", tenant_id="-")
+    asked("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=operator)
+    for route in GUARDED:
+        send(asked, route, new_objects(asked, "acme"), as_role(route.roles[0], "acme"))
+    _use_every_period(asked)
+    asked("POST", "/v1/budgets", {"subject": "tool:*", "unit": "usd", "limit": 1})
+    by_default = asked("GET", "/v1/budgets", query={"subject": "tool:*"}).body["data"][0]
+    asked("GET", f"/v1/budgets/{by_default['budget_id']}/audit")
+    noting.caller = "Settle"
+    load_function("settle").handler(_messages(), LambdaContext())
+    key = asked("POST", "/v1/keys", {"role": "reader"}).body["secret"]
+    noting.caller = "Authorizer"
+    bearer = {"authorization": f"Bearer {key}"}
+    load_function("authorizer").handler(authorizer_event(bearer), LambdaContext())
+    noting.caller = "Rollover"
+    tomorrow_ms = runtime.now_ms() + 86_400_000
+    monkeypatch.setattr(runtime, "now_ms", lambda: tomorrow_ms)
+    load_function("rollover").handler({}, _PlentyOfTime())
+    noting.caller = "nobody"
+    return noting
+
+
+class _PlentyOfTime(LambdaContext):
+    """A context whose function need not hurry."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 50_000
+
+
+_PERIODS: tuple[dict[str, Any], ...] = (
+    {"type": "duration", "seconds": 60},
+    {"type": "rolling", "seconds": 60},
+    {"type": "calendar", "unit": "hour"},
+)
+
+
+def _use_every_period(asked: Callable[..., Any]) -> None:
+    for number, period in enumerate(_PERIODS):
+        budget: dict[str, Any] = {"unit": "usd", "limit": 5, "period": period}
+        if period["type"] != "rolling":
+            budget["carry_over"] = {"unused": True, "debt": True}
+        for kind in ("agent", "session"):
+            asked("POST", "/v1/budgets", budget | {"subject": f"{kind}:p{number}"})
+        wish = {"subjects": {"agent": f"p{number}"}, "amounts": {"usd": 1}}
+        for _first_and_replay in range(2):
+            asked("POST", "/v1/reservations", wish, headers={"idempotency-key": "k"})
+        asked("POST", "/v1/reservations", wish | {"amounts": {"usd": 50}})
+        spent = {"subjects": {"session": f"p{number}"}, "actual": {"usd": 1}}
+        asked("POST", "/v1/spend", spent, headers={"idempotency-key": f"k{number}"})
+        asked("POST", "/v1/check", wish)
+
+
+def _messages() -> dict[str, Any]:
+    message = {"version": 1, "type": "record", "tenant_id": "acme", "event_id": "e"}
+    body = json.dumps(message | {"subjects": {"agent": "p2"}, "actual": {"usd": 1}})
+    return {"Records": [{"messageId": "m", "body": body, "attributes": {}}]}
+
+
+def test_a_role_may_do_what_its_function_does_and_nothing_else(everything_done: Noting) -> None:
+    functions = sorted(everything_done.needed.keys() - {"nobody"})
+
+    assert functions == ["Admin", "Authorizer", "Check", "Reserve", "Rollover", "Settle"]
+    differing = {one: everything_done.needed[one] ^ granted(one) for one in functions}
+    assert not {one: permissions for one, permissions in differing.items() if permissions}

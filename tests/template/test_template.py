@@ -1,0 +1,240 @@
+"""What the template promises: who may do what, which doors need a key, what outlives the stack."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.engines import template
+
+_FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
+_QUEUES = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
+_PHYSICAL_NAMES = {
+    "AlarmName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName",
+    "RoleName", "TableName", "TopicName",
+}  # fmt: skip
+_READING = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+
+
+def _properties(logical_id: str) -> dict[str, Any]:
+    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def _statements(function: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in _properties(f"{function}Role")["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _actions(statement: dict[str, Any]) -> set[str]:
+    action = statement["Action"]
+    return {action} if isinstance(action, str) else set(action)
+
+
+def _actions_on(function: str, service: str) -> set[str]:
+    every = set[str]().union(*(_actions(statement) for statement in _statements(function)))
+    return {action for action in every if action.startswith(f"{service}:")}
+
+
+def _http_events() -> list[dict[str, Any]]:
+    return [
+        event["Properties"]
+        for function in _FUNCTIONS
+        for event in _properties(f"{function}Function").get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    ]
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    parameter: dict[str, Any] = template()["Parameters"][name]
+    return parameter
+
+
+def test_these_are_all_the_functions() -> None:
+    functions = {
+        name.removesuffix("Function")
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+    assert functions == set(_FUNCTIONS)
+
+
+@pytest.mark.parametrize("function", _FUNCTIONS)
+def test_a_function_has_a_role_and_a_log_group_of_its_own(function: str) -> None:
+    properties = _properties(f"{function}Function")
+
+    assert properties["Role"] == f"{function}Role.Arn"
+    assert properties["LoggingConfig"] == {"LogGroup": f"{function}Logs"}
+    assert _properties(f"{function}Logs")["RetentionInDays"] == "LogRetentionDays"
+    assert f"{function}Logs.Arn" in [statement["Resource"] for statement in _statements(function)]
+
+
+@pytest.mark.parametrize("function", _FUNCTIONS)
+def test_a_role_names_every_action_and_every_resource_but_those_of_tracing(function: str) -> None:
+    for statement in _statements(function):
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in _actions(statement) if "*" in action]
+        if "dynamodb:GetRecords" in _actions(statement):
+            assert statement["Resource"] == "${Table.Arn}/stream/*"  # a restored table has another
+        elif "*" in statement["Resource"]:
+            assert _actions(statement) == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+@pytest.mark.parametrize("function", ["Authorizer", "Check"])
+def test_who_only_answers_questions_can_only_read(function: str) -> None:
+    assert _actions_on(function, "dynamodb") <= _READING
+
+
+def test_only_administration_can_delete() -> None:
+    deleting = {f for f in _FUNCTIONS if "dynamodb:DeleteItem" in _actions_on(f, "dynamodb")}
+
+    assert deleting == {"Admin"}
+
+
+def test_every_route_needs_a_key_but_health_the_description_and_the_catch_all() -> None:
+    open_routes = {
+        event.get("Path") for event in _http_events() if event.get("Auth") == {"Authorizer": "NONE"}
+    }
+
+    assert open_routes == {"/v1/health", "/v1/openapi.json", None}
+    assert _properties("Api")["Auth"]["DefaultAuthorizer"] == "KeyAuthorizer"
+    assert all(
+        "Auth" not in event for event in _http_events() if event.get("Path") not in open_routes
+    )
+
+
+def test_no_route_is_given_twice() -> None:
+    routes = [(event.get("Method"), event.get("Path")) for event in _http_events()]
+
+    assert len(routes) == len(set(routes))
+
+
+def test_a_revoked_key_dies_within_a_minute() -> None:
+    identity = _properties("Api")["Auth"]["Authorizers"]["KeyAuthorizer"]["Identity"]
+
+    assert identity["ReauthorizeEvery"] == "AuthorizerCacheSeconds"
+    assert _parameter("AuthorizerCacheSeconds")["MaxValue"] <= 60
+
+
+def test_a_settlement_in_work_is_hidden_for_six_times_as_long_as_its_function_may_run() -> None:
+    timeout = _properties("SettleFunction")["Timeout"]
+    window = _parameter("SettlementBatchingSeconds")["MaxValue"]
+
+    assert _properties("SettlementQueue")["VisibilityTimeout"] >= 6 * timeout + window
+
+
+def test_a_settlement_that_fails_five_times_is_kept_for_two_weeks() -> None:
+    redrive = _properties("SettlementQueue")["RedrivePolicy"]
+
+    assert redrive == {"deadLetterTargetArn": "DeadLetterQueue.Arn", "maxReceiveCount": 5}
+    assert _properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:
+    source = _properties("SettleFunction")["Events"]["Settlements"]["Properties"]
+
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_each_queue_has_a_policy_of_its_own_and_each_statement_one_resource() -> None:
+    """SQS refuses a statement with several resources, and with it the whole deployment."""
+    policies = [
+        resource["Properties"]
+        for resource in template()["Resources"].values()
+        if resource["Type"] == "AWS::SQS::QueuePolicy"
+    ]
+
+    assert {queue for policy in policies for queue in policy["Queues"]} == _QUEUES
+    for policy in policies:
+        (queue,) = policy["Queues"]
+        statements = policy["PolicyDocument"]["Statement"]
+        plain = [one if isinstance(one, dict) else one[1] for one in statements]
+        assert {one["Resource"] for one in plain} == {f"{queue}.Arn"}
+
+
+def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:
+    _, *others = _properties("SettlementQueuePolicy")["PolicyDocument"]["Statement"]
+    named = {"aws:PrincipalArn": "SettlementSenders"}
+
+    assert [condition for condition, _, _ in others] == ["NamesSenders"] * 2
+    deny, allow = (statement for _, statement, _ in others)
+    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"ArnNotLike": named})
+    assert (allow["Effect"], allow["Condition"]) == ("Allow", {"ArnLike": named})
+    assert {one["Resource"] for one in (deny, allow)} == {"SettlementQueue.Arn"}
+    assert {one["Action"] for one in (deny, allow)} == {"sqs:SendMessage"}
+    assert _parameter("SettlementSenders")["Default"] == ""
+
+
+def test_the_table_outlives_its_stack_and_can_go_back_in_time() -> None:
+    resource = template()["Resources"]["Table"]
+
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert _parameter("TableDeletionProtection")["Default"] == "true"
+    assert resource["Properties"]["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True
+    }
+
+
+def test_an_index_holds_keys_only_so_that_a_balance_never_writes_one() -> None:
+    for index in _properties("Table")["GlobalSecondaryIndexes"]:
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_one_rollover_ends_before_the_next_begins() -> None:
+    properties = _properties("RolloverFunction")
+    schedule = properties["Events"]["EveryMinute"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert properties["Timeout"] < 60
+
+
+def test_rollovers_that_could_not_run_do_not_all_run_at_once_afterwards() -> None:
+    properties = _properties("RolloverFunction")
+    schedule = properties["Events"]["EveryMinute"]["Properties"]
+
+    assert schedule["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    assert properties["EventInvokeConfig"] == {
+        "MaximumRetryAttempts": 0,
+        "MaximumEventAgeInSeconds": 60,
+    }
+
+
+def test_a_second_stack_in_the_account_has_a_schedule_of_its_own() -> None:
+    """Without OmitName, SAM names the schedule alike in every stack, and the second one fails."""
+    schedule = _properties("RolloverFunction")["Events"]["EveryMinute"]["Properties"]
+
+    assert schedule["OmitName"] is True
+    assert "Name" not in schedule
+
+
+def test_what_has_a_name_of_its_own_is_named_after_its_stack() -> None:
+    named = {
+        resource["Properties"][name]
+        for resource in template()["Resources"].values()
+        for name in resource.get("Properties", {})
+        if name in _PHYSICAL_NAMES
+    }
+
+    assert named
+    assert not [one for one in named if "AWS::StackName" not in one]
+
+
+def test_only_the_publisher_knows_the_bus() -> None:
+    variables = {
+        function: _properties(f"{function}Function")["Environment"]["Variables"]
+        for function in _FUNCTIONS
+    }
+
+    assert [one for one, names in variables.items() if "EVENT_BUS_NAME" in names] == ["Publish"]
+    assert _actions_on("Publish", "events") == {"events:PutEvents"}
+    assert not any(_actions_on(one, "events") for one in _FUNCTIONS if one != "Publish")
+
+
+def test_nothing_is_paid_for_while_nobody_calls() -> None:
+    assert _properties("Table")["BillingMode"] == "PAY_PER_REQUEST"
+    for function in _FUNCTIONS:
+        properties = _properties(f"{function}Function")
+        assert not {"SnapStart", "ProvisionedConcurrencyConfig"} & set(properties)
