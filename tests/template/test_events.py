@@ -66,7 +66,7 @@ def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() 
     condition, statement, _ = policy["Statement"][-1]
 
     assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
-    assert condition == template()["Resources"]["EventRule"]["Condition"] == "TellsEvents"
+    assert condition == template()["Resources"]["EventRule"]["Condition"] == "ForwardsEvents"
     assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Resource"] == "UndeliveredEvents.Arn"
@@ -78,13 +78,13 @@ def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() 
 
     assert _parameter("EventEmail")["Default"] == _parameter("EventWebhookUrl")["Default"] == ""
     told = {name: resource.get("Condition") for name, resource in resources.items()}
-    assert {name for name, condition in told.items() if condition == "TellsEvents"} == {
+    assert {name for name, condition in told.items() if condition == "ForwardsEvents"} == {
         "EventTopicKey",
         "EventTopic",
         "EventTopicPolicy",
         "EventRule",
     }
-    assert told["EventMailSubscription"] == "MailsEvents"
+    assert told["EventMailSubscription"] == "EmailsEvents"
     assert told["EventWebhookSubscription"] == "PostsEvents"
 
 

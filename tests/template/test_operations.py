@@ -120,7 +120,7 @@ def test_whatever_is_paid_for_by_the_month_can_be_turned_off() -> None:
 
     assert {conditions[name] for name in _ALARMS} == {"HasAlarms"}
     assert conditions["AlarmTopic"] == "HasAlarms"
-    assert conditions["AlarmSubscription"] == "TellsByEmail"
+    assert conditions["AlarmSubscription"] == "EmailsAlarms"
     assert conditions["ServiceDashboard"] == "HasDashboard"
     assert template()["Parameters"]["Dashboard"]["Default"] == "false"
 

@@ -159,7 +159,7 @@ def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> 
     _, *others = _properties("SettlementQueuePolicy")["PolicyDocument"]["Statement"]
     named = {"aws:PrincipalArn": "SettlementSenders"}
 
-    assert [condition for condition, _, _ in others] == ["NamesSenders"] * 2
+    assert [condition for condition, _, _ in others] == ["RestrictsSenders"] * 2
     deny, allow = (statement for _, statement, _ in others)
     assert (deny["Effect"], deny["Condition"]) == ("Deny", {"ArnNotLike": named})
     assert (allow["Effect"], allow["Condition"]) == ("Allow", {"ArnLike": named})
