@@ -1,0 +1,106 @@
+"""The service as the explorer drives it: the one module here that knows how it is put together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spendgate_service.budgets.change import change_budget
+from spendgate_service.budgets.credit import Credit, Credited, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.errors import SpendgateError
+from spendgate_service.domain.requests import SettlementCommand
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import StoreError, Unavailable
+from spendgate_service.store.idempotency import IdempotencyRecord
+from tests.interleavings.clients import ScheduledPool, WaitingClient
+from tests.interleavings.runs import Run
+from tests.support.clock import FakeClock
+from tests.support.world import TENANT, World
+
+TABLE_NAME = "spendgate"
+
+type Refusals = tuple[type[Exception], ...]
+
+REFUSALS: Refusals = (SpendgateError, StoreError)
+"""What an operation may answer instead of a result; anything else is a bug."""
+
+
+@dataclass(slots=True)
+class EnvironmentClock(FakeClock):
+    """The clock of the process that asks: that of the run, and how much it is ahead."""
+
+    run: Run | None = None
+
+    def now_ms(self) -> int:
+        assert self.run is not None
+        return self.run.clock_of()
+
+    def monotonic(self) -> float:
+        return self.now_ms() / 1000
+
+    def advance(self, seconds: float) -> None:
+        assert self.run is not None and self.run.current is None
+        self.run.now_ms += int(seconds * 1000)
+
+
+def environment(run: Run, *, warm_for: Sequence[str] = ()) -> World:
+    """An execution environment of its own; `warm_for` are subjects whose rules it has read."""
+    client: Any = WaitingClient(run)
+    table = Table(client, TABLE_NAME, sleep=lambda _seconds: None)
+    world = World(table, EnvironmentClock(run=run), ScheduledPool(run))
+    if warm_for:
+        world.policy_cache.rules(TENANT, tuple(map(parse_subject, warm_for)))
+    return world
+
+
+def close(world: World) -> object:
+    """A run of the scheduled function."""
+    return close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+
+def set_limit(world: World, budget: Budget, limit: int) -> object:
+    """What PATCH does with a limit."""
+    return change(world, budget, limit=limit * ONE)
+
+
+def change(world: World, budget: Budget, **fields: Any) -> object:
+    """What PATCH, pause, resume and disable do."""
+    return change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda found: replace(found, **fields), now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+
+
+def credit(
+    world: World, budget: Budget, amount: int, *, key: str | None = None, subject: str | None = None
+) -> object:
+    """A top-up; under an idempotency key once."""
+    once: IdempotencyRecord[Credited] | None = None
+    if key is not None:
+        once = IdempotencyRecord(TENANT, "credit", key, "fingerprint", lambda _credited: "{}")
+    counted = parse_subject(subject) if subject else None
+    top_up = Credit(budget.budget_id, counted, amount * ONE, Provenance())
+    return apply_credit(world.table, TENANT, top_up, once=once, now_ms=world.clock.now_ms())
+
+
+def apply_batch(world: World, *commands: SettlementCommand) -> object:
+    """What the queue's consumer does with a batch."""
+    outcomes = world.settlements.apply(commands)
+    unexpected = [
+        one for one in outcomes if isinstance(one, Exception) and not isinstance(one, REFUSALS)
+    ]
+    if unexpected:
+        raise unexpected[0]
+    return outcomes
+
+
+def until_answered(act: Callable[[], object]) -> object:
+    """What a caller does whose answer was lost: the same again, with the same key."""
+    try:
+        return act()
+    except Unavailable:
+        return act()
