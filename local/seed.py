@@ -11,8 +11,7 @@ from typing import cast
 
 from local.bootstrap import TENANT_ID, StackFile
 from local.emulator.account import aws_client
-from spendgate_service.budgets.change import create_budget
-from spendgate_service.budgets.read import find_budget
+from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import parse_amount
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.errors import AlreadyExists, NotFound
@@ -24,6 +23,7 @@ from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.reservations.reserve import Reservations
 from spendgate_service.settlements.apply import Settlements
 from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.policies import find_budget
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.tenants.api_keys import IssuedKey, put_of_key, verify
 from spendgate_service.tenants.tenants import create_tenant

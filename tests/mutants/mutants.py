@@ -19,7 +19,7 @@ CONDITIONS = {
         "WINDOW_IS_AS_SEEN", "IS_NEW", "IS_HELD_AS_SEEN", "IS_HELD_THERE", "IS_DUE_AS_SEEN",
         "IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN",
     ),
-    "spendgate_service.budgets.policy_change": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
+    "spendgate_service.store.policies": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
     "spendgate_service.store.idempotency": ("IS_THE_FIRST_TIME",),
 }  # fmt: skip
 """Every condition of a write that moves money or rules, by the module of its constant."""

@@ -18,11 +18,11 @@ from spendgate_service.domain.periods import (
     RollingPeriod,
 )
 from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.reports.export import Place, Span, Step, export_ledger
 from spendgate_service.reports.statements import (
-    StoredStatement,
     find_statements_of,
     statements_page,
 )

@@ -93,7 +93,7 @@ def test_a_pause_and_a_resume_are_told_in_the_same_moment_as_they_happen(world: 
         change_budget(
             world.table, TENANT, budget.budget_id,
             lambda one, paused=paused: replace(one, paused=paused),  # type: ignore[misc]
-            telling=ChangeEvent(
+            event=ChangeEvent(
                 event_type,  # type: ignore[arg-type]
                 lambda _budget, balance: f'"{balance and balance.status}"',
             ),
@@ -120,7 +120,7 @@ def told_of_a_change(world: World, budget: Budget, **fields: object) -> list[str
     change_budget(
         world.table, TENANT, budget.budget_id,
         lambda one: replace(one, **fields),  # type: ignore[arg-type]
-        telling=ChangeEvent("budget.resumed", lambda _budget, _balance: "{}", of_defaults=False),
+        event=ChangeEvent("budget.resumed", lambda _budget, _balance: "{}", of_defaults=False),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
     found = [one for one in outbox(world.table) if one.event_type == "budget.resumed"]

@@ -20,10 +20,9 @@ from spendgate_service.domain.periods import (
     PeriodRule,
     period_in_force,
 )
-from spendgate_service.domain.statements import Statement
+from spendgate_service.domain.statements import Statement, StoredStatement
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.tenants import Role
-from spendgate_service.reports.statements import StoredStatement
 
 NOON_MS = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
 DAY = CalendarPeriod("day")

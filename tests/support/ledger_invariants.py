@@ -15,8 +15,8 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.codec.counters import read_counter
 from spendgate_service.store.codec.ledger import read_ledger
 from spendgate_service.store.codec.reservations import read_reservation
-from spendgate_service.store.codec.statements import read_statement
 from spendgate_service.store.errors import Item
+from spendgate_service.store.statements import read_statement
 from spendgate_service.store.values import read_amount, read_number
 
 

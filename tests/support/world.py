@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from spendgate_service.budgets.change import change_budget, create_budget, delete_budget
+from spendgate_service.budgets.change import change_budget, delete_budget
+from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import ONE, Amount
 from spendgate_service.domain.budgets import Budget, CarryOver
 from spendgate_service.domain.counters import Balance, Counter

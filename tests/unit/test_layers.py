@@ -41,12 +41,8 @@ ARROWS_TO_REMOVE: set[tuple[str, str]] = {
     ("api/handlers/reports.py", "runtime"),
     ("api/handlers/tenants.py", "runtime"),
     ("api/handlers/token_caps.py", "runtime"),
-    ("audit/partition.py", "budgets"),
-    ("events/envelope.py", "reports"),
     ("events/schema.py", "api"),
-    ("reports/statements.py", "budgets"),
     ("wire/administration.py", "budgets"),
-    ("wire/administration.py", "reports"),
     ("wire/audit.py", "audit"),
     ("wire/check.py", "api"),
 }

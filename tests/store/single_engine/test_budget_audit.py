@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from spendgate_service.audit.budget import Audit, audit_budget
-from spendgate_service.budgets.change import create_budget
+from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule

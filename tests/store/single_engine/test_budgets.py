@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from spendgate_service.budgets.change import change_budget, create_budget, delete_budget
+from spendgate_service.budgets.change import change_budget, delete_budget
+from spendgate_service.budgets.create import create_budget
 from spendgate_service.budgets.read import (
     StoredBudget,
     list_budgets,
     read_balance,
     read_budget,
-    read_policy_of,
 )
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Claim
@@ -32,6 +32,7 @@ from spendgate_service.store.errors import Item, PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.policies import read_policy_of
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z

@@ -9,13 +9,13 @@ from spendgate_service.domain.tenants import Price, Tenant
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants.api_keys import verify
 from spendgate_service.tenants.tenants import (
     NewTenant,
     change_tenant,
     create_tenant,
     list_tenants,
-    read_tenant_of,
 )
 
 NOW_MS = 1_772_971_200_000

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from spendgate_service.audit.budget import Difference, audit_subject
 from spendgate_service.audit.scan_index import CLOCKS_DIFFER_MS
-from spendgate_service.budgets.read import read_policy_of
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.budgets import Policy
 from spendgate_service.domain.counters import Counter
@@ -18,14 +17,14 @@ from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.codec.counters import read_counter
 from spendgate_service.store.codec.ledger import read_ledger
-from spendgate_service.store.codec.statements import read_statement
 from spendgate_service.store.counter_index import counters_of
 from spendgate_service.store.errors import Item
 from spendgate_service.store.listings import find_listed
+from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.retention import is_forgotten
+from spendgate_service.store.statements import read_statement, statements_in
 
 ALL_OF_ONE_SUBJECT = "pk = :pk"
-STATEMENTS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :statement)"
 
 _SAID_ALIKE = ("limit", "credits", "carried_in", "spent", "carried_out")
 """What a counter and its last statement both say."""
@@ -215,20 +214,12 @@ def _untrue_statement(key: keys.Key, statement: Statement, debits: _Debits) -> I
 
 def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key, Statement]]:
     """The last word on each period, by its key."""
-    found = table.query_items(
-        KeyConditionExpression=STATEMENTS_OF_ONE_SUBJECT,
-        ExpressionAttributeValues={
-            ":pk": values.text(partition),
-            ":statement": values.text(keys.STATEMENT_PREFIX),
-        },
-        ConsistentRead=True,
-    )
     return {
         keys.period_and_revision_of(item["sk"]["S"])[0]: (
             (partition, item["sk"]["S"]),
             read_statement(item),
         )
-        for item in found
+        for item in statements_in(table, partition)
     }
 
 

@@ -1,10 +1,9 @@
-"""Credits: top-ups and refunds of the period in force, each once and with its ledger entry."""
+"""Credit a budget: a top-up or refund of its current period, applied once, with a ledger entry."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spendgate_service.budgets.policy_change import attempt
-from spendgate_service.budgets.read import find_budget
+from spendgate_service.budgets.policy_writes import attempt
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget, counted_subject
 from spendgate_service.domain.counters import Balance
@@ -18,6 +17,7 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_balances
 from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.policies import find_budget
 from spendgate_service.store.postings import Posting, writes_of_ledger
 from spendgate_service.store.windows import Windows
 
@@ -26,7 +26,7 @@ _TRIES_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What is to be added to a budget; of a default, to the balance of `subject`."""
+    """An amount to add to a budget; for a default, to the balance of `subject`."""
 
     budget_id: str
     subject: Subject | None
@@ -36,7 +36,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """The ledger entry of a credit, and the balance as it was read before, with the credit."""
+    """The ledger entry of a credit, and the balance with it, from the last read before it."""
 
     entry: LedgerEntry
     balance: Balance
@@ -50,10 +50,10 @@ def apply_credit(
     once: IdempotencyRecord[Credited] | None,
     now_ms: int,
 ) -> Credited | Replay:
-    """Add to what the period in force may spend; under an idempotency key once.
+    """Increase what the current period may spend, once under an idempotency key.
 
-    One transaction: the counter (created if nobody has used it), the ledger entry, the mark of the
-    key, and a check that the budget is still as it was read. Raises NotFound, InvalidValue,
+    One transaction: the counter (created by its first use), the ledger entry, the idempotency
+    record, and a check that the policy is as it was read. Raises NotFound, InvalidValue,
     IdempotencyConflict, BudgetChanged.
     """
     assert credit.amount > 0
@@ -65,12 +65,12 @@ def apply_credit(
     for _ in range(_TRIES_MAX):
         policy, budget = find_budget(table, tenant_id, credit.budget_id)
         try:
-            target = _target(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
-            balance = read_balances(table, [target], now_ms=now_ms)[0]
+            claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
+            balance = read_balances(table, [claim], now_ms=now_ms)[0]
         except PolicyChanged:
             continue
         subject = str(budget.subject)
-        writes, credited = _writes(table, target, balance, credit, now_ms=now_ms)
+        writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
         if once:
             writes.append(once.put(table, credited, now_ms=now_ms))
         objections = attempt(table, writes)
@@ -82,33 +82,33 @@ def apply_credit(
     raise BudgetChanged(subject)
 
 
-def _target(
+def _claim_on(
     windows: Windows, tenant_id: str, budget: Budget, credit: Credit, version: int, *, now_ms: int
 ) -> CounterClaim:
-    """The counter of the period in force, which a credit uses as a reservation does."""
+    """Claim the counter of the current period, and start its window as a reservation does."""
     counted = counted_subject(budget.subject, credit.subject, param="body.subject")
-    looked_at = windows.target(tenant_id, budget, counted, version, now_ms=now_ms)
-    return replace(looked_at, period=windows.use(tenant_id, looked_at.claim, now_ms))
+    claimed = windows.target(tenant_id, budget, counted, version, now_ms=now_ms)
+    return replace(claimed, period=windows.use(tenant_id, claimed.claim, now_ms))
 
 
 def _writes(
-    table: Table, target: CounterClaim, balance: Balance, credit: Credit, *, now_ms: int
+    table: Table, claim: CounterClaim, balance: Balance, credit: Credit, *, now_ms: int
 ) -> tuple[list[dict[str, Any]], Credited]:
-    posting = Posting(target.address, entry=_entry(target, credit, now_ms))
+    posting = Posting(claim.address, entry=_entry(claim, credit, now_ms))
     puts, (entry,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
     assert entry is not None
     topped_up = balance.counter.credited(credit.amount)
     writes = [
-        policy_is_as_read(table.name, target),
-        _top_up(table, target, credit.amount),
+        policy_is_as_read(table.name, claim),
+        _top_up(table, claim, credit.amount),
         *puts,
     ]
     return writes, Credited(entry, replace(balance, counter=topped_up))
 
 
-def _entry(target: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
-    """The entry; its id is given when it is written."""
-    line, provenance = target.line, credit.provenance
+def _entry(claim: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
+    """Build the entry; it gets its id when it is written."""
+    line, provenance = claim.line, credit.provenance
     return LedgerEntry(
         entry_id="",
         budget_id=line.budget_id,
@@ -125,13 +125,13 @@ def _entry(target: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
     )
 
 
-def _top_up(table: Table, target: CounterClaim, amount: Amount) -> dict[str, Any]:
-    has_end = target.period.ends_at is not None
+def _top_up(table: Table, claim: CounterClaim, amount: Amount) -> dict[str, Any]:
+    has_end = claim.period.ends_at is not None
     return {
         "Update": {
             "TableName": table.name,
-            "Key": target.key,
+            "Key": claim.key,
             "UpdateExpression": expressions.CREDIT_IN_PERIOD if has_end else expressions.CREDIT,
-            "ExpressionAttributeValues": {":change": values.amount(amount), **target.creation},
+            "ExpressionAttributeValues": {":change": values.amount(amount), **claim.creation},
         }
     }

@@ -1,7 +1,7 @@
-"""The budgets of a tenant, as they are read: one, a list, a balance.
+"""Read one budget, a list of budgets, or a balance.
 
-The policy item of a subject holds its budgets; the directory says which subject a budget is on, and
-lists a tenant's budgets in the order in which they were created.
+The policy item of a subject holds its budgets. The list of budgets says which subject a budget is
+on, and has a tenant's budgets in the order of their creation.
 """
 
 import re
@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 from spendgate_service.domain.budgets import Budget, Policy, counted_subject
 from spendgate_service.domain.counters import Balance
-from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.policies import read_policy
 from spendgate_service.store.counters import read_balances
 from spendgate_service.store.errors import PolicyChanged, Throttled
 from spendgate_service.store.listings import listed, start_of
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.policies import Located, find_budget, read_policy, read_policy_of
 from spendgate_service.store.windows import Windows
 
 _BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
@@ -29,7 +28,7 @@ _TRIES_MAX = 5
 class StoredBudget:
     """A budget, and the version of the policy that it is a part of.
 
-    `balance` is that of the period in force; None for a default, which has one for each subject.
+    `balance` is that of the current period; None for a default, which has one for each subject.
     """
 
     budget: Budget
@@ -37,12 +36,8 @@ class StoredBudget:
     balance: Balance | None
 
 
-type Located = tuple[Policy, Budget]
-"""A budget and the policy that it is a part of."""
-
-
 def read_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> StoredBudget:
-    """One budget, read consistently. Raises NotFound."""
+    """Read one budget consistently. Raises NotFound."""
     found = _with_balances(
         table, tenant_id, lambda: [find_budget(table, tenant_id, budget_id)], now_ms=now_ms
     )
@@ -57,7 +52,7 @@ def list_budgets(
     subject: Subject | None = None,
     now_ms: int,
 ) -> Page[StoredBudget]:
-    """A page of the tenant's budgets, or of one subject's, in the order of their creation.
+    """Read a page of the tenant's budgets, or of one subject's, in the order of their creation.
 
     At most three rounds of reads, whatever the limit. Raises InvalidValue for a foreign cursor.
     """
@@ -68,8 +63,9 @@ def list_budgets(
     else:
         after = start_of(wanted, _BUDGET_ID)
         own = read_policy_of(table, tenant_id, subject)
-        ids = [(one, subject) for one in sorted(b.budget_id for b in own.budgets) if one > after]
-    page = wanted.page_of(ids, lambda one: one[0])
+        own_ids = sorted(budget.budget_id for budget in own.budgets)
+        ids = [(budget_id, subject) for budget_id in own_ids if budget_id > after]
+    page = wanted.page_of(ids, lambda listed_id: listed_id[0])
     found = _with_balances(
         table, tenant_id, lambda: _located(table, tenant_id, page.data), now_ms=now_ms
     )
@@ -79,7 +75,7 @@ def list_budgets(
 def read_balance(
     table: Table, tenant_id: str, budget_id: str, subject: Subject | None, *, now_ms: int
 ) -> Balance:
-    """The balance in the period in force: of a default, the one that the subject has.
+    """Read the balance of the current period: for a default, that of the given subject.
 
     Raises NotFound, and InvalidValue if the budget does not count that subject.
     """
@@ -88,37 +84,20 @@ def read_balance(
     def read() -> Balance:
         policy, budget = find_budget(table, tenant_id, budget_id)
         counted = counted_subject(budget.subject, subject)
-        target = windows.target(tenant_id, budget, counted, policy.version, now_ms=now_ms)
-        return read_balances(table, [target], now_ms=now_ms)[0]
+        counter = windows.target(tenant_id, budget, counted, policy.version, now_ms=now_ms)
+        return read_balances(table, [counter], now_ms=now_ms)[0]
 
-    return _while_policies_stand_still(read)
-
-
-def find_budget(table: Table, tenant_id: str, budget_id: str) -> Located:
-    """A budget and its policy, read consistently. Raises NotFound."""
-    row = table.get(values.key(keys.budget_directory_key(tenant_id, budget_id)))
-    if row is None:
-        raise NotFound("budget", budget_id)
-    policy = read_policy_of(table, tenant_id, parse_subject(row["subject"]["S"]))
-    budget = policy.budget(budget_id)
-    if budget is None:
-        raise NotFound("budget", budget_id)
-    return policy, budget
-
-
-def read_policy_of(table: Table, tenant_id: str, subject: Subject) -> Policy:
-    """The policy of one subject, read consistently."""
-    return read_policy(subject, table.get(values.key(keys.policy_key(tenant_id, subject))))
+    return _with_unchanged_policies(read)
 
 
 def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
-    """The budgets that are still there, in the order of their ids."""
+    """Read the budgets that still exist, in the order of their ids."""
     subjects = {keys.policy_key(tenant_id, subject): subject for _, subject in ids}
     read = table.get_many([values.key(key) for key in subjects], consistent=True)
     policies = {
         subject: read_policy(subject, item)
         for item in read
-        for subject in (subjects[item["pk"]["S"], item["sk"]["S"]],)
+        for subject in (subjects[keys.read_key(item)],)
     }
     found = []
     for budget_id, subject in ids:
@@ -136,25 +115,25 @@ def _with_balances(
 
     def read() -> list[StoredBudget]:
         found = locate()
-        targets = {
+        counters = {
             budget.budget_id: windows.target(
                 tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
             )
             for policy, budget in found
             if not budget.subject.is_default
         }
-        read = read_balances(table, list(targets.values()), now_ms=now_ms)
-        balances = dict(zip(targets, read, strict=True))
+        read = read_balances(table, list(counters.values()), now_ms=now_ms)
+        balances = dict(zip(counters, read, strict=True))
         return [
             StoredBudget(budget, policy.version, balances.get(budget.budget_id))
             for policy, budget in found
         ]
 
-    return _while_policies_stand_still(read)
+    return _with_unchanged_policies(read)
 
 
-def _while_policies_stand_still[T](read: Callable[[], T]) -> T:
-    """Read a policy and its counters again while somebody changes the policy in between."""
+def _with_unchanged_policies[T](read: Callable[[], T]) -> T:
+    """Read again if a policy changes between the read of it and that of its counters."""
     for _ in range(_TRIES_MAX):
         try:
             return read()

@@ -1,19 +1,19 @@
-"""Token caps: a part of a subject's policy, changed as its budgets are."""
+"""Read, set or delete a token cap: a part of its subject's policy, changed as budgets are."""
 
 from dataclasses import replace
 
-from spendgate_service.budgets.policy_change import attempt, writes_of_change
-from spendgate_service.budgets.read import read_policy_of
+from spendgate_service.budgets.policy_writes import attempt, writes_of_change
 from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.errors import BudgetChanged, NotFound
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.client import Table
+from spendgate_service.store.policies import read_policy_of
 
 _TRIES_MAX = 5
 
 
 def read_token_cap(table: Table, tenant_id: str, subject: Subject) -> TokenCap:
-    """The cap laid down for that very subject, read consistently. Raises NotFound."""
+    """Read the cap set for exactly this subject, consistently. Raises NotFound."""
     cap = read_policy_of(table, tenant_id, subject).token_cap
     if cap is None:
         raise NotFound("token cap for", str(subject))
@@ -23,7 +23,7 @@ def read_token_cap(table: Table, tenant_id: str, subject: Subject) -> TokenCap:
 def put_token_cap(
     table: Table, tenant_id: str, subject: Subject, cap: TokenCap, *, now_ms: int
 ) -> None:
-    """Lay down a cap in the place of what was there; the same cap writes nothing.
+    """Set or replace a cap; setting the same cap again writes nothing.
 
     Raises BudgetChanged.
     """
@@ -31,7 +31,7 @@ def put_token_cap(
 
 
 def delete_token_cap(table: Table, tenant_id: str, subject: Subject, *, now_ms: int) -> TokenCap:
-    """Take a cap away and return it as it was. Raises NotFound and BudgetChanged."""
+    """Delete a cap and return it as it was. Raises NotFound and BudgetChanged."""
     last = read_token_cap(table, tenant_id, subject)
     _replace(table, tenant_id, subject, None, now_ms=now_ms)
     return last

@@ -10,6 +10,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import Period
+from spendgate_service.domain.subjects import Subject
 
 CLOSING_GRACE_SECONDS = 60
 """How long after its end a period is left open: more than a call may take and clocks differ."""
@@ -60,6 +61,23 @@ class Statement:
             getattr(self, name) == getattr(other, name)
             for name in ("limit", "credits", "carried_in", "spent", "held", "carried_out")
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatement:
+    """A statement with its id, what it is about, and whether a newer one replaces it.
+
+    `corrects` is the id of the statement that it replaces. `unit` is None where it was read from a
+    statement that was written after its budget was deleted.
+    """
+
+    statement_id: str
+    corrects: str | None
+    is_current: bool
+    budget_id: str
+    subject: Subject
+    unit: str | None
+    statement: Statement
 
 
 def may_close(*, ends_at: int, now_ms: int) -> bool:

@@ -12,12 +12,13 @@ from typing import Any, Literal
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Balance, Counter
 from spendgate_service.domain.period_keys import rule_of
+from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.events.bus import BusEntry
-from spendgate_service.reports.statements import StoredStatement, newest_statement
 from spendgate_service.store import keys
 from spendgate_service.store.codec.reservations import read_reservation
 from spendgate_service.store.errors import Item
 from spendgate_service.store.outbox import event_id, read_outbox_event
+from spendgate_service.store.statements import newest_statement
 from spendgate_service.store.values import read_number
 from spendgate_service.wire.administration import statement_answer
 from spendgate_service.wire.spending import balance_answer, reservation_answer
@@ -70,7 +71,7 @@ def event_of(record: Record) -> Event | None:
     Raises one of `store.values.UNREADABLE` for a record of what the store never writes.
     """
     change = record["dynamodb"]
-    sort_key: str = change["Keys"]["sk"]["S"]
+    _, sort_key = keys.read_key(change["Keys"])
     match record["eventName"]:
         case "INSERT" if sort_key.startswith(keys.EVENT_PREFIX):
             return _from_outbox(change["NewImage"])
@@ -97,7 +98,7 @@ def _from_outbox(item: Item) -> Event:
 def _period_closed(item: Item) -> Event:
     """A statement; whether it is still the current one, nobody knows who is told of it later."""
     stored = newest_statement(item)
-    key = item["pk"]["S"], item["sk"]["S"]
+    key = keys.read_key(item)
     answer = statement_answer(stored)
     del answer["is_current"]
     return Event(
@@ -159,7 +160,7 @@ def _about_reservation(
     item: Item,
     occurred_at_ms: int,
 ) -> Event:
-    key = item["pk"]["S"], item["sk"]["S"]
+    key = keys.read_key(item)
     reservation = read_reservation(keys.reservation_in(key[0]), item)
     return Event(
         event_id=event_id(key, f"{event_type} {reservation.created_at_ms}"),

@@ -24,11 +24,11 @@ from spendgate_service.store.carry_over import carried_in, entering, leaving
 from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.client import Table
 from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.codec.policies import carry_over_value, read_carry_over
-from spendgate_service.store.codec.statements import read_statement, statement_item
 from spendgate_service.store.errors import Item
+from spendgate_service.store.policies import carry_over_value, read_carry_over
 from spendgate_service.store.postings import writes_of_ledger
 from spendgate_service.store.retention import RETENTION_SECONDS, expiry_of
+from spendgate_service.store.statements import read_statement, statement_item
 
 CLOSING_WRITES_MAX = 4
 """The counter, the statement, the counter of the next period, and the ledger."""

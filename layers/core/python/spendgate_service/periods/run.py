@@ -20,10 +20,10 @@ from spendgate_service.periods.close import (
 )
 from spendgate_service.store import expressions, keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.policies import read_policy
 from spendgate_service.store.counters import catch_up
 from spendgate_service.store.errors import Item, TransactionFailed
 from spendgate_service.store.listings import ListedBudget, find_listed_many
+from spendgate_service.store.policies import read_policy
 from spendgate_service.store.postings import WRITES_MAX
 
 DUE_INDEX = "due"

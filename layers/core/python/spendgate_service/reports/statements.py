@@ -1,47 +1,31 @@
-"""Reading the statements of a budget and subject, newest first."""
+"""Read the statements of a budget and subject, newest first."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from spendgate_service.budgets.read import find_budget
 from spendgate_service.domain.errors import NotFound
-from spendgate_service.domain.statements import Statement
+from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import expressions, keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.statements import read_statement, statement_id
 from spendgate_service.store.errors import Item
 from spendgate_service.store.listings import ListedBudget, find_listed
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.policies import find_budget
+from spendgate_service.store.statements import newest_statement
 
 _LAST = f"{keys.STATEMENT_PREFIX}~"
 _POSITION = re.compile(r"\d{12}#[^\n#]{1,100}#\d{6}")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredStatement:
-    """A statement, what it is about, and whether none came after it for the same period.
-
-    `corrects` is the id of the one before it. The unit is None if only the deleted budget knew it.
-    """
-
-    statement_id: str
-    corrects: str | None
-    is_current: bool
-    budget_id: str
-    subject: Subject
-    unit: str | None
-    statement: Statement
-
-
 def find_statements_of(table: Table, tenant_id: str, budget_id: str) -> ListedBudget:
-    """A budget that is there or was once, with its unit. Raises NotFound."""
+    """Find a budget, deleted or not, with its unit. Raises NotFound."""
     found = find_listed(table, tenant_id, budget_id)
     if found.unit is not None:
         return found
     try:
         _, budget = find_budget(table, tenant_id, budget_id)
-    except NotFound:  # it was deleted between the two reads
+    except NotFound:  # the budget was deleted between the two reads
         return find_listed(table, tenant_id, budget_id)
     return ListedBudget(budget_id, budget.subject, budget.unit)
 
@@ -49,7 +33,7 @@ def find_statements_of(table: Table, tenant_id: str, budget_id: str) -> ListedBu
 def statements_page(
     table: Table, tenant_id: str, budget: ListedBudget, subject: Subject, wanted: PageRequest
 ) -> Page[StoredStatement]:
-    """A page of statements, by the end of their period, and the last of each period first.
+    """Read a page of statements, latest period first, and the last of each period first.
 
     Raises InvalidValue for a foreign cursor.
     """
@@ -78,24 +62,8 @@ def statements_page(
     return Page(tuple(shown), page.next_cursor)
 
 
-def newest_statement(item: Item) -> StoredStatement:
-    """A statement that has just been written, by its item alone."""
-    statement, partition = read_statement(item), item["pk"]["S"]
-    _, budget_id, subject = keys.read_counter_partition(partition)
-    before = keys.statement_sort_key(statement.period, statement.revision - 1)
-    return StoredStatement(
-        statement_id=statement_id(partition, item["sk"]["S"]),
-        corrects=statement_id(partition, before) if statement.revision > 1 else None,
-        is_current=True,
-        budget_id=budget_id,
-        subject=subject,
-        unit=values.read_text(item, "counted_in"),
-        statement=statement,
-    )
-
-
 def _stored(item: Item, budget: ListedBudget, *, newer: str | None) -> StoredStatement:
-    """`newer` is the sort key of the statement that stands before it in the list."""
+    """Read a statement; `newer` is the sort key of the one before it in the list."""
     stored = newest_statement(item)
     statement = stored.statement
     after = keys.statement_sort_key(statement.period, statement.revision + 1)

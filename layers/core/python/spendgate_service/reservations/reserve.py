@@ -31,8 +31,8 @@ from spendgate_service.store.errors import (
     Throttled,
     Unavailable,
 )
+from spendgate_service.store.idempotency import packed_answer, read_packed_answer
 from spendgate_service.store.ids import new_id
-from spendgate_service.store.packed_answers import packed_answer, read_packed_answer
 from spendgate_service.store.policy_cache import RULE_READS_MAX, PolicyCache, Rules
 from spendgate_service.store.windows import Windows
 

@@ -1,9 +1,14 @@
-"""Exactly once: what an operation answered is kept under its idempotency key.
+"""Idempotency records: the first response of an operation, stored under its idempotency key.
 
-The mark is put in the transaction of the operation itself, so that either both are there or
-neither. A replay finds it and gets the first answer.
+The record is written in the operation's own transaction, so that either both exist or neither. A
+replay finds the record and gets the first response.
+
+Responses are deflated with a preset dictionary (RFC 1950), so that storing one costs no further
+write unit: field names cost nothing, and a response about three budgets takes some 300 bytes
+instead of 1,700.
 """
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +17,35 @@ from spendgate_service.domain.errors import IdempotencyConflict
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Item, Objection
-from spendgate_service.store.packed_answers import packed_answer, read_packed_answer
+from spendgate_service.store.values import Value
 
 ONCE_RETENTION_SECONDS = 30 * 86_400
-"""How long an idempotency key is remembered; a message lives in SQS for 14 days at most."""
+"""How long an idempotency key is remembered; SQS keeps a message for 14 days at most."""
 
 IS_THE_FIRST_TIME = "attribute_not_exists(pk) OR expires_ttl <= :now"
+
+_DICTIONARY = (
+    b'"metadata":{"trace_id":"bud_01m80rsv_agent:session:organization:tool:user:","warning",'
+    b'"exhausted","paused","credits","eur","type":"none","key":"balance","starts_at":null,'
+    b'"ends_at":null},"resets_at":null,"resets_in_seconds":null},"type":"calendar",00:00:00.000Z'
+    b'{"reservation_id":"rsv_","state":"held","expires_at":"2026-12-31T23:59:59.000Z",'
+    b'"created_at":"2026-01-01T00:00:00.000Z","subjects":{"agent":"","session":"","tool":""},'
+    b'"amounts":{"tokens":"2000","usd":"0.0"},"action":"warn","warnings":[" usd month at ",'
+    b'" usd day at 80.0%: 8.50 of 10"],"action":"continue","warnings":[],"budgets":['
+    b'{"budget_id":"bud_","name":null,"subject":"organization:","unit":"usd",'
+    b'"period":{"type":"calendar","key":"2026-","starts_at":"2026-01-01T00:00:00.000Z",'
+    b'"ends_at":"2026-12-31T00:00:00.000Z"},"limit":"100","credits":"0","carried_in":"0",'
+    b'"soft_limit":null,"spent":"0",'
+    b'"held":"0.0","available":"99.9","overrun":"0","utilization_pct":0.0,'
+    b'"percent_remaining":100.0,"status":"active","resets_at":"2026-12-31T00:00:00.000Z",'
+    b'"forecast":{"burn_rate_per_hour":"0.0","limit_reached_at":null}},"resets_in_seconds":'
+)
+"""Never change it: the responses in the table were packed with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The operation took effect before; `answer` is what it answered then, as JSON."""
+    """The operation took effect before; `answer` is its first response, as JSON."""
 
     answer: str
 
@@ -31,7 +54,7 @@ class Replay:
 class IdempotencyRecord[T]:
     """One operation under one idempotency key; the fingerprint tells requests apart.
 
-    `answer` writes, as JSON, what a replay of the operation is answered.
+    `answer` writes the response that a replay gets, as JSON.
     """
 
     tenant_id: str
@@ -41,20 +64,20 @@ class IdempotencyRecord[T]:
     answer: Callable[[T], str]
 
     def replay(self, table: Table, *, now_ms: int) -> Replay | None:
-        """The first answer, if there was one; None the first time. Raises IdempotencyConflict.
+        """Return the first response; None the first time. Raises IdempotencyConflict.
 
-        One consistent read. It spares the work; what decides is the condition of `put`.
+        One consistent read. It only saves work: the condition of `put` decides.
         """
         return self.replay_in(table.get(self._key), now_ms=now_ms)
 
     def replay_in(self, item: Item | None, *, now_ms: int) -> Replay | None:
-        """The same, where the mark's item has been read already."""
+        """Do the same where the record's item has been read already."""
         if item is None or values.read_number(item["expires_ttl"]) * 1000 <= now_ms:
             return None
         return self._first_answer(item)
 
     def put(self, table: Table, result: T, *, now_ms: int) -> dict[str, Any]:
-        """The write, for the operation's transaction, that objects if it took effect before."""
+        """Build the write, for the operation's transaction, that fails if it took effect before."""
         return {
             "Put": {
                 "TableName": table.name,
@@ -72,7 +95,7 @@ class IdempotencyRecord[T]:
         }
 
     def replay_of(self, objection: Objection | None) -> Replay | None:
-        """What the objection of `put` means; None if it had none. Raises IdempotencyConflict."""
+        """Return the replay that a failed `put` has found, if any. Raises IdempotencyConflict."""
         if objection is None or objection.item is None:
             return None
         return self._first_answer(objection.item)
@@ -85,3 +108,14 @@ class IdempotencyRecord[T]:
         if item["fingerprint"]["S"] != self.fingerprint:
             raise IdempotencyConflict
         return Replay(read_packed_answer(item["answer"]))
+
+
+def packed_answer(answer: str) -> Value:
+    """Pack a response as an attribute."""
+    packer = zlib.compressobj(level=9, zdict=_DICTIONARY)
+    return {"B": packer.compress(answer.encode()) + packer.flush()}
+
+
+def read_packed_answer(value: Value) -> str:
+    """Unpack a response, byte for byte as it was sent."""
+    return zlib.decompressobj(zdict=_DICTIONARY).decompress(value["B"]).decode()

@@ -1,10 +1,12 @@
-"""The keys of the table: every kind of item has its builder here.
+"""The keys of the table: every kind of item is addressed, and its key taken apart, here.
 
-A part that comes from outside is escaped, and each kind has its own tag and number of parts, so
-that two different things never share a key and no id can address another tenant's item.
+A part that comes from outside is escaped, and each kind of item has its own tag and number of
+parts. So two different items never share a key, and no id can address another tenant's item.
 """
 
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 from spendgate_service.domain.periods import Period
 from spendgate_service.domain.subjects import Subject, parse_subject
@@ -24,6 +26,11 @@ OPERATOR_TENANT = "-"
 
 DUE_SHARDS = 8
 """Over how many partitions the index of due counters is spread."""
+
+
+def read_key(item: Mapping[str, Mapping[str, Any]]) -> Key:
+    """Return the primary key of an item, or of a key in DynamoDB's notation."""
+    return item["pk"]["S"], item["sk"]["S"]
 
 
 def _joined(*parts: str) -> str:
@@ -59,6 +66,11 @@ def tenant_of(partition: str) -> str:
 def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:
     """The counter of a budget for one subject and period."""
     return counter_partition(tenant_id, budget_id, subject), PERIOD_PREFIX + period_key
+
+
+def period_key_of(counter: str) -> str:
+    """Return the period of a counter, by the counter's sort key."""
+    return counter.removeprefix(PERIOD_PREFIX)
 
 
 def window_key(tenant_id: str, budget_id: str, subject: Subject, seconds: int) -> Key:

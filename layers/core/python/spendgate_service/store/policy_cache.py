@@ -16,9 +16,9 @@ from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store import keys, values
 from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.policies import read_policy
-from spendgate_service.store.codec.tenants import read_tenant
 from spendgate_service.store.errors import Item
+from spendgate_service.store.policies import read_policy
+from spendgate_service.store.tenants import read_tenant
 
 PRESENT_SECONDS_MAX = 5.0
 ABSENT_SECONDS_MAX = 1.0

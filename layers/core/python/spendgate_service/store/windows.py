@@ -103,7 +103,7 @@ class Windows:
         """Write down that a window starts.
 
         For a budget on one subject, on condition that its policy is still the one that was read:
-        a change to it must find every counter that is in use (`budgets.policy_change`).
+        a change to it must find every counter that is in use (`budgets.policy_writes`).
         """
         try:
             if claim.budget.subject.is_default and not period.carried_in:

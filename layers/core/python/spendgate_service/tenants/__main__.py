@@ -1,6 +1,8 @@
-"""The first key: whoever may write the table makes the operator, who makes the tenants.
+"""Create or revoke an operator key: the first key of a stack, with which tenants are created.
 
 python -m spendgate_service.tenants --table NAME [--revoke KEY_ID]
+
+It needs AWS credentials that may write the table.
 """
 
 import argparse
@@ -17,14 +19,14 @@ from spendgate_service.tenants.api_keys import create_key, new_key, revoke_key
 
 
 def create_operator_key(table: Table, now_ms: int) -> str:
-    """A new operator key; nobody can read it again."""
+    """Create an operator key and return it; it cannot be read again."""
     issued = new_key(OPERATOR_TENANT, "operator", name=None, now_ms=now_ms)
     create_key(table, issued, once=None)
     return issued.bearer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a new operator key for a table, once; or make one invalid. Answers the exit status."""
+    """Print a new operator key for a table, or revoke one. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m spendgate_service.tenants", description=(__doc__ or "").partition("\n")[0]
     )
@@ -38,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
         table = Table(cast("DynamoClient", client), options.table)
         if options.revoke:
-            said = f"revoked {revoke_key(table, OPERATOR_TENANT, options.revoke).key_id}"
+            line = f"revoked {revoke_key(table, OPERATOR_TENANT, options.revoke).key_id}"
         else:
-            said = create_operator_key(table, time.time_ns() // 1_000_000)
+            line = create_operator_key(table, time.time_ns() // 1_000_000)
     except (BotoCoreError, ClientError, StoreError, SpendgateError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(said + "\n")
+    sys.stdout.write(line + "\n")
     return 0
 
 

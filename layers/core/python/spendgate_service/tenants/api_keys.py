@@ -1,7 +1,7 @@
-"""API keys: made, verified, listed, revoked. A key is `sg.<tenant>.<key id>.<secret>`.
+"""Create, verify, list and revoke API keys. A key is `sg.<tenant>.<key id>.<secret>`.
 
-The table holds a SHA-256 of the secret: with 256 random bits there is nothing to guess, so no slow
-hash is needed. The secret leaves `create_key` once and is in no repr, no log and no stored answer.
+The table holds a SHA-256 hash of the secret: the secret has 256 random bits, so a slow hash would
+add nothing. Only `create_key` returns the secret; no repr, log or stored response contains it.
 """
 
 import hashlib
@@ -11,18 +11,20 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys
+from spendgate_service.store.api_keys import (
+    delete_api_key,
+    find_api_key,
+    put_of_api_key,
+    read_api_key,
+)
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.tenants import api_key_attributes, read_api_key
-from spendgate_service.store.errors import ConditionFailed, TransactionFailed
+from spendgate_service.store.errors import TransactionFailed
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
-
-IS_THERE = "attribute_exists(pk)"
 
 _SECRET_BYTES = 32
 _KEY_ID = re.compile(r"key_[0-9a-z]{26}")
@@ -35,14 +37,14 @@ _BEARER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key as its owner gets it, this once; `bearer` is what the Authorization header takes."""
+    """A new key, with its secret; `bearer` is the value for the Authorization header."""
 
     key: ApiKey
     bearer: str = field(repr=False)
 
 
 def new_key(tenant_id: str, role: Role, *, name: str | None, now_ms: int) -> IssuedKey:
-    """A key that is stored nowhere yet."""
+    """Generate a key; it is not stored yet."""
     key_id = new_id("key_", now_ms=now_ms)
     bearer = f"sg.{tenant_id}.{key_id}.{secrets.token_urlsafe(_SECRET_BYTES)}"
     assert _BEARER.fullmatch(bearer)
@@ -50,27 +52,17 @@ def new_key(tenant_id: str, role: Role, *, name: str | None, now_ms: int) -> Iss
 
 
 def put_of_key(table: Table, issued: IssuedKey) -> dict[str, Any]:
-    """The write, for a transaction, that makes a key valid."""
+    """Build the write, for a transaction, that makes a key valid."""
     secret = issued.bearer.rpartition(".")[2]
-    key = issued.key
-    return {
-        "Put": {
-            "TableName": table.name,
-            "Item": {
-                **values.key(keys.api_key_key(key.tenant_id, key.key_id)),
-                **api_key_attributes(key, secret_sha256=_sha256(secret)),
-            },
-            "ConditionExpression": expressions.IS_NEW,
-        }
-    }
+    return put_of_api_key(table, issued.key, secret_sha256=_sha256(secret))
 
 
 def create_key(
     table: Table, issued: IssuedKey, *, once: IdempotencyRecord[ApiKey] | None
 ) -> IssuedKey | Replay:
-    """Make a new key valid; under an idempotency key once. Raises IdempotencyConflict.
+    """Make a new key valid, once under an idempotency key. Raises IdempotencyConflict.
 
-    The answer for replays is written from the key without its secret.
+    The response for replays is built from the key without its secret.
     """
     now_ms = issued.key.created_at_ms
     replay = once.replay(table, now_ms=now_ms) if once else None
@@ -90,14 +82,14 @@ def create_key(
 
 
 def verify(table: Table, bearer: str) -> ApiKey | None:
-    """The key that a bearer proves to have; None if it proves nothing.
+    """Return the key that a bearer value stands for; None if it is not valid.
 
-    One consistent read, so that a new key works at once; none for what cannot be a key.
+    One consistent read, so that a new key works at once; no read for a malformed value.
     """
     claimed = _BEARER.fullmatch(bearer)
     if claimed is None:
         return None
-    item = table.get(values.key(keys.api_key_key(claimed["tenant_id"], claimed["key_id"])))
+    item = find_api_key(table, claimed["tenant_id"], claimed["key_id"])
     if item is None:
         return None
     if not hmac.compare_digest(item["secret_sha256"]["S"], _sha256(claimed["secret"])):
@@ -106,25 +98,17 @@ def verify(table: Table, bearer: str) -> ApiKey | None:
 
 
 def list_keys(table: Table, tenant_id: str, wanted: PageRequest) -> Page[ApiKey]:
-    """A page of a tenant's keys, in the order of their creation."""
+    """Read a page of a tenant's keys, in the order of their creation."""
     found = listed(table, keys.api_keys_partition(tenant_id), wanted, pattern=_KEY_ID)
     return wanted.page_of([read_api_key(tenant_id, item) for item in found], lambda key: key.key_id)
 
 
 def revoke_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:
-    """Make a key invalid and return it; the gateway may trust it for up to a minute more.
+    """Make a key invalid and return it; API Gateway may accept it for up to a minute more.
 
     Raises NotFound.
     """
-    key = values.key(keys.api_key_key(tenant_id, key_id))
-    item = table.get(key)
-    if item is None:
-        raise NotFound("key", key_id)
-    try:
-        table.delete(key, ConditionExpression=IS_THERE)
-    except ConditionFailed:
-        raise NotFound("key", key_id) from None
-    return read_api_key(tenant_id, item)
+    return delete_api_key(table, tenant_id, key_id)
 
 
 def _sha256(secret: str) -> str:

@@ -1,21 +1,24 @@
-"""Tenants and their settings."""
+"""Create, read, list and change tenants."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from spendgate_service.domain.errors import AlreadyExists, NotFound
+from spendgate_service.domain.errors import AlreadyExists
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN, Tenant
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.tenants import read_tenant, tenant_attributes
 from spendgate_service.store.errors import ConditionFailed, Throttled, TransactionFailed
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.tenants import (
+    put_of_tenant,
+    read_tenant,
+    read_tenant_of,
+    replace_tenant,
+)
 from spendgate_service.tenants.api_keys import IssuedKey, new_key, put_of_key
-
-IS_AS_READ = "updated_at_ms = :seen_updated_at_ms"
 
 FIRST_KEY_NAME = "first admin key"
 
@@ -25,7 +28,7 @@ _TRIES_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class NewTenant:
-    """A tenant, and the key with which its first admin makes the others."""
+    """A tenant, and the key with which its first admin creates the other keys."""
 
     tenant: Tenant
     admin_key: IssuedKey
@@ -34,9 +37,9 @@ class NewTenant:
 def create_tenant(
     table: Table, tenant: Tenant, *, once: IdempotencyRecord[Tenant] | None
 ) -> NewTenant | Replay:
-    """Create a tenant with a first admin key; under an idempotency key once.
+    """Create a tenant with a first admin key, once under an idempotency key.
 
-    The answer for replays is written from the tenant without the key. Raises AlreadyExists and
+    The response for replays is built from the tenant without the key. Raises AlreadyExists and
     IdempotencyConflict.
     """
     now_ms = tenant.created_at_ms
@@ -44,14 +47,7 @@ def create_tenant(
     if replay:
         return replay
     admin_key = new_key(tenant.tenant_id, "admin", name=FIRST_KEY_NAME, now_ms=now_ms)
-    creation = {
-        "Put": {
-            "TableName": table.name,
-            "Item": {**_key(tenant.tenant_id), **tenant_attributes(tenant)},
-            "ConditionExpression": expressions.IS_NEW,
-        }
-    }
-    writes = [creation, put_of_key(table, admin_key)]
+    writes = [put_of_tenant(table, tenant), put_of_key(table, admin_key)]
     if once:
         writes.append(once.put(table, tenant, now_ms=now_ms))
     try:
@@ -66,16 +62,8 @@ def create_tenant(
     return NewTenant(tenant, admin_key)
 
 
-def read_tenant_of(table: Table, tenant_id: str) -> Tenant:
-    """A tenant, read consistently. Raises NotFound."""
-    item = table.get(_key(tenant_id))
-    if item is None:
-        raise NotFound("tenant", tenant_id)
-    return read_tenant(tenant_id, item)
-
-
 def list_tenants(table: Table, wanted: PageRequest) -> Page[Tenant]:
-    """A page of all tenants, by id."""
+    """Read a page of all tenants, by id."""
     found = listed(table, keys.TENANTS_PARTITION, wanted, pattern=_TENANT_ID)
     return wanted.page_of(
         [read_tenant(item["sk"]["S"], item) for item in found], lambda tenant: tenant.tenant_id
@@ -87,25 +75,16 @@ def change_tenant(
 ) -> Tenant:
     """Change a tenant's settings, on condition that they are as they were read.
 
-    The spending path follows within seconds. `change` may be called several times. Raises NotFound.
+    Reservations use the new settings within seconds. `change` may be called several times. Raises
+    NotFound.
     """
     for _ in range(_TRIES_MAX):
         before = read_tenant_of(table, tenant_id)
         moment_ms = max(now_ms, before.updated_at_ms + 1)
         after = replace(change(before), updated_at_ms=moment_ms)
         try:
-            table.put(
-                {**_key(tenant_id), **tenant_attributes(after)},
-                ConditionExpression=IS_AS_READ,
-                ExpressionAttributeValues={
-                    ":seen_updated_at_ms": values.number(before.updated_at_ms)
-                },
-            )
+            replace_tenant(table, before, after)
         except ConditionFailed:
             continue
         return after
     raise Throttled("the tenant's settings are being changed right now; try again")
-
-
-def _key(tenant_id: str) -> dict[str, dict[str, str]]:
-    return values.key(keys.tenant_key(tenant_id))

@@ -7,9 +7,9 @@ from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.budgets import Budget, CarryOver, TokenCap
 from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Price, Tenant
-from spendgate_service.reports.statements import StoredStatement
 from spendgate_service.wire.spending import balance_answer, ledger_entry_answer, period_rule_answer
 from spendgate_service.wire.values import time_on_wire
 

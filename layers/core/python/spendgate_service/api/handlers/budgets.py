@@ -9,6 +9,7 @@ from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.http import Request
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.budgets import change as budget_changes
+from spendgate_service.budgets import create as budget_creation
 from spendgate_service.budgets import read as budgets
 from spendgate_service.budgets.change import ChangeEvent
 from spendgate_service.budgets.credit import Credit, apply_credit
@@ -26,7 +27,7 @@ def create_budget(call: Request) -> Response:
     """Lay down a new budget."""
     body, tenant_id, now_ms = call.body(CreateBudgetBody), call.principal.tenant_id, call.now_ms
     budget_id = new_id("bud_", now_ms=now_ms)
-    made = budget_changes.create_budget(
+    made = budget_creation.create_budget(
         runtime.table(),
         tenant_id,
         body.to_budget(tenant_id=tenant_id, budget_id=budget_id, now_ms=now_ms),
@@ -55,20 +56,20 @@ def read_budget(call: Request) -> Response:
 def patch_budget(call: Request) -> Response:
     """Change what the body names, and leave the rest."""
     budget_id, body = call.path_id("budget"), call.body(PatchBudgetBody)
-    telling = ChangeEvent("budget.resumed", _switch_text, of_defaults=False)
-    return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms), telling)
+    event = ChangeEvent("budget.resumed", _switch_text, of_defaults=False)
+    return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms), event)
 
 
 def pause_budget(call: Request) -> Response:
     """Refuse whatever a budget applies to, until it is resumed."""
-    telling = ChangeEvent("budget.paused", _switch_text)
-    return _switched(call, lambda one: replace(one, paused=True), telling)
+    event = ChangeEvent("budget.paused", _switch_text)
+    return _switched(call, lambda one: replace(one, paused=True), event)
 
 
 def resume_budget(call: Request) -> Response:
     """Go on after a pause; one of the soft limit is lifted until the period ends."""
-    telling = ChangeEvent("budget.resumed", _switch_text)
-    return _switched(call, lambda one: one.resumed(now_ms=call.now_ms), telling)
+    event = ChangeEvent("budget.resumed", _switch_text)
+    return _switched(call, lambda one: one.resumed(now_ms=call.now_ms), event)
 
 
 def disable_budget(call: Request) -> Response:
@@ -104,7 +105,7 @@ def credit_budget(call: Request) -> Response:
 
 
 def _switched(
-    call: Request, change: Callable[[Budget], Budget], telling: ChangeEvent | None = None
+    call: Request, change: Callable[[Budget], Budget], event: ChangeEvent | None = None
 ) -> Response:
     """A change that the path says all about; what is so already stays untouched."""
     budget_id = call.path_id("budget")
@@ -113,21 +114,21 @@ def _switched(
     def switched(budget: Budget) -> Budget:
         return replace(change(budget), updated_at_ms=call.now_ms)
 
-    return _changed(call, budget_id, switched, telling)
+    return _changed(call, budget_id, switched, event)
 
 
 def _changed(
     call: Request,
     budget_id: str,
     change: Callable[[Budget], Budget],
-    telling: ChangeEvent | None = None,
+    event: ChangeEvent | None = None,
 ) -> Response:
     changed = budget_changes.change_budget(
         runtime.table(),
         call.principal.tenant_id,
         budget_id,
         change,
-        telling=telling,
+        event=event,
         now_ms=call.now_ms,
     )
     return ok(_answer(changed))

@@ -13,6 +13,7 @@ from spendgate_service.api.validation import validated
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import Tenant, price_key
 from spendgate_service.pricing.usage import builtin_price
+from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
 from spendgate_service.wire.administration import price_answer, rate_answer
 from spendgate_service.wire.values import Response, ok
@@ -83,7 +84,7 @@ def delete_rate(call: Request) -> Response:
 
 
 def _tenant(call: Request) -> Tenant:
-    return tenants.read_tenant_of(runtime.table(), call.principal.tenant_id)
+    return read_tenant_of(runtime.table(), call.principal.tenant_id)
 
 
 def _change(call: Request, change: Callable[[Tenant], Tenant]) -> None:

@@ -15,6 +15,7 @@ from spendgate_service.reports.export import export_ledger
 from spendgate_service.reports.statements import find_statements_of, statements_page
 from spendgate_service.store import ledger
 from spendgate_service.store.listings import find_listed
+from spendgate_service.store.policies import find_budget
 from spendgate_service.wire.administration import page_answer, statement_answer
 from spendgate_service.wire.audit import audit_answer
 from spendgate_service.wire.spending import balance_answer, ledger_entry_answer
@@ -81,7 +82,7 @@ def audit_budget(call: Request) -> Response:
     """
     budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
     wanted, asked = call.page("subject"), call.subject("limit", "cursor")
-    _, budget = budgets.find_budget(runtime.table(), tenant_id, budget_id)
+    _, budget = find_budget(runtime.table(), tenant_id, budget_id)
     note = _Allowance(AUDITED_ENTRIES_MAX).take
     if asked is None:
         found = audit.audit_budget(

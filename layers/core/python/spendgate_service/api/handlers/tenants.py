@@ -10,6 +10,7 @@ from spendgate_service.api.http import Request
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.store.idempotency import Replay
+from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import api_keys, tenants
 from spendgate_service.wire.administration import key_answer, page_answer, tenant_answer
 from spendgate_service.wire.values import Response, created, ok, replayed
@@ -42,7 +43,7 @@ def revoke_key(call: Request) -> Response:
 
 def read_tenant(call: Request) -> Response:
     """Show the settings of the caller's tenant."""
-    return ok(tenant_answer(tenants.read_tenant_of(runtime.table(), call.principal.tenant_id)))
+    return ok(tenant_answer(read_tenant_of(runtime.table(), call.principal.tenant_id)))
 
 
 def change_tenant(call: Request) -> Response:

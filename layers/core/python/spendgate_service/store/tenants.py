@@ -1,14 +1,18 @@
-"""Tenants and API keys as items."""
+"""Tenant items: one per tenant, with its settings, rates and prices."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
+from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.rates import Rate
-from spendgate_service.domain.tenants import ApiKey, Price, Tenant
+from spendgate_service.domain.tenants import Price, Tenant
+from spendgate_service.store import expressions, keys
+from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Item
 from spendgate_service.store.values import (
     Value,
     amount,
+    key,
     number,
     optional_text,
     read_amount,
@@ -17,9 +21,43 @@ from spendgate_service.store.values import (
     text,
 )
 
+IS_AS_READ = "updated_at_ms = :seen_updated_at_ms"
+
+
+def read_tenant_of(table: Table, tenant_id: str) -> Tenant:
+    """Read a tenant consistently. Raises NotFound."""
+    item = table.get(_key(tenant_id))
+    if item is None:
+        raise NotFound("tenant", tenant_id)
+    return read_tenant(tenant_id, item)
+
+
+def put_of_tenant(table: Table, tenant: Tenant) -> dict[str, Any]:
+    """Build the write, for a transaction, that creates a tenant."""
+    return {
+        "Put": {
+            "TableName": table.name,
+            "Item": {**_key(tenant.tenant_id), **tenant_attributes(tenant)},
+            "ConditionExpression": expressions.IS_NEW,
+        }
+    }
+
+
+def replace_tenant(table: Table, before: Tenant, after: Tenant) -> None:
+    """Replace a tenant's settings if they are as they were read. Raises ConditionFailed."""
+    table.put(
+        {**_key(after.tenant_id), **tenant_attributes(after)},
+        ConditionExpression=IS_AS_READ,
+        ExpressionAttributeValues={":seen_updated_at_ms": number(before.updated_at_ms)},
+    )
+
+
+def _key(tenant_id: str) -> Item:
+    return key(keys.tenant_key(tenant_id))
+
 
 def tenant_attributes(tenant: Tenant) -> Item:
-    """A tenant's item, without its key."""
+    """Build a tenant's item, without its key."""
     return {
         "require_budget": {"BOOL": tenant.require_budget},
         "unpriced_model": text(tenant.unpriced_model),
@@ -96,7 +134,7 @@ def _read_prices(item: Item) -> dict[str, Price]:
 
 
 def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
-    """A tenant; one with the default settings where there is no item."""
+    """Read a tenant from its item; without an item it has the default settings."""
     if item is None:
         return Tenant(tenant_id)
     return Tenant(
@@ -108,25 +146,4 @@ def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
         updated_at_ms=read_number(item["updated_at_ms"]),
         rates=_read_rates(item),
         prices=_read_prices(item),
-    )
-
-
-def api_key_attributes(key: ApiKey, *, secret_sha256: str) -> Item:
-    """An API key's item, without its key in the table; the secret itself is kept nowhere."""
-    return {
-        "secret_sha256": text(secret_sha256),
-        "acts_as": text(key.role),
-        "created_at_ms": number(key.created_at_ms),
-        **optional_text(label=key.name),
-    }
-
-
-def read_api_key(tenant_id: str, item: Item) -> ApiKey:
-    """An API key out of its item."""
-    return ApiKey(
-        key_id=item["sk"]["S"],
-        tenant_id=tenant_id,
-        role=cast("Any", item["acts_as"]["S"]),
-        name=read_text(item, "label"),
-        created_at_ms=read_number(item["created_at_ms"]),
     )

@@ -1,9 +1,13 @@
-"""Policies as items: one per subject, its budgets within it."""
+"""Policy items: one per subject, with its budgets and its token cap.
+
+The list of a tenant's budgets (`store.listings`) says on which subject a budget is.
+"""
 
 import json
 from typing import Any, cast
 
 from spendgate_service.domain.budgets import Budget, CarryOver, Policy, TokenCap
+from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.periods import (
     CalendarPeriod,
     DurationPeriod,
@@ -11,11 +15,14 @@ from spendgate_service.domain.periods import (
     PeriodRule,
     RollingPeriod,
 )
-from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.store import keys
+from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Item
 from spendgate_service.store.values import (
     Value,
     amount,
+    key,
     number,
     optional_text,
     read_amount,
@@ -24,9 +31,52 @@ from spendgate_service.store.values import (
     text,
 )
 
+SET_POLICY = "SET version = :version, budgets = :budgets, token_cap = :token_cap"
+POLICY_IS_NEW = "attribute_not_exists(version)"
+POLICY_IS_AS_READ = "version = :seen_version"
+
+type Located = tuple[Policy, Budget]
+"""A budget, and the policy that it is a part of."""
+
+
+def read_policy_of(table: Table, tenant_id: str, subject: Subject) -> Policy:
+    """Read the policy of one subject consistently."""
+    return read_policy(subject, table.get(key(keys.policy_key(tenant_id, subject))))
+
+
+def find_budget(table: Table, tenant_id: str, budget_id: str) -> Located:
+    """Read a budget and its policy consistently, in two reads. Raises NotFound."""
+    row = table.get(key(keys.budget_directory_key(tenant_id, budget_id)))
+    if row is None:
+        raise NotFound("budget", budget_id)
+    policy = read_policy_of(table, tenant_id, parse_subject(row["subject"]["S"]))
+    budget = policy.budget(budget_id)
+    if budget is None:
+        raise NotFound("budget", budget_id)
+    return policy, budget
+
+
+def policy_write(table: Table, tenant_id: str, before: Policy, after: Policy) -> dict[str, Any]:
+    """Build the write that replaces a policy, on condition that it still is as it was read."""
+    attributes = policy_attributes(after)
+    attribute_values: Item = {f":{name}": value for name, value in attributes.items()}
+    condition = POLICY_IS_NEW
+    if before.version:
+        condition = POLICY_IS_AS_READ
+        attribute_values[":seen_version"] = number(before.version)
+    return {
+        "Update": {
+            "TableName": table.name,
+            "Key": key(keys.policy_key(tenant_id, after.subject)),
+            "UpdateExpression": SET_POLICY,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": attribute_values,
+        }
+    }
+
 
 def policy_attributes(policy: Policy) -> Item:
-    """A policy's item, without its key."""
+    """Build a policy's item, without its key."""
     return {
         "version": number(policy.version),
         "budgets": {"L": [_budget_value(budget) for budget in policy.budgets]},
@@ -35,14 +85,14 @@ def policy_attributes(policy: Policy) -> Item:
 
 
 def _budget_value(budget: Budget) -> Value:
-    """A budget as a map within its subject's policy item."""
+    """Build a budget as a map within its subject's policy item."""
     return {
         "M": {
             "budget_id": text(budget.budget_id),
             "counted_in": text(budget.unit),
             "limit_amount": amount(budget.limit),
             "period": _period_value(budget.period),
-            "warn_at_pct": {"L": [number(one) for one in budget.warn_at_pct]},
+            "warn_at_pct": {"L": [number(pct) for pct in budget.warn_at_pct]},
             "created_at_ms": number(budget.created_at_ms),
             "updated_at_ms": number(budget.updated_at_ms),
             "metadata": text(json.dumps(dict(budget.metadata), ensure_ascii=False)),
@@ -53,7 +103,7 @@ def _budget_value(budget: Budget) -> Value:
 
 
 def _limits_beyond_the_hard_one(budget: Budget) -> Item:
-    """What a budget has only if it was asked for: absent attributes are the defaults."""
+    """Build the attributes that are absent where a budget has the default."""
     fields: Item = {}
     if budget.soft_limit is not None:
         fields["soft_limit"] = amount(budget.soft_limit)
@@ -74,7 +124,7 @@ def _limits_beyond_the_hard_one(budget: Budget) -> Item:
 
 
 def carry_over_value(carry_over: CarryOver | None) -> Value:
-    """What goes into the next period, as an attribute; nothing does where there is none."""
+    """Build the carry-over rule as an attribute: NULL where nothing is carried over."""
     if carry_over is None:
         return {"NULL": True}
     fields: Item = {"unused": {"BOOL": carry_over.unused}, "debt": {"BOOL": carry_over.debt}}
@@ -84,7 +134,7 @@ def carry_over_value(carry_over: CarryOver | None) -> Value:
 
 
 def read_carry_over(value: Value | None) -> CarryOver | None:
-    """What goes into the next period, out of an attribute that need not be there."""
+    """Read the carry-over rule from an attribute that may be absent."""
     if value is None or "NULL" in value:
         return None
     fields: Item = value["M"]
@@ -112,7 +162,7 @@ def _read_cap(item: Item) -> TokenCap | None:
 
 
 def _read_budget(subject: Subject, value: Value) -> Budget:
-    """A budget out of its subject's policy item."""
+    """Read a budget from its subject's policy item."""
     fields: Item = value["M"]
     return Budget(
         budget_id=fields["budget_id"]["S"],
@@ -120,7 +170,7 @@ def _read_budget(subject: Subject, value: Value) -> Budget:
         unit=fields["counted_in"]["S"],
         limit=read_amount(fields["limit_amount"]),
         period=_read_period(fields["period"]),
-        warn_at_pct=tuple(read_number(one) for one in fields["warn_at_pct"]["L"]),
+        warn_at_pct=tuple(read_number(pct) for pct in fields["warn_at_pct"]["L"]),
         created_at_ms=read_number(fields["created_at_ms"]),
         updated_at_ms=read_number(fields["updated_at_ms"]),
         metadata=json.loads(fields["metadata"]["S"]),
@@ -166,7 +216,7 @@ def _read_period(value: Value) -> PeriodRule:
 
 
 def read_policy(subject: Subject, item: Item | None) -> Policy:
-    """The policy of a subject; the empty one where there is no item."""
+    """Read the policy of a subject from its item; without an item it is the empty policy."""
     if item is None:
         return Policy(subject)
     budgets = tuple(_read_budget(subject, value) for value in item["budgets"]["L"])

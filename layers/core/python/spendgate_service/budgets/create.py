@@ -1,0 +1,65 @@
+"""Create a budget: a new version of its subject's policy, and a row in the list of budgets."""
+
+from dataclasses import replace
+
+from spendgate_service.budgets.policy_writes import attempt, writes_of_change
+from spendgate_service.budgets.read import StoredBudget
+from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
+from spendgate_service.domain.errors import BudgetChanged, InvalidValue
+from spendgate_service.store.client import Table
+from spendgate_service.store.idempotency import IdempotencyRecord, Replay
+from spendgate_service.store.policies import read_policy_of
+from spendgate_service.store.windows import Windows
+
+_TRIES_MAX = 5
+
+
+def create_budget(
+    table: Table,
+    tenant_id: str,
+    budget: Budget,
+    *,
+    once: IdempotencyRecord[StoredBudget] | None,
+    now_ms: int,
+) -> StoredBudget | Replay:
+    """Create a budget, once under an idempotency key.
+
+    Raises IdempotencyConflict, BudgetChanged, and InvalidValue if the subject has too many.
+    """
+    replay = once.replay(table, now_ms=now_ms) if once else None
+    if replay:
+        return replay
+    for _ in range(_TRIES_MAX):
+        before = read_policy_of(table, tenant_id, budget.subject)
+        after = _with_one_more(before, budget)
+        writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
+        stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
+        if once:
+            writes.append(once.put(table, stored, now_ms=now_ms))
+        objections = attempt(table, writes)
+        if not objections:
+            return stored
+        replay = once.replay_of(objections[-1]) if once else None
+        if replay:
+            return replay
+    raise BudgetChanged(str(budget.subject))
+
+
+def _with_one_more(policy: Policy, budget: Budget) -> Policy:
+    if len(policy.budgets) >= BUDGETS_PER_SUBJECT_MAX:
+        raise InvalidValue(
+            f"body.subject: {budget.subject} has {BUDGETS_PER_SUBJECT_MAX} budgets already, "
+            "which is as many as a subject may have",
+            param="body.subject",
+        )
+    return replace(policy, version=policy.version + 1, budgets=(*policy.budgets, budget))
+
+
+def _unused(
+    table: Table, tenant_id: str, budget: Budget, version: int, *, now_ms: int
+) -> StoredBudget:
+    """Return a budget as it is before its first use."""
+    if budget.subject.is_default:
+        return StoredBudget(budget, version, balance=None)
+    counter = Windows(table).target(tenant_id, budget, budget.subject, version, now_ms=now_ms)
+    return StoredBudget(budget, version, counter.balance(counter.unused, now_ms=now_ms))

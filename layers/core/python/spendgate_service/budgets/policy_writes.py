@@ -1,0 +1,182 @@
+"""The writes of a change to one subject's policy: the policy, its counters, the list of budgets.
+
+A reserve uses a policy that it may have cached some seconds ago; the version on the counter shows
+it that the policy is stale. So every counter that such a reserve can reach gets the new version in
+the same transaction: the counters of the current periods until no stale policy is in use, also of
+budgets that leave the policy, and also those that do not exist yet (a stale reserve would create
+them). The counters of a default are not known, so a change to a default takes effect within those
+seconds.
+
+Creating a budget for a subject that only its type's defaults limited takes effect within the
+seconds for which the absence of a policy is cached (`store.policy_cache.ABSENT_SECONDS_MAX`). To
+exclude that, the default's counters would need a version that no policy of the default ever has.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from spendgate_service.domain.budgets import Budget, Claim, Policy
+from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.periods import (
+    DurationPeriod,
+    Period,
+    PeriodRule,
+    duration_period,
+    period_in_force,
+)
+from spendgate_service.store import expressions, keys, values
+from spendgate_service.store.claims import CounterClaim
+from spendgate_service.store.client import Table
+from spendgate_service.store.codec.counters import read_counter
+from spendgate_service.store.counters import bringing_up
+from spendgate_service.store.errors import Item, Objection, TransactionFailed
+from spendgate_service.store.listings import listing, unlisting
+from spendgate_service.store.policies import policy_write
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
+
+STALE_MS_MAX = int((PRESENT_SECONDS_MAX + 1) * 1000)
+"""How long after a change a reserve may use the old policy, with a second for clock skew."""
+
+CREATE_COUNTER = (
+    "SET limit_amount = :limit, available = :limit, spent = :zero, version = :version, "
+    "budget_ref = :budget_ref"
+)
+CREATE_COUNTER_IN_PERIOD = (
+    f"{CREATE_COUNTER}, starts_at = :starts_at, ends_at = :ends_at, due_shard = :due_shard, "
+    "expires_ttl = :expires_ttl"
+)
+
+
+def writes_of_change(
+    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> list[dict[str, Any]]:
+    """Build the writes that replace a policy; each fails if its item is not as it was read.
+
+    One read of all the counters within reach. Two write units for the policy, for each counter, and
+    for each budget that joins or leaves the list.
+    """
+    assert after.version == before.version + 1
+    change = policy_write(table, tenant_id, before, after)
+    listed = _list_writes(table, tenant_id, before, after, now_ms=now_ms)
+    if after.subject.is_default:
+        return [change, *listed]
+    claims = _claims_in_reach(tenant_id, before, after, now_ms=now_ms)
+    windows, in_windows = _windows_in_reach(table, tenant_id, before, after, now_ms=now_ms)
+    claims += in_windows
+    found = {
+        keys.read_key(item): read_counter(item)
+        for item in table.get_many([claim.key for claim in claims], consistent=True)
+    }
+    counters = [_counter_write(table, claim, found.get(claim.address)) for claim in claims]
+    return [change, *counters, *windows, *listed]
+
+
+def _list_writes(
+    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> list[dict[str, Any]]:
+    added = [
+        listing(table, tenant_id, budget)
+        for budget in after.budgets
+        if before.budget(budget.budget_id) is None
+    ]
+    removed = [
+        write
+        for budget in before.budgets
+        if after.budget(budget.budget_id) is None
+        for write in unlisting(table, tenant_id, budget, now_ms=now_ms)
+    ]
+    return [*added, *removed]
+
+
+def attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
+    """Try to write all or nothing: the objection of each write, or nothing if all were written."""
+    try:
+        table.transact(writes)
+    except TransactionFailed as failed:
+        if all(
+            objection is None or objection.is_condition or objection.is_busy
+            for objection in failed.objections
+        ):
+            return failed.objections
+        raise
+    return ()
+
+
+def _windows_in_reach(
+    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> tuple[list[dict[str, Any]], list[CounterClaim]]:
+    """Build checks that the windows of durations stay as they are, and claims on open ones.
+
+    Where no window is open, none can start under the old policy: its start is conditional on the
+    policy being as it was read (`store.windows`).
+    """
+    checks: dict[keys.Key, dict[str, Any]] = {}
+    claims: dict[keys.Key, CounterClaim] = {}
+    for budget in (*before.budgets, *after.budgets):
+        rule = budget.period
+        if not isinstance(rule, DurationPeriod):
+            continue
+        key = keys.window_key(tenant_id, budget.budget_id, budget.subject, rule.seconds)
+        seen = table.get(values.key(key))
+        checks[key] = _window_check(table, key, seen)
+        started_at = values.read_number(seen["starts_at"]) if seen else None
+        if started_at is not None and now_ms < (started_at + rule.seconds) * 1000:
+            period = duration_period(rule, starts_at=started_at)
+            claim = _claim_on(tenant_id, budget, period, version=after.version)
+            claims[claim.address] = claim
+    return list(checks.values()), list(claims.values())
+
+
+def _window_check(table: Table, key: keys.Key, seen: Item | None) -> dict[str, Any]:
+    check: dict[str, Any] = {
+        "TableName": table.name,
+        "Key": values.key(key),
+        "ConditionExpression": expressions.IS_NEW,
+    }
+    if seen is not None:
+        check["ConditionExpression"] = expressions.WINDOW_IS_AS_SEEN
+        check["ExpressionAttributeValues"] = {":ends_at": seen["ends_at"]}
+    return {"ConditionCheck": check}
+
+
+def _claims_in_reach(
+    tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+) -> list[CounterClaim]:
+    """List every counter that a reserve under either policy may use from now on.
+
+    A budget in both policies is taken as the new one has it.
+    """
+    reached: dict[tuple[str, str], CounterClaim] = {}
+    for budget in (*before.budgets, *after.budgets):
+        for period in _periods_in_reach(budget.period, now_ms=now_ms):
+            reached[budget.budget_id, period.key] = _claim_on(
+                tenant_id, budget, period, version=after.version
+            )
+    return list(reached.values())
+
+
+def _claim_on(tenant_id: str, budget: Budget, period: Period, *, version: int) -> CounterClaim:
+    claim = Claim(budget, budget.subject, amount=0, policy_version=version)
+    return CounterClaim(tenant_id, claim, period)
+
+
+def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
+    if isinstance(rule, DurationPeriod):
+        return []
+    now = period_in_force(rule, now_ms=now_ms)
+    soon = period_in_force(rule, now_ms=now_ms + STALE_MS_MAX)
+    return [now] if soon == now else [now, soon]
+
+
+def _counter_write(table: Table, claim: CounterClaim, seen: Counter | None) -> dict[str, Any]:
+    update = _creating(claim) if seen is None else bringing_up(claim, seen)
+    return {"Update": {"TableName": table.name, "Key": claim.key, **update}}
+
+
+def _creating(claim: CounterClaim) -> dict[str, Any]:
+    has_end = claim.period.ends_at is not None
+    return {
+        "UpdateExpression": CREATE_COUNTER_IN_PERIOD if has_end else CREATE_COUNTER,
+        "ConditionExpression": expressions.IS_NEW,
+        "ExpressionAttributeValues": claim.creation,
+    }
