@@ -83,6 +83,8 @@ endef
 .local/venvs/audit/.stamp: requirements/audit.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/audit,requirements/audit.txt)
 
+include clients/python/client.mk
+
 build: setup ## Build the functions and layers for AWS (ARCHITECTURE=x86_64; default arm64)
 	@$(BIN)/python -m local.build
 
@@ -143,7 +145,7 @@ template: setup ## Check the template (cfn-lint, sam validate --lint)
 	@$(say) "Template (sam validate --lint)"
 	@$(SAM) validate --lint --region $(REGION)
 
-test: setup lint template ## Run every check and every test suite
+test: setup lint template test-client ## Run every check and every test suite
 	@$(say) "Tests (pytest)"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 

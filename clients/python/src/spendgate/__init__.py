@@ -1,0 +1,106 @@
+"""Budgets for LLM applications and agents: reserve before a call, settle what it cost.
+
+from spendgate import Spendgate
+guard = Spendgate()                                # SPENDGATE_URL, SPENDGATE_API_KEY
+client = guard.wrap(OpenAI(), agent="researcher")  # use it as before
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from spendgate._local_cap import LocalCap
+from spendgate._sync.client import Spendgate
+from spendgate._sync.hold import Hold
+from spendgate._version import __version__
+from spendgate.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    BudgetExceeded,
+    BudgetPaused,
+    BudgetRefused,
+    ConfigurationError,
+    ConflictError,
+    IdempotencyConflict,
+    InternalServerError,
+    NoBudget,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReservationExpired,
+    ReservationFinalized,
+    SpendgateError,
+    TokenCapExceeded,
+    Unavailable,
+    UnknownPrice,
+    UnprocessableEntityError,
+    VersionMismatch,
+    WrongEventLoop,
+)
+from spendgate.estimators import ByteEstimator, Estimator, LearnedEstimator, TiktokenEstimator
+from spendgate.usage import Usage, usage_from_provider
+
+if TYPE_CHECKING:
+    from spendgate import models, params
+    from spendgate._async.client import AsyncSpendgate
+    from spendgate._async.hold import AsyncHold
+
+_LAZY = {
+    "AsyncSpendgate": "spendgate._async.client",
+    "AsyncHold": "spendgate._async.hold",
+}
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncHold",
+    "AsyncSpendgate",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetExceeded",
+    "BudgetPaused",
+    "BudgetRefused",
+    "ByteEstimator",
+    "ConfigurationError",
+    "ConflictError",
+    "Estimator",
+    "Hold",
+    "IdempotencyConflict",
+    "InternalServerError",
+    "LearnedEstimator",
+    "LocalCap",
+    "NoBudget",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ReservationExpired",
+    "ReservationFinalized",
+    "Spendgate",
+    "SpendgateError",
+    "TiktokenEstimator",
+    "TokenCapExceeded",
+    "Unavailable",
+    "UnknownPrice",
+    "UnprocessableEntityError",
+    "Usage",
+    "VersionMismatch",
+    "WrongEventLoop",
+    "__version__",
+    "models",
+    "params",
+    "usage_from_provider",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import asyncio and pydantic when something that needs them is first used."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in ("models", "params"):
+        return importlib.import_module(f"spendgate.{name}")
+    raise AttributeError(f"module 'spendgate' has no attribute {name!r}")

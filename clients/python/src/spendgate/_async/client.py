@@ -1,0 +1,306 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from spendgate import _settings, _subjects
+from spendgate._async import _io, resources
+from spendgate._async._http import AsyncAPI
+from spendgate._async.hold import AsyncHold
+from spendgate._deliveries import Delivery
+from spendgate._local_cap import LocalCap
+from spendgate._requests import Amounts, Reply, actual_body, new_key, request, spend_body
+from spendgate._runtime import Runtime
+from spendgate._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_SECONDS, DEFAULT_TTL_SECONDS
+from spendgate.errors import Unavailable
+from spendgate.estimators import Estimator
+from spendgate.usage import Usage
+
+if TYPE_CHECKING:
+    from spendgate import models
+else:
+    from spendgate._lazy import models
+
+ClientT = TypeVar("ClientT")
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+class AsyncSpendgate:
+    """The asynchronous client of a Spendgate service.
+
+    `url` and `api_key` default to SPENDGATE_URL and SPENDGATE_API_KEY. `subjects` apply to every
+    call. If the service is unavailable, calls fail with `Unavailable`, unless `on_unavailable` is a
+    `LocalCap`.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        api_key: str | None = None,
+        subjects: Mapping[str, object] | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        ttl_seconds: int = DEFAULT_TTL_SECONDS,
+        heartbeat: bool = True,
+        estimator: Estimator | None = None,
+        on_unavailable: LocalCap | None = None,
+        settlement: _settings.Settlement = "inline",
+        journal: str | Path | None = None,
+        queue_url: str | None = None,
+    ) -> None:
+        settings = _settings.resolve(
+            url=url,
+            api_key=api_key,
+            subjects=subjects,
+            timeout=timeout,
+            max_retries=max_retries,
+            ttl_seconds=ttl_seconds,
+            heartbeat=heartbeat,
+            estimator=estimator,
+            on_unavailable=on_unavailable,
+            settlement=settlement,
+            journal=journal,
+            queue_url=queue_url,
+        )
+        self._set_up(Runtime(settings))
+
+    @classmethod
+    def _of(cls, runtime: Runtime) -> AsyncSpendgate:
+        """A client of the same configuration, threads and journal as another."""
+        client = cls.__new__(cls)
+        client._set_up(runtime)
+        return client
+
+    def _set_up(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._settings = runtime.settings
+        self._api = AsyncAPI(runtime.settings)
+        self.budgets = resources.AsyncBudgets(self._api)
+        self.reservations = resources.AsyncReservations(self._api)
+        self.token_caps = resources.AsyncTokenCaps(self._api)
+        self.prices = resources.AsyncPrices(self._api)
+        self.rates = resources.AsyncRates(self._api)
+        self.keys = resources.AsyncKeys(self._api)
+        self.tenant = resources.AsyncTenant(self._api)
+        self.tenants = resources.AsyncTenants(self._api)
+        runtime.adopt(self._api)
+
+    def wrap(
+        self,
+        client: ClientT,
+        *,
+        provider: str | None = None,
+        models: Mapping[str, str] | None = None,
+        ask_for_usage: bool = True,
+        **subjects: object,
+    ) -> ClientT:
+        """A copy of an OpenAI or Anthropic client whose calls are reserved and settled.
+
+        Sync and async clients alike. `models` maps names that have no price, such as Azure's
+        deployments, to models. `ask_for_usage=False` leaves `stream_options` as they are.
+        """
+        from spendgate._wrap import wrap  # noqa: PLC0415 (only for those who wrap)
+
+        options = {"provider": provider, "models": models, "ask_for_usage": ask_for_usage}
+        wrapped: ClientT = wrap(self._runtime, client, options, subjects)
+        return wrapped
+
+    def transport(
+        self,
+        lib: Any,
+        *,
+        inner: Any = None,
+        provider: str | None = None,
+        models: Mapping[str, str] | None = None,
+        ask_for_usage: bool = True,
+        **subjects: object,
+    ) -> Any:
+        """A transport of `lib` (the module httpx2 or httpx) for any client built on it.
+
+        It sends through `inner`, by default a new HTTP transport.
+        """
+        from spendgate._async.transport import guard_transport  # noqa: PLC0415
+
+        options = {"provider": provider, "models": models, "ask_for_usage": ask_for_usage}
+        return guard_transport(self._runtime, lib, inner, options, subjects)
+
+    def guard(
+        self,
+        *,
+        amounts: Any = None,
+        usage: Any = None,
+        actual: Callable[[Any], Any] | None = None,
+        release_on: tuple[type[BaseException], ...] = (),
+        **subjects: Any,
+    ) -> Callable[[FunctionT], FunctionT]:
+        """Decorate a function, a coroutine function or a generator: reserve before, settle after.
+
+        `amounts`, `usage` and each subject are values, or functions of the call's arguments.
+        `actual` turns the result (of a generator, the last value) into a `Usage` or amounts;
+        without it the call settles at its estimate. An exception leaves the hold to expire, unless
+        it is one of `release_on`.
+        """
+        from spendgate._decorator import decorator  # noqa: PLC0415 (only for those who decorate)
+
+        return decorator(
+            self._runtime,
+            amounts=amounts,
+            usage=usage,
+            actual=actual,
+            release_on=release_on,
+            subjects=subjects,
+        )
+
+    def subjects(self, **subjects: str) -> AbstractContextManager[None]:
+        """Add subjects to every call within a `with` block, in this thread or task."""
+        return _subjects.subjects_in_context(**subjects)
+
+    def reserve(
+        self,
+        *,
+        amounts: Amounts | None = None,
+        usage: Usage | None = None,
+        ttl_seconds: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        heartbeat: bool | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **subjects: object,
+    ) -> _io.Pending[AsyncHold]:
+        """Hold an estimate before the call; raises BudgetRefused if it may not be spent."""
+        merged = _subjects.merged(self._settings.subjects, subjects)
+        return _io.pending(
+            lambda: self._reserve(
+                merged,
+                amounts=amounts,
+                usage=usage,
+                ttl_seconds=ttl_seconds,
+                metadata=metadata,
+                idempotency_key=idempotency_key,
+                heartbeat=heartbeat,
+                extra_body=extra_body,
+            )
+        )
+
+    async def _reserve(
+        self,
+        subjects: Mapping[str, str],
+        *,
+        amounts: Amounts | None = None,
+        usage: Usage | None = None,
+        ttl_seconds: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        heartbeat: bool | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> AsyncHold:
+        ttl = self._settings.ttl_seconds if ttl_seconds is None else ttl_seconds
+        body = spend_body(
+            subjects,
+            amounts=amounts,
+            usage=usage,
+            ttl_seconds=ttl,
+            metadata=metadata,
+            extra_body=extra_body,
+        )
+        key = idempotency_key or new_key()
+        asked = request("POST", "reservations", body=body, idempotency_key=key)
+        try:
+            reply = await _io.undone_if_interrupted(lambda: self._api.send(asked), self._give_back)
+            granted = reply.json()
+        except Unavailable:
+            if not self._runtime.grants_locally(amounts, usage):
+                raise
+            granted = None
+        hold = AsyncHold(
+            self._runtime, self._api, granted, subjects=subjects, usage=usage, amounts=amounts
+        )
+        if self._settings.heartbeat if heartbeat is None else heartbeat:
+            hold.start_heartbeat(hold, ttl)
+        return hold
+
+    def _give_back(self, reply: Reply) -> None:
+        self._runtime.keep(Delivery("release", reply.json()["reservation_id"]))
+
+    async def check(
+        self,
+        *,
+        amounts: Amounts | None = None,
+        usage: Usage | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **subjects: object,
+    ) -> models.Check:
+        """Ask whether a reservation would be granted now; holds nothing."""
+        merged = _subjects.merged(self._settings.subjects, subjects)
+        body = spend_body(merged, amounts=amounts, usage=usage, extra_body=extra_body)
+        return await self._api.fetch(models.Check, request("POST", "check", body=body))
+
+    async def record(
+        self,
+        *,
+        actual: Amounts | None = None,
+        usage: Usage | None = None,
+        meter_source: str | None = None,
+        ref_type: str | None = None,
+        ref_id: str | None = None,
+        description: str | None = None,
+        idempotency_key: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **subjects: object,
+    ) -> models.RecordedSpend:
+        """Record spend that was not reserved; it is never refused for lack of budget."""
+        body = actual_body(
+            actual=actual,
+            usage=usage,
+            meter_source=meter_source,
+            ref_type=ref_type,
+            ref_id=ref_id,
+            description=description,
+            extra_body=extra_body,
+        )
+        body["subjects"] = _subjects.merged(self._settings.subjects, subjects)
+        asked = request("POST", "spend", body=body, idempotency_key=idempotency_key or new_key())
+        return await self._api.fetch(models.RecordedSpend, asked)
+
+    async def spend(self, **subjects: object) -> models.Spend:
+        """Get the balances of the budgets that apply to the subjects."""
+        merged = _subjects.merged(self._settings.subjects, subjects)
+        return await self._api.fetch(models.Spend, request("GET", "spend", query=merged))
+
+    async def request(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """Call an operation that has no method here: `request("GET", "budgets", budget_id)`."""
+        asked = request(method, *path, query=query, body=body, idempotency_key=idempotency_key)
+        return (await self._api.send(asked)).json()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until background settlements are delivered; False if the time was too short."""
+        return self._runtime.worker.flush(timeout)
+
+    async def aclose(self) -> None:
+        """Deliver what waits and close the connections."""
+        await self._api.aclose()
+        await _io.run_blocking(self._runtime.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()

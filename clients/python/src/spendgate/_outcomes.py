@@ -1,0 +1,162 @@
+"""What a call to a provider came to: settle, release, or leave the hold to expire."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from spendgate import _calls
+from spendgate._calls import ModelCall
+from spendgate._requests import actual_body
+from spendgate._sse import EventSplitter, event_data
+from spendgate.estimators import Estimator
+from spendgate.usage import Usage, usage_from_provider
+
+Outcome = Literal["settle", "release", "unknown"]
+
+_NOT_BILLED = frozenset({400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503, 529})
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
+_PREVENTED = frozenset({"UnsupportedProtocol"})
+_REF_TYPE = "llm_generation"
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """A success settles; a status with which providers bill nothing releases; else unknown.
+
+    After 408, 499, 502, 504 or 524 the provider may go on generating, and bill it.
+    """
+    if 200 <= status < 300:
+        return "settle"
+    return "release" if status in _NOT_BILLED else "unknown"
+
+
+def outcome_of_exception(error: BaseException) -> Outcome:
+    """Release only if the request was never sent: no connection, no TLS, no name, no free slot."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return "release" if names & (_NEVER_SENT | _PREVENTED) else "unknown"
+
+
+class ResponseObserver:
+    """Watches the body of a successful response and says what it came to."""
+
+    def __init__(
+        self,
+        call: ModelCall,
+        estimate: Usage,
+        estimator: Estimator,
+        *,
+        headers: Mapping[str, str],
+        swallow_usage: bool,
+    ) -> None:
+        self._call = call
+        self._estimate = estimate
+        self._estimator = estimator
+        self._is_stream = "text/event-stream" in headers.get("content-type", "")
+        self._decoder = _decoder(headers.get("content-encoding", ""))
+        self._swallows = swallow_usage and self._is_stream and self._decoder is None
+        self._splitter = EventSplitter()
+        self._body = bytearray()
+        self._usage: dict[str, Any] = {}
+        self._text_bytes = 0
+        self._id: str | None = None
+        self._ended = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take a chunk of the body; return what is passed on of it."""
+        plain = self._decoder.decompress(chunk) if self._decoder is not None else chunk
+        if not self._is_stream:
+            self._body += plain
+            return chunk
+        kept = [event for event in self._splitter.feed(plain) if self._sees(event)]
+        return b"".join(kept) if self._swallows else chunk
+
+    def end(self) -> bytes:
+        """The body is complete; return what was held back."""
+        self._ended = True
+        rest = self._splitter.rest()
+        if rest and not self._sees(rest):
+            return b""
+        return rest if self._swallows else b""
+
+    def settlement(self) -> tuple[dict[str, Any], int]:
+        """The body of the settlement, and its tokens.
+
+        The provider's own usage if it came; of a stream that was cut short what was seen of it.
+        Where more may have been written than was seen, it settles at the estimate.
+        """
+        if not self._is_stream and self._ended:
+            self._read_body()
+        usage, source = self._actual()
+        body = actual_body(
+            usage=usage,
+            meter_source=source,
+            ref_type=_REF_TYPE if self._id else None,
+            ref_id=self._id,
+        )
+        return body, (usage or self._estimate).total_tokens
+
+    @property
+    def output_tokens(self) -> int | None:
+        """What the model has written by the provider's count, for estimators that learn."""
+        if not self._is_complete():
+            return None
+        usage = self._provider_usage()
+        return usage.output_tokens if usage is not None else None
+
+    def _actual(self) -> tuple[Usage | None, str]:
+        reported = self._provider_usage()
+        if reported is not None and self._is_complete():
+            return reported, "provider"
+        if not self._is_stream or self._call.may_reason:
+            return None, "estimate"
+        seen = self._estimator.text_tokens(self._text_bytes)
+        if reported is not None:
+            return replace(reported, output_tokens=max(seen, reported.output_tokens)), "estimate"
+        estimated = replace(self._estimate, output_tokens=seen, max_output_tokens=None)
+        return estimated, "estimate"
+
+    def _is_complete(self) -> bool:
+        """Whether the usage is the final one; Anthropic's first counts the input only."""
+        return bool(self._usage) and (
+            self._call.kind != "messages" or not self._is_stream or "_final" in self._usage
+        )
+
+    def _provider_usage(self) -> Usage | None:
+        return usage_from_provider(self._call.provider, self._call.model, self._usage or None)
+
+    def _sees(self, event: bytes) -> bool:
+        """Read an event; False if it is one that the caller did not ask for."""
+        data = event_data(event)
+        if data is None:
+            return True
+        for text in _calls.visible_text(self._call.kind, data):
+            self._text_bytes += len(text.encode("utf-8", "surrogatepass"))
+        self._note(data)
+        return not (self._swallows and _calls.is_usage_only(data))
+
+    def _note(self, data: Mapping[str, Any]) -> None:
+        self._id = self._id or _calls.id_in(data)
+        usage = _calls.usage_in(data)
+        if usage is None:
+            return
+        self._usage.update({name: value for name, value in usage.items() if value is not None})
+        if data.get("type") == "message_delta":
+            self._usage["_final"] = True
+
+    def _read_body(self) -> None:
+        try:
+            data: Any = json.loads(self._body)
+        except ValueError:
+            return
+        if isinstance(data, Mapping):
+            self._note(data)
+
+
+def _decoder(encoding: str) -> Any:
+    """A decoder for a body that came compressed although `identity` was asked for."""
+    if encoding in ("", "identity"):
+        return None
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)

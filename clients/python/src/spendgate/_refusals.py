@@ -1,0 +1,43 @@
+"""Errors of the service as responses that a provider's SDK understands and does not retry."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from spendgate._calls import Kind
+from spendgate.errors import APIStatusError, BudgetPaused, SpendgateError, Unavailable
+
+_STATUS_UNAVAILABLE = 503
+_STATUS_CONFIGURATION = 400
+
+
+def refusal_response(error: SpendgateError, kind: Kind) -> tuple[int, dict[str, str], bytes]:
+    """The status, headers and body of the response that stands for an error.
+
+    A refusal keeps its status and its body; a pause becomes a 429 (SDKs retry a 409). Anthropic
+    names the type beside the error.
+    """
+    status, body = _status_and_error(error)
+    headers = {"content-type": "application/json", "x-should-retry": "false"}
+    if isinstance(error, APIStatusError):
+        for name in ("retry-after", "x-request-id"):
+            if name in error.headers:
+                headers[name] = error.headers[name]
+    if kind == "messages":
+        shown: dict[str, Any] = {"type": "error", "error": body}
+    else:
+        shown = {"error": body}
+    return status, headers, json.dumps(shown).encode()
+
+
+def _status_and_error(error: SpendgateError) -> tuple[int, dict[str, Any]]:
+    if isinstance(error, Unavailable):
+        body = {"code": "spendgate_unavailable", "type": "api_error", "param": None}
+        return _STATUS_UNAVAILABLE, {**body, "message": f"Spendgate is unavailable: {error}"}
+    if isinstance(error, APIStatusError):
+        status = 429 if isinstance(error, BudgetPaused) else error.status_code
+        body = {"code": None, "type": None, "param": None}
+        return status, {**body, **error.error, "message": f"Spendgate: {error.message}"}
+    body = {"code": "spendgate_configuration", "type": "invalid_request_error", "param": None}
+    return _STATUS_CONFIGURATION, {**body, "message": f"Spendgate: {error}"}

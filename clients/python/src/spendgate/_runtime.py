@@ -1,0 +1,131 @@
+"""What the clients of one configuration share, and what forks and exits do to it."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import weakref
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from spendgate._deliveries import Delivery
+from spendgate._heartbeat import Heartbeat
+from spendgate._journal import Journal
+from spendgate._requests import request
+from spendgate._settings import Settings, in_lambda
+from spendgate._sync._http import API
+from spendgate._worker import Worker
+from spendgate.usage import Usage
+
+_log = logging.getLogger("spendgate")
+
+_EXIT_FLUSH_SECONDS = 5.0
+_HEARTBEAT_TIMEOUT_SECONDS = 5.0
+
+_runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+class Runtime:
+    """The threads, the journal and the local cap behind one configuration."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.api = API(settings)
+        self._beats_api = API(settings, timeout=_HEARTBEAT_TIMEOUT_SECONDS, max_retries=0)
+        self.heartbeat = Heartbeat(self._extend)
+        self.journal = Journal(settings.journal) if settings.journal is not None else None
+        self.worker = Worker(self.send, self.journal)
+        self._queue: Any = None
+        self._adopted: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.closed = False
+        _runtimes.add(self)
+        self.worker.recover()
+
+    def adopt(self, api: Any) -> None:
+        """Make a client's connections anew in a forked child as well."""
+        self._adopted.add(api)
+
+    def send(self, delivery: Delivery) -> None:
+        """Deliver once, by HTTP or by SQS; raises SpendgateError."""
+        if self.settings.settlement == "sqs":
+            self._send_to_queue(delivery)
+        else:
+            self.api.send(delivery.request())
+
+    def keep(self, delivery: Delivery) -> None:
+        """Deliver later what could not be delivered now."""
+        if in_lambda():
+            _log.error(
+                "spendgate: %s %s was not delivered; its hold expires",
+                delivery.kind,
+                delivery.target,
+            )
+            return
+        self.worker.submit(delivery)
+
+    def grants_locally(
+        self,
+        amounts: Mapping[str, Decimal | int | float | str] | None,
+        usage: Usage | None,
+    ) -> bool:
+        """Whether the local cap grants what the service could not be asked for."""
+        cap = self.settings.on_unavailable
+        return cap is not None and cap.take(amounts, usage)
+
+    def close(self, timeout: float = _EXIT_FLUSH_SECONDS) -> bool:
+        """Stop the heartbeat, deliver what waits, close the connections; False if some remains."""
+        if self.closed:
+            return True
+        self.closed = True
+        self.heartbeat.close()
+        flushed = self.worker.flush(timeout)
+        if not flushed:
+            kept = "they stay in the journal" if self.journal else "their holds expire"
+            _log.error("spendgate: %s deliveries remain; %s", self.worker.pending, kept)
+        self.api.close()
+        self._beats_api.close()
+        return flushed
+
+    def after_fork(self) -> None:
+        """Make everything anew in the child: locks, threads and connections are the parent's."""
+        for api in (self.api, *self._adopted):
+            api.after_fork()
+        self._beats_api.after_fork()
+        self.heartbeat.after_fork()
+        if self.journal is not None:
+            self.journal.after_fork()
+        self.worker.after_fork()
+        if self.settings.on_unavailable is not None:
+            self.settings.on_unavailable.after_fork()
+        self._queue = None
+
+    def _extend(self, reservation_id: str, ttl_seconds: int) -> None:
+        self._beats_api.send(
+            request(
+                "POST", "reservations", reservation_id, "extend", body={"ttl_seconds": ttl_seconds}
+            )
+        )
+
+    def _send_to_queue(self, delivery: Delivery) -> None:
+        from spendgate._sqs import SettlementQueue  # noqa: PLC0415 (needs the extra)
+
+        if self._queue is None:
+            self._queue = SettlementQueue(str(self.settings.queue_url), self.settings.tenant_id)
+        self._queue.send(delivery)
+
+
+def _after_fork_in_child() -> None:
+    for runtime in list(_runtimes):
+        runtime.after_fork()
+
+
+def _close_all() -> None:
+    for runtime in list(_runtimes):
+        runtime.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_close_all)

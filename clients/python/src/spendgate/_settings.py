@@ -1,0 +1,114 @@
+"""The settings of a client, from arguments and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from spendgate._local_cap import LocalCap
+from spendgate._subjects import named
+from spendgate.errors import ConfigurationError
+from spendgate.estimators import ByteEstimator, Estimator
+
+Settlement = Literal["inline", "background", "sqs"]
+
+DEFAULT_TIMEOUT_SECONDS = 10.0
+DEFAULT_MAX_RETRIES = 2
+DEFAULT_TTL_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a client was configured with."""
+
+    url: str
+    api_key: str = field(repr=False)
+    timeout: float
+    max_retries: int
+    subjects: Mapping[str, str]
+    ttl_seconds: int
+    heartbeat: bool
+    estimator: Estimator
+    on_unavailable: LocalCap | None
+    settlement: Settlement
+    journal: Path | None
+    queue_url: str | None
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant, which the key names: `sg.<tenant>.<key id>.<secret>`."""
+        parts = self.api_key.split(".")
+        if len(parts) != 4:
+            raise ConfigurationError(
+                "the API key names no tenant, so no SQS message can be written"
+            )
+        return parts[1]
+
+
+def in_lambda() -> bool:
+    """Whether this process runs in AWS Lambda, which freezes threads between invocations."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def resolve(
+    *,
+    url: str | None,
+    api_key: str | None,
+    subjects: Mapping[str, object] | None,
+    timeout: float,
+    max_retries: int,
+    ttl_seconds: int,
+    heartbeat: bool,
+    estimator: Estimator | None,
+    on_unavailable: LocalCap | None,
+    settlement: Settlement,
+    journal: str | Path | None,
+    queue_url: str | None,
+) -> Settings:
+    """Check the arguments; raises ConfigurationError that says what is missing."""
+    url = url or os.environ.get("SPENDGATE_URL")
+    api_key = api_key or os.environ.get("SPENDGATE_API_KEY")
+    if not url:
+        raise ConfigurationError("the URL is missing: pass url= or set SPENDGATE_URL")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"the URL must start with https:// or http://, got {url!r}")
+    if not api_key:
+        raise ConfigurationError("the API key is missing: pass api_key= or set SPENDGATE_API_KEY")
+    _check_settlement(settlement, journal=journal, queue_url=queue_url)
+    return Settings(
+        url=url.rstrip("/").removesuffix("/v1"),
+        api_key=api_key,
+        timeout=timeout,
+        max_retries=max_retries,
+        subjects=named(subjects or {}),
+        ttl_seconds=ttl_seconds,
+        heartbeat=heartbeat,
+        estimator=estimator or ByteEstimator(),
+        on_unavailable=on_unavailable,
+        settlement=settlement,
+        journal=Path(journal) if journal is not None else None,
+        queue_url=queue_url,
+    )
+
+
+def _check_settlement(
+    settlement: Settlement, *, journal: str | Path | None, queue_url: str | None
+) -> None:
+    if settlement not in ("inline", "background", "sqs"):
+        raise ConfigurationError(
+            f'settlement must be "inline", "background" or "sqs", got {settlement!r}'
+        )
+    if settlement == "background" and journal is None:
+        raise ConfigurationError(
+            'settlement="background" needs journal=DIRECTORY, so that a crash loses nothing'
+        )
+    if settlement == "background" and in_lambda():
+        raise ConfigurationError(
+            'settlement="background" does not work in AWS Lambda, which freezes threads: '
+            'use "inline" or "sqs"'
+        )
+    if settlement == "sqs" and not queue_url:
+        raise ConfigurationError('settlement="sqs" needs queue_url=')

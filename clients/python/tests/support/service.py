@@ -1,0 +1,128 @@
+"""A running service for the tests: started once a session, or the stack that `make up` left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from spendgate import Spendgate
+
+ROOT = Path(__file__).resolve().parents[4]
+PROCESS = Path(__file__).with_name("service_process.py")
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the service is, and the keys of its tenant."""
+
+    url: str
+    admin_key: str
+    caller_key: str
+    operator_key: str
+    has_faults: bool
+
+    def fail_next(self, *faults: dict[str, Any]) -> None:
+        """Make the next responses fail; see service_process.py."""
+        assert self.has_faults, "only the service of the tests can be made to fail"
+        httpx2.post(f"{self.url}/_faults", json=faults).raise_for_status()
+
+    def requests(self) -> list[str]:
+        """The paths that the service answered, in their order."""
+        paths: list[str] = httpx2.get(f"{self.url}/_requests").json()
+        return paths
+
+    def admin(self) -> Spendgate:
+        """A client with the admin's key."""
+        return Spendgate(url=self.url, api_key=self.admin_key)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A fresh agent with budgets in usd and tokens."""
+
+    agent: str
+    usd_id: str
+    admin: Spendgate
+
+    @property
+    def usd(self) -> tuple[Decimal, Decimal]:
+        """Spent and held usd."""
+        balance = self.admin.budgets.balance(self.usd_id)
+        return balance.spent, balance.held
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Spent and held tokens."""
+        balances = self.admin.spend(agent=self.agent).budgets
+        (balance,) = [balance for balance in balances if balance.unit == "tokens"]
+        return int(balance.spent), int(balance.held)
+
+
+def eventually(holds: Callable[[], bool], *, seconds: float = 30) -> bool:
+    """Whether it comes true; polls, since another thread or process does the work."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def new_account(admin: Spendgate, *, usd: str = "100", tokens: int = 100_000_000) -> Account:
+    """An agent that has not spent yet."""
+    agent = f"agent-{uuid.uuid4().hex[:12]}"
+    budget = admin.budgets.create(subject=f"agent:{agent}", unit="usd", limit=usd)
+    admin.budgets.create(subject=f"agent:{agent}", unit="tokens", limit=tokens)
+    return Account(agent, budget.budget_id, admin)
+
+
+@contextmanager
+def running_service() -> Iterator[Service]:
+    """The stack of SPENDGATE_TEST_STACK (a file as `make up` writes it), else one of our own."""
+    stack_file = os.environ.get("SPENDGATE_TEST_STACK")
+    if stack_file:
+        yield _service(Path(stack_file).read_text(encoding="utf-8"), has_faults=False)
+        return
+    python = os.environ.get("SPENDGATE_SERVICE_PYTHON", str(ROOT / ".venv/bin/python"))
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+    }
+    process = subprocess.Popen(
+        [python, str(PROCESS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, "the service did not start"
+        yield _service(line, has_faults=True)
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+        process.stdout.close()
+
+
+def _service(text: str, *, has_faults: bool) -> Service:
+    stack = json.loads(text)
+    return Service(
+        stack["api_url"],
+        stack["admin_key"],
+        stack["caller_key"],
+        stack["operator_key"],
+        has_faults,
+    )
