@@ -162,7 +162,8 @@ lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	        $$name.in -o $$name.txt; \
 	done
 
-clean: down ## Stop the local stack; remove its data, the builds and the caches
+clean: ## Stop the local stack; remove its data, the builds and the caches
+	@$(MAKE) down || $(say) "The stack's state was not saved; it is removed anyway"
 	@$(say) "Removing the stack's data, the builds and the caches; the tools stay"
 	@find .local -mindepth 1 -maxdepth 1 ! -name venvs ! -name dynamodb-local -exec rm -rf {} + 2>/dev/null || true
 	@rm -rf .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

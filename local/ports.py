@@ -19,11 +19,19 @@ class Ports:
 
 
 def remembered_ports() -> Ports | None:
-    """Read the ports of the stack that runs or last ran in this checkout."""
+    """Read the ports of the stack that runs or last ran in this checkout.
+
+    Raises LocalStackError for a damaged file: with other ports a second stack would start.
+    """
     try:
         return Ports(**json.loads(PORTS_FILE.read_text()))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+    except FileNotFoundError:
         return None
+    except (ValueError, TypeError) as error:
+        raise LocalStackError(
+            f"{PORTS_FILE} is damaged ({error}). Stop the stack with make down, remove the file, "
+            "and run make up; the stack's data stays."
+        ) from None
 
 
 def choose_ports() -> Ports:
@@ -33,7 +41,9 @@ def choose_ports() -> Ports:
     emulator = _choose("emulator", last.emulator if last else None, excluded=api)
     chosen = Ports(api=api, emulator=emulator)
     PORTS_FILE.parent.mkdir(exist_ok=True)
-    PORTS_FILE.write_text(json.dumps(asdict(chosen)))
+    temporary = PORTS_FILE.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(chosen)))
+    temporary.replace(PORTS_FILE)
     return chosen
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from local.console import LocalStackError
+from local.console import LocalStackError, say
 from local.paths import LOGS, ROOT, RUN
 
 _START_SECONDS_MAX = 60.0
@@ -29,6 +29,8 @@ class Program:
     """A background program of the stack, identified by its name."""
 
     name: str
+    module: str
+    """The Python module that it runs, by which it is found if its identity file is damaged."""
 
     @property
     def log(self) -> Path:
@@ -46,9 +48,28 @@ class Program:
             process = psutil.Process(identity["pid"])
             same = process.create_time() == identity["create_time"]
             alive = process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, json.JSONDecodeError, KeyError, psutil.NoSuchProcess):
+        except (FileNotFoundError, psutil.NoSuchProcess):
             return None
+        except (ValueError, KeyError, TypeError):  # cut short, by a full disk or a crash
+            return self._found_again()
         return process if same and alive else None
+
+    def _found_again(self) -> psutil.Process | None:
+        """Find the process by its command, and write its identity file anew."""
+        say(f"{self._identity_file.name} is damaged; looking for the {self.name} by its command")
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            command = process.info["cmdline"] or ()
+            if self.module in command and process.info["cwd"] == str(ROOT):
+                self._remember(process)
+                return process
+        self._identity_file.unlink(missing_ok=True)
+        return None
+
+    def _remember(self, process: psutil.Process) -> None:
+        identity = {"pid": process.pid, "create_time": process.create_time()}
+        temporary = self._identity_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(identity))
+        temporary.replace(self._identity_file)
 
     def ended_by_itself(self) -> bool:
         """Return whether it was started and has exited without `stop`."""
@@ -59,10 +80,7 @@ class Program:
         for folder in (LOGS, RUN):
             folder.mkdir(parents=True, exist_ok=True)
         child = start_detached(command, environment, self.log)
-        identity = {"pid": child.pid, "create_time": psutil.Process(child.pid).create_time()}
-        temporary = self._identity_file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(identity))
-        temporary.replace(self._identity_file)
+        self._remember(psutil.Process(child.pid))
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Wait until it is ready.

@@ -33,6 +33,8 @@ def read_trace(path: Path, *, requests_max: int | None = None) -> list[TraceRequ
         raise LocalStackError(f"Cannot read the trace {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise LocalStackError(f"The trace {path} is not a text file.") from None
+    except csv.Error as error:  # a field of more than 128 KB, a NUL byte
+        raise LocalStackError(f"The trace {path} is not a CSV file: {error}.") from None
 
 
 def _rows(path: Path, file: TextIO, requests_max: int | None) -> list[tuple[datetime, int, int]]:
@@ -50,6 +52,11 @@ def _rows(path: Path, file: TextIO, requests_max: int | None) -> list[tuple[date
             raise LocalStackError(
                 f"Line {reader.line_num} of the trace {path} is not a request."
             ) from None
+        if rows and (at.tzinfo is None) != (rows[0][0].tzinfo is None):
+            raise LocalStackError(
+                f"Line {reader.line_num} of the trace {path} and its first request do not both "
+                "have a UTC offset; write all times with one, or none."
+            )
         if context < 0 or generated < 0:
             raise LocalStackError(f"Line {reader.line_num} of the trace {path} is below zero.")
         rows.append((at, context, generated))

@@ -6,7 +6,7 @@ IN_FLIGHT_MAX requests run at once and the others wait: the emulator starts a pr
 concurrent invocation of a function, and a burst would exhaust the memory of a laptop.
 
 Runs in the emulator's environment:
-python -m local.emulator.server EMULATOR_PORT API_PORT API_ID_FILE
+python -m local.emulator.server EMULATOR_PORT API_PORT API_ID_FILE SAVED_FILE
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app as emulator
+from ministack.core import persistence
 from ministack.core.lambda_runtime import Worker
 from ministack.services import lambda_svc
 
@@ -100,9 +101,33 @@ def _read_streams_from_their_start() -> None:
     lambda_svc._restore_state = restore_without_positions
 
 
+class SavedServices:
+    """Which services' state was not written: the emulator itself only logs it."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+        self._save_state = persistence.save_state
+        persistence.save_state = self._save
+
+    def _save(self, service: str, data: Message) -> None:
+        file = Path(persistence.STATE_DIR, f"{service}.json")
+        before = _written_at(file)
+        self._save_state(service, data)
+        if _written_at(file) == before:
+            self.failed.append(service)
+
+
+def _written_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 def main() -> None:
     """Serve until a signal stops the emulator, which then writes its state."""
     emulator_port, api_port, api_id_file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    saved = SavedServices()
     _allow_many_connections()
     _shorten_log_wait()
     _read_streams_from_their_start()
@@ -111,6 +136,8 @@ def main() -> None:
     config.keep_alive_timeout = 75
     server = Server(emulator_port=emulator_port, api_port=api_port, api_id_file=api_id_file)
     asyncio.run(serve(server, config))
+    if not saved.failed:
+        Path(sys.argv[4]).write_text("all\n")
 
 
 if __name__ == "__main__":

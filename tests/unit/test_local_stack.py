@@ -14,7 +14,7 @@ import pytest
 from local import dynamodb_local, ports, processes
 from local.console import LocalStackError, number, run, words
 from local.emulator import process as emulator_process
-from local.paths import DYNAMODB_LOCAL, ROOT
+from local.paths import DYNAMODB_LOCAL, MINISTACK_PYTHON, ROOT
 from local.ports import Ports, choose_ports
 from local.processes import Program, bare_environment
 
@@ -46,7 +46,7 @@ def taken() -> Iterator[int]:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     monkeypatch.setattr(processes, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(processes, "RUN", tmp_path / "run")
-    ours = Program("listener")
+    ours = Program("listener", "local.unused")
     yield ours
     ours.stop(grace_seconds=5)
 
@@ -196,3 +196,93 @@ def test_a_program_that_was_killed_is_told_from_one_that_was_stopped(program: Pr
     assert program.stop(grace_seconds=5)
     assert not stopped.is_running()
     assert not program.ended_by_itself()
+
+
+@pytest.mark.parametrize("written", ["", '{"api": 87', "[1, 2]", '{"api": 1}'])
+def test_a_damaged_file_of_ports_is_named_and_no_second_stack_starts(
+    written: str, no_ports_yet: Path
+) -> None:
+    no_ports_yet.write_text(written)
+
+    with pytest.raises(LocalStackError, match=r"ports\.json is damaged .*make down"):
+        choose_ports()
+
+    assert no_ports_yet.read_text() == written
+
+
+@pytest.mark.parametrize("written", ["", '{"pid": 1', "{}", "[]"])
+def test_a_program_whose_identity_file_is_damaged_is_found_by_its_command(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(processes, "RUN", tmp_path / "run")
+    program = Program("listener", f"unique-{tmp_path.name}")
+    program.start([sys.executable, "-c", LISTENING, program.module], bare_environment())
+    started = program.process()
+    assert started is not None
+    try:
+        (tmp_path / "run" / "listener.json").write_text(written)
+
+        found = program.process()
+
+        assert found is not None
+        assert found.pid == started.pid
+        assert json.loads((tmp_path / "run" / "listener.json").read_text())["pid"] == started.pid
+    finally:
+        program.stop(grace_seconds=5)
+
+
+def test_a_damaged_identity_file_of_a_program_that_has_ended_is_no_obstacle(
+    program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "listener.json").write_text("{")
+
+    assert program.process() is None
+    assert not program.ended_by_itself()
+
+
+def test_saved_state_that_is_cut_short_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator_process, "EMULATOR_STATE", tmp_path)
+    (tmp_path / "sqs.json").write_text("{}")
+    emulator_process.check_saved_state()
+    (tmp_path / "dynamodb.json").write_text('{"__ministack_format__": 2, "payl')
+
+    with pytest.raises(LocalStackError, match=r"dynamodb\.json is damaged .*make clean"):
+        emulator_process.check_saved_state()
+
+
+def test_a_state_that_could_not_be_written_is_said_with_the_space_that_is_free(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator_process, "EMULATOR", program)
+    monkeypatch.setattr(emulator_process, "SAVED_FILE", tmp_path / "saved")
+    monkeypatch.setattr(emulator_process, "_SCRATCH", tmp_path / "scratch")
+    start(program)
+
+    with pytest.raises(LocalStackError, match=r"could not write its state.* \d+ MB are free"):
+        emulator_process.stop_emulator()
+
+
+def test_the_emulator_knows_which_state_it_could_not_write(tmp_path: Path) -> None:
+    (tmp_path / "dynamodb.json").mkdir()  # a file cannot take its place, as on a full disk
+    code = (
+        "from local.emulator.server import SavedServices, persistence\n"
+        "saved = SavedServices()\n"
+        "persistence.save_all({'sqs': dict, 'dynamodb': dict})\n"
+        "print(saved.failed)\n"
+    )
+    environment = bare_environment() | {"PERSIST_STATE": "1", "STATE_DIR": str(tmp_path)}
+
+    done = subprocess.run(
+        [MINISTACK_PYTHON, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "['dynamodb']"

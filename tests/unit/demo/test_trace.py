@@ -69,6 +69,18 @@ def test_only_as_many_requests_are_read_as_are_wanted() -> None:
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16,1\n", "Line 2"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\nnow,1,1\n", "Line 2"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16,1,-1\n", "below zero"),
+        (
+            "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16T18:00:00Z,1,1\n2023-11-16,1,1\n",
+            "Line 3 .* UTC offset",
+        ),
+        (
+            f"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16,1,{'1' * 140_000}\n",
+            "not a CSV file: field larger",
+        ),
+        (
+            f"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16,1,{'1' * 5_000}\n",
+            "Line 2 .* not a request",
+        ),
     ],
 )
 def test_what_is_no_trace_is_refused_with_the_reason(
