@@ -27,8 +27,6 @@ from spendgate_service.store.policies import find_budget
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.tenants.api_keys import IssuedKey, put_of_key, verify
 from spendgate_service.tenants.tenants import create_tenant
-from spendgate_service.wire.spending import record_answer, reservation_granted
-from spendgate_service.wire.values import json_text
 
 KEY_ID = "key_00000000000000sampleevents"
 # Not a secret: it is valid only for the tenant `local` of a stack on this machine.
@@ -95,10 +93,7 @@ def _reserve(table: Table, *, now_ms: int) -> None:
                 fingerprint="events",
                 idempotency_key=key,
             )
-            reservations.reserve(
-                request,
-                lambda grant: json_text(reservation_granted(grant.reservation, grant.balances)),
-            )
+            reservations.reserve(request)
 
 
 def _spend_an_hour_ago(table: Table, *, now_ms: int) -> None:
@@ -108,7 +103,6 @@ def _spend_an_hour_ago(table: Table, *, now_ms: int) -> None:
         table,
         PolicyCache(table),
         now_ms=lambda: then_ms,
-        answer_of=lambda recorded: json_text(record_answer(recorded)),
     )
     settlements.apply_one(
         Record(

@@ -8,9 +8,7 @@ from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, handle
 from spendgate_service.observability import logger, measured
 from spendgate_service.pricing.priced_amounts import priced_amounts
-from spendgate_service.reservations.reserve import Grant
-from spendgate_service.wire.spending import reservation_granted
-from spendgate_service.wire.values import Response, created, json_text, replayed
+from spendgate_service.wire.values import Response, created, replayed
 
 
 def reserve(call: Request) -> Response:
@@ -20,15 +18,7 @@ def reserve(call: Request) -> Response:
     request = body.to_request(
         call.principal, amounts=priced.amounts, idempotency_key=call.idempotency_key
     )
-
-    def answer_of(grant: Grant) -> str:
-        return json_text(
-            reservation_granted(
-                grant.reservation, grant.balances, notes=priced.notes, unpriced=priced.unpriced
-            )
-        )
-
-    answered = runtime.reservations().reserve(request, answer_of)
+    answered = runtime.reservations().reserve(request, notes=priced.notes, unpriced=priced.unpriced)
     return replayed(answered.answer) if answered.replayed else created(answered.answer)
 
 

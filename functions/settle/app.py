@@ -13,7 +13,7 @@ from spendgate_service.observability import logger, measured
 from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.extend import extend as extend_reservation
 from spendgate_service.settlements.plan import Recorded, Settled
-from spendgate_service.wire.spending import reservation_answer
+from spendgate_service.wire.reservations import reservation_response
 from spendgate_service.wire.values import Response, created, ok, replayed
 
 
@@ -39,7 +39,7 @@ def release(call: Request) -> Response:
 def _finalized(call: Request, command: SettlementCommand, *, unpriced: bool = False) -> Response:
     result = runtime.settlements().apply_one(command)
     assert isinstance(result, Settled), "a reservation's command has a reservation's result"
-    body = reservation_answer(result.reservation, now_ms=call.now_ms, unpriced=unpriced)
+    body = reservation_response(result.reservation, now_ms=call.now_ms, unpriced=unpriced)
     return replayed(body) if result.replayed else ok(body)
 
 
@@ -54,7 +54,7 @@ def extend(call: Request) -> Response:
         ttl_seconds=body.ttl_seconds,
         now_ms=runtime.now_ms,
     )
-    return ok(reservation_answer(extended, now_ms=call.now_ms))
+    return ok(reservation_response(extended, now_ms=call.now_ms))
 
 
 def record(call: Request) -> Response:

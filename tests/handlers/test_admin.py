@@ -26,9 +26,7 @@ def keyed(key: str = "k-1") -> dict[str, str]:
 
 
 def spend(table: Table, agent: str, *amounts: int) -> None:
-    settlements = Settlements(
-        table, PolicyCache(table), now_ms=lambda: NOW_MS, answer_of=lambda _: "{}"
-    )
+    settlements = Settlements(table, PolicyCache(table), now_ms=lambda: NOW_MS)
     for amount in amounts:
         settlements.apply_one(
             Record("acme", (Subject("agent", agent),), {"usd": amount * ONE}, fingerprint="f")

@@ -27,9 +27,7 @@ DAY_MS = 86_400_000
 
 
 def spent_at(table: Table, moment_ms: int, subject: str = "agent:researcher", usd: int = 1) -> None:
-    settlements = Settlements(
-        table, PolicyCache(table), now_ms=lambda: moment_ms, answer_of=lambda _: "{}"
-    )
+    settlements = Settlements(table, PolicyCache(table), now_ms=lambda: moment_ms)
     settlements.apply_one(
         Record("acme", (parse_subject(subject),), {"usd": usd * ONE}, fingerprint="f")
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spendgate_service.budgets.change import change_budget
-from spendgate_service.budgets.credit import Credit, Credited, apply_credit
+from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.errors import SpendgateError
@@ -79,9 +79,7 @@ def credit(
     world: World, budget: Budget, amount: int, *, key: str | None = None, subject: str | None = None
 ) -> object:
     """A top-up; under an idempotency key once."""
-    once: IdempotencyRecord[Credited] | None = None
-    if key is not None:
-        once = IdempotencyRecord(TENANT, "credit", key, "fingerprint", lambda _credited: "{}")
+    once = IdempotencyRecord(TENANT, "credit", key, "fingerprint") if key is not None else None
     counted = parse_subject(subject) if subject else None
     top_up = Credit(budget.budget_id, counted, amount * ONE, Provenance())
     return apply_credit(world.table, TENANT, top_up, once=once, now_ms=world.clock.now_ms())

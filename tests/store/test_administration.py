@@ -30,6 +30,8 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.listings import find_listed
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
+from spendgate_service.wire.credits import credit_response
+from spendgate_service.wire.values import json_text
 from tests.support.world import AGENT, TENANT, World
 
 DAY_SECONDS = 86_400
@@ -44,11 +46,7 @@ PERIODS: list[PeriodRule] = [
 def credited(
     world: World, budget: Budget, amount: int, *, key: str | None = None
 ) -> Credited | Replay:
-    once: IdempotencyRecord[Credited] | None = None
-    if key:
-        once = IdempotencyRecord(
-            TENANT, "credit", key, "f", answer=lambda done: done.entry.entry_id
-        )
+    once = IdempotencyRecord(TENANT, "credit", key, "f") if key else None
     credit = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance())
     return apply_credit(world.table, TENANT, credit, once=once, now_ms=world.clock.now_ms())
 
@@ -80,7 +78,7 @@ def test_a_credit_under_one_key_counts_once(world: World) -> None:
     first, again = credited(world, budget, 5, key="k"), credited(world, budget, 5, key="k")
 
     assert isinstance(first, Credited) and isinstance(again, Replay)
-    assert again.answer == first.entry.entry_id
+    assert again.answer == json_text(credit_response(first.entry, first.balance))
     assert world.balance_of(AGENT).available == 15 * ONE
 
 

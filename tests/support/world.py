@@ -16,12 +16,11 @@ from spendgate_service.domain.counters import Balance, Counter
 from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
 from spendgate_service.domain.requests import Record, Release, Settle, SpendRequest
 from spendgate_service.domain.reservations import Reservation
-from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.check import Balances, find_reservation
 from spendgate_service.reservations.extend import extend
-from spendgate_service.reservations.reserve import Answered, Grant, Reservations
+from spendgate_service.reservations.reserve import Answered, Reservations
 from spendgate_service.settlements.apply import Settlements
 from spendgate_service.settlements.plan import Settled
 from spendgate_service.store import keys, values
@@ -29,9 +28,6 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.codec.counters import read_counter
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX, PolicyCache
-from spendgate_service.wire.event_details import level_detail
-from spendgate_service.wire.spending import record_answer, reservation_granted
-from spendgate_service.wire.values import json_text
 from tests.support.clock import FakeClock
 from tests.support.faulty_client import faulty, meanwhile
 
@@ -74,17 +70,13 @@ class World:
     @cached_property
     def settlements(self) -> Settlements:
         return Settlements(
-            self.table, self.policy_cache, now_ms=self.clock.now_ms, answer_of=_record_answer,
+            self.table, self.policy_cache, now_ms=self.clock.now_ms,
             threshold_events=self.threshold_events,
         )  # fmt: skip
 
     @cached_property
     def threshold_events(self) -> ThresholdEvents:
-        return ThresholdEvents(
-            self.table,
-            self.policy_cache,
-            detail_of=lambda balance, level: json_text(level_detail(balance, level)),
-        )
+        return ThresholdEvents(self.table, self.policy_cache)
 
     @cached_property
     def balances(self) -> Balances:
@@ -168,7 +160,7 @@ class World:
             fingerprint=_fingerprint(amounts, by, ttl_seconds),
             idempotency_key=key,
         )
-        return self.reservations.reserve(request, _grant_answer)
+        return self.reservations.reserve(request)
 
     def reserve(self, usd: int | None = None, **arguments: Any) -> str:
         """The id of a new reservation."""
@@ -254,14 +246,6 @@ def record(
 def many_subjects(count: int) -> tuple[str, ...]:
     """As many subjects as wanted, each of another type."""
     return tuple(f"kind{number}:one" for number in range(count))
-
-
-def _grant_answer(grant: Grant) -> str:
-    return json_text(reservation_granted(grant.reservation, grant.balances))
-
-
-def _record_answer(spend: RecordedSpend) -> str:
-    return json_text(record_answer(spend))
 
 
 def _fingerprint(*parts: object) -> str:

@@ -108,7 +108,7 @@ def test_pricing_never_touches_the_network(monkeypatch: pytest.MonkeyPatch) -> N
     [
         "spendgate_service.api.bodies.spending",
         "spendgate_service.api.http",
-        "spendgate_service.wire.spending",
+        "spendgate_service.wire.reservations",
     ],
 )
 def test_the_price_table_is_not_loaded_before_it_is_needed(module: str) -> None:

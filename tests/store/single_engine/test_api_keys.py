@@ -5,7 +5,6 @@ import logging
 import pytest
 
 from spendgate_service.domain.errors import IdempotencyConflict, NotFound
-from spendgate_service.domain.tenants import ApiKey
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
@@ -20,6 +19,8 @@ from spendgate_service.tenants.api_keys import (
     revoke_key,
     verify,
 )
+from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.values import json_text
 from tests.conftest import TABLE_NAME
 
 NOW_MS = 1_772_971_200_000
@@ -31,8 +32,8 @@ def issue(table: Table, tenant_id: str = "acme", *, now_ms: int = NOW_MS) -> Iss
     return issued
 
 
-def once(fingerprint: str = "f") -> IdempotencyRecord[ApiKey]:
-    return IdempotencyRecord("acme", "create_key", "k-1", fingerprint, answer=repr)
+def once(fingerprint: str = "f") -> IdempotencyRecord:
+    return IdempotencyRecord("acme", "create_key", "k-1", fingerprint)
 
 
 def everything_in(table: Table) -> str:
@@ -119,7 +120,9 @@ def test_creating_again_answers_without_a_secret_and_makes_no_second_key(
     second = new_key("acme", "caller", name=None, now_ms=NOW_MS + 1)
     create_key(moto_table, first, once=once())
 
-    assert create_key(moto_table, second, once=once()) == Replay(repr(first.key))
+    assert create_key(moto_table, second, once=once()) == Replay(
+        json_text({**key_response(first.key), "secret": None})
+    )
     assert list_keys(moto_table, "acme", PageRequest()).data == (first.key,)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from spendgate_service.audit.budget import Audit, audit_budget
+from spendgate_service.audit.budget import audit_budget
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.audit import Audit
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
 from spendgate_service.domain.requests import Record
@@ -30,9 +31,7 @@ type Spend = Callable[..., None]
 def spend(moto_table: Table) -> Spend:
     """Record what an agent spent, as the queue consumer would."""
     clock = [NOW_MS]
-    settlements = Settlements(
-        moto_table, PolicyCache(moto_table), now_ms=lambda: clock[0], answer_of=lambda _: "{}"
-    )
+    settlements = Settlements(moto_table, PolicyCache(moto_table), now_ms=lambda: clock[0])
 
     def record(amount: int, *, agent: str = AGENT.id, at_ms: int = NOW_MS) -> None:
         clock[0] = at_ms

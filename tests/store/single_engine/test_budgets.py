@@ -33,6 +33,8 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policies import read_policy_of
+from spendgate_service.wire.budgets import budget_response
+from spendgate_service.wire.values import json_text
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z
@@ -81,11 +83,15 @@ def counter_item(table: Table, budget: Budget, period_key: str) -> Item | None:
     return table.get(values.key(key))
 
 
-def once(
-    answer: str = "first", *, key: str = "k-1", fingerprint: str = "f"
-) -> IdempotencyRecord[StoredBudget]:
-    return IdempotencyRecord(
-        TENANT, "create_budget", key, fingerprint, answer=lambda _stored: answer
+def once(key: str = "k-1", fingerprint: str = "f") -> IdempotencyRecord:
+    return IdempotencyRecord(TENANT, "create_budget", key, fingerprint)
+
+
+def replay_of(stored: StoredBudget | Replay) -> Replay:
+    """What a replay of a creation gets: the response to the first one."""
+    assert isinstance(stored, StoredBudget)
+    return Replay(
+        json_text(budget_response(stored.budget, version=stored.version, balance=stored.balance))
     )
 
 
@@ -334,11 +340,11 @@ def test_a_full_policy_is_changed_in_one_transaction_at_the_end_of_a_period(
 def test_creating_again_with_the_same_idempotency_key_answers_as_the_first_time(
     moto_table: Table,
 ) -> None:
-    create_budget(moto_table, TENANT, a_budget(), once=once("first"), now_ms=NOW_MS)
+    first = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
 
-    again = create_budget(moto_table, TENANT, a_budget(), once=once("second"), now_ms=NOW_MS)
+    again = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
 
-    assert again == Replay("first")
+    assert again == replay_of(first)
     assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 
@@ -352,27 +358,31 @@ def test_an_idempotency_key_for_another_request_is_a_conflict(moto_table: Table)
 def test_an_idempotency_key_is_forgotten_after_thirty_days_even_if_ttl_is_late(
     moto_table: Table,
 ) -> None:
-    create_budget(moto_table, TENANT, a_budget(), once=once("first"), now_ms=NOW_MS)
+    create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
 
     later_ms = NOW_MS + 30 * 86_400_000
-    again = create_budget(moto_table, TENANT, a_budget(), once=once("second"), now_ms=later_ms)
+    again = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=later_ms)
 
     assert isinstance(again, StoredBudget)
 
 
-def test_two_creations_racing_on_one_idempotency_key_make_one_budget(moto_table: Table) -> None:
-    def answer(stored: StoredBudget) -> str:
+def test_two_creations_racing_on_one_idempotency_key_make_one_budget(
+    moto_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_a_rival(table: Table, writes: list[Any]) -> None:
         if not rivals:
-            rivals.append(stored)
-            create_budget(moto_table, TENANT, a_budget(), once=once("rival"), now_ms=NOW_MS)
-        return "loser"
+            rivals.append(None)
+            rivals[0] = create_budget(table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+        transact(table, writes)
 
-    rivals: list[StoredBudget] = []
-    racing = IdempotencyRecord(TENANT, "create_budget", "k-1", "f", answer=answer)
+    rivals: list[StoredBudget | Replay | None] = []
+    transact = Table.transact
+    monkeypatch.setattr(Table, "transact", after_a_rival)
 
-    assert create_budget(moto_table, TENANT, a_budget(), once=racing, now_ms=NOW_MS) == Replay(
-        "rival"
-    )
+    loser = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+
+    (winner,) = rivals
+    assert winner is not None and loser == replay_of(winner)
     assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 

@@ -170,7 +170,7 @@ def test_a_change_that_cannot_end_a_pause_does_not_look_whether_it_does(
 
     change_budget(
         counting_world.table, TENANT, budget.budget_id, lambda one: replace(one, limit=30 * ONE),
-        event=ChangeEvent("budget.resumed", lambda _budget, _balance: "{}"),
+        event=ChangeEvent("budget.resumed"),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
 

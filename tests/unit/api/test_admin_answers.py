@@ -4,25 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from spendgate_service.budgets.credit import Credited
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver, TokenCap
 from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Price, Tenant
-from spendgate_service.wire.administration import (
-    budget_answer,
-    credit_answer,
-    key_answer,
-    page_answer,
-    price_answer,
-    rate_answer,
-    statement_answer,
-    tenant_answer,
-    token_cap_answer,
-)
-from spendgate_service.wire.spending import balance_answer, ledger_entry_answer
+from spendgate_service.wire.balances import balance_response
+from spendgate_service.wire.budgets import budget_response
+from spendgate_service.wire.credits import credit_response
+from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.ledger import ledger_entry_response
+from spendgate_service.wire.pages import page_response
+from spendgate_service.wire.prices import price_response
+from spendgate_service.wire.rates import rate_response
+from spendgate_service.wire.statements import statement_response
+from spendgate_service.wire.tenants import tenant_response
+from spendgate_service.wire.token_caps import token_cap_response
 from spendgate_service.wire.values import time_on_wire
 from tests.support.api_requests import NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY
@@ -31,8 +29,8 @@ from tests.unit.api.test_answers import ENTRY
 def test_a_budget_with_and_without_its_balance() -> None:
     one = balance("10", "10")
 
-    alone = budget_answer(one.budget, version=3)
-    full = budget_answer(one.budget, version=3, balance=one)
+    alone = budget_response(one.budget, version=3)
+    full = budget_response(one.budget, version=3, balance=one)
 
     assert alone == {
         "budget_id": "bud_1",
@@ -52,7 +50,7 @@ def test_a_budget_with_and_without_its_balance() -> None:
         "created_at": "2026-03-01T12:00:00.250Z",
         "updated_at": "2026-03-01T12:00:00.250Z",
     }
-    assert full == {**alone, "status": "exhausted", "balance": balance_answer(one)}
+    assert full == {**alone, "status": "exhausted", "balance": balance_response(one)}
 
 
 def test_a_budget_shows_all_that_was_laid_down() -> None:
@@ -65,7 +63,7 @@ def test_a_budget_shows_all_that_was_laid_down() -> None:
         period=DurationPeriod(18_000),
     )
 
-    answer = budget_answer(budget, version=1)
+    answer = budget_response(budget, version=1)
 
     assert (answer["soft_limit"], answer["on_soft_limit"], answer["mode"]) == (
         "8",
@@ -88,19 +86,19 @@ def test_a_budget_shows_all_that_was_laid_down() -> None:
 def test_a_default_is_active_paused_or_disabled(paused: bool, disabled: bool, status: str) -> None:
     budget = replace(balance().budget, paused=paused, disabled=disabled)
 
-    assert budget_answer(budget, version=1)["status"] == status
+    assert budget_response(budget, version=1)["status"] == status
 
 
 def test_a_credit_is_its_ledger_entry_with_the_balance_after_it() -> None:
     one = balance()
 
-    answer = credit_answer(Credited(ENTRY, one))
+    answer = credit_response(ENTRY, one)
 
-    assert answer == {**ledger_entry_answer(ENTRY), "balance": balance_answer(one)}
+    assert answer == {**ledger_entry_response(ENTRY), "balance": balance_response(one)}
 
 
 def test_a_statement_tells_what_a_period_came_to() -> None:
-    assert statement_answer(STATEMENT) == {
+    assert statement_response(STATEMENT) == {
         "id": "stm_2",
         "budget_id": "bud_1",
         "subject": "agent:researcher",
@@ -125,7 +123,7 @@ def test_a_statement_tells_what_a_period_came_to() -> None:
 
 
 def test_a_token_cap_shows_what_is_not_capped_as_null() -> None:
-    assert token_cap_answer(Subject("agent", "*"), TokenCap(max_total_tokens=9)) == {
+    assert token_cap_response(Subject("agent", "*"), TokenCap(max_total_tokens=9)) == {
         "subject": "agent:*",
         "max_prompt_tokens": None,
         "max_completion_tokens": None,
@@ -136,8 +134,8 @@ def test_a_token_cap_shows_what_is_not_capped_as_null() -> None:
 def test_a_price_says_where_it_comes_from() -> None:
     price = Price("p", "a/m", "usd", ONE, 2 * ONE, ONE // 2, NOON_MS)
 
-    own = price_answer(price, is_override=True)
-    builtin = price_answer(price, is_override=False)
+    own = price_response(price, is_override=True)
+    builtin = price_response(price, is_override=False)
 
     assert own == {
         "provider": "p",
@@ -153,7 +151,7 @@ def test_a_price_says_where_it_comes_from() -> None:
 
 
 def test_a_rate_goes_from_one_unit_to_another() -> None:
-    assert rate_answer(Rate("eur", "usd", 11 * ONE // 10, NOON_MS, 60)) == {
+    assert rate_response(Rate("eur", "usd", 11 * ONE // 10, NOON_MS, 60)) == {
         "from": "eur",
         "to": "usd",
         "rate": "1.1",
@@ -165,15 +163,15 @@ def test_a_rate_goes_from_one_unit_to_another() -> None:
 def test_the_secret_of_a_key_is_shown_only_when_given() -> None:
     key = ApiKey("key_1", "acme", "caller", "CI", NOON_MS)
 
-    assert "secret" not in key_answer(key)
-    assert key_answer(key, secret="s3")["secret"] == "s3"
+    assert "secret" not in key_response(key)
+    assert key_response(key, secret="s3")["secret"] == "s3"
 
 
 def test_a_tenant_and_a_page() -> None:
-    answer = tenant_answer(Tenant("acme", created_at_ms=NOON_MS, updated_at_ms=NOON_MS))
+    answer = tenant_response(Tenant("acme", created_at_ms=NOON_MS, updated_at_ms=NOON_MS))
 
     assert (answer["require_budget"], answer["unpriced_model"]) == (False, "reject")
-    assert page_answer([answer], next_cursor=None) == {"data": [answer], "next_cursor": None}
+    assert page_response([answer], next_cursor=None) == {"data": [answer], "next_cursor": None}
 
 
 @pytest.mark.parametrize(

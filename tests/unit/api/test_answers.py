@@ -1,27 +1,25 @@
 """The answers have exactly the fields of the interface, amounts as strings and times in UTC."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE, parse_amount
+from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.rates import Conversion
 from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.wire.check import check_answer
-from spendgate_service.wire.spending import (
-    amount_in_sentence,
-    balance_answer,
-    ledger_entry_answer,
-    record_answer,
-    reservation_answer,
-    reservation_granted,
-    spend_answer,
-    warnings_of,
-)
+from spendgate_service.wire.balances import balance_response, warnings_of
+from spendgate_service.wire.check import Refusal, check_response
+from spendgate_service.wire.ledger import ledger_entry_response
+from spendgate_service.wire.reservations import reservation_granted, reservation_response
+from spendgate_service.wire.spend import recorded_spend_response, spend_response
+from spendgate_service.wire.values import amount_in_sentence
 from tests.support.api_requests import BALANCE, NOON_MS, balance
 
 SUBJECTS = (
@@ -43,7 +41,7 @@ RESERVATION = Reservation(
 
 
 def test_a_balance_of_a_day() -> None:
-    assert balance_answer(balance("10", "8.5", held="1")) == {
+    assert balance_response(balance("10", "8.5", held="1")) == {
         "budget_id": "bud_1",
         "name": None,
         "subject": "agent:researcher",
@@ -75,7 +73,7 @@ def test_a_balance_of_a_day() -> None:
 
 
 def test_a_balance_that_never_resets_has_no_times() -> None:
-    answer = balance_answer(balance(period=BALANCE))
+    answer = balance_response(balance(period=BALANCE))
 
     assert answer["period"] == {
         "type": "none",
@@ -88,7 +86,7 @@ def test_a_balance_that_never_resets_has_no_times() -> None:
 
 
 def test_an_overrun_shows_below_zero_and_beside_the_limit() -> None:
-    answer = balance_answer(balance("10", "10.5"))
+    answer = balance_response(balance("10", "10.5"))
 
     assert (answer["available"], answer["overrun"]) == ("-0.5", "0.5")
     assert (answer["utilization_pct"], answer["percent_remaining"]) == (105.0, 0.0)
@@ -126,7 +124,7 @@ def test_a_granted_reservation() -> None:
         "action": "warn",
         "warnings": ["agent:researcher usd day at 85.0%: 8.50 of 10"],
         "unpriced": False,
-        "budgets": [balance_answer(balance("10", "8.5"))],
+        "budgets": [balance_response(balance("10", "8.5"))],
     }
 
 
@@ -143,9 +141,9 @@ def test_a_reservation_tells_its_story() -> None:
         finalized_at_ms=NOON_MS + 300_000,
     )
 
-    held = reservation_answer(RESERVATION, now_ms=NOON_MS)
-    expired = reservation_answer(RESERVATION, now_ms=NOON_MS + 300_000)
-    after = reservation_answer(settled, now_ms=NOON_MS)
+    held = reservation_response(RESERVATION, now_ms=NOON_MS)
+    expired = reservation_response(RESERVATION, now_ms=NOON_MS + 300_000)
+    after = reservation_response(settled, now_ms=NOON_MS)
 
     assert (held["state"], held["actual"], held["finalized_at"]) == ("held", None, None)
     assert held["metadata"] == {"trace_id": "t"}
@@ -160,7 +158,7 @@ def test_a_reservation_names_what_it_holds_on_each_budget_and_at_which_rate() ->
     plain = Line("bud_1", agent, "tokens", "balance", 2000 * ONE)
     converted = Line("bud_2", agent, "eur", "2026-03", ONE, (Conversion("usd", 9 * ONE // 10),))
 
-    answer = reservation_answer(replace(RESERVATION, lines=(plain, converted)), now_ms=NOON_MS)
+    answer = reservation_response(replace(RESERVATION, lines=(plain, converted)), now_ms=NOON_MS)
 
     of_agent = {"subject": "agent:researcher"}
     assert answer["lines"] == [
@@ -171,8 +169,12 @@ def test_a_reservation_names_what_it_holds_on_each_budget_and_at_which_rate() ->
     ]  # fmt: skip
 
 
+def check_refused(balances: Sequence[Balance], refusal: Refusal) -> dict[str, object]:
+    return check_response(balances, refusal=refusal, error_code=problem_of(refusal).code)
+
+
 def test_a_check_that_nothing_restricts_has_nothing_to_say() -> None:
-    answer = check_answer([balance()])
+    answer = check_response([balance()])
 
     assert answer == {
         "action": "continue",
@@ -186,14 +188,14 @@ def test_a_check_that_nothing_restricts_has_nothing_to_say() -> None:
         "warnings": [],
         "unpriced": False,
         "hint": "Go on.",
-        "budgets": [balance_answer(balance())],
+        "budgets": [balance_response(balance())],
     }
 
 
 def test_a_warning_check_describes_the_budget_that_is_spent_most() -> None:
     most = balance("10", "9", budget_id="bud_2", subject="session:s")
 
-    answer = check_answer([balance("10", "8.5"), most])
+    answer = check_response([balance("10", "8.5"), most])
 
     assert (answer["action"], answer["allowed"]) == ("warn", True)
     assert (answer["budget_id"], answer["balance"], answer["currency"]) == ("bud_2", "1", "usd")
@@ -207,7 +209,7 @@ def test_a_refused_check_describes_the_first_budget_that_refuses() -> None:
     first = balance("10", "9.5", budget_id="bud_2")
     refusal = BudgetExceeded([first.violation(ONE), balance().violation(ONE)])
 
-    answer = check_answer([balance(), first], refusal=refusal)
+    answer = check_refused([balance(), first], refusal)
 
     assert (answer["action"], answer["allowed"]) == ("stop", False)
     assert answer["error_code"] == "rate_limit_exceeded"
@@ -219,17 +221,15 @@ def test_a_refused_check_describes_the_first_budget_that_refuses() -> None:
 def test_a_check_refused_by_an_empty_balance_says_who_can_help() -> None:
     empty = balance("10", "10", period=BALANCE)
 
-    answer = check_answer([empty], refusal=BudgetExceeded([empty.violation(ONE)]))
+    answer = check_refused([empty], BudgetExceeded([empty.violation(ONE)]))
 
     assert (answer["error_code"], answer["retry_after_seconds"]) == ("insufficient_quota", None)
     assert str(answer["hint"]).startswith("Stop and ask an admin")
 
 
 def test_a_check_may_be_refused_by_a_pause_or_for_want_of_a_budget() -> None:
-    paused = check_answer(
-        [balance()], refusal=BudgetPaused(budget_id="bud_1", subject="agent:researcher")
-    )
-    unlimited = check_answer([], refusal=NoBudget())
+    paused = check_refused([balance()], BudgetPaused(budget_id="bud_1", subject="agent:researcher"))
+    unlimited = check_refused([], NoBudget())
 
     assert (paused["action"], paused["error_code"]) == ("pause", "budget_paused")
     assert (paused["budget_id"], paused["balance"]) == ("bud_1", "10")
@@ -250,7 +250,7 @@ ENTRY = LedgerEntry(
 
 
 def test_a_ledger_entry() -> None:
-    assert ledger_entry_answer(replace(ENTRY, kind="credit")) == {
+    assert ledger_entry_response(replace(ENTRY, kind="credit")) == {
         "id": "led_1",
         "budget_id": "bud_1",
         "subject": "agent:researcher",
@@ -271,20 +271,20 @@ def test_a_ledger_entry() -> None:
 def test_recorded_spend_names_what_it_debited() -> None:
     recorded = RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS)
 
-    assert record_answer(recorded) == {
+    assert recorded_spend_response(recorded) == {
         "subjects": {"agent": "researcher"},
         "actual": {"usd": "1"},
-        "entries": [ledger_entry_answer(ENTRY)],
+        "entries": [ledger_entry_response(ENTRY)],
         "unpriced": False,
         "created_at": "2026-03-01T12:00:00.250Z",
     }
 
 
 def test_a_snapshot_of_spend() -> None:
-    answer = spend_answer(tenant_id="acme", subjects=SUBJECTS, balances=[balance()])
+    answer = spend_response(tenant_id="acme", subjects=SUBJECTS, balances=[balance()])
 
     assert answer == {
         "tenant_id": "acme",
         "subjects": {"agent": "researcher"},
-        "budgets": [balance_answer(balance())],
+        "budgets": [balance_response(balance())],
     }

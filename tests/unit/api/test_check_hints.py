@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.counters import Balance
@@ -14,7 +15,7 @@ from spendgate_service.domain.errors import (
     UnknownRate,
 )
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
-from spendgate_service.wire.check import check_answer
+from spendgate_service.wire.check import check_response
 from tests.support.api_requests import BALANCE, balance
 
 ROLLING = RollingPeriod(3600)
@@ -22,7 +23,7 @@ ROLLING = RollingPeriod(3600)
 
 def hint_to(asked: int, *refusing: Balance) -> object:
     refusal = BudgetExceeded([one.violation(asked * ONE) for one in refusing])
-    return check_answer(refusing, refusal=refusal)["hint"]
+    return check_response(refusing, refusal=refusal, error_code=problem_of(refusal).code)["hint"]
 
 
 def test_to_wait_is_no_advice_where_a_whole_period_allows_less() -> None:
@@ -99,7 +100,7 @@ def test_one_second_is_not_many() -> None:
 def test_a_refusal_that_no_budget_makes_says_what_to_do(
     refusal: TokenCapExceeded | UnknownPrice | UnknownRate, code: str, hint: str
 ) -> None:
-    answer = check_answer([], refusal=refusal)
+    answer = check_response([], refusal=refusal, error_code=problem_of(refusal).code)
 
     assert (answer["action"], answer["allowed"], answer["error_code"]) == ("stop", False, code)
     assert (answer["message"], answer["hint"]) == (str(refusal), hint)
@@ -108,7 +109,7 @@ def test_a_refusal_that_no_budget_makes_says_what_to_do(
 def test_a_warning_by_a_shadow_alone_describes_the_shadow() -> None:
     shadow = balance("10", "2", budget_id="bud_2")
 
-    answer = check_answer([balance(), shadow], shadowed=[shadow])
+    answer = check_response([balance(), shadow], shadowed=[shadow])
 
     assert (answer["action"], answer["budget_id"], answer["balance"]) == ("warn", "bud_2", "8")
     assert answer["hint"] == "Go on, but heed the warnings."

@@ -14,7 +14,7 @@ from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.reports.export import Place, Span, Step
-from spendgate_service.wire.spending import ledger_entry_answer
+from spendgate_service.wire.ledger import ledger_entry_response
 from tests.support.api_requests import NOON_MS
 from tests.unit.api.test_answers import ENTRY
 
@@ -118,9 +118,9 @@ def test_a_cursor_belongs_to_its_span(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_of_json_is_the_ledger_entry() -> None:
-    assert json.loads(part_of(steps(1, ENTRY), asked(format="jsonl")).text) == ledger_entry_answer(
-        ENTRY
-    )
+    assert json.loads(
+        part_of(steps(1, ENTRY), asked(format="jsonl")).text
+    ) == ledger_entry_response(ENTRY)
 
 
 def test_a_row_of_csv_has_all_fields_under_a_header_that_comes_once() -> None:
@@ -128,7 +128,7 @@ def test_a_row_of_csv_has_all_fields_under_a_header_that_comes_once() -> None:
     later = part_of(steps(1, ENTRY), replace(asked(), start=place(0))).text
 
     [row] = csv.DictReader(io.StringIO(text))
-    wanted = ledger_entry_answer(ENTRY)
+    wanted = ledger_entry_response(ENTRY)
     assert set(CSV_COLUMNS) == set(wanted)
     assert row == {name: "" if value is None else value for name, value in wanted.items()}
     assert text == ",".join(CSV_COLUMNS) + "\r\n" + later

@@ -13,7 +13,6 @@ from spendgate_service.api.openapi.document import ANSWER_SCHEMAS, document, doc
 from spendgate_service.api.openapi.operations import OPERATIONS
 from spendgate_service.api.openapi.schemas import Schema, page_of, ref
 from spendgate_service.api.routes import ROUTES
-from spendgate_service.budgets.credit import Credited
 from spendgate_service.domain.amounts import AMOUNT_MAX, ONE, amount_text
 from spendgate_service.domain.budgets import CarryOver, TokenCap
 from spendgate_service.domain.errors import BudgetExceeded, NotFound
@@ -22,31 +21,26 @@ from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Price, Tenant
-from spendgate_service.wire.administration import (
-    budget_answer,
-    credit_answer,
-    key_answer,
-    page_answer,
-    price_answer,
-    rate_answer,
-    statement_answer,
-    tenant_answer,
-    token_cap_answer,
-)
-from spendgate_service.wire.check import check_answer
-from spendgate_service.wire.spending import (
-    balance_answer,
-    ledger_entry_answer,
-    record_answer,
-    reservation_answer,
-    reservation_granted,
-    spend_answer,
-)
+from spendgate_service.wire.balances import balance_response
+from spendgate_service.wire.budgets import budget_response
+from spendgate_service.wire.check import check_response
+from spendgate_service.wire.credits import credit_response
+from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.ledger import ledger_entry_response
+from spendgate_service.wire.pages import page_response
+from spendgate_service.wire.prices import price_response
+from spendgate_service.wire.rates import rate_response
+from spendgate_service.wire.reservations import reservation_granted, reservation_response
+from spendgate_service.wire.spend import recorded_spend_response, spend_response
+from spendgate_service.wire.statements import statement_response
+from spendgate_service.wire.tenants import tenant_response
+from spendgate_service.wire.token_caps import token_cap_response
 from tests.support.api_requests import BALANCE, NOON_MS, STATEMENT, balance
 from tests.unit.api.test_answers import ENTRY, RESERVATION, SUBJECTS
 
 DOCUMENT: Any = json.loads(json.dumps(document()))
 BUDGET = balance("10", "8.5", held="1")
+EXCEEDED = BudgetExceeded([BUDGET.violation(ONE)])
 PRICE = Price("openai", "m", "usd", ONE, ONE, None, NOON_MS)
 EVERYTHING = replace(
     BUDGET.budget, soft_limit=ONE, carry_over=CarryOver(unused=True), period=DurationPeriod(60)
@@ -107,28 +101,31 @@ def test_operation_ids_are_unique() -> None:
         ("AmountText", amount_text(0)),
         ("AmountText", amount_text(-ONE // 2)),
         ("AmountText", amount_text(-2 * AMOUNT_MAX)),
-        ("Balance", balance_answer(BUDGET)),
-        ("Balance", balance_answer(balance(period=BALANCE))),
-        ("Budget", budget_answer(BUDGET.budget, version=1)),
-        ("Budget", budget_answer(BUDGET.budget, version=1, balance=BUDGET)),
-        ("Budget", budget_answer(EVERYTHING, version=1)),
-        ("Check", check_answer([BUDGET])),
-        ("Check", check_answer([BUDGET], refusal=BudgetExceeded([BUDGET.violation(ONE)]))),
-        ("Credit", credit_answer(Credited(ENTRY, BUDGET))),
+        ("Balance", balance_response(BUDGET)),
+        ("Balance", balance_response(balance(period=BALANCE))),
+        ("Budget", budget_response(BUDGET.budget, version=1)),
+        ("Budget", budget_response(BUDGET.budget, version=1, balance=BUDGET)),
+        ("Budget", budget_response(EVERYTHING, version=1)),
+        ("Check", check_response([BUDGET])),
+        ("Check", check_response([BUDGET], refusal=EXCEEDED, error_code="rate_limit_exceeded")),
+        ("Credit", credit_response(ENTRY, BUDGET)),
         ("Error", error_answer(BudgetExceeded([BUDGET.violation(ONE)]), request_id="r").body),
         ("Error", error_answer(NotFound("budget", "bud_1"), request_id="r").body),
-        ("Key", key_answer(ApiKey("key_1", "acme", "caller", None, NOON_MS), secret="s")),
-        ("LedgerEntry", ledger_entry_answer(ENTRY)),
-        ("Price", price_answer(PRICE, is_override=True)),
-        ("Price", price_answer(PRICE, is_override=False)),
-        ("Rate", rate_answer(Rate("eur", "usd", ONE, NOON_MS))),
-        ("RecordedSpend", record_answer(RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS))),
-        ("Reservation", reservation_answer(RESERVATION, now_ms=NOON_MS)),
+        ("Key", key_response(ApiKey("key_1", "acme", "caller", None, NOON_MS), secret="s")),
+        ("LedgerEntry", ledger_entry_response(ENTRY)),
+        ("Price", price_response(PRICE, is_override=True)),
+        ("Price", price_response(PRICE, is_override=False)),
+        ("Rate", rate_response(Rate("eur", "usd", ONE, NOON_MS))),
+        (
+            "RecordedSpend",
+            recorded_spend_response(RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS)),
+        ),
+        ("Reservation", reservation_response(RESERVATION, now_ms=NOON_MS)),
         ("ReservationGranted", reservation_granted(RESERVATION, [BUDGET])),
-        ("Spend", spend_answer(tenant_id="acme", subjects=SUBJECTS, balances=[BUDGET])),
-        ("Statement", statement_answer(STATEMENT)),
-        ("Tenant", tenant_answer(Tenant("acme"))),
-        ("TokenCap", token_cap_answer(Subject("agent", "*"), TokenCap(max_total_tokens=1))),
+        ("Spend", spend_response(tenant_id="acme", subjects=SUBJECTS, balances=[BUDGET])),
+        ("Statement", statement_response(STATEMENT)),
+        ("Tenant", tenant_response(Tenant("acme"))),
+        ("TokenCap", token_cap_response(Subject("agent", "*"), TokenCap(max_total_tokens=1))),
     ],
 )
 def test_an_answer_fits_its_schema(name: str, answer: object) -> None:
@@ -136,7 +133,7 @@ def test_an_answer_fits_its_schema(name: str, answer: object) -> None:
 
 
 def test_a_page_fits_its_schema() -> None:
-    fits(page_of(ref("Tenant")), page_answer([tenant_answer(Tenant("acme"))], next_cursor="c"))
+    fits(page_of(ref("Tenant")), page_response([tenant_response(Tenant("acme"))], next_cursor="c"))
 
 
 @pytest.mark.parametrize(

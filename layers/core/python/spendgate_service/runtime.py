@@ -59,14 +59,8 @@ def policy_cache() -> "PolicyCache":
 def threshold_events() -> "ThresholdEvents":
     """The announcer of this stack, with what this execution environment has announced."""
     from spendgate_service.events.threshold_events import ThresholdEvents
-    from spendgate_service.wire.event_details import level_detail
-    from spendgate_service.wire.values import json_text
 
-    return ThresholdEvents(
-        table(),
-        policy_cache(),
-        detail_of=lambda balance, level: json_text(level_detail(balance, level)),
-    )
+    return ThresholdEvents(table(), policy_cache())
 
 
 @cache
@@ -104,14 +98,11 @@ def balances() -> "Balances":
 def settlements() -> "Settlements":
     """The settlements of this stack."""
     from spendgate_service.settlements.apply import Settlements
-    from spendgate_service.wire.spending import record_answer
-    from spendgate_service.wire.values import json_text
 
     return Settlements(
         table(),
         policy_cache(),
         now_ms=now_ms,
-        answer_of=lambda recorded: json_text(record_answer(recorded)),
         threshold_events=threshold_events(),
     )
 

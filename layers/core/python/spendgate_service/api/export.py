@@ -17,7 +17,7 @@ from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.reports.export import Place, Span, Step
 from spendgate_service.store.paging import PageRequest, cursor_after
-from spendgate_service.wire.spending import ledger_entry_answer
+from spendgate_service.wire.ledger import ledger_entry_response
 from spendgate_service.wire.values import json_text
 
 type ExportFormat = Literal["csv", "jsonl"]
@@ -149,11 +149,11 @@ def part_of(steps: Iterable[Step], asked: ExportQuery) -> Part:
 
 
 def _json_line(entry: LedgerEntry) -> str:
-    return json_text(ledger_entry_answer(entry)) + "\n"
+    return json_text(ledger_entry_response(entry)) + "\n"
 
 
 def _csv_row(entry: LedgerEntry) -> str:
-    fields = ledger_entry_answer(entry)
+    fields = ledger_entry_response(entry)
     return _row([_cell(name, fields[name]) for name in CSV_COLUMNS])
 
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
 
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.audit import Audit, Difference
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.ledger import LedgerEntry
@@ -29,31 +29,6 @@ from spendgate_service.store.retention import is_forgotten
 
 _POSITION = re.compile(r"(?P<period_key>[^\n]{1,100})\n(?P<subject>[a-z][a-z0-9_]*:.+)")
 _NO_COUNTER = Counter(limit=0, spent=0, available=0, version=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A balance that is not what the ledger says.
-
-    `entitlement` is the limit with all credits and what was carried in; `carried` is what was
-    carried in, less what was carried out.
-    """
-
-    subject: Subject
-    period_key: str
-    balance: Literal["spent", "entitlement", "carried"]
-    expected: Amount
-    found: Amount
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What an audit has seen, and what was wrong with it; there may be more at `next_cursor`."""
-
-    counters: int
-    entries: int
-    differences: tuple[Difference, ...]
-    next_cursor: str | None = None
 
 
 @dataclass(slots=True)

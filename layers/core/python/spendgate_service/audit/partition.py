@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from spendgate_service.audit.budget import Difference, audit_subject
+from spendgate_service.audit.budget import audit_subject
 from spendgate_service.audit.scan_index import CLOCKS_DIFFER_MS
 from spendgate_service.domain.amounts import Amount, amount_text
+from spendgate_service.domain.audit import Difference
 from spendgate_service.domain.budgets import Policy
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import NotFound

@@ -21,6 +21,8 @@ from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policies import Located, find_budget
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.events import switch_detail
+from spendgate_service.wire.values import json_text
 
 _TRIES_MAX = 5
 
@@ -29,13 +31,11 @@ _TRIES_MAX = 5
 class ChangeEvent:
     """The event to publish if a change pauses or resumes a budget.
 
-    `detail` writes the event's content as JSON, from the budget and its balance after the change.
     `of_defaults` says whether a change to a default is an event too, since it changes every subject
     under the default alike.
     """
 
     event_type: Literal["budget.paused", "budget.resumed"]
-    detail: Callable[[Budget, Balance | None], str]
     of_defaults: bool = True
 
 
@@ -140,7 +140,7 @@ def _event_writes(
         ),
         event_type=event.event_type,
         occurred_at_ms=now_ms,
-        detail=event.detail(after, balance),
+        detail=json_text(switch_detail(after, balance)),
         expires_at=now_ms // 1000 + ANNOUNCEMENT_RETENTION_SECONDS,
     )
     put = {"TableName": table.name, "Item": stored.item, "ConditionExpression": expressions.IS_NEW}

@@ -10,6 +10,8 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.budgets import budget_response
+from spendgate_service.wire.values import json_text
 
 _TRIES_MAX = 5
 
@@ -19,7 +21,7 @@ def create_budget(
     tenant_id: str,
     budget: Budget,
     *,
-    once: IdempotencyRecord[StoredBudget] | None,
+    once: IdempotencyRecord | None,
     now_ms: int,
 ) -> StoredBudget | Replay:
     """Create a budget, once under an idempotency key.
@@ -35,7 +37,8 @@ def create_budget(
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
         stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
         if once:
-            writes.append(once.put(table, stored, now_ms=now_ms))
+            response = budget_response(budget, version=stored.version, balance=stored.balance)
+            writes.append(once.put(table, json_text(response), now_ms=now_ms))
         objections = attempt(table, writes)
         if not objections:
             return stored

@@ -20,6 +20,8 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.postings import Posting, writes_of_ledger
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.credits import credit_response
+from spendgate_service.wire.values import json_text
 
 _TRIES_MAX = 5
 
@@ -47,7 +49,7 @@ def apply_credit(
     tenant_id: str,
     credit: Credit,
     *,
-    once: IdempotencyRecord[Credited] | None,
+    once: IdempotencyRecord | None,
     now_ms: int,
 ) -> Credited | Replay:
     """Increase what the current period may spend, once under an idempotency key.
@@ -72,7 +74,8 @@ def apply_credit(
         subject = str(budget.subject)
         writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
         if once:
-            writes.append(once.put(table, credited, now_ms=now_ms))
+            response = json_text(credit_response(credited.entry, credited.balance))
+            writes.append(once.put(table, response, now_ms=now_ms))
         objections = attempt(table, writes)
         if not objections:
             return credited

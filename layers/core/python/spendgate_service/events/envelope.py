@@ -20,8 +20,9 @@ from spendgate_service.store.errors import Item
 from spendgate_service.store.outbox import event_id, read_outbox_event
 from spendgate_service.store.statements import newest_statement
 from spendgate_service.store.values import read_number
-from spendgate_service.wire.administration import statement_answer
-from spendgate_service.wire.spending import balance_answer, reservation_answer
+from spendgate_service.wire.balances import balance_response
+from spendgate_service.wire.reservations import reservation_response
+from spendgate_service.wire.statements import statement_response
 from spendgate_service.wire.values import json_text, time_on_wire
 
 SOURCE = "spendgate"
@@ -99,7 +100,7 @@ def _period_closed(item: Item) -> Event:
     """A statement; whether it is still the current one, nobody knows who is told of it later."""
     stored = newest_statement(item)
     key = keys.read_key(item)
-    answer = statement_answer(stored)
+    answer = statement_response(stored)
     del answer["is_current"]
     return Event(
         event_id=event_id(key),
@@ -109,7 +110,7 @@ def _period_closed(item: Item) -> Event:
         says={
             "budget_id": stored.budget_id,
             "subject": str(stored.subject),
-            "balance": balance_answer(_balance_at_closing(stored)),
+            "balance": balance_response(_balance_at_closing(stored)),
             "statement": answer,
         },
     )
@@ -167,5 +168,5 @@ def _about_reservation(
         event_type=event_type,
         tenant_id=keys.tenant_of(key[0]),
         occurred_at_ms=occurred_at_ms,
-        says={"reservation": reservation_answer(reservation, now_ms=occurred_at_ms)},
+        says={"reservation": reservation_response(reservation, now_ms=occurred_at_ms)},
     )

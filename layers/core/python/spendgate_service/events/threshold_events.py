@@ -6,7 +6,7 @@ execution environment has announced it remembers: a budget that stays at a level
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,6 @@ from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.periods import BALANCE
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import (
-    Level,
     announced_period,
     announced_stretch,
     announcement_expires_at,
@@ -34,21 +33,21 @@ from spendgate_service.store.codec.counters import read_counter
 from spendgate_service.store.errors import ConditionFailed, Item, StoreError
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policy_cache import PolicyCache
+from spendgate_service.wire.events import level_detail
+from spendgate_service.wire.values import json_text
 
 _log = logging.getLogger(__name__)
 
-type DetailOf = Callable[[Balance, Level], str]
 type Spent = Iterable[tuple[keys.Key, LedgerEntry]]
 """What was spent, each with the counter that it was spent on."""
 
 
 class ThresholdEvents:
-    """Puts events into the outbox of one table. `detail_of` writes what an event says, as JSON."""
+    """Puts events into the outbox of one table."""
 
-    def __init__(self, table: Table, policy_cache: PolicyCache, *, detail_of: DetailOf) -> None:
+    def __init__(self, table: Table, policy_cache: PolicyCache) -> None:
         self._table = table.trying_once()
         self._policy_cache = policy_cache
-        self._detail_of = detail_of
         self._announced = BoundedCache[keys.Key, bool]()
 
     def after_request(self, tenant_id: str, balances: Iterable[Balance]) -> None:
@@ -91,7 +90,7 @@ class ThresholdEvents:
                 key=key,
                 event_type=level.event_type,
                 occurred_at_ms=balance.now_ms,
-                detail=self._detail_of(balance, level),
+                detail=json_text(level_detail(balance, level)),
                 expires_at=announcement_expires_at(period),
             )
             try:

@@ -35,16 +35,10 @@ from spendgate_service.store.idempotency import packed_answer, read_packed_answe
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.policy_cache import RULE_READS_MAX, PolicyCache, Rules
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.reservations import reservation_granted
+from spendgate_service.wire.values import json_text
 
 _PUT_TRIES_MAX = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A reservation that was granted, and the balances after it."""
-
-    reservation: Reservation
-    balances: tuple[Balance, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,6 @@ class Answered:
     replayed: bool
 
 
-type AnswerOf = Callable[[Grant], str]
 type Outcome = tuple[Verdict, Counter] | Exception
 
 
@@ -83,8 +76,13 @@ class Reservations:
         self._now_ms = now_ms
         self._threshold_events = threshold_events
 
-    def reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
+    def reserve(
+        self, request: SpendRequest, *, notes: Sequence[str] = (), unpriced: bool = False
+    ) -> Answered:
         """Hold the amounts on every budget that applies, all or none.
+
+        `notes` are warnings of another origin than the budgets, and `unpriced` says that a usage
+        counts in tokens only; both go into the response.
 
         k + 1 write units for k budgets whose policies are cached; a refusal that comes with an
         idempotency key costs a read, since the first try may have been granted what is now gone. A
@@ -93,7 +91,7 @@ class Reservations:
         IdempotencyConflict, InvalidValue, Unavailable.
         """
         try:
-            answered = self._reserve(request, answer_of)
+            answered = self._reserve(request, notes, unpriced=unpriced)
         except SpendgateError:
             first = self._first_answer(request)
             if first is None:
@@ -102,11 +100,11 @@ class Reservations:
         self._table.observe("replayed" if answered.replayed else "granted", 1)
         return answered
 
-    def _reserve(self, request: SpendRequest, answer_of: AnswerOf) -> Answered:
+    def _reserve(self, request: SpendRequest, notes: Sequence[str], *, unpriced: bool) -> Answered:
         for attempt in range(RULE_READS_MAX):
             rules = self._policy_cache.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
             try:
-                return self._grant(request, rules, answer_of)
+                return self._grant(request, rules, notes, unpriced=unpriced)
             except PolicyChanged:
                 continue
             except BudgetPaused:
@@ -114,7 +112,9 @@ class Reservations:
                     raise
         raise Throttled("the budgets are being changed right now; try again")
 
-    def _grant(self, request: SpendRequest, rules: Rules, answer_of: AnswerOf) -> Answered:
+    def _grant(
+        self, request: SpendRequest, rules: Rules, notes: Sequence[str], *, unpriced: bool
+    ) -> Answered:
         now_ms = self._now_ms()
         targets = self._targets(request, rules, now_ms)
         expires_at_ms = now_ms + request.ttl_seconds * 1000
@@ -134,7 +134,9 @@ class Reservations:
         if self._now_ms() >= expires_at_ms:
             self._give_back_all(targets, bucket)
             raise Throttled("the hold ran out before it could be recorded; try again")
-        answer = answer_of(Grant(reservation, balances))
+        answer = json_text(
+            reservation_granted(reservation, balances, notes=notes, unpriced=unpriced)
+        )
         replay = self._put(request, reservation, answer, targets)
         if replay:
             return replay

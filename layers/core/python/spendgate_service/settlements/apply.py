@@ -15,7 +15,6 @@ from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.settlements.plan import (
-    AnswerOf,
     Plan,
     Planner,
     Recorded,
@@ -50,7 +49,7 @@ type Outcome = Result | Exception
 
 
 class Settlements:
-    """Settlements of one table. `answer_of` writes the answer to a record.
+    """Settlements of one table.
 
     Without an announcer nobody is told what the balances have reached.
     """
@@ -61,13 +60,12 @@ class Settlements:
         policy_cache: PolicyCache,
         *,
         now_ms: Callable[[], int],
-        answer_of: AnswerOf,
         threshold_events: ThresholdEvents | None = None,
     ) -> None:
         self._table = table
         self._now_ms = now_ms
         self._threshold_events = threshold_events
-        self._planner = Planner(table, policy_cache, answer_of)
+        self._planner = Planner(table, policy_cache)
 
     def apply_one(self, command: SettlementCommand) -> Result:
         """Apply one command. Raises what `apply` reports."""

@@ -33,6 +33,8 @@ from spendgate_service.store.idempotency import IdempotencyRecord
 from spendgate_service.store.policy_cache import RULE_READS_MAX, PolicyCache
 from spendgate_service.store.postings import Posting
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.spend import recorded_spend_response
+from spendgate_service.wire.values import json_text
 
 RECORD = "record"
 """The operation under which a record's idempotency key counts, over HTTP and SQS alike."""
@@ -55,7 +57,6 @@ class Recorded:
 
 
 type Result = Settled | Recorded
-type AnswerOf = Callable[[RecordedSpend], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,11 @@ class _Spending:
 
 
 class Planner:
-    """Judges commands. `answer_of` writes the answer to a record."""
+    """Judges commands."""
 
-    def __init__(self, table: Table, policy_cache: PolicyCache, answer_of: AnswerOf) -> None:
+    def __init__(self, table: Table, policy_cache: PolicyCache) -> None:
         self._table = table
         self._policy_cache = policy_cache
-        self._answer_of = answer_of
         self._windows = Windows(table)
 
     def judge(
@@ -125,7 +125,7 @@ class Planner:
             return Settled(after, replayed=True)
         return self._plan_settlement(place, command, after, now_ms)
 
-    def _once(self, command: Record) -> IdempotencyRecord[RecordedSpend] | None:
+    def _once(self, command: Record) -> IdempotencyRecord | None:
         if command.idempotency_key is None:
             return None
         return IdempotencyRecord(
@@ -133,7 +133,6 @@ class Planner:
             RECORD,
             command.idempotency_key,
             command.fingerprint,
-            self._answer_of,
         )
 
     def _plan_settlement(
@@ -164,7 +163,7 @@ class Planner:
         self,
         place: int,
         command: Record,
-        once: IdempotencyRecord[RecordedSpend] | None,
+        once: IdempotencyRecord | None,
         now_ms: int,
     ) -> Plan:
         spending = _Spending(command.subjects, command.provenance, now_ms)
@@ -180,8 +179,9 @@ class Planner:
             spend = RecordedSpend(
                 command.subjects, command.actual, tuple(entries), now_ms, command.unpriced
             )
-            write = once.put(self._table, spend, now_ms=now_ms) if once else None
-            return write, Recorded(self._answer_of(spend), replayed=False)
+            response = json_text(recorded_spend_response(spend))
+            write = once.put(self._table, response, now_ms=now_ms) if once else None
+            return write, Recorded(response, replayed=False)
 
         return Plan(place, postings, finish)
 

@@ -9,7 +9,6 @@ instead of 1,700.
 """
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,17 +50,13 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class IdempotencyRecord[T]:
-    """One operation under one idempotency key; the fingerprint tells requests apart.
-
-    `answer` writes the response that a replay gets, as JSON.
-    """
+class IdempotencyRecord:
+    """One operation under one idempotency key; the fingerprint tells requests apart."""
 
     tenant_id: str
     operation: str
     idempotency_key: str
     fingerprint: str
-    answer: Callable[[T], str]
 
     def replay(self, table: Table, *, now_ms: int) -> Replay | None:
         """Return the first response; None the first time. Raises IdempotencyConflict.
@@ -76,15 +71,18 @@ class IdempotencyRecord[T]:
             return None
         return self._first_answer(item)
 
-    def put(self, table: Table, result: T, *, now_ms: int) -> dict[str, Any]:
-        """Build the write, for the operation's transaction, that fails if it took effect before."""
+    def put(self, table: Table, response: str, *, now_ms: int) -> dict[str, Any]:
+        """Build the write, for the operation's transaction, that fails if it took effect before.
+
+        `response` is what a replay gets, as JSON.
+        """
         return {
             "Put": {
                 "TableName": table.name,
                 "Item": {
                     **self._key,
                     "fingerprint": values.text(self.fingerprint),
-                    "answer": packed_answer(self.answer(result)),
+                    "answer": packed_answer(response),
                     "created_at_ms": values.number(now_ms),
                     "expires_ttl": values.number(now_ms // 1000 + ONCE_RETENTION_SECONDS),
                 },

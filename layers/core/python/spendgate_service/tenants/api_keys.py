@@ -25,6 +25,8 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.wire.keys import key_again
+from spendgate_service.wire.values import json_text
 
 _SECRET_BYTES = 32
 _KEY_ID = re.compile(r"key_[0-9a-z]{26}")
@@ -58,7 +60,7 @@ def put_of_key(table: Table, issued: IssuedKey) -> dict[str, Any]:
 
 
 def create_key(
-    table: Table, issued: IssuedKey, *, once: IdempotencyRecord[ApiKey] | None
+    table: Table, issued: IssuedKey, *, once: IdempotencyRecord | None
 ) -> IssuedKey | Replay:
     """Make a new key valid, once under an idempotency key. Raises IdempotencyConflict.
 
@@ -70,7 +72,7 @@ def create_key(
         return replay
     writes = [put_of_key(table, issued)]
     if once:
-        writes.append(once.put(table, issued.key, now_ms=now_ms))
+        writes.append(once.put(table, json_text(key_again(issued.key)), now_ms=now_ms))
     try:
         table.transact(writes)
     except TransactionFailed as failed:

@@ -1,10 +1,10 @@
 """The answer about an audit."""
 
-from spendgate_service.audit.budget import Audit, Difference
 from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.audit import Audit, Difference
 
 
-def audit_answer(budget_id: str, audit: Audit) -> dict[str, object]:
+def audit_response(budget_id: str, audit: Audit) -> dict[str, object]:
     """What was compared, and what differs; there may be more at the next cursor."""
     return {
         "budget_id": budget_id,

@@ -6,7 +6,6 @@ of those that warn, or else of the shadows that would refuse.
 
 from collections.abc import Sequence
 
-from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.errors import (
@@ -17,19 +16,20 @@ from spendgate_service.domain.errors import (
     UnknownPrice,
     UnknownRate,
 )
-from spendgate_service.wire.spending import amount_in_sentence, balance_answer, warnings_of
-from spendgate_service.wire.values import time_on_wire
+from spendgate_service.wire.balances import balance_response, warnings_of
+from spendgate_service.wire.values import amount_in_sentence, time_on_wire
 
 type Refusal = (
     BudgetExceeded | BudgetPaused | NoBudget | TokenCapExceeded | UnknownPrice | UnknownRate
 )
 
 
-def check_answer(
+def check_response(
     balances: Sequence[Balance],
     *,
     shadowed: Sequence[Balance] = (),
     refusal: Refusal | None = None,
+    error_code: str | None = None,
     notes: Sequence[str] = (),
     unpriced: bool = False,
 ) -> dict[str, object]:
@@ -43,11 +43,11 @@ def check_answer(
     return {
         "action": _action(refusal, warnings),
         "allowed": refusal is None,
-        **_middle(budget, refusal, warnings),
+        **_middle(budget, refusal, error_code, warnings),
         "warnings": warnings,
         "unpriced": unpriced,
         "hint": _hint(budget, warnings) if refusal is None else _hint_of(refusal, balances),
-        "budgets": [balance_answer(balance) for balance in balances],
+        "budgets": [balance_response(balance) for balance in balances],
     }
 
 
@@ -62,13 +62,16 @@ def _action(refusal: Refusal | None, warnings: Sequence[str]) -> str:
 
 
 def _middle(
-    budget: Balance | None, refusal: Refusal | None, warnings: Sequence[str]
+    budget: Balance | None,
+    refusal: Refusal | None,
+    error_code: str | None,
+    warnings: Sequence[str],
 ) -> dict[str, object]:
     """The fields that describe the most restrictive budget; all null if nothing restricts."""
     wait = refusal.retry_after_seconds if isinstance(refusal, BudgetExceeded) else None
     return {
         "message": str(refusal) if refusal else "; ".join(warnings) or None,
-        "error_code": problem_of(refusal).code if refusal else None,
+        "error_code": error_code,
         "budget_id": budget.budget.budget_id if budget else _paused_id(refusal),
         "balance": amount_text(budget.available) if budget else None,
         "currency": budget.budget.unit if budget else None,

@@ -1,11 +1,12 @@
 """How values look on the wire, and the answer that an HTTP handler gives."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from spendgate_service.domain.amounts import Amount, amount_text
+from spendgate_service.domain.subjects import CREDENTIAL_TYPES, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +57,25 @@ def time_on_wire(moment_ms: int) -> str:
 def optional_time_on_wire(moment_ms: int | None) -> str | None:
     """As `time_on_wire`; None stays None."""
     return None if moment_ms is None else time_on_wire(moment_ms)
+
+
+def optional_amount(amount: Amount | None) -> str | None:
+    """As `amount_text`; None stays None."""
+    return None if amount is None else amount_text(amount)
+
+
+def amount_in_sentence(amount: Amount) -> str:
+    """An amount for people: one with a fraction has at least two digits after the point.
+
+    So it is `8.50`, as money is written, and `10`; in every unit alike.
+    """
+    text = amount_text(amount)
+    _, point, fraction = text.partition(".")
+    return text + "0" if point and len(fraction) == 1 else text
+
+
+def subjects_on_wire(subjects: Iterable[Subject]) -> dict[str, str]:
+    """The subjects as the request named them, without those of the credential."""
+    return {
+        subject.type: subject.id for subject in subjects if subject.type not in CREDENTIAL_TYPES
+    }

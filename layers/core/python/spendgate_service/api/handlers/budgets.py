@@ -15,12 +15,12 @@ from spendgate_service.budgets.change import ChangeEvent
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.budgets.read import StoredBudget
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
-from spendgate_service.wire.administration import budget_answer, credit_answer, page_answer
-from spendgate_service.wire.event_details import switch_detail
-from spendgate_service.wire.values import Response, created, json_text, ok, replayed
+from spendgate_service.wire.budgets import budget_response
+from spendgate_service.wire.credits import credit_response
+from spendgate_service.wire.pages import page_response
+from spendgate_service.wire.values import Response, created, ok, replayed
 
 
 def create_budget(call: Request) -> Response:
@@ -31,7 +31,7 @@ def create_budget(call: Request) -> Response:
         runtime.table(),
         tenant_id,
         body.to_budget(tenant_id=tenant_id, budget_id=budget_id, now_ms=now_ms),
-        once=idempotency_record_of(call, "create_budget", body, _answer),
+        once=idempotency_record_of(call, "create_budget", body),
         now_ms=now_ms,
     )
     return replayed(made.answer) if isinstance(made, Replay) else created(_answer(made))
@@ -43,7 +43,7 @@ def list_budgets(call: Request) -> Response:
     page = budgets.list_budgets(
         runtime.table(), call.principal.tenant_id, wanted, subject=subject, now_ms=call.now_ms
     )
-    return ok(page_answer([_answer(one) for one in page.data], next_cursor=page.next_cursor))
+    return ok(page_response([_answer(one) for one in page.data], next_cursor=page.next_cursor))
 
 
 def read_budget(call: Request) -> Response:
@@ -56,19 +56,19 @@ def read_budget(call: Request) -> Response:
 def patch_budget(call: Request) -> Response:
     """Change what the body names, and leave the rest."""
     budget_id, body = call.path_id("budget"), call.body(PatchBudgetBody)
-    event = ChangeEvent("budget.resumed", _switch_text, of_defaults=False)
+    event = ChangeEvent("budget.resumed", of_defaults=False)
     return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms), event)
 
 
 def pause_budget(call: Request) -> Response:
     """Refuse whatever a budget applies to, until it is resumed."""
-    event = ChangeEvent("budget.paused", _switch_text)
+    event = ChangeEvent("budget.paused")
     return _switched(call, lambda one: replace(one, paused=True), event)
 
 
 def resume_budget(call: Request) -> Response:
     """Go on after a pause; one of the soft limit is lifted until the period ends."""
-    event = ChangeEvent("budget.resumed", _switch_text)
+    event = ChangeEvent("budget.resumed")
     return _switched(call, lambda one: one.resumed(now_ms=call.now_ms), event)
 
 
@@ -98,10 +98,14 @@ def credit_budget(call: Request) -> Response:
         runtime.table(),
         call.principal.tenant_id,
         Credit(budget_id, body.to_subject(), body.amount, body.to_provenance()),
-        once=idempotency_record_of(call, "credit_budget", body, credit_answer, target=budget_id),
+        once=idempotency_record_of(call, "credit_budget", body, target=budget_id),
         now_ms=call.now_ms,
     )
-    return replayed(made.answer) if isinstance(made, Replay) else created(credit_answer(made))
+    return (
+        replayed(made.answer)
+        if isinstance(made, Replay)
+        else created(credit_response(made.entry, made.balance))
+    )
 
 
 def _switched(
@@ -134,12 +138,8 @@ def _changed(
     return ok(_answer(changed))
 
 
-def _switch_text(budget: Budget, balance: Balance | None) -> str:
-    return json_text(switch_detail(budget, balance))
-
-
 def _answer(stored: StoredBudget) -> dict[str, object]:
-    return budget_answer(stored.budget, version=stored.version, balance=stored.balance)
+    return budget_response(stored.budget, version=stored.version, balance=stored.balance)
 
 
 HANDLERS = {

@@ -15,7 +15,8 @@ from spendgate_service.domain.tenants import Tenant, price_key
 from spendgate_service.pricing.usage import builtin_price
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
-from spendgate_service.wire.administration import price_answer, rate_answer
+from spendgate_service.wire.prices import price_response
+from spendgate_service.wire.rates import rate_response
 from spendgate_service.wire.values import Response, ok
 
 _PROVIDER: TypeAdapter[str] = TypeAdapter(LabelField)
@@ -29,11 +30,11 @@ def read_price(call: Request) -> Response:
     key = price_key(provider, model)
     own = _tenant(call).prices.get(key)
     if own is not None:
-        return ok(price_answer(own, is_override=True))
+        return ok(price_response(own, is_override=True))
     builtin = builtin_price(provider, model, now_ms=call.now_ms)
     if builtin is None:
         raise NotFound("price for", key)
-    return ok(price_answer(builtin, is_override=False))
+    return ok(price_response(builtin, is_override=False))
 
 
 def put_price(call: Request) -> Response:
@@ -41,7 +42,7 @@ def put_price(call: Request) -> Response:
     provider, model = _model_in_path(call)
     price = call.body(PriceBody).to_price(provider=provider, model=model, now_ms=call.now_ms)
     _change(call, lambda tenant: tenant.with_price(price))
-    return ok(price_answer(price, is_override=True))
+    return ok(price_response(price, is_override=True))
 
 
 def delete_price(call: Request) -> Response:
@@ -51,7 +52,7 @@ def delete_price(call: Request) -> Response:
     if last is None:
         raise NotFound("own price for", key)
     _change(call, lambda tenant: tenant.without_price(key))
-    return ok(price_answer(last, is_override=True))
+    return ok(price_response(last, is_override=True))
 
 
 def read_rate(call: Request) -> Response:
@@ -60,7 +61,7 @@ def read_rate(call: Request) -> Response:
     rate = _tenant(call).rate(source, target)
     if rate is None:
         raise NotFound("rate from", f"{source} to {target}")
-    return ok(rate_answer(rate))
+    return ok(rate_response(rate))
 
 
 def put_rate(call: Request) -> Response:
@@ -70,7 +71,7 @@ def put_rate(call: Request) -> Response:
         refuse("path.to", f"{source} needs no rate to itself")
     rate = call.body(RateBody).to_rate(source=source, target=target, now_ms=call.now_ms)
     _change(call, lambda tenant: tenant.with_rate(rate))
-    return ok(rate_answer(rate))
+    return ok(rate_response(rate))
 
 
 def delete_rate(call: Request) -> Response:
@@ -80,7 +81,7 @@ def delete_rate(call: Request) -> Response:
     if last is None:
         raise NotFound("rate from", f"{source} to {target}")
     _change(call, lambda tenant: tenant.without_rate(source, target))
-    return ok(rate_answer(last))
+    return ok(rate_response(last))
 
 
 def _tenant(call: Request) -> Tenant:

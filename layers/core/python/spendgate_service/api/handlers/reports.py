@@ -16,9 +16,11 @@ from spendgate_service.reports.statements import find_statements_of, statements_
 from spendgate_service.store import ledger
 from spendgate_service.store.listings import find_listed
 from spendgate_service.store.policies import find_budget
-from spendgate_service.wire.administration import page_answer, statement_answer
-from spendgate_service.wire.audit import audit_answer
-from spendgate_service.wire.spending import balance_answer, ledger_entry_answer
+from spendgate_service.wire.audit import audit_response
+from spendgate_service.wire.balances import balance_response
+from spendgate_service.wire.ledger import ledger_entry_response
+from spendgate_service.wire.pages import page_response
+from spendgate_service.wire.statements import statement_response
 from spendgate_service.wire.values import Response, ok
 
 AUDITED_ENTRIES_MAX = 100_000
@@ -49,7 +51,7 @@ def read_balance(call: Request) -> Response:
     balance = budgets.read_balance(
         runtime.table(), tenant_id, budget_id, call.subject(), now_ms=call.now_ms
     )
-    return ok(balance_answer(balance))
+    return ok(balance_response(balance))
 
 
 def read_ledger(call: Request) -> Response:
@@ -59,7 +61,9 @@ def read_ledger(call: Request) -> Response:
     subject = counted_subject(find_listed(runtime.table(), tenant_id, budget_id).subject, asked)
     page = ledger.ledger_page(runtime.table(), tenant_id, budget_id, subject, wanted)
     return ok(
-        page_answer([ledger_entry_answer(one) for one in page.data], next_cursor=page.next_cursor)
+        page_response(
+            [ledger_entry_response(one) for one in page.data], next_cursor=page.next_cursor
+        )
     )
 
 
@@ -71,7 +75,7 @@ def read_statements(call: Request) -> Response:
     subject = counted_subject(budget.subject, asked)
     page = statements_page(runtime.table(), tenant_id, budget, subject, wanted)
     return ok(
-        page_answer([statement_answer(one) for one in page.data], next_cursor=page.next_cursor)
+        page_response([statement_response(one) for one in page.data], next_cursor=page.next_cursor)
     )
 
 
@@ -93,7 +97,7 @@ def audit_budget(call: Request) -> Response:
         found = audit.audit_subject(
             runtime.table(), tenant_id, budget_id, subject, now_ms=call.now_ms, note=note
         )
-    return ok(audit_answer(budget_id, found))
+    return ok(audit_response(budget_id, found))
 
 
 def export_tenant_ledger(call: Request) -> Response:

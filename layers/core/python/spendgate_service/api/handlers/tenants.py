@@ -8,11 +8,12 @@ from spendgate_service.api.bodies.administration import (
 )
 from spendgate_service.api.http import Request
 from spendgate_service.api.idempotency import idempotency_record_of
-from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import api_keys, tenants
-from spendgate_service.wire.administration import key_answer, page_answer, tenant_answer
+from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.pages import page_response
+from spendgate_service.wire.tenants import tenant_created, tenant_response
 from spendgate_service.wire.values import Response, created, ok, replayed
 
 
@@ -22,28 +23,28 @@ def create_key(call: Request) -> Response:
     issued = api_keys.new_key(
         call.principal.tenant_id, body.role, name=body.name, now_ms=call.now_ms
     )
-    once = idempotency_record_of(call, "create_key", body, _key_again)
+    once = idempotency_record_of(call, "create_key", body)
     made = api_keys.create_key(runtime.table(), issued, once=once)
     if isinstance(made, Replay):
         return replayed(made.answer)
-    return created(key_answer(made.key, secret=made.bearer))
+    return created(key_response(made.key, secret=made.bearer))
 
 
 def list_keys(call: Request) -> Response:
     """List the API keys, without their secrets."""
     page = api_keys.list_keys(runtime.table(), call.principal.tenant_id, call.page())
-    return ok(page_answer([key_answer(one) for one in page.data], next_cursor=page.next_cursor))
+    return ok(page_response([key_response(one) for one in page.data], next_cursor=page.next_cursor))
 
 
 def revoke_key(call: Request) -> Response:
     """Make an API key invalid, and show it for the last time."""
     key_id = call.path_id("key")
-    return ok(key_answer(api_keys.revoke_key(runtime.table(), call.principal.tenant_id, key_id)))
+    return ok(key_response(api_keys.revoke_key(runtime.table(), call.principal.tenant_id, key_id)))
 
 
 def read_tenant(call: Request) -> Response:
     """Show the settings of the caller's tenant."""
-    return ok(tenant_answer(read_tenant_of(runtime.table(), call.principal.tenant_id)))
+    return ok(tenant_response(read_tenant_of(runtime.table(), call.principal.tenant_id)))
 
 
 def change_tenant(call: Request) -> Response:
@@ -55,32 +56,26 @@ def change_tenant(call: Request) -> Response:
         lambda tenant: body.applied_to(tenant, now_ms=call.now_ms),
         now_ms=call.now_ms,
     )
-    return ok(tenant_answer(changed))
+    return ok(tenant_response(changed))
 
 
 def create_tenant(call: Request) -> Response:
     """Create a tenant and show the secret of its first admin key, this once."""
     body = call.body(CreateTenantBody)
     tenant = body.to_tenant(now_ms=call.now_ms)
-    once = idempotency_record_of(call, "create_tenant", body, _tenant_again)
+    once = idempotency_record_of(call, "create_tenant", body)
     made = tenants.create_tenant(runtime.table(), tenant, once=once)
     if isinstance(made, Replay):
         return replayed(made.answer)
-    return created({**tenant_answer(made.tenant), "admin_key": made.admin_key.bearer})
+    return created(tenant_created(made.tenant, admin_key=made.admin_key.bearer))
 
 
 def list_tenants(call: Request) -> Response:
     """List all tenants, for the operator."""
     page = tenants.list_tenants(runtime.table(), call.page())
-    return ok(page_answer([tenant_answer(one) for one in page.data], next_cursor=page.next_cursor))
-
-
-def _key_again(key: ApiKey) -> dict[str, object]:
-    return {**key_answer(key), "secret": None}
-
-
-def _tenant_again(tenant: Tenant) -> dict[str, object]:
-    return {**tenant_answer(tenant), "admin_key": None}
+    return ok(
+        page_response([tenant_response(one) for one in page.data], next_cursor=page.next_cursor)
+    )
 
 
 HANDLERS = {

@@ -8,7 +8,7 @@ from spendgate_service.api.query import refuse
 from spendgate_service.budgets import token_caps
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.subjects import Subject, make_subject
-from spendgate_service.wire.administration import token_cap_answer
+from spendgate_service.wire.token_caps import token_cap_response
 from spendgate_service.wire.values import Response, ok
 
 
@@ -16,7 +16,7 @@ def read_token_cap(call: Request) -> Response:
     """Show the cap that is laid down for that very subject."""
     subject = _subject(call)
     cap = token_caps.read_token_cap(runtime.table(), call.principal.tenant_id, subject)
-    return ok(token_cap_answer(subject, cap))
+    return ok(token_cap_response(subject, cap))
 
 
 def put_token_cap(call: Request) -> Response:
@@ -26,7 +26,7 @@ def put_token_cap(call: Request) -> Response:
     token_caps.put_token_cap(
         runtime.table(), call.principal.tenant_id, subject, cap, now_ms=call.now_ms
     )
-    return ok(token_cap_answer(subject, cap))
+    return ok(token_cap_response(subject, cap))
 
 
 def delete_token_cap(call: Request) -> Response:
@@ -35,7 +35,7 @@ def delete_token_cap(call: Request) -> Response:
     last = token_caps.delete_token_cap(
         runtime.table(), call.principal.tenant_id, subject, now_ms=call.now_ms
     )
-    return ok(token_cap_answer(subject, last))
+    return ok(token_cap_response(subject, last))
 
 
 def _subject(call: Request) -> Subject:

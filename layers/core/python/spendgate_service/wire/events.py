@@ -1,10 +1,10 @@
-"""What the events about budgets say, beside what every event has. Plain dictionaries."""
+"""The details of events about budgets."""
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.thresholds import Level
-from spendgate_service.wire.spending import balance_answer
+from spendgate_service.wire.balances import balance_response
 
 
 def level_detail(balance: Balance, level: Level) -> dict[str, object]:
@@ -12,7 +12,7 @@ def level_detail(balance: Balance, level: Level) -> dict[str, object]:
     detail = {**_about(balance.budget, balance), "subject": str(balance.subject)}
     match level.event_type:
         case "budget.threshold_reached":
-            return {**detail, "threshold": _threshold_answer(level)}
+            return {**detail, "threshold": _threshold_response(level)}
         case "budget.paused":
             return {**detail, "by": "soft_limit"}
         case "budget.exhausted":
@@ -28,11 +28,11 @@ def _about(budget: Budget, balance: Balance | None) -> dict[str, object]:
     return {
         "budget_id": budget.budget_id,
         "subject": str(budget.subject),
-        "balance": None if balance is None else balance_answer(balance),
+        "balance": None if balance is None else balance_response(balance),
     }
 
 
-def _threshold_answer(level: Level) -> dict[str, object]:
+def _threshold_response(level: Level) -> dict[str, object]:
     if level.soft_limit is not None:
         return {"type": "soft_limit", "pct": None, "amount": amount_text(level.soft_limit)}
     return {"type": "percentage", "pct": level.pct, "amount": None}
