@@ -22,8 +22,8 @@ from local.emulator import isolate_from_aws
 from moto import mock_aws
 from spendgate_service.store.client import Table
 from tests.docs import service as in_process
-from tests.engines import REGION, create_table
-from tests.fakes.functions import forget_what_functions_keep
+from tests.support.engines import REGION, create_table
+from tests.support.functions import forget_what_functions_keep
 
 _TABLE_NAME = "spendgate-client-tests"
 
