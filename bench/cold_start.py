@@ -21,12 +21,12 @@ AIM = 1.25
 _REFERENCE = "boto3 and a client"
 _STARTS = {
     _REFERENCE: "import boto3; boto3.client('dynamodb')",
-    "reserve": "import app; app.runtime.reservations()",
-    "settle": "import app; app.runtime.settlements()",
-    "check": "import app; app.runtime.balances()",
-    "authorizer": "import app; app.runtime.table()",
-    "rollover": "import app; app.runtime.table()",
-    "admin": "import app; from spendgate_service import runtime; runtime.table()",
+    "reserve": "import app; app.app.reservations",
+    "settle": "import app; app.app.settlements",
+    "check": "import app; app.app.balances",
+    "authorizer": "import app; app.app.table",
+    "rollover": "import app; app.app.table",
+    "admin": "import app; app.app.table",
 }
 _PARTS = {
     "part: import boto3": "import boto3",

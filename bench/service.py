@@ -6,13 +6,12 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from spendgate_service import runtime
 from spendgate_service.api.routes import ROUTE_BY_KEY
+from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from tests.support.engines import REGION, client_at, create_table
 from tests.support.functions import LambdaContext, load_function
@@ -43,7 +42,13 @@ class Service:
     """All functions over one table."""
 
     url: str
-    table: Table
+    app: Spendgate
+    functions: dict[str, ModuleType] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        """The table that all functions work on."""
+        return self.app.table
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """What the function of an HTTP event answers. Raises AssertionError on an error."""
@@ -53,7 +58,9 @@ class Service:
 
     def handler(self, name: str) -> Any:
         """The handler of a function."""
-        return _function(name).handler
+        if name not in self.functions:
+            self.functions[name] = load_function(name, self.app)
+        return self.functions[name].handler
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """The body of the answer to a request by an admin of the tenant."""
@@ -91,22 +98,9 @@ def service_on(
 ) -> Iterator[Service]:
     """The service over a table that is there."""
     os.environ.update(_ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=url, TABLE_NAME=name)
-    _forget()
-    service = Service(url, runtime.table())
-    service.table.client = through(service.table.client)
-    yield service
-    _forget()
-
-
-def _forget() -> None:
-    for made_once in vars(runtime).values():
-        if hasattr(made_once, "cache_clear"):
-            made_once.cache_clear()
-
-
-@cache
-def _function(name: str) -> ModuleType:
-    return load_function(name)
+    app = Spendgate.from_environment()
+    app.table.client = through(app.table.client)
+    yield Service(url, app)
 
 
 def _function_of(event: Mapping[str, Any]) -> str:

@@ -10,13 +10,13 @@ from moto import mock_aws
 
 from local.dynamodb_local import dynamodb_local
 from local.emulator.account import isolate_from_aws
-from spendgate_service import runtime
+from spendgate_service.app import Spendgate
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from tests.support import secret_scan
+from tests.support.app import spendgate_over
 from tests.support.engines import REGION, create_table, table_at
-from tests.support.functions import forget_what_functions_keep
 from tests.support.ministack import ministack
-from tests.support.world import Inline, World
+from tests.support.world import World
 
 pytest_plugins = ["pytester", "tests.support.handlers"]
 
@@ -51,19 +51,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def moto_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    """An empty table in moto, which is also the one that functions get from the runtime."""
-    monkeypatch.setenv("TABLE_NAME", TABLE_NAME)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    forget_what_functions_keep()
+def moto_table() -> Iterator[Table]:
+    """An empty table in moto."""
     with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
         create_table(client, TABLE_NAME)
-        table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=lambda _seconds: None)
-        monkeypatch.setattr(runtime, "table", lambda: table)
-        monkeypatch.setattr(runtime, "shards_pool", Inline)  # moto stands no threads
-        yield table
-    forget_what_functions_keep()
+        yield Table(cast("DynamoClient", client), TABLE_NAME, sleep=lambda _seconds: None)
+
+
+@pytest.fixture
+def app(moto_table: Table) -> Spendgate:
+    """The service over an empty table in moto."""
+    return spendgate_over(moto_table)
 
 
 @pytest.fixture(scope="session")

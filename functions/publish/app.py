@@ -1,21 +1,17 @@
-"""Publish what happens in the table: its stream in, events on the bus out."""
+"""Publish the changes of the table as events."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate_service import runtime, settings
-from spendgate_service.events.publish import publish
+from spendgate_service.api.handlers.publish import serve
+from spendgate_service.app import Spendgate
 from spendgate_service.observability import logger, measured
+
+app = Spendgate.from_environment()
 
 
 @logger.inject_lambda_context(clear_state=True)
 @measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer Lambda about a batch of changes."""
-    return publish(
-        event["Records"],
-        bus=runtime.event_bus(),
-        undelivered=runtime.undelivered_events,
-        now_ms=runtime.now_ms(),
-        retry_seconds=settings.event_retry_seconds(),
-    )
+    return serve(event, app)

@@ -11,21 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import pytest
-
-from spendgate_service import runtime
-from spendgate_service.api import http
 from spendgate_service.api.routes import ROUTES
+from spendgate_service.app import Spendgate
+from spendgate_service.clock import Clock
 from spendgate_service.store.client import Table
-from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.tenants.__main__ import create_operator_key
+from tests.support.app import spendgate_over
 from tests.support.functions import LambdaContext, load_function
 from tests.support.http_events import authorizer_event, http_event
-from tests.support.world import Inline
 
 type Json = dict[str, Any]
 
@@ -62,7 +59,7 @@ class DeadLetterList:
 
 
 @dataclass
-class Service:
+class Service(Clock):
     """The functions, the clock and the keys of the tenant `local`."""
 
     table: Table
@@ -70,9 +67,6 @@ class Service:
     keys: dict[str, str] = field(default_factory=dict)
     dead_letters: DeadLetterList = field(default_factory=DeadLetterList)
     requests: int = 0
-
-    def time_ns(self) -> int:
-        return self.at_ms * 1_000_000
 
     def now_ms(self) -> int:
         return self.at_ms
@@ -123,7 +117,11 @@ class Service:
     @cached_property
     def _functions(self) -> dict[str, ModuleType]:
         names = ("admin", "authorizer", "check", "reserve", "rollover", "settle")
-        return {name: load_function(name) for name in names}
+        return {name: load_function(name, self._app) for name in names}
+
+    @cached_property
+    def _app(self) -> Spendgate:
+        return spendgate_over(self.table, self, dead_letters=self.dead_letters)
 
     def create_keys(self) -> None:
         """The tenant `local` and its keys, as `make up` makes them."""
@@ -144,16 +142,9 @@ def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def service_over(table: Table, patch: pytest.MonkeyPatch) -> Service:
+def service_over(table: Table) -> Service:
     """A service over an empty table of moto, with its clock in the place of the real one."""
     service = Service(table)
-    book = PolicyCache(table, monotonic=service.monotonic)
-    clock = SimpleNamespace(time_ns=service.time_ns)
-    patch.setattr(runtime, "policy_cache", lambda: book)
-    patch.setattr(runtime, "dead_letters", lambda: service.dead_letters)
-    patch.setattr(runtime, "shards_pool", Inline)  # moto stands no threads
-    patch.setattr(runtime, "time", clock)
-    patch.setattr(http, "time", clock)
     service.create_keys()
     return service
 

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import boto3
-import pytest
 from moto import mock_aws
 
-from spendgate_service import runtime
 from spendgate_service.api.openapi.examples import PATH
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from tests.docs.likeness import ID, SECRET, Likeness, Unlike
@@ -89,14 +87,10 @@ def _kept_or_new(likeness: Likeness, documented: Any, real: Any) -> Any:
 @contextmanager
 def a_service() -> Iterator[Service]:
     """A service of its own, outside of any test."""
-    with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TABLE_NAME", "story")
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
         create_table(client, "story")
-        table = Table(cast("DynamoClient", client), "story")
-        patch.setattr(runtime, "table", lambda: table)
-        yield service_over(table, patch)
+        yield service_over(Table(cast("DynamoClient", client), "story"))
 
 
 def main() -> None:

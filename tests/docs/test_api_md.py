@@ -87,8 +87,8 @@ def test_every_field_is_explained() -> None:
 
 
 @pytest.fixture
-def service(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Service:
-    return service_over(moto_table, monkeypatch)
+def service(moto_table: Table) -> Service:
+    return service_over(moto_table)
 
 
 def test_the_service_answers_every_example_as_it_is_told(service: Service) -> None:

@@ -22,8 +22,8 @@ DOCUMENTS = ["README.md", "docs/concepts.md", "docs/api.md"]
 
 
 @pytest.fixture
-def service(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Service:
-    return service_over(moto_table, monkeypatch)
+def service(moto_table: Table) -> Service:
+    return service_over(moto_table)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spendgate_service import runtime
+from spendgate_service.app import Spendgate
 from spendgate_service.dead_letters import queue as dead_letters
 from spendgate_service.events import bus as event_bus
 from spendgate_service.store import client as table
@@ -139,7 +139,7 @@ def test_the_clients_of_a_function_drop_what_was_idle(
     url: str, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
-    monkeypatch.setattr(runtime, "now_ms", clock.now_ms)
+    monkeypatch.setattr("spendgate_service.app.Clock", lambda: clock)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -148,14 +148,10 @@ def test_the_clients_of_a_function_drop_what_was_idle(
         "TABLE_NAME": "any",
     }.items():
         monkeypatch.setenv(name, value)
-    runtime.table.cache_clear()
-    try:
-        client: Any = runtime.table().client
-        _write(client)
-        clock.at_ms += IDLE_MS_MAX + 1
-        _write(client)
-        client.close()
-    finally:
-        runtime.table.cache_clear()
+    client: Any = Spendgate.from_environment().table.client
+    _write(client)
+    clock.at_ms += IDLE_MS_MAX + 1
+    _write(client)
+    client.close()
 
     assert network.opened == 2

@@ -65,13 +65,7 @@ class Consumers:
                 time.sleep(0.05)
                 continue
             try:
-                answer = consume(
-                    batch,
-                    settlements=world.settlements,
-                    policy_cache=world.policy_cache,
-                    dead_letters=lambda: self.aside,
-                    now_ms=world.clock.now_ms(),
-                )
+                answer = consume(batch, world.app)
             except Killed:
                 self.kills += 1
                 world = self._new_environment(dice)
@@ -86,7 +80,9 @@ class Consumers:
             dice.choice(KILLS) if dice.random() < KILLED else None
         )
         put_on_wire(client, wire)
-        return self.world.on(Table(client, self.world.table.name))
+        world = self.world.on(Table(client, self.world.table.name))
+        vars(world.app)["dead_letters"] = self.aside
+        return world
 
 
 @dataclass

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled
 from spendgate_service.tenants.__main__ import create_operator_key
@@ -16,9 +17,8 @@ NOW_MS = 1_772_971_200_000
 
 
 @pytest.fixture
-def authorizer(moto_table: Table) -> ModuleType:
-    assert moto_table.name, "the function runs on this table"
-    return load_function("authorizer")
+def authorizer(app: Spendgate) -> ModuleType:
+    return load_function("authorizer", app)
 
 
 def context_for(authorizer: ModuleType, authorization: str | None) -> dict[str, Any]:

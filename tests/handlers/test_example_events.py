@@ -10,9 +10,9 @@ import pytest
 from local.bootstrap import TENANT_ID
 from local.invoke import function_of
 from local.seed import BEARER, KEY_ID, seed
-from spendgate_service import runtime
+from spendgate_service.app import Spendgate
 from spendgate_service.events.bus import BusEntry
-from spendgate_service.store.client import Table
+from spendgate_service.settings import Settings
 from tests.support.engines import ROOT
 from tests.support.functions import LambdaContext, load_function
 
@@ -40,9 +40,9 @@ class PatientContext(LambdaContext):
 
 
 @pytest.fixture
-def dead_letters(monkeypatch: pytest.MonkeyPatch) -> DeadLetterList:
+def dead_letters(app: Spendgate) -> DeadLetterList:
     queue = DeadLetterList()
-    monkeypatch.setattr(runtime, "dead_letters", lambda: queue)
+    vars(app)["dead_letters"] = queue
     return queue
 
 
@@ -58,24 +58,22 @@ class EventList:
 
 
 @pytest.fixture
-def bus(monkeypatch: pytest.MonkeyPatch) -> EventList:
+def bus(app: Spendgate) -> EventList:
     events = EventList()
-    monkeypatch.setattr(runtime, "event_bus", lambda: events)
-    monkeypatch.setenv("EVENT_RETRY_SECONDS", "900")
+    vars(app)["event_bus"] = events
+    app.settings = Settings({"EVENT_RETRY_SECONDS": "900"})
     return events
 
 
 @pytest.fixture
-def replay(
-    moto_table: Table, dead_letters: DeadLetterList, bus: EventList
-) -> Callable[[str], Json]:
+def replay(app: Spendgate, dead_letters: DeadLetterList, bus: EventList) -> Callable[[str], Json]:
     assert dead_letters.codes == []
     assert bus.entries == []
-    seed(moto_table, now_ms=runtime.now_ms())
+    seed(app.table, now_ms=app.clock.now_ms())
 
     def call(name: str) -> Json:
         function = function_of(EVENTS / f"{name}.json").removesuffix("Function").lower()
-        answer: Json = load_function(function).handler(event(name), PatientContext())
+        answer: Json = load_function(function, app).handler(event(name), PatientContext())
         return answer
 
     return call
@@ -215,9 +213,9 @@ def test_a_change_of_the_table_is_published(
     assert detail["tenant_id"] == TENANT_ID
 
 
-def test_seeding_twice_changes_nothing(replay: Callable[[str], Json], moto_table: Table) -> None:
+def test_seeding_twice_changes_nothing(replay: Callable[[str], Json], app: Spendgate) -> None:
     before = spent_by(replay)
 
-    seed(moto_table, now_ms=runtime.now_ms())
+    seed(app.table, now_ms=app.clock.now_ms())
 
     assert spent_by(replay) == before

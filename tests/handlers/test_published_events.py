@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import jsonschema_rs
@@ -20,6 +19,7 @@ from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import values
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Item
+from tests.support.app import spendgate_over
 from tests.support.engines import ROOT, template
 from tests.support.functions import LambdaContext, load_function
 from tests.support.http_events import a_principal, http_event
@@ -97,20 +97,19 @@ def _is(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def switch(budget_id: str, action: str) -> None:
+def switch(table: Table, budget_id: str, action: str) -> None:
     """What an admin does over HTTP."""
-    ask("POST", f"/v1/budgets/{budget_id}/{action}")
+    ask(table, "POST", f"/v1/budgets/{budget_id}/{action}")
 
 
-def ask(method: str, path: str, body: object = None) -> None:
+def ask(table: Table, method: str, path: str, body: object = None) -> None:
     event = http_event(method, path, principal=ADMIN, body=body)
-    answer = _admin().handler(event, LambdaContext())
+    answer = _admin(table).handler(event, LambdaContext())
     assert answer["statusCode"] == 200, answer
 
 
-@cache
-def _admin() -> Any:
-    return load_function("admin")
+def _admin(table: Table) -> Any:
+    return load_function("admin", spendgate_over(table))
 
 
 def close(world: World) -> None:
@@ -142,22 +141,22 @@ def soft_limit(world: World, watched: Watched) -> list[Event]:
 
 def switched(world: World, watched: Watched) -> list[Event]:
     budget = world.budget(10)
-    switch(budget.budget_id, "pause")
-    switch(budget.budget_id, "resume")
+    switch(world.table, budget.budget_id, "pause")
+    switch(world.table, budget.budget_id, "resume")
     return watched.events()
 
 
 def soft_limit_moved(world: World, watched: Watched) -> list[Event]:
     soft_limit(world, watched)
     budget = world.balance_of(AGENT).budget
-    ask("PATCH", f"/v1/budgets/{budget.budget_id}", {"soft_limit": "6"})
+    ask(world.table, "PATCH", f"/v1/budgets/{budget.budget_id}", {"soft_limit": "6"})
     return watched.events()
 
 
 def default_switched(world: World, watched: Watched) -> list[Event]:
     budget = world.budget(10, on="agent:*")
-    switch(budget.budget_id, "pause")
-    switch(budget.budget_id, "resume")
+    switch(world.table, budget.budget_id, "pause")
+    switch(world.table, budget.budget_id, "resume")
     return watched.events()
 
 
@@ -234,7 +233,7 @@ def test_the_balance_of_an_event_is_that_of_the_interface(world: World) -> None:
 
     detail = json.loads(event.detail)
     path = f"/v1/budgets/{detail['budget_id']}/balance"
-    answer = _admin().handler(http_event("GET", path, principal=ADMIN), LambdaContext())
+    answer = _admin(world.table).handler(http_event("GET", path, principal=ADMIN), LambdaContext())
     assert detail["balance"] == json.loads(answer["body"])
 
 
@@ -341,8 +340,9 @@ def test_the_functions_announce_what_the_tests_do(moto_table: Table) -> None:
     watched = Watched(moto_table)
     body = {"subjects": {"agent": "researcher"}, "actual": {"usd": "9"}}
     event = http_event("POST", "/v1/spend", body=body, principal=a_principal("caller"))
+    settle = load_function("settle", spendgate_over(moto_table))
 
-    assert load_function("settle").handler(event, LambdaContext())["statusCode"] == 201
+    assert settle.handler(event, LambdaContext())["statusCode"] == 201
 
     (told,) = watched.events()
     VALIDATOR.validate(json.loads(told.detail))

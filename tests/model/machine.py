@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from decimal import Decimal
 from typing import ClassVar
 
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -23,7 +22,6 @@ from hypothesis.stateful import (
     rule,
 )
 
-from spendgate_service import runtime
 from tests.model.comparing import (
     comes_as_foretold,
     on_wire,
@@ -37,7 +35,7 @@ from tests.model.comparing import (
 from tests.model.reference import Model
 from tests.model.state import Amounts, Refused, Reservation, Rule, plain
 from tests.model.time import Every
-from tests.scenarios.service import Party, service_on, tenant
+from tests.scenarios.service import Party, Service, tenant
 from tests.support.clock import FakeClock
 from tests.support.engines import table_at
 from tests.support.functions import HttpAnswer, LongContext, load_function
@@ -80,10 +78,8 @@ class Comparison(RuleBasedStateMachine):
         self.leaving = ExitStack()
         self.clock = FakeClock()
         self.table = table_at(self.url)
-        self.service = self.leaving.enter_context(service_on(self.table, self.clock))
         self.aside = PutAside()
-        patch = self.leaving.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(runtime, "dead_letters", lambda: self.aside)
+        self.service = Service(self.table, self.clock, {"dead_letters": self.aside})
         self.party: Party = tenant(self.service, TENANT)
         self.model = Model(self.clock.at_ms, RATES)
 
@@ -260,7 +256,7 @@ class Comparison(RuleBasedStateMachine):
     def wait(self, seconds: float, runs_of_rollover: int) -> None:
         self._wait(seconds)
         for _ in range(runs_of_rollover):
-            load_function("rollover").handler({}, LongContext())
+            load_function("rollover", self.service.app).handler({}, LongContext())
             self._count("rollover")
         self._count("wait")
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from spendgate_service.tenants.__main__ import create_operator_key
 from spendgate_service.tenants.api_keys import create_key, new_key
@@ -32,9 +33,8 @@ JUNK = st.text(max_size=40) | st.sampled_from(
 
 
 @pytest.fixture
-def authorizer(moto_table: Table) -> ModuleType:
-    assert moto_table.name, "the function runs on this table"
-    return load_function("authorizer")
+def authorizer(app: Spendgate) -> ModuleType:
+    return load_function("authorizer", app)
 
 
 @pytest.fixture

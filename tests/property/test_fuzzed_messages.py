@@ -14,15 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spendgate_service import runtime
 from spendgate_service.api.bodies.messages import Message, RecordMessage, command_of
 from spendgate_service.api.queue import RECEIVES_MAX
+from spendgate_service.app import Spendgate
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.settlements.plan import Planner
-from spendgate_service.store.client import Table
 from spendgate_service.store.ledger import ledger_entries
 from spendgate_service.tenants.tenants import create_tenant
 from tests.support.functions import LambdaContext, load_function
@@ -157,14 +156,14 @@ class Consumer:
 
 
 @pytest.fixture
-def consumer(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+def consumer(app: Spendgate) -> Consumer:
     dead = DeadLetters()
-    monkeypatch.setattr(runtime, "dead_letters", lambda: dead)
-    world = World(moto_table)
+    vars(app)["dead_letters"] = dead
+    world = World(app.table)
     created_at_ms = world.clock.now_ms()
-    create_tenant(moto_table, Tenant(TENANT, created_at_ms=created_at_ms), once=None)
+    create_tenant(app.table, Tenant(TENANT, created_at_ms=created_at_ms), once=None)
     budget = world.budget(1000)
-    return Consumer(load_function("settle"), world, dead, count(), budget.budget_id)
+    return Consumer(load_function("settle", app), world, dead, count(), budget.budget_id)
 
 
 @settings(

@@ -1,11 +1,9 @@
 """The whole service on DynamoDB Local, with a clock that the tests move."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from spendgate_service.store.client import Table
-from tests.scenarios.service import Party, Service, service_on, tenant
+from tests.scenarios.service import Party, Service, tenant
 from tests.support.clock import FakeClock
 
 
@@ -16,10 +14,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def service(local_table: Table, clock: FakeClock) -> Iterator[Service]:
+def service(local_table: Table, clock: FakeClock) -> Service:
     """Every function, with its cached rules, over one table and by one clock."""
-    with service_on(local_table, clock) as service:
-        yield service
+    return Service(local_table, clock)
 
 
 @pytest.fixture

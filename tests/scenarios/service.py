@@ -1,25 +1,20 @@
 """Short words for what a party says to the service: every one is a request to a function."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
-import pytest
-
-from spendgate_service import runtime
-from spendgate_service.api import http
 from spendgate_service.api.routes import ROUTES
+from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
-from spendgate_service.store.policy_cache import PolicyCache
+from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.functions import (
     HttpAnswer,
     answer_of,
-    forget_what_functions_keep,
     load_function,
 )
 from tests.support.http_events import Context, a_principal, http_event
@@ -34,33 +29,32 @@ type Body = dict[str, Any]
 
 @dataclass
 class Service:
-    """The functions behind the gateway."""
+    """The functions behind the gateway, over one table and by one clock.
 
+    `parts` take the place of those of the service, also after a restart.
+    """
+
+    table: Table
     clock: FakeClock
+    parts: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def app(self) -> Spendgate:
+        return spendgate_over(self.table, self.clock, **self.parts)
 
     @cached_property
     def functions(self) -> Mapping[str, ModuleType]:
-        return {name: load_function(name) for name in FUNCTIONS}
+        return {name: load_function(name, self.app) for name in FUNCTIONS}
+
+    def restart(self) -> None:
+        """Forget what the functions keep between invocations."""
+        for kept in ("app", "functions"):
+            vars(self).pop(kept, None)
 
     def ask(self, method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
         route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
         event = http_event(method, path, body=body, **more)
         return answer_of(self.functions[route.function if route else "admin"], event)
-
-
-@contextmanager
-def service_on(table: Table, clock: FakeClock) -> Iterator[Service]:
-    """Every function, with its cached rules, over one table and by one clock."""
-    with pytest.MonkeyPatch.context() as patch:
-        forget_what_functions_keep()
-        book = PolicyCache(table, monotonic=clock.monotonic)
-        patch.setattr(runtime, "table", lambda: table)
-        patch.setattr(runtime, "policy_cache", lambda: book)
-        patch.setattr(runtime, "now_ms", clock.now_ms)
-        patch.setattr(http, "time", SimpleNamespace(time_ns=lambda: clock.now_ms() * 1_000_000))
-        yield Service(clock)
-        patch.undo()
-        forget_what_functions_keep()
 
 
 def tenant(service: Service, tenant_id: str) -> "Party":

@@ -163,7 +163,7 @@ def test_a_refusal_announces_what_was_missed(world: World) -> None:
     world.change(budget, soft_limit=5 * ONE, on_soft_limit="pause", warn_at_pct=())
     reservation = world.reserve(5)
     silent = World(world.table, world.clock, world.pool)
-    silent.threshold_events = None  # type: ignore[assignment]
+    silent.app.threshold_events = None  # type: ignore[assignment]
     silent.settle(reservation, 5)
     assert told(world.table) == []
 

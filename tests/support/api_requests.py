@@ -1,7 +1,7 @@
 """API Gateway events and domain values for the tests of the interface."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -9,6 +9,7 @@ from spendgate_service.api.bodies.fields import Body
 from spendgate_service.api.http import Handler, handle
 from spendgate_service.api.json_body import read_object
 from spendgate_service.api.validation import read_model
+from spendgate_service.app import Spendgate
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Balance, Counter
@@ -23,6 +24,8 @@ from spendgate_service.domain.periods import (
 from spendgate_service.domain.statements import Statement, StoredStatement
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.tenants import Role
+from spendgate_service.store.client import Table
+from tests.support.clock import FakeClock
 
 NOON_MS = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
 DAY = CalendarPeriod("day")
@@ -67,9 +70,14 @@ def event(
     }
 
 
+def app_at_noon() -> Spendgate:
+    """A service whose table is not to be used, at noon."""
+    return Spendgate(cast("Table", None), clock=FakeClock(NOON_MS))
+
+
 def answered(one_event: dict[str, Any], handler: Handler) -> tuple[int, dict[str, Any], Any]:
     """Status, headers (by lower-case name) and body of the answer to an event."""
-    answer: Any = handle(one_event, {one_event["routeKey"]: handler}, now_ms=NOON_MS)
+    answer: Any = handle(one_event, {one_event["routeKey"]: handler}, app_at_noon())
     headers = {name.lower(): value for name, value in answer["headers"].items()}
     return answer["statusCode"], headers, json.loads(answer["body"]) if answer["body"] else None
 

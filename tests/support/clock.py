@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from spendgate_service.clock import Clock
+
 NOON_MS = 1_772_971_200_000
 """2026-03-08T12:00:00Z, a Sunday."""
 
 
 @dataclass(slots=True)
-class FakeClock:
+class FakeClock(Clock):
     """Wall clock and monotonic clock in one, so that holds and caches run out together."""
 
     at_ms: int = NOON_MS

@@ -15,24 +15,22 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
-from spendgate_service import runtime
+from spendgate_service.api.handlers.rollover import PeriodsFailed
 from spendgate_service.store import ids
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from spendgate_service.store.errors import Unavailable
-from spendgate_service.store.policy_cache import PolicyCache
-from tests.scenarios.service import Party, service_on, tenant
+from tests.scenarios.service import Party, Service, tenant
+from tests.support.app import Inline
 from tests.support.clock import NOON_MS, FakeClock
 from tests.support.engines import REGION, create_table
 from tests.support.functions import (
     HttpAnswer,
     LambdaContext,
     LongContext,
-    forget_what_functions_keep,
     load_function,
 )
 from tests.support.numbered_calls import FaultyWire, put_on_wire
 from tests.support.settlement_queue import PutAside, Record
-from tests.support.world import Inline
 
 TABLE_NAME = "spendgate-faults"
 TENANT = "acme"
@@ -87,10 +85,10 @@ class Stage:
 
     def roll_over(self) -> HttpAnswer:
         """One run of the scheduled function; a run that fails is followed by the next one."""
-        rollover = load_function("rollover")
+        rollover = load_function("rollover", self.party.service.app)
         try:
             summary = rollover.handler({}, LongContext())
-        except (Unavailable, rollover.PeriodsFailed):
+        except (Unavailable, PeriodsFailed):
             return HttpAnswer(503, {}, {"Retry-After": "60"})
         return HttpAnswer(200, dict(summary))
 
@@ -113,9 +111,7 @@ class Stage:
     def new_process(self) -> None:
         """Forget whatever a function keeps between calls."""
         self.wire.heal()
-        forget_what_functions_keep()
-        book = PolicyCache(self.table, monotonic=self.clock.monotonic)
-        runtime.policy_cache = lambda: book  # type: ignore[assignment]
+        self.party.service.restart()
 
 
 def _items() -> Any:
@@ -147,8 +143,6 @@ def a_stage() -> Iterator[Stage]:
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=waits.append)
         aside = PutAside()
         patch.setattr(ids, "secrets", SimpleNamespace(randbits=_numbers()))
-        patch.setattr("concurrent.futures.ThreadPoolExecutor", lambda *_some, **_named: Inline())
-        patch.setattr(runtime, "dead_letters", lambda: aside)
-        with service_on(table, clock) as service:
-            party = tenant(service, TENANT).on(**SUBJECTS)
-            yield Stage(table, wire, clock, party, waits, aside)
+        service = Service(table, clock, {"budgets_pool": Inline(), "dead_letters": aside})
+        party = tenant(service, TENANT).on(**SUBJECTS)
+        yield Stage(table, wire, clock, party, waits, aside)

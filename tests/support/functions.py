@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
-from spendgate_service import runtime
+from spendgate_service.app import Spendgate
 from tests.support.engines import ROOT
 
 type Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
@@ -30,21 +31,15 @@ class LongContext(LambdaContext):
         return 60_000
 
 
-def load_function(name: str) -> ModuleType:
-    """The module of a function, loaded anew: a cold start."""
+def load_function(name: str, app: Spendgate) -> ModuleType:
+    """The module of a function, loaded anew: a cold start of that service."""
     path = ROOT / "functions" / name / "app.py"
     spec = importlib.util.spec_from_file_location(f"functions_{name}_app", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with patch.object(Spendgate, "from_environment", return_value=app):
+        spec.loader.exec_module(module)
     return module
-
-
-def forget_what_functions_keep() -> None:
-    """What `runtime` made once in this process is made anew: another cold start."""
-    for made_once in vars(runtime).values():
-        if hasattr(made_once, "cache_clear"):
-            made_once.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from spendgate_service import runtime
 from spendgate_service.api.routes import ROUTES
+from spendgate_service.app import Spendgate
 from spendgate_service.dead_letters.__main__ import Queues
-from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PolicyCache
 from tests.support.engines import REGION
 from tests.support.functions import HttpAnswer, answer_of, load_function
@@ -24,20 +23,19 @@ type Ask = Callable[..., HttpAnswer]
 
 
 @pytest.fixture
-def ask(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(app: Spendgate) -> Ask:
     """Send a request, as an admin of acme if nobody else is named.
 
     Between two requests so much time goes by for the rules that no cached one is still trusted.
     """
     ticks = count(step=1000)
-    book = PolicyCache(moto_table, monotonic=lambda: float(next(ticks)))
-    monkeypatch.setattr(runtime, "policy_cache", lambda: book)
+    vars(app)["policy_cache"] = PolicyCache(app.table, monotonic=lambda: float(next(ticks)))
     function = cache(load_function)
 
     def call(method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
         event = http_event(method, path, body=body, **{"principal": ADMIN, **more})
         route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
-        return answer_of(function(route.function if route else "admin"), event)
+        return answer_of(function(route.function if route else "admin", app), event)
 
     return call
 

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from spendgate_service.app import Spendgate
 from spendgate_service.budgets.change import change_budget, delete_budget
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import ONE, Amount
@@ -28,24 +29,13 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.codec.counters import read_counter
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX, PolicyCache
+from tests.support.app import Inline, spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.faulty_client import faulty, meanwhile
 
 TENANT = "acme"
 AGENT = "agent:researcher"
 ORGANIZATION = f"organization:{TENANT}"
-
-
-class Inline(Executor):
-    """Runs what it is given at once, in the caller's thread: one order, every time."""
-
-    def submit[**P, T](self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 (a future carries whatever was raised)
-            future.set_exception(error)
-        return future
 
 
 @dataclass
@@ -57,30 +47,28 @@ class World:
     pool: Executor = field(default_factory=Inline)
 
     @cached_property
+    def app(self) -> Spendgate:
+        return spendgate_over(self.table, self.clock, budgets_pool=self.pool)
+
+    @property
     def policy_cache(self) -> PolicyCache:
-        return PolicyCache(self.table, monotonic=self.clock.monotonic)
+        return self.app.policy_cache
 
-    @cached_property
+    @property
     def reservations(self) -> Reservations:
-        return Reservations(
-            self.table, self.policy_cache, pool=self.pool, now_ms=self.clock.now_ms,
-            threshold_events=self.threshold_events,
-        )  # fmt: skip
+        return self.app.reservations
 
-    @cached_property
+    @property
     def settlements(self) -> Settlements:
-        return Settlements(
-            self.table, self.policy_cache, now_ms=self.clock.now_ms,
-            threshold_events=self.threshold_events,
-        )  # fmt: skip
+        return self.app.settlements
 
-    @cached_property
+    @property
     def threshold_events(self) -> ThresholdEvents:
-        return ThresholdEvents(self.table, self.policy_cache)
+        return self.app.threshold_events
 
-    @cached_property
+    @property
     def balances(self) -> Balances:
-        return Balances(self.table, self.policy_cache, now_ms=self.clock.now_ms)
+        return self.app.balances
 
     def on(self, table: Table) -> "World":
         """The same tenant and clock through another client, with rules of its own."""

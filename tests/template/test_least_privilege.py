@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from spendgate_service import runtime
 from spendgate_service.api.routes import ROUTES
-from spendgate_service.store.client import Table
+from spendgate_service.app import Spendgate
 from tests.handlers.test_access import GUARDED, as_role, new_objects, send
+from tests.support.app import spendgate_over
+from tests.support.clock import FakeClock
 from tests.support.engines import template
 from tests.support.functions import LambdaContext, load_function
 from tests.support.handlers import Ask
@@ -83,15 +84,14 @@ def _place(resource: str) -> str:
 
 
 @pytest.fixture
-def noting(moto_table: Table, monkeypatch: pytest.MonkeyPatch) -> Noting:
-    noting = Noting(moto_table.client)
-    monkeypatch.setattr(moto_table, "client", noting)
-    monkeypatch.setattr(runtime, "dead_letters", lambda: None)
+def noting(app: Spendgate, monkeypatch: pytest.MonkeyPatch) -> Noting:
+    noting = Noting(app.table.client)
+    monkeypatch.setattr(app.table, "client", noting)
     return noting
 
 
 @pytest.fixture
-def everything_done(ask: Ask, noting: Noting, monkeypatch: pytest.MonkeyPatch) -> Noting:
+def everything_done(ask: Ask, app: Spendgate, noting: Noting) -> Noting:
     """Every function has done whatever it does."""
 
     def asked(method: str, path: str, body: object = None, **more: Any) -> Any:
@@ -108,15 +108,14 @@ def everything_done(ask: Ask, noting: Noting, monkeypatch: pytest.MonkeyPatch) -
     by_default = asked("GET", "/v1/budgets", query={"subject": "tool:*"}).body["data"][0]
     asked("GET", f"/v1/budgets/{by_default['budget_id']}/audit")
     noting.caller = "Settle"
-    load_function("settle").handler(_messages(), LambdaContext())
+    load_function("settle", app).handler(_messages(), LambdaContext())
     key = asked("POST", "/v1/keys", {"role": "reader"}).body["secret"]
     noting.caller = "Authorizer"
     bearer = {"authorization": f"Bearer {key}"}
-    load_function("authorizer").handler(authorizer_event(bearer), LambdaContext())
+    load_function("authorizer", app).handler(authorizer_event(bearer), LambdaContext())
     noting.caller = "Rollover"
-    tomorrow_ms = runtime.now_ms() + 86_400_000
-    monkeypatch.setattr(runtime, "now_ms", lambda: tomorrow_ms)
-    load_function("rollover").handler({}, _PlentyOfTime())
+    tomorrow = spendgate_over(app.table, FakeClock(app.clock.now_ms() + 86_400_000))
+    load_function("rollover", tomorrow).handler({}, _PlentyOfTime())
     noting.caller = "nobody"
     return noting
 

@@ -20,12 +20,12 @@ print(json.dumps({{"modules": sorted(sys.modules), "collections": len(collection
 """
 
 FUNCTIONS = {
-    "authorizer": "app.runtime.table()",
-    "check": "app.runtime.balances()",
-    "reserve": "app.runtime.reservations()",
-    "settle": "app.runtime.settlements(); app.runtime.dead_letters()",
-    "publish": "app.runtime.event_bus(); app.runtime.undelivered_events()",
-    "rollover": "app.runtime.table()",
+    "authorizer": "app.app.table",
+    "check": "app.app.balances",
+    "reserve": "app.app.reservations",
+    "settle": "app.app.settlements; app.app.dead_letters",
+    "publish": "app.app.event_bus; app.app.undelivered_events",
+    "rollover": "app.app.table",
     "admin": "",
 }
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from spendgate_service import runtime
 from spendgate_service.api.errors import PROBLEMS, REFUSALS, metric_of
+from spendgate_service.app import Spendgate
 from spendgate_service.domain.errors import IdempotencyConflict, InvalidValue, NoBudget, NotFound
 from spendgate_service.observability import count, measured, publish_counts
 from spendgate_service.store.errors import Throttled
@@ -130,11 +130,8 @@ def test_the_metrics_of_refusals_are_a_handful() -> None:
 def test_the_table_of_a_function_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABLE_NAME", "spendgate-test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    runtime.table.cache_clear()
-    try:
-        assert runtime.table().observe is count
-    finally:
-        runtime.table.cache_clear()
+
+    assert Spendgate.from_environment().table.observe is count
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "functions").glob("*/app.py")), ids=str)

@@ -24,6 +24,7 @@ handler({"requestContext": {"requestId": "req-1"}}, LambdaContext())
 
 _HTTP = """
 from spendgate_service.api.http import handle
+from spendgate_service.app import Spendgate
 from spendgate_service.observability import logger, measured
 from spendgate_service.store.errors import Throttled
 from tests.support.functions import LambdaContext
@@ -34,7 +35,7 @@ from tests.support.http_events import a_principal, http_event
 def handler(event, context):
     def fail(call):
         raise call.event["error"]
-    return handle(event, {"GET /v1/tenant": fail})
+    return handle(event, {"GET /v1/tenant": fail}, Spendgate(None))
 
 def request(request_id, error, principal=None):
     headers = {"Authorization": "Bearer sg.a-secret"}
@@ -52,6 +53,7 @@ logger.warning("nobody called")
 
 _QUEUE = """
 from spendgate_service.api.queue import consume
+from spendgate_service.app import Spendgate
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.observability import logger, publish_counts
@@ -69,10 +71,9 @@ release = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_i
 bodies = {"msg-1": "no JSON, but a s3cret", "msg-2": release, "msg-3": release}
 logger.set_correlation_id("req-before")
 all_in_one = Everything()
-consume(
-    [{"messageId": one, "body": body} for one, body in bodies.items()],
-    settlements=all_in_one, policy_cache=all_in_one, dead_letters=lambda: all_in_one, now_ms=0,
-)
+app = Spendgate(None)
+app.settlements = app.policy_cache = app.dead_letters = all_in_one
+consume([{"messageId": one, "body": body} for one, body in bodies.items()], app)
 publish_counts()
 """
 

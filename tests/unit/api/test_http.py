@@ -13,7 +13,7 @@ from spendgate_service.api.routes import ROUTES, methods_at
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import ROLES
 from spendgate_service.wire.values import Response, created, ok, replayed
-from tests.support.api_requests import NOON_MS, answered, event
+from tests.support.api_requests import NOON_MS, answered, app_at_noon, event
 
 RESERVE = "POST /v1/reservations"
 LEDGER = "GET /v1/budgets/{id}/ledger"
@@ -109,7 +109,7 @@ def test_a_wrong_method_is_405_and_says_which_are_right(method: str, path: str, 
 
 
 def test_a_route_of_another_function_is_not_answered() -> None:
-    answer = handle(event("GET /v1/spend"), {RESERVE: who})
+    answer = handle(event("GET /v1/spend"), {RESERVE: who}, app_at_noon())
 
     assert answer["statusCode"] == 404
 

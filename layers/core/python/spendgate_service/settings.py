@@ -1,33 +1,45 @@
-"""What the template tells the functions, by environment variables of the same names."""
+"""The settings that template.yaml passes to the functions, in environment variables."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
-def table_name() -> str:
-    """The one table."""
-    return os.environ["TABLE_NAME"]
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a function; each is read when it is needed.
 
+    A function has only the variables that its code needs: reading another one raises KeyError.
+    """
 
-def retention_days() -> int:
-    """How long a period is remembered after its end."""
-    return int(os.environ.get("RETENTION_DAYS", "400"))
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
+    @property
+    def table_name(self) -> str:
+        """The name of the DynamoDB table."""
+        return self.variables["TABLE_NAME"]
 
-def dead_letter_queue_url() -> str:
-    """Where messages go that can never be applied."""
-    return os.environ["DEAD_LETTER_QUEUE_URL"]
+    @property
+    def retention_days(self) -> int:
+        """How many days after the end of a period its items are kept."""
+        return int(self.variables.get("RETENTION_DAYS", "400"))
 
+    @property
+    def dead_letter_queue_url(self) -> str:
+        """The queue of messages that can never be applied."""
+        return self.variables["DEAD_LETTER_QUEUE_URL"]
 
-def event_bus_name() -> str:
-    """The bus on which events are published."""
-    return os.environ["EVENT_BUS_NAME"]
+    @property
+    def event_bus_name(self) -> str:
+        """The EventBridge bus that events are published on."""
+        return self.variables["EVENT_BUS_NAME"]
 
+    @property
+    def undelivered_events_url(self) -> str:
+        """The queue of events that the bus did not accept."""
+        return self.variables["UNDELIVERED_EVENTS_URL"]
 
-def undelivered_events_url() -> str:
-    """The queue of events that the bus did not take."""
-    return os.environ["UNDELIVERED_EVENTS_URL"]
-
-
-def event_retry_seconds() -> int:
-    """For how long an event is tried that the bus does not take."""
-    return int(os.environ["EVENT_RETRY_SECONDS"])
+    @property
+    def event_retry_seconds(self) -> int:
+        """For how long an event is retried that the bus does not accept."""
+        return int(self.variables["EVENT_RETRY_SECONDS"])

@@ -5,7 +5,6 @@ one place. Powertools' resolver would do the routing too, but its import costs 9
 start and API Gateway has matched the route already.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -25,6 +24,7 @@ from spendgate_service.api.principal import Principal, principal_in
 from spendgate_service.api.query import idempotency_key_of, read_query, refuse, wanted_in
 from spendgate_service.api.routes import ROUTE_BY_KEY, Route, methods_at
 from spendgate_service.api.validation import read_model
+from spendgate_service.app import Spendgate
 from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.observability import count, logger
@@ -49,12 +49,18 @@ class Request:
     request_id: str
     now_ms: int
     caller: Principal | None
+    app: Spendgate
 
     @property
     def principal(self) -> Principal:
         """Who calls; there is always somebody on a route that needs a role."""
         assert self.caller is not None, "a route without roles has no principal"
         return self.caller
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant of the caller."""
+        return self.principal.tenant_id
 
     @property
     def idempotency_key(self) -> str | None:
@@ -109,15 +115,13 @@ class Request:
         return wanted_in(read_query(self.event, ("limit", "cursor", *known)))
 
 
-def handle(
-    event: Event, handlers: Mapping[str, Handler], *, now_ms: int | None = None
-) -> dict[str, object]:
+def handle(event: Event, handlers: Mapping[str, Handler], app: Spendgate) -> dict[str, object]:
     """Answer an event by the handler of its route key (`POST /v1/check`)."""
     context = _mapping(event, "requestContext")
     request_id = str(context.get("requestId", ""))
     logger.set_correlation_id(request_id)
     try:
-        answer = _answer(event, handlers, request_id, now_ms or time.time_ns() // 1_000_000)
+        answer = _answer(event, handlers, request_id, app)
     except Exception as error:  # noqa: BLE001 (logged there, if nobody foresaw it)
         if metric := metric_of(error):
             count(metric)
@@ -126,14 +130,17 @@ def handle(
 
 
 def _answer(
-    event: Event, handlers: Mapping[str, Handler], request_id: str, now_ms: int
+    event: Event, handlers: Mapping[str, Handler], request_id: str, app: Spendgate
 ) -> Response:
     route_key = str(event.get("routeKey", ""))
     route, handler = ROUTE_BY_KEY.get(route_key), handlers.get(route_key)
     if route is None or handler is None:
         _refuse_route(event)
     caller = _admitted(event, route)
-    return handler(Request(event=event, request_id=request_id, now_ms=now_ms, caller=caller))
+    now_ms = app.clock.now_ms()
+    return handler(
+        Request(event=event, request_id=request_id, now_ms=now_ms, caller=caller, app=app)
+    )
 
 
 def _admitted(event: Event, route: Route) -> Principal | None:

@@ -8,18 +8,18 @@ from spendgate_service.store.idempotency import IdempotencyRecord
 
 
 def idempotency_record_of(
-    call: Request,
+    request: Request,
     operation: str,
     body: BaseModel,
     *,
     target: str = "",
 ) -> IdempotencyRecord | None:
     """What makes a creation happen once; None without a key. `target` is the id in the path."""
-    if call.idempotency_key is None:
+    if request.idempotency_key is None:
         return None
     return IdempotencyRecord(
-        call.principal.tenant_id,
+        request.tenant_id,
         operation,
-        call.idempotency_key,
+        request.idempotency_key,
         fingerprint(operation, body, target=target),
     )

@@ -8,52 +8,27 @@ neighbours. One that may succeed later stays in the queue; at its last try it is
 so that the reason is known, and if even that fails SQS moves it by itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from spendgate_service.api.bodies.messages import command_of, read_message
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.exceptions import RequestError
+from spendgate_service.app import Spendgate
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.observability import count, logger
-from spendgate_service.pricing.priced_amounts import KnowsTenants
-from spendgate_service.settlements.apply import Outcome
+from spendgate_service.settlements.apply import Outcome, Settlements
 from spendgate_service.store.errors import StoreError, Unavailable
 
 RECEIVES_MAX = 5
 """How often SQS delivers a message: `maxReceiveCount` of the settlement queue in the template."""
 
 
-class AppliesCommands(Protocol):
-    """What the consumer wants of `settlements.apply.Settlements`."""
-
-    def apply(self, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
-        """Apply each command once; the outcome of each, in their order."""
-        ...
-
-
-class PutsAside(Protocol):
-    """What the consumer wants of `dead_letters.queue.DeadLetters`."""
-
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
-        """Send a message to the dead-letter queue. Raises Unavailable."""
-        ...
-
-
-def consume(
-    records: Sequence[Mapping[str, Any]],
-    *,
-    settlements: AppliesCommands,
-    policy_cache: KnowsTenants,
-    dead_letters: Callable[[], PutsAside],
-    now_ms: int,
-) -> dict[str, object]:
-    """Apply a batch of SQS records; names those that SQS shall deliver again.
-
-    `dead_letters` is asked for the queue only when a message needs it.
-    """
+def consume(records: Sequence[Mapping[str, Any]], app: Spendgate) -> dict[str, object]:
+    """Apply a batch of SQS records; names those that SQS shall deliver again."""
+    now_ms = app.clock.now_ms()
     commands: list[SettlementCommand] = []
     readable: list[Mapping[str, Any]] = []
     failed: list[_Failure] = []
@@ -62,23 +37,21 @@ def consume(
         try:
             message = read_message(record["body"])
             tenant_id = message.tenant_id
-            command = command_of(message, policy_cache, now_ms=now_ms)
+            command = command_of(message, app.policy_cache, now_ms=now_ms)
         except Exception as error:  # noqa: BLE001 (a mistake of ours must not hold up the others)
             failed.append(_Failure(record, tenant_id, error))
             continue
         commands.append(command)
         readable.append(record)
-    applied = zip(readable, commands, _applied(settlements, commands), strict=True)
+    applied = zip(readable, commands, _applied(app.settlements, commands), strict=True)
     for record, command, outcome in applied:
         if isinstance(outcome, Exception):
             failed.append(_Failure(record, command.tenant_id, outcome))
-    again = [failure for failure in failed if not _put_aside(failure, dead_letters)]
+    again = [failure for failure in failed if not _put_aside(failure, app)]
     return {"batchItemFailures": [{"itemIdentifier": one.record["messageId"]} for one in again]}
 
 
-def _applied(
-    settlements: AppliesCommands, commands: Sequence[SettlementCommand]
-) -> Sequence[Outcome]:
+def _applied(settlements: Settlements, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
     """The outcome of each command; where one meets a mistake of ours, the others do not suffer.
 
     Applying a command twice does nothing the second time, so a batch may be taken apart.
@@ -101,7 +74,7 @@ class _Failure:
     error: Exception
 
 
-def _put_aside(failure: _Failure, dead_letters: Callable[[], PutsAside]) -> bool:
+def _put_aside(failure: _Failure, app: Spendgate) -> bool:
     """Whether the message is done with here: it can never succeed, or has been tried enough."""
     record, error = failure.record, failure.error
     receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
@@ -115,7 +88,7 @@ def _put_aside(failure: _Failure, dead_letters: Callable[[], PutsAside]) -> bool
         count("retried")
         return False
     try:
-        dead_letters().dead_letter(
+        app.dead_letters.dead_letter(
             record["body"], code=code, reason=details["reason"], message_id=message_id
         )
     except Unavailable:

@@ -5,13 +5,13 @@ They go together, by TTL, some time after the period has ended; what has no end 
 
 from collections.abc import Iterable
 
-from spendgate_service import settings
 from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.periods import Period
+from spendgate_service.settings import Settings
 from spendgate_service.store import values
 from spendgate_service.store.errors import Item
 
-RETENTION_SECONDS = settings.retention_days() * 86_400
+RETENTION_SECONDS = Settings().retention_days * 86_400
 
 
 def kept_until(period: Period) -> int | None:

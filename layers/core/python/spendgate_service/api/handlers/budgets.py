@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from spendgate_service import runtime
 from spendgate_service.api.bodies.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.http import Request
@@ -23,83 +22,85 @@ from spendgate_service.wire.pages import page_response
 from spendgate_service.wire.values import Response, created, ok, replayed
 
 
-def create_budget(call: Request) -> Response:
+def create_budget(request: Request) -> Response:
     """Lay down a new budget."""
-    body, tenant_id, now_ms = call.body(CreateBudgetBody), call.principal.tenant_id, call.now_ms
+    body, tenant_id, now_ms = request.body(CreateBudgetBody), request.tenant_id, request.now_ms
     budget_id = new_id("bud_", now_ms=now_ms)
     made = budget_creation.create_budget(
-        runtime.table(),
+        request.app.table,
         tenant_id,
         body.to_budget(tenant_id=tenant_id, budget_id=budget_id, now_ms=now_ms),
-        once=idempotency_record_of(call, "create_budget", body),
+        once=idempotency_record_of(request, "create_budget", body),
         now_ms=now_ms,
     )
     return replayed(made.answer) if isinstance(made, Replay) else created(_answer(made))
 
 
-def list_budgets(call: Request) -> Response:
+def list_budgets(request: Request) -> Response:
     """List the budgets: all, or those of one subject."""
-    wanted, subject = call.page("subject"), call.subject("limit", "cursor")
+    wanted, subject = request.page("subject"), request.subject("limit", "cursor")
     page = budgets.list_budgets(
-        runtime.table(), call.principal.tenant_id, wanted, subject=subject, now_ms=call.now_ms
+        request.app.table, request.tenant_id, wanted, subject=subject, now_ms=request.now_ms
     )
     return ok(page_response([_answer(one) for one in page.data], next_cursor=page.next_cursor))
 
 
-def read_budget(call: Request) -> Response:
+def read_budget(request: Request) -> Response:
     """Show one budget."""
-    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
-    found = budgets.read_budget(runtime.table(), tenant_id, budget_id, now_ms=call.now_ms)
+    budget_id, tenant_id = request.path_id("budget"), request.tenant_id
+    found = budgets.read_budget(request.app.table, tenant_id, budget_id, now_ms=request.now_ms)
     return ok(_answer(found))
 
 
-def patch_budget(call: Request) -> Response:
+def patch_budget(request: Request) -> Response:
     """Change what the body names, and leave the rest."""
-    budget_id, body = call.path_id("budget"), call.body(PatchBudgetBody)
+    budget_id, body = request.path_id("budget"), request.body(PatchBudgetBody)
     event = ChangeEvent("budget.resumed", of_defaults=False)
-    return _changed(call, budget_id, lambda one: body.applied_to(one, now_ms=call.now_ms), event)
+    return _changed(
+        request, budget_id, lambda one: body.applied_to(one, now_ms=request.now_ms), event
+    )
 
 
-def pause_budget(call: Request) -> Response:
+def pause_budget(request: Request) -> Response:
     """Refuse whatever a budget applies to, until it is resumed."""
     event = ChangeEvent("budget.paused")
-    return _switched(call, lambda one: replace(one, paused=True), event)
+    return _switched(request, lambda one: replace(one, paused=True), event)
 
 
-def resume_budget(call: Request) -> Response:
+def resume_budget(request: Request) -> Response:
     """Go on after a pause; one of the soft limit is lifted until the period ends."""
     event = ChangeEvent("budget.resumed")
-    return _switched(call, lambda one: one.resumed(now_ms=call.now_ms), event)
+    return _switched(request, lambda one: one.resumed(now_ms=request.now_ms), event)
 
 
-def disable_budget(call: Request) -> Response:
+def disable_budget(request: Request) -> Response:
     """Neither enforce a budget nor count on it, until it is enabled."""
-    return _switched(call, lambda one: replace(one, disabled=True))
+    return _switched(request, lambda one: replace(one, disabled=True))
 
 
-def enable_budget(call: Request) -> Response:
+def enable_budget(request: Request) -> Response:
     """Enforce a budget and count on it again."""
-    return _switched(call, lambda one: replace(one, disabled=False))
+    return _switched(request, lambda one: replace(one, disabled=False))
 
 
-def delete_budget(call: Request) -> Response:
+def delete_budget(request: Request) -> Response:
     """Take a budget away, and show it for the last time."""
-    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     deleted = budget_changes.delete_budget(
-        runtime.table(), tenant_id, budget_id, now_ms=call.now_ms
+        request.app.table, tenant_id, budget_id, now_ms=request.now_ms
     )
     return ok(_answer(deleted))
 
 
-def credit_budget(call: Request) -> Response:
+def credit_budget(request: Request) -> Response:
     """Top a budget up, or refund: more may be spent in the period in force."""
-    budget_id, body = call.path_id("budget"), call.body(CreditBody)
+    budget_id, body = request.path_id("budget"), request.body(CreditBody)
     made = apply_credit(
-        runtime.table(),
-        call.principal.tenant_id,
+        request.app.table,
+        request.tenant_id,
         Credit(budget_id, body.to_subject(), body.amount, body.to_provenance()),
-        once=idempotency_record_of(call, "credit_budget", body, target=budget_id),
-        now_ms=call.now_ms,
+        once=idempotency_record_of(request, "credit_budget", body, target=budget_id),
+        now_ms=request.now_ms,
     )
     return (
         replayed(made.answer)
@@ -109,31 +110,31 @@ def credit_budget(call: Request) -> Response:
 
 
 def _switched(
-    call: Request, change: Callable[[Budget], Budget], event: ChangeEvent | None = None
+    request: Request, change: Callable[[Budget], Budget], event: ChangeEvent | None = None
 ) -> Response:
     """A change that the path says all about; what is so already stays untouched."""
-    budget_id = call.path_id("budget")
-    call.optional_body(EmptyBody)
+    budget_id = request.path_id("budget")
+    request.optional_body(EmptyBody)
 
     def switched(budget: Budget) -> Budget:
-        return replace(change(budget), updated_at_ms=call.now_ms)
+        return replace(change(budget), updated_at_ms=request.now_ms)
 
-    return _changed(call, budget_id, switched, event)
+    return _changed(request, budget_id, switched, event)
 
 
 def _changed(
-    call: Request,
+    request: Request,
     budget_id: str,
     change: Callable[[Budget], Budget],
     event: ChangeEvent | None = None,
 ) -> Response:
     changed = budget_changes.change_budget(
-        runtime.table(),
-        call.principal.tenant_id,
+        request.app.table,
+        request.tenant_id,
         budget_id,
         change,
         event=event,
-        now_ms=call.now_ms,
+        now_ms=request.now_ms,
     )
     return ok(_answer(changed))
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
-from spendgate_service import runtime
 from spendgate_service.api.bodies.administration import PriceBody, RateBody
 from spendgate_service.api.bodies.fields import LabelField, ReferenceField, UnitField
 from spendgate_service.api.http import Request
@@ -24,85 +23,85 @@ _MODEL: TypeAdapter[str] = TypeAdapter(ReferenceField)
 _UNIT: TypeAdapter[str] = TypeAdapter(UnitField)
 
 
-def read_price(call: Request) -> Response:
+def read_price(request: Request) -> Response:
     """Show the price that a model's usage is counted at."""
-    provider, model = _model_in_path(call)
+    provider, model = _model_in_path(request)
     key = price_key(provider, model)
-    own = _tenant(call).prices.get(key)
+    own = _tenant(request).prices.get(key)
     if own is not None:
         return ok(price_response(own, is_override=True))
-    builtin = builtin_price(provider, model, now_ms=call.now_ms)
+    builtin = builtin_price(provider, model, now_ms=request.now_ms)
     if builtin is None:
         raise NotFound("price for", key)
     return ok(price_response(builtin, is_override=False))
 
 
-def put_price(call: Request) -> Response:
+def put_price(request: Request) -> Response:
     """Set a price over the built-in one."""
-    provider, model = _model_in_path(call)
-    price = call.body(PriceBody).to_price(provider=provider, model=model, now_ms=call.now_ms)
-    _change(call, lambda tenant: tenant.with_price(price))
+    provider, model = _model_in_path(request)
+    price = request.body(PriceBody).to_price(provider=provider, model=model, now_ms=request.now_ms)
+    _change(request, lambda tenant: tenant.with_price(price))
     return ok(price_response(price, is_override=True))
 
 
-def delete_price(call: Request) -> Response:
+def delete_price(request: Request) -> Response:
     """Go back to the built-in price, and show the own one for the last time."""
-    key = price_key(*_model_in_path(call))
-    last = _tenant(call).prices.get(key)
+    key = price_key(*_model_in_path(request))
+    last = _tenant(request).prices.get(key)
     if last is None:
         raise NotFound("own price for", key)
-    _change(call, lambda tenant: tenant.without_price(key))
+    _change(request, lambda tenant: tenant.without_price(key))
     return ok(price_response(last, is_override=True))
 
 
-def read_rate(call: Request) -> Response:
+def read_rate(request: Request) -> Response:
     """Show a rate, also one that has grown too old."""
-    source, target = _units_in_path(call)
-    rate = _tenant(call).rate(source, target)
+    source, target = _units_in_path(request)
+    rate = _tenant(request).rate(source, target)
     if rate is None:
         raise NotFound("rate from", f"{source} to {target}")
     return ok(rate_response(rate))
 
 
-def put_rate(call: Request) -> Response:
+def put_rate(request: Request) -> Response:
     """Set a rate, as of now."""
-    source, target = _units_in_path(call)
+    source, target = _units_in_path(request)
     if source == target:
         refuse("path.to", f"{source} needs no rate to itself")
-    rate = call.body(RateBody).to_rate(source=source, target=target, now_ms=call.now_ms)
-    _change(call, lambda tenant: tenant.with_rate(rate))
+    rate = request.body(RateBody).to_rate(source=source, target=target, now_ms=request.now_ms)
+    _change(request, lambda tenant: tenant.with_rate(rate))
     return ok(rate_response(rate))
 
 
-def delete_rate(call: Request) -> Response:
+def delete_rate(request: Request) -> Response:
     """Take a rate away, and show it for the last time."""
-    source, target = _units_in_path(call)
-    last = _tenant(call).rate(source, target)
+    source, target = _units_in_path(request)
+    last = _tenant(request).rate(source, target)
     if last is None:
         raise NotFound("rate from", f"{source} to {target}")
-    _change(call, lambda tenant: tenant.without_rate(source, target))
+    _change(request, lambda tenant: tenant.without_rate(source, target))
     return ok(rate_response(last))
 
 
-def _tenant(call: Request) -> Tenant:
-    return read_tenant_of(runtime.table(), call.principal.tenant_id)
+def _tenant(request: Request) -> Tenant:
+    return read_tenant_of(request.app.table, request.tenant_id)
 
 
-def _change(call: Request, change: Callable[[Tenant], Tenant]) -> None:
-    tenants.change_tenant(runtime.table(), call.principal.tenant_id, change, now_ms=call.now_ms)
+def _change(request: Request, change: Callable[[Tenant], Tenant]) -> None:
+    tenants.change_tenant(request.app.table, request.tenant_id, change, now_ms=request.now_ms)
 
 
-def _model_in_path(call: Request) -> tuple[str, str]:
+def _model_in_path(request: Request) -> tuple[str, str]:
     return (
-        validated(_PROVIDER.validate_python, call.path_text("provider"), root="path.provider"),
-        validated(_MODEL.validate_python, call.path_text("model"), root="path.model"),
+        validated(_PROVIDER.validate_python, request.path_text("provider"), root="path.provider"),
+        validated(_MODEL.validate_python, request.path_text("model"), root="path.model"),
     )
 
 
-def _units_in_path(call: Request) -> tuple[str, str]:
+def _units_in_path(request: Request) -> tuple[str, str]:
     return (
-        validated(_UNIT.validate_python, call.path_text("from"), root="path.from"),
-        validated(_UNIT.validate_python, call.path_text("to"), root="path.to"),
+        validated(_UNIT.validate_python, request.path_text("from"), root="path.from"),
+        validated(_UNIT.validate_python, request.path_text("to"), root="path.to"),
     )
 
 

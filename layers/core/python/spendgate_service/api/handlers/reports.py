@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from spendgate_service import runtime
 from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, part_of
 from spendgate_service.api.http import Request
 from spendgate_service.audit import budget as audit
@@ -45,21 +44,21 @@ class _Allowance:
             )
 
 
-def read_balance(call: Request) -> Response:
+def read_balance(request: Request) -> Response:
     """Show the balance of a budget; of a default, that of the subject in the query."""
-    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
+    budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     balance = budgets.read_balance(
-        runtime.table(), tenant_id, budget_id, call.subject(), now_ms=call.now_ms
+        request.app.table, tenant_id, budget_id, request.subject(), now_ms=request.now_ms
     )
     return ok(balance_response(balance))
 
 
-def read_ledger(call: Request) -> Response:
+def read_ledger(request: Request) -> Response:
     """List the ledger of a budget, deleted or not; of a default, that of the subject."""
-    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
-    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
-    subject = counted_subject(find_listed(runtime.table(), tenant_id, budget_id).subject, asked)
-    page = ledger.ledger_page(runtime.table(), tenant_id, budget_id, subject, wanted)
+    budget_id, tenant_id = request.path_id("budget"), request.tenant_id
+    wanted, asked = request.page("subject"), request.subject("limit", "cursor")
+    subject = counted_subject(find_listed(request.app.table, tenant_id, budget_id).subject, asked)
+    page = ledger.ledger_page(request.app.table, tenant_id, budget_id, subject, wanted)
     return ok(
         page_response(
             [ledger_entry_response(one) for one in page.data], next_cursor=page.next_cursor
@@ -67,43 +66,44 @@ def read_ledger(call: Request) -> Response:
     )
 
 
-def read_statements(call: Request) -> Response:
+def read_statements(request: Request) -> Response:
     """List what the closed periods of a budget came to; of a default, those of the subject."""
-    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
-    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
-    budget = find_statements_of(runtime.table(), tenant_id, budget_id)
+    budget_id, tenant_id = request.path_id("budget"), request.tenant_id
+    wanted, asked = request.page("subject"), request.subject("limit", "cursor")
+    budget = find_statements_of(request.app.table, tenant_id, budget_id)
     subject = counted_subject(budget.subject, asked)
-    page = statements_page(runtime.table(), tenant_id, budget, subject, wanted)
+    page = statements_page(request.app.table, tenant_id, budget, subject, wanted)
     return ok(
         page_response([statement_response(one) for one in page.data], next_cursor=page.next_cursor)
     )
 
 
-def audit_budget(call: Request) -> Response:
+def audit_budget(request: Request) -> Response:
     """Compare counters with ledgers: of a default, those of the subject or page by page of all.
 
     Raises InvalidValue for more entries than one request may have compared.
     """
-    budget_id, tenant_id = call.path_id("budget"), call.principal.tenant_id
-    wanted, asked = call.page("subject"), call.subject("limit", "cursor")
-    _, budget = find_budget(runtime.table(), tenant_id, budget_id)
+    budget_id, tenant_id = request.path_id("budget"), request.tenant_id
+    wanted, asked = request.page("subject"), request.subject("limit", "cursor")
+    _, budget = find_budget(request.app.table, tenant_id, budget_id)
     note = _Allowance(AUDITED_ENTRIES_MAX).take
     if asked is None:
         found = audit.audit_budget(
-            runtime.table(), tenant_id, budget, wanted, now_ms=call.now_ms, note=note
+            request.app.table, tenant_id, budget, wanted, now_ms=request.now_ms, note=note
         )
     else:
         subject = counted_subject(budget.subject, asked)
         found = audit.audit_subject(
-            runtime.table(), tenant_id, budget_id, subject, now_ms=call.now_ms, note=note
+            request.app.table, tenant_id, budget_id, subject, now_ms=request.now_ms, note=note
         )
     return ok(audit_response(budget_id, found))
 
 
-def export_tenant_ledger(call: Request) -> Response:
+def export_tenant_ledger(request: Request) -> Response:
     """Give out a part of the tenant's ledger, and say where the next one begins."""
-    asked = ExportQuery.read(call.query("from", "to", "format", "cursor"), now_ms=call.now_ms)
-    steps = export_ledger(runtime.table(), call.principal.tenant_id, asked.span, start=asked.start)
+    query = request.query("from", "to", "format", "cursor")
+    asked = ExportQuery.read(query, now_ms=request.now_ms)
+    steps = export_ledger(request.app.table, request.tenant_id, asked.span, start=asked.start)
     part = part_of(steps, asked)
     headers: dict[str, str] = {}
     if part.next_cursor is not None:

@@ -1,6 +1,5 @@
 """Tenants with their settings, and the keys that act for them."""
 
-from spendgate_service import runtime
 from spendgate_service.api.bodies.administration import (
     CreateKeyBody,
     CreateTenantBody,
@@ -17,62 +16,60 @@ from spendgate_service.wire.tenants import tenant_created, tenant_response
 from spendgate_service.wire.values import Response, created, ok, replayed
 
 
-def create_key(call: Request) -> Response:
+def create_key(request: Request) -> Response:
     """Make an API key and show its secret, this once."""
-    body = call.body(CreateKeyBody)
-    issued = api_keys.new_key(
-        call.principal.tenant_id, body.role, name=body.name, now_ms=call.now_ms
-    )
-    once = idempotency_record_of(call, "create_key", body)
-    made = api_keys.create_key(runtime.table(), issued, once=once)
+    body = request.body(CreateKeyBody)
+    issued = api_keys.new_key(request.tenant_id, body.role, name=body.name, now_ms=request.now_ms)
+    once = idempotency_record_of(request, "create_key", body)
+    made = api_keys.create_key(request.app.table, issued, once=once)
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(key_response(made.key, secret=made.bearer))
 
 
-def list_keys(call: Request) -> Response:
+def list_keys(request: Request) -> Response:
     """List the API keys, without their secrets."""
-    page = api_keys.list_keys(runtime.table(), call.principal.tenant_id, call.page())
+    page = api_keys.list_keys(request.app.table, request.tenant_id, request.page())
     return ok(page_response([key_response(one) for one in page.data], next_cursor=page.next_cursor))
 
 
-def revoke_key(call: Request) -> Response:
+def revoke_key(request: Request) -> Response:
     """Make an API key invalid, and show it for the last time."""
-    key_id = call.path_id("key")
-    return ok(key_response(api_keys.revoke_key(runtime.table(), call.principal.tenant_id, key_id)))
+    key_id = request.path_id("key")
+    return ok(key_response(api_keys.revoke_key(request.app.table, request.tenant_id, key_id)))
 
 
-def read_tenant(call: Request) -> Response:
+def read_tenant(request: Request) -> Response:
     """Show the settings of the caller's tenant."""
-    return ok(tenant_response(read_tenant_of(runtime.table(), call.principal.tenant_id)))
+    return ok(tenant_response(read_tenant_of(request.app.table, request.tenant_id)))
 
 
-def change_tenant(call: Request) -> Response:
+def change_tenant(request: Request) -> Response:
     """Change those settings of the caller's tenant that the body names."""
-    body = call.body(PatchTenantBody)
+    body = request.body(PatchTenantBody)
     changed = tenants.change_tenant(
-        runtime.table(),
-        call.principal.tenant_id,
-        lambda tenant: body.applied_to(tenant, now_ms=call.now_ms),
-        now_ms=call.now_ms,
+        request.app.table,
+        request.tenant_id,
+        lambda tenant: body.applied_to(tenant, now_ms=request.now_ms),
+        now_ms=request.now_ms,
     )
     return ok(tenant_response(changed))
 
 
-def create_tenant(call: Request) -> Response:
+def create_tenant(request: Request) -> Response:
     """Create a tenant and show the secret of its first admin key, this once."""
-    body = call.body(CreateTenantBody)
-    tenant = body.to_tenant(now_ms=call.now_ms)
-    once = idempotency_record_of(call, "create_tenant", body)
-    made = tenants.create_tenant(runtime.table(), tenant, once=once)
+    body = request.body(CreateTenantBody)
+    tenant = body.to_tenant(now_ms=request.now_ms)
+    once = idempotency_record_of(request, "create_tenant", body)
+    made = tenants.create_tenant(request.app.table, tenant, once=once)
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(tenant_created(made.tenant, admin_key=made.admin_key.bearer))
 
 
-def list_tenants(call: Request) -> Response:
+def list_tenants(request: Request) -> Response:
     """List all tenants, for the operator."""
-    page = tenants.list_tenants(runtime.table(), call.page())
+    page = tenants.list_tenants(request.app.table, request.page())
     return ok(
         page_response([tenant_response(one) for one in page.data], next_cursor=page.next_cursor)
     )

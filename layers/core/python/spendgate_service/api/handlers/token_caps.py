@@ -1,6 +1,5 @@
 """Token caps: how many tokens one request may have, of a subject or by default of its type."""
 
-from spendgate_service import runtime
 from spendgate_service.api.bodies.administration import TokenCapBody
 from spendgate_service.api.bodies.budgets import check_own_organization
 from spendgate_service.api.http import Request
@@ -12,35 +11,35 @@ from spendgate_service.wire.token_caps import token_cap_response
 from spendgate_service.wire.values import Response, ok
 
 
-def read_token_cap(call: Request) -> Response:
+def read_token_cap(request: Request) -> Response:
     """Show the cap that is laid down for that very subject."""
-    subject = _subject(call)
-    cap = token_caps.read_token_cap(runtime.table(), call.principal.tenant_id, subject)
+    subject = _subject(request)
+    cap = token_caps.read_token_cap(request.app.table, request.tenant_id, subject)
     return ok(token_cap_response(subject, cap))
 
 
-def put_token_cap(call: Request) -> Response:
+def put_token_cap(request: Request) -> Response:
     """Lay down a cap in the place of what was there."""
-    subject, cap = _subject(call), call.body(TokenCapBody).to_token_cap()
-    check_own_organization(subject, tenant_id=call.principal.tenant_id, param="path.id")
+    subject, cap = _subject(request), request.body(TokenCapBody).to_token_cap()
+    check_own_organization(subject, tenant_id=request.tenant_id, param="path.id")
     token_caps.put_token_cap(
-        runtime.table(), call.principal.tenant_id, subject, cap, now_ms=call.now_ms
+        request.app.table, request.tenant_id, subject, cap, now_ms=request.now_ms
     )
     return ok(token_cap_response(subject, cap))
 
 
-def delete_token_cap(call: Request) -> Response:
+def delete_token_cap(request: Request) -> Response:
     """Take a cap away, and show it for the last time."""
-    subject = _subject(call)
+    subject = _subject(request)
     last = token_caps.delete_token_cap(
-        runtime.table(), call.principal.tenant_id, subject, now_ms=call.now_ms
+        request.app.table, request.tenant_id, subject, now_ms=request.now_ms
     )
     return ok(token_cap_response(subject, last))
 
 
-def _subject(call: Request) -> Subject:
+def _subject(request: Request) -> Subject:
     try:
-        return make_subject(call.path_text("type"), call.path_text("id"))
+        return make_subject(request.path_text("type"), request.path_text("id"))
     except InvalidValue as error:
         if error.param is not None:
             raise

@@ -1,0 +1,20 @@
+"""Reserve: hold an estimate on every budget that applies, all or none."""
+
+from spendgate_service.api.bodies.reserving import ReserveBody
+from spendgate_service.api.http import Request
+from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.wire.values import Response, created, replayed
+
+
+def reserve(request: Request) -> Response:
+    """Hold an estimate on every budget that applies, all or none."""
+    body, tenant_id = request.body(ReserveBody), request.tenant_id
+    priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
+    wish = body.to_request(
+        request.principal, amounts=priced.amounts, idempotency_key=request.idempotency_key
+    )
+    answered = request.app.reservations.reserve(wish, notes=priced.notes, unpriced=priced.unpriced)
+    return replayed(answered.answer) if answered.replayed else created(answered.answer)
+
+
+HANDLERS = {"POST /v1/reservations": reserve}

@@ -1,0 +1,87 @@
+"""Settle, release and extend a reservation, and record spend: over HTTP, or in batches from SQS."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spendgate_service.api.bodies.fields import EmptyBody
+from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
+from spendgate_service.api.http import Request, handle
+from spendgate_service.api.queue import consume
+from spendgate_service.app import Spendgate
+from spendgate_service.domain.requests import Release, SettlementCommand
+from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.reservations.extend import extend as extend_reservation
+from spendgate_service.settlements.plan import Recorded, Settled
+from spendgate_service.wire.reservations import reservation_response
+from spendgate_service.wire.values import Response, created, ok, replayed
+
+
+def settle(request: Request) -> Response:
+    """Replace a hold by the actual cost."""
+    reservation_id = request.path_id("reservation")
+    body, tenant_id = request.body(SettleBody), request.tenant_id
+    priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
+    command = body.to_settle(
+        tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts
+    )
+    return _finalize(request, command, unpriced=priced.unpriced)
+
+
+def release(request: Request) -> Response:
+    """Return a hold to its budgets."""
+    reservation_id = request.path_id("reservation")
+    request.optional_body(EmptyBody)
+    return _finalize(request, Release(request.tenant_id, reservation_id))
+
+
+def _finalize(request: Request, command: SettlementCommand, *, unpriced: bool = False) -> Response:
+    result = request.app.settlements.apply_one(command)
+    assert isinstance(result, Settled), "a reservation's command has a reservation's result"
+    body = reservation_response(result.reservation, now_ms=request.now_ms, unpriced=unpriced)
+    return replayed(body) if result.replayed else ok(body)
+
+
+def extend(request: Request) -> Response:
+    """Move the expiry of a hold."""
+    reservation_id = request.path_id("reservation")
+    body = request.body(ExtendBody)
+    extended = extend_reservation(
+        request.app.table,
+        request.tenant_id,
+        reservation_id,
+        ttl_seconds=body.ttl_seconds,
+        now_ms=request.app.clock.now_ms,
+    )
+    return ok(reservation_response(extended, now_ms=request.now_ms))
+
+
+def record(request: Request) -> Response:
+    """Record spend that was never reserved; it is never refused for lack of budget."""
+    body, principal = request.body(RecordBody), request.principal
+    priced = priced_amounts(body, request.app.policy_cache, principal.tenant_id, request.now_ms)
+    result = request.app.settlements.apply_one(
+        body.to_record(
+            tenant_id=principal.tenant_id,
+            key_id=principal.key_id,
+            actual=priced.amounts,
+            idempotency_key=request.idempotency_key,
+            unpriced=priced.unpriced,
+        )
+    )
+    assert isinstance(result, Recorded), "a record's result is its response"
+    return replayed(result.answer) if result.replayed else created(result.answer)
+
+
+HANDLERS = {
+    "POST /v1/reservations/{id}/settle": settle,
+    "POST /v1/reservations/{id}/release": release,
+    "POST /v1/reservations/{id}/extend": extend,
+    "POST /v1/spend": record,
+}
+
+
+def serve(event: Mapping[str, Any], app: Spendgate) -> dict[str, object]:
+    """Answer API Gateway about a request, or SQS about a batch of messages."""
+    if "Records" in event:
+        return consume(event["Records"], app)
+    return handle(event, HANDLERS, app)

@@ -1,0 +1,159 @@
+"""The composition root: the service over one table, by one clock.
+
+A function makes one `Spendgate` when it starts and keeps it, so that a warm invocation opens no
+connection and keeps the policies that it has read. Each capability is made when it is first used,
+and its module is imported then: a cold start imports only what its function needs (`make bench
+BENCH=cold_start`). For the same reason the clients come from botocore, the only part of boto3 that
+the service needs.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import botocore.session
+from botocore.config import Config
+from botocore.loaders import Loader
+
+from spendgate_service.clock import Clock
+from spendgate_service.observability import count
+from spendgate_service.settings import Settings
+from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.connections import drop_idle_connections
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from spendgate_service.dead_letters.queue import DeadLetters
+    from spendgate_service.events.bus import EventBus
+    from spendgate_service.events.threshold_events import ThresholdEvents
+    from spendgate_service.reservations.check import Balances
+    from spendgate_service.reservations.reserve import Reservations
+    from spendgate_service.settlements.apply import Settlements
+    from spendgate_service.store.policy_cache import PolicyCache
+
+_PARALLEL_BUDGETS_MAX = 16
+"""How many budgets of one request are updated at the same time."""
+
+
+class Spendgate:
+    """The service over one table."""
+
+    def __init__(
+        self, table: Table, *, clock: Clock | None = None, settings: Settings | None = None
+    ) -> None:
+        self.table = table
+        self.clock = clock or Clock()
+        self.settings = settings or Settings()
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Connect to the table of this stack.
+
+        A function calls this while Lambda initializes it: it has a whole processor then, and later
+        only the share that its memory buys.
+        """
+        clock, settings = Clock(), Settings()
+        client = cast("DynamoClient", _create_client("dynamodb", CLIENT_CONFIG, clock))
+        table = Table(client, settings.table_name, observe=count)
+        return cls(table, clock=clock, settings=settings)
+
+    @cached_property
+    def policy_cache(self) -> "PolicyCache":
+        """The policies and tenant settings that this environment has read."""
+        from spendgate_service.store.policy_cache import PolicyCache
+
+        return PolicyCache(self.table, monotonic=self.clock.monotonic)
+
+    @cached_property
+    def threshold_events(self) -> "ThresholdEvents":
+        """The writer of threshold events, with those that this environment has written."""
+        from spendgate_service.events.threshold_events import ThresholdEvents
+
+        return ThresholdEvents(self.table, self.policy_cache)
+
+    @cached_property
+    def reservations(self) -> "Reservations":
+        """Holds on budgets."""
+        from spendgate_service.reservations.reserve import Reservations
+
+        return Reservations(
+            self.table,
+            self.policy_cache,
+            pool=self.budgets_pool,
+            now_ms=self.clock.now_ms,
+            threshold_events=self.threshold_events,
+        )
+
+    @cached_property
+    def balances(self) -> "Balances":
+        """Read-only queries of budgets."""
+        from spendgate_service.reservations.check import Balances
+
+        return Balances(self.table, self.policy_cache, now_ms=self.clock.now_ms)
+
+    @cached_property
+    def settlements(self) -> "Settlements":
+        """The end of holds, and spend without a hold."""
+        from spendgate_service.settlements.apply import Settlements
+
+        return Settlements(
+            self.table,
+            self.policy_cache,
+            now_ms=self.clock.now_ms,
+            threshold_events=self.threshold_events,
+        )
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        """The dead-letter queue of settlement messages."""
+        return self._queue(self.settings.dead_letter_queue_url)
+
+    @cached_property
+    def undelivered_events(self) -> "DeadLetters":
+        """The queue of events that the bus did not accept."""
+        return self._queue(self.settings.undelivered_events_url)
+
+    @cached_property
+    def event_bus(self) -> "EventBus":
+        """The event bus. Its client retries: an event may be published twice."""
+        from spendgate_service.events.bus import CLIENT_CONFIG, EventBus, EventsClient
+
+        client = cast("EventsClient", _create_client("events", CLIENT_CONFIG, self.clock))
+        return EventBus(client, self.settings.event_bus_name)
+
+    @cached_property
+    def budgets_pool(self) -> "Executor":
+        """The threads that update the budgets of one request."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(_PARALLEL_BUDGETS_MAX, thread_name_prefix="budget")
+
+    @cached_property
+    def shards_pool(self) -> "Executor":
+        """The threads that close periods, one for each shard of the index of due counters."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from spendgate_service.store import keys
+
+        return ThreadPoolExecutor(keys.DUE_SHARDS, thread_name_prefix="shard")
+
+    def _queue(self, url: str) -> "DeadLetters":
+        from spendgate_service.dead_letters.queue import CLIENT_CONFIG, DeadLetters, SqsClient
+
+        client = cast("SqsClient", _create_client("sqs", CLIENT_CONFIG, self.clock))
+        return DeadLetters(client, url)
+
+
+class _ServiceLoader(Loader):
+    """Lists the services that Spendgate calls: botocore's loader searches 400 folders for them."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+        return ["dynamodb", "events", "sqs"]
+
+
+def _create_client(service: str, config: Config, clock: Clock) -> Any:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _ServiceLoader())
+    client = session.create_client(service, config=config)
+    drop_idle_connections(client, clock.now_ms)
+    return client
