@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from spendgate_service.app import Spendgate
-from spendgate_service.dead_letters import queue as dead_letters
-from spendgate_service.events import bus as event_bus
 from spendgate_service.store import client as table
 from spendgate_service.store.client import Table
 from spendgate_service.store.connections import IDLE_MS_MAX, drop_idle_connections
 from spendgate_service.store.errors import OutcomeUnknown
+from spendgate_service.store.messaging import MESSAGING_CONFIG
 from tests.support.clock import FakeClock
 from tests.support.engines import client_at, template
 
@@ -85,9 +84,8 @@ def client(url: str) -> Iterator[Any]:
     ("function", "config"),
     [
         ("Authorizer", table.CLIENT_CONFIG),
-        ("Settle", dead_letters.CLIENT_CONFIG),
-        ("Publish", dead_letters.CLIENT_CONFIG),
-        ("Publish", event_bus.CLIENT_CONFIG),
+        ("Settle", MESSAGING_CONFIG),
+        ("Publish", MESSAGING_CONFIG),
     ],
 )
 def test_a_call_that_nobody_answers_ends_long_before_the_function(

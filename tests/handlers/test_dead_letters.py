@@ -77,9 +77,9 @@ def test_a_message_that_sqs_never_takes_is_told_from_a_queue_that_does_not_answe
     code: str,
 ) -> None:
     with pytest.raises(NeverTaken, match=code):
-        DeadLetters(_Refuses(code), "url").dead_letter("x", code="c", reason="r", message_id="m")
+        _refusing(code).dead_letter("x", code="c", reason="r", message_id="m")
     with pytest.raises(Unavailable) as raised:
-        DeadLetters(_Refuses("Busy"), "url").dead_letter("x", code="c", reason="r", message_id="m")
+        _refusing("Busy").dead_letter("x", code="c", reason="r", message_id="m")
     assert not isinstance(raised.value, NeverTaken)
 
 
@@ -88,7 +88,13 @@ def test_a_message_too_large_for_sqs_is_never_taken(sqs: Any, queues: Queues) ->
         dead_letter(sqs, queues, "x" * 2**21, "too_large")
 
 
-class _Refuses:
+def _refusing(code: str) -> DeadLetters:
+    """A queue whose SQS refuses every message with that code."""
+    client: Any = _RefusingClient(code)
+    return DeadLetters(client, "url")
+
+
+class _RefusingClient:
     def __init__(self, code: str) -> None:
         self._code = code
 
@@ -134,7 +140,7 @@ def test_what_was_not_looked_at_is_not_said_to_be_sent_back(
 
     redrive(sqs, queues, options(max=3, json=False))
     said = capsys.readouterr()
-    assert said.out.splitlines()[-1] == "2 sent back, 0 left of the 2 that were looked at"
+    assert said.out.splitlines()[-1] == "2 sent back, 0 left of the 2 that were read"
     assert said.err == ""
 
 
@@ -156,7 +162,7 @@ def test_the_table_has_a_line_for_each_and_nothing_that_steers_a_terminal(
     list_letters(sqs, queues, options(json=False))
 
     heading, line = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["MESSAGE", "PUT", "ASIDE", "CODE", "TENANT", "TYPE", "REASON"]
+    assert heading.split() == ["MESSAGE", "DEAD-LETTERED", "CODE", "TENANT", "TYPE", "REASON"]
     assert line.endswith("not_found  acme    release  no?such ?31mthing")
 
 

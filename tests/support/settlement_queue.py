@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from spendgate_service.dead_letters.queue import DeadLetters
 from tests.scenarios.service import Service
 from tests.support.functions import LambdaContext
 
@@ -14,8 +15,8 @@ type Record = dict[str, Any]
 
 
 @dataclass
-class PutAside:
-    """The dead-letter queue: which messages were put aside, and why."""
+class PutAside(DeadLetters):
+    """A dead-letter queue that keeps which messages it got, and why."""
 
     codes: list[str] = field(default_factory=list)
     message_ids: list[str] = field(default_factory=list)

@@ -140,9 +140,9 @@ def test_what_is_logged_about_a_message_names_the_message_its_tenant_and_the_rea
         for line in logged
     ]
     assert named == [
-        ("a message was put aside", "msg-1", None, "invalid_json"),
-        ("a message was put aside", "msg-2", "acme", "not_found"),
-        ("a message is tried again", "msg-3", "acme", "unavailable"),
+        ("a message was dead-lettered", "msg-1", None, "invalid_json"),
+        ("a message was dead-lettered", "msg-2", "acme", "not_found"),
+        ("a message will be retried", "msg-3", "acme", "unavailable"),
     ]
     assert (counted["dead_lettered"], counted["retried"]) == ([2.0], [1.0])
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
+from spendgate_service.dead_letters.queue import DeadLetters
+from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, EventBus, Refusal
 from spendgate_service.events.publish import publish
 from spendgate_service.store.errors import NeverTaken, Unavailable
 from spendgate_service.store.outbox import OutboxEvent
@@ -22,7 +23,7 @@ MALFORMED = Refusal("MalformedDetail", "no JSON", is_final=True)
 
 
 @dataclass
-class Bus:
+class Bus(EventBus):
     """Takes everything, but for the refusals that a test orders by the event's number."""
 
     refusals: dict[int, Refusal] = field(default_factory=dict)
@@ -38,8 +39,8 @@ class Bus:
 
 
 @dataclass
-class Queue:
-    """What was put aside: the code and the id of each."""
+class Queue(DeadLetters):
+    """The queue of undelivered events: the code and the id of each message."""
 
     is_down: bool = False
     bytes_max: int = 2**20

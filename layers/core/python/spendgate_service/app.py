@@ -116,9 +116,10 @@ class Spendgate:
     @cached_property
     def event_bus(self) -> "EventBus":
         """The event bus. Its client retries: an event may be published twice."""
-        from spendgate_service.events.bus import CLIENT_CONFIG, EventBus, EventsClient
+        from spendgate_service.events.bus import EventBus
+        from spendgate_service.store.messaging import MESSAGING_CONFIG, EventsClient
 
-        client = cast("EventsClient", _create_client("events", CLIENT_CONFIG, self.clock))
+        client = cast("EventsClient", _create_client("events", MESSAGING_CONFIG, self.clock))
         return EventBus(client, self.settings.event_bus_name)
 
     @cached_property
@@ -138,9 +139,10 @@ class Spendgate:
         return ThreadPoolExecutor(keys.DUE_SHARDS, thread_name_prefix="shard")
 
     def _queue(self, url: str) -> "DeadLetters":
-        from spendgate_service.dead_letters.queue import CLIENT_CONFIG, DeadLetters, SqsClient
+        from spendgate_service.dead_letters.queue import DeadLetters
+        from spendgate_service.store.messaging import MESSAGING_CONFIG, SqsClient
 
-        client = cast("SqsClient", _create_client("sqs", CLIENT_CONFIG, self.clock))
+        client = cast("SqsClient", _create_client("sqs", MESSAGING_CONFIG, self.clock))
         return DeadLetters(client, url)
 
 

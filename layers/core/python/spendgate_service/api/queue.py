@@ -4,8 +4,8 @@ The whole batch is applied together, so this takes the place of powertools' batc
 handles records one by one; its answer to SQS is the same (partial batch failures).
 
 A message that can never succeed goes to the dead-letter queue with the reason, and never blocks its
-neighbours. One that may succeed later stays in the queue; at its last try it is put aside as well,
-so that the reason is known, and if even that fails SQS moves it by itself.
+neighbours. One that may succeed later stays in the queue; at its last try it goes there as
+well, so that the reason is known; if even that fails, SQS moves it by itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def consume(records: Sequence[Mapping[str, Any]], app: Spendgate) -> dict[str, o
     for record, command, outcome in applied:
         if isinstance(outcome, Exception):
             failed.append(_Failure(record, command.tenant_id, outcome))
-    again = [failure for failure in failed if not _put_aside(failure, app)]
+    again = [failure for failure in failed if not _dead_letter(failure, app)]
     return {"batchItemFailures": [{"itemIdentifier": one.record["messageId"]} for one in again]}
 
 
@@ -74,8 +74,8 @@ class _Failure:
     error: Exception
 
 
-def _put_aside(failure: _Failure, app: Spendgate) -> bool:
-    """Whether the message is done with here: it can never succeed, or has been tried enough."""
+def _dead_letter(failure: _Failure, app: Spendgate) -> bool:
+    """Dead-letter a message that cannot succeed or had its last try; return whether it was."""
     record, error = failure.record, failure.error
     receives = int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
     is_final = isinstance(error, (SpendgateError, RequestError))
@@ -84,7 +84,7 @@ def _put_aside(failure: _Failure, app: Spendgate) -> bool:
     if failure.tenant_id is not None:
         details["tenant_id"] = failure.tenant_id
     if not is_final and receives < RECEIVES_MAX:
-        logger.warning("a message is tried again", extra={**details, "receives": receives})
+        logger.warning("a message will be retried", extra={**details, "receives": receives})
         count("retried")
         return False
     try:
@@ -92,9 +92,9 @@ def _put_aside(failure: _Failure, app: Spendgate) -> bool:
             record["body"], code=code, reason=details["reason"], message_id=message_id
         )
     except Unavailable:
-        logger.error("a message could not be put aside", extra=details)
+        logger.error("a message could not be dead-lettered", extra=details)
         return False
-    logger.error("a message was put aside", extra=details)
+    logger.error("a message was dead-lettered", extra=details)
     count("dead_lettered")
     return True
 

@@ -1,4 +1,4 @@
-"""What was put aside: look at it with its reasons, and send it back.
+"""List, show and redrive dead-lettered messages.
 
 Settlements that were not applied or, with --events, events that were not delivered:
 
@@ -20,27 +20,27 @@ from spendgate_service.dead_letters.redrive import (
     DeadLetter,
     MessageFilter,
     Send,
-    SqsClient,
     opened,
     send_back,
     to_queue,
 )
-from spendgate_service.events.bus import EventBus, EventsClient
-from spendgate_service.events.redrive import StreamsClient, to_bus
+from spendgate_service.events.bus import EventBus
+from spendgate_service.events.redrive import to_bus
+from spendgate_service.store.messaging import EventsClient, SqsClient, StreamsClient
 from spendgate_service.terminal import printable
 
 LETTERS_MAX = 1000
-"""How many messages are looked at, unless the caller says otherwise; they are held in memory."""
+"""How many messages are read by default; they are held in memory."""
 
 _NO_CODE = "-"
-_NO_REASON = "moved by AWS after its last try; the log of settle, or of publish, says more"
-_COLUMNS = ("MESSAGE", "PUT ASIDE", "CODE", "TENANT", "TYPE", "REASON")
+_NO_REASON = "moved by AWS after its last try; see the log of settle, or of publish"
+_COLUMNS = ("MESSAGE", "DEAD-LETTERED", "CODE", "TENANT", "TYPE", "REASON")
 _REASON_LENGTH_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """The queues of a stack, by their URLs, and its event bus."""
+    """The URLs of a stack's queues, and the name of its event bus."""
 
     dead_letters: str
     settlements: str
@@ -48,32 +48,32 @@ class Queues:
     event_bus: str
 
     def dead_letter(self, options: argparse.Namespace) -> str:
-        """The queue that is meant: of events, or of settlements."""
+        """Return the dead-letter queue of events, or that of settlements."""
         return self.undelivered_events if options.events else self.dead_letters
 
 
 def list_letters(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
-    """Show the chosen messages, a line each."""
-    choice = _choice(options)
+    """List the chosen messages, one per line."""
+    chosen_by = _filter(options)
     with opened(client, queues.dead_letter(options), letters_max=options.max) as letters:
-        chosen = [letter for letter in letters if choice.takes(letter)]
+        chosen = list(filter(chosen_by.matches, letters))
     if options.json:
         _say_json([_described(letter) for letter in chosen])
     elif chosen:
         _say_table([_COLUMNS, *map(_row, chosen)])
     else:
-        _say("no message matches" if letters else "nothing was put aside")
+        _say("no message matches" if letters else "the dead-letter queue is empty")
     _warn_of_more(len(letters), options)
     return 0
 
 
 def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
-    """Show everything about one message; 1 if there is none."""
-    choice = _choice(options)
+    """Show one message in full; the exit status is 1 if it is not found."""
+    chosen_by = _filter(options)
     with opened(client, queues.dead_letter(options), letters_max=options.max) as letters:
-        chosen = [letter for letter in letters if choice.takes(letter)]
+        chosen = list(filter(chosen_by.matches, letters))
     if not chosen:
-        sys.stderr.write(f"there is no message {printable(options.id)} among {len(letters)}\n")
+        sys.stderr.write(f"no message {printable(options.id)} among the {len(letters)} read\n")
         _warn_of_more(len(letters), options)
         return 1
     for letter in chosen:
@@ -88,9 +88,9 @@ def show_letter(client: SqsClient, queues: Queues, options: argparse.Namespace) 
 def redrive(
     client: SqsClient, queues: Queues, options: argparse.Namespace, *, send: Send | None = None
 ) -> int:
-    """Send the chosen messages back; 1 if any is refused once more.
+    """Send the chosen messages back; the exit status is 1 if any is refused once more.
 
-    They go to the settlement queue, unless `send` says otherwise.
+    They go to the settlement queue unless `send` is given.
     """
     done: list[str] = []
 
@@ -101,29 +101,29 @@ def redrive(
 
     with opened(client, queues.dead_letter(options), letters_max=options.max) as letters:
         refused = send_back(
-            client, letters, _choice(options),
+            client, letters, _filter(options),
             from_url=queues.dead_letter(options),
             send=send or to_queue(client, queues.settlements),
             sent=sent,
         )  # fmt: skip
         left = len(letters)
-    looked_at = len(done) + left
+    read_count = len(done) + left
     for letter, why in refused:
         sys.stderr.write(f"{letter.message_id} stays: {printable(str(why))}\n")
     if options.json:
-        _say_json({"redriven": done, "left": left, "may_be_more": looked_at >= options.max})
+        _say_json({"redriven": done, "left": left, "may_be_more": read_count >= options.max})
     else:
-        _say(f"{len(done)} sent back, {left} left of the {looked_at} that were looked at")
-    _warn_of_more(looked_at, options)
+        _say(f"{len(done)} sent back, {left} left of the {read_count} that were read")
+    _warn_of_more(read_count, options)
     return 1 if refused else 0
 
 
-def _warn_of_more(looked_at: int, options: argparse.Namespace) -> None:
-    if looked_at >= options.max:
-        sys.stderr.write(f"only {looked_at} were looked at; there may be more: see --max\n")
+def _warn_of_more(read_count: int, options: argparse.Namespace) -> None:
+    if read_count >= options.max:
+        sys.stderr.write(f"only {read_count} messages were read; there may be more: see --max\n")
 
 
-def _choice(options: argparse.Namespace) -> MessageFilter:
+def _filter(options: argparse.Namespace) -> MessageFilter:
     return MessageFilter(code=options.code, reason=options.reason, message_id=options.id)
 
 
@@ -170,7 +170,7 @@ def _say_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """What the command understands."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m spendgate_service.dead_letters",
         description=(__doc__ or "").partition("\n")[0],
@@ -179,32 +179,32 @@ def command_line() -> argparse.ArgumentParser:
     common.add_argument("--stack", default="spendgate", help="the stack's name (spendgate)")
     common.add_argument("--events", action="store_true", help="events, not settlements")
     common.add_argument("--json", action="store_true", help="print JSON")
-    common.add_argument("--max", type=int, default=LETTERS_MAX, help="look at no more than these")
+    common.add_argument("--max", type=int, default=LETTERS_MAX, help="messages to read (1000)")
     commands = parser.add_subparsers(required=True, metavar="list|show|redrive")
 
     listing = commands.add_parser("list", parents=[common], help=list_letters.__doc__)
-    listing.add_argument("--code", help="only those put aside under this code")
-    listing.add_argument("--reason", help="only those whose reason has this text")
+    listing.add_argument("--code", help="only messages with this code")
+    listing.add_argument("--reason", help="only messages whose reason contains this text")
     listing.set_defaults(run=list_letters, id=None)
 
     showing = commands.add_parser("show", parents=[common], help=show_letter.__doc__)
-    showing.add_argument("id", help="its id here, or the one it had in the settlement queue")
+    showing.add_argument("id", help="its id here, or its id in the settlement queue")
     showing.set_defaults(run=show_letter, code=None, reason=None)
 
     redriving = commands.add_parser("redrive", parents=[common], help=redrive.__doc__)
     which = redriving.add_mutually_exclusive_group(required=True)
-    which.add_argument("--all", action="store_true", help="all of them")
-    which.add_argument("--code", help="those put aside under this code")
-    which.add_argument("--reason", help="those whose reason has this text")
-    which.add_argument("--id", help="this one")
+    which.add_argument("--all", action="store_true", help="all messages")
+    which.add_argument("--code", help="messages with this code")
+    which.add_argument("--reason", help="messages whose reason contains this text")
+    which.add_argument("--id", help="the message with this id")
     redriving.set_defaults(run=redrive)
     return parser
 
 
 def queues_of(cloudformation: Any, stack: str) -> Queues:
-    """The queues that a stack's outputs name."""
+    """Read the queues from a stack's outputs."""
     described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     return Queues(
         dead_letters=outputs["DeadLetterQueueUrl"],
         settlements=outputs["SettlementQueueUrl"],
@@ -214,7 +214,7 @@ def queues_of(cloudformation: Any, stack: str) -> Queues:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command against a stack; the exit status."""
+    """Run one command against a stack. Returns the exit status."""
     options = command_line().parse_args(arguments)
     import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415

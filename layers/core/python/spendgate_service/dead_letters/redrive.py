@@ -1,8 +1,9 @@
-"""Looking into a queue of what was put aside, and sending messages back to where they belong.
+"""Read a dead-letter queue, and send its messages back to where they came from.
 
-SQS shows a message only by handing it out, which hides it from others for a while. So whatever is
-looked at here is shown again afterwards, unless it was sent back. A message is deleted after it
-was sent: a crash in between leaves it in both queues, where the second one changes nothing.
+SQS shows a message only by receiving it, which hides it from other readers for a while. So every
+message that is read here becomes visible again afterwards, unless it was sent back. A message is
+deleted after it was sent: a crash in between leaves it in both queues, and applying it a second
+time changes nothing.
 """
 
 import json
@@ -10,41 +11,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any, Protocol
+from typing import Any
+
+from spendgate_service.store.messaging import SqsClient
 
 HIDDEN_SECONDS = 300
-"""For how long a message that was looked at is hidden should we die before showing it again."""
+"""How long a message stays hidden if this process dies before it makes it visible again."""
 
-_BATCH = 10  # SQS hands out no more at once
+_BATCH = 10  # the most that SQS returns in one call
 _WAIT_SECONDS = 1  # any wait at all makes SQS ask all its servers, not a sample of them
 _PARTS = ("DataType", "StringValue", "BinaryValue")
-_OF_THE_FAILURE = frozenset({"code", "reason"})
-_AS_EVENT_BRIDGE_SAYS = {"code": "ERROR_CODE", "reason": "ERROR_MESSAGE"}
-
-
-class SqsClient(Protocol):
-    """The calls of boto3's SQS client that are used here."""
-
-    def receive_message(self, **arguments: Any) -> dict[str, Any]:
-        """ReceiveMessage."""
-        ...
-
-    def send_message(self, **arguments: Any) -> dict[str, Any]:
-        """SendMessage."""
-        ...
-
-    def delete_message(self, **arguments: Any) -> dict[str, Any]:
-        """DeleteMessage."""
-        ...
-
-    def change_message_visibility_batch(self, **arguments: Any) -> dict[str, Any]:
-        """ChangeMessageVisibilityBatch."""
-        ...
+_FAILURE_ATTRIBUTES = frozenset({"code", "reason"})
+_EVENT_BRIDGE_NAMES = {"code": "ERROR_CODE", "reason": "ERROR_MESSAGE"}
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that was put aside; without code and reason if SQS itself moved it."""
+    """A dead-lettered message; without code and reason if SQS itself moved it."""
 
     message_id: str
     body: str
@@ -53,17 +36,17 @@ class DeadLetter:
     receipt: str
 
     def text(self, attribute: str) -> str | None:
-        """One of its message attributes: `code`, `reason` or `source_message_id`.
+        """Return a message attribute: `code`, `reason` or `source_message_id`.
 
-        What EventBridge puts aside has code and reason under its own names.
+        A message that EventBridge dead-lettered has code and reason under other names.
         """
-        theirs = _AS_EVENT_BRIDGE_SAYS.get(attribute, attribute)
-        name = attribute if attribute in self.attributes else theirs
+        event_bridge_name = _EVENT_BRIDGE_NAMES.get(attribute, attribute)
+        name = attribute if attribute in self.attributes else event_bridge_name
         value: str | None = self.attributes.get(name, {}).get("StringValue")
         return value
 
     def field(self, name: str) -> str | None:
-        """A field of its body, or of the event in it, if that is JSON that has it as text."""
+        """Return a string field of the JSON body, or of the event in it; None if there is none."""
         try:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -75,20 +58,24 @@ class DeadLetter:
 
     @property
     def attributes_to_send(self) -> dict[str, Any]:
-        """What goes back with it: all but why it failed, which may no longer be true."""
-        return {name: it for name, it in self.attributes.items() if name not in _OF_THE_FAILURE}
+        """The attributes to send back: all but the reason of the failure, which may be outdated."""
+        return {
+            name: attribute
+            for name, attribute in self.attributes.items()
+            if name not in _FAILURE_ATTRIBUTES
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages are meant: those that fit everything that is given."""
+    """Which messages to choose: those that match every given field."""
 
     code: str | None = None
     reason: str | None = None
     message_id: str | None = None
 
-    def takes(self, letter: DeadLetter) -> bool:
-        """Whether a message is meant; an id may be the one it had in the settlement queue."""
+    def matches(self, letter: DeadLetter) -> bool:
+        """Whether a message matches, by its id here or by that in the settlement queue."""
         ids = {letter.message_id, letter.text("source_message_id")}
         return (
             (self.code is None or self.code == letter.text("code"))
@@ -99,27 +86,27 @@ class MessageFilter:
 
 @contextmanager
 def opened(client: SqsClient, queue_url: str, *, letters_max: int) -> Iterator[list[DeadLetter]]:
-    """The messages of a dead-letter queue, oldest first; those still listed at the end reappear."""
+    """Read a dead-letter queue, oldest message first; what stays in the list reappears there."""
     letters: list[DeadLetter] = []
     try:
-        for letter in _handed_out(client, queue_url, letters_max=letters_max):
-            letters.append(letter)  # noqa: PERF402 (what was taken before an error is shown again)
-        letters.sort(key=lambda one: one.dead_lettered_at_ms)
+        for letter in _received(client, queue_url, letters_max=letters_max):
+            letters.append(letter)  # noqa: PERF402 (after an error, what was received is made visible)
+        letters.sort(key=lambda letter: letter.dead_lettered_at_ms)
         yield letters
     finally:
-        _show_again(client, queue_url, letters)
+        _make_visible(client, queue_url, letters)
 
 
-class NotTaken(Exception):
-    """Where a message was sent back to, it was refused once more; it stays where it is."""
+class SendRefused(Exception):
+    """The destination refuses the message once more; it stays in the dead-letter queue."""
 
 
 type Send = Callable[[DeadLetter], None]
-"""Sends a message to where it belongs. Raises NotTaken."""
+"""Sends a message to its destination. Raises SendRefused."""
 
 
 def to_queue(client: SqsClient, url: str) -> Send:
-    """Sends messages to another queue."""
+    """Return a sender to another queue."""
 
     def send(letter: DeadLetter) -> None:
         client.send_message(
@@ -134,21 +121,21 @@ def to_queue(client: SqsClient, url: str) -> Send:
 def send_back(
     client: SqsClient,
     letters: list[DeadLetter],
-    choice: MessageFilter,
+    chosen: MessageFilter,
     *,
     from_url: str,
     send: Send,
     sent: Callable[[DeadLetter], object],
-) -> list[tuple[DeadLetter, NotTaken]]:
-    """Send the chosen messages back and take each off the list when it is there.
+) -> list[tuple[DeadLetter, SendRefused]]:
+    """Send the chosen messages back, and remove each from the list once it was sent.
 
-    Answers what was refused once more.
+    Returns the messages that were refused once more.
     """
     refused = []
-    for letter in [one for one in letters if choice.takes(one)]:
+    for letter in list(filter(chosen.matches, letters)):
         try:
             send(letter)
-        except NotTaken as error:
+        except SendRefused as error:
             refused.append((letter, error))
             continue
         client.delete_message(QueueUrl=from_url, ReceiptHandle=letter.receipt)
@@ -157,10 +144,10 @@ def send_back(
     return refused
 
 
-def _handed_out(client: SqsClient, queue_url: str, *, letters_max: int) -> Iterator[DeadLetter]:
+def _received(client: SqsClient, queue_url: str, *, letters_max: int) -> Iterator[DeadLetter]:
     known: set[str] = set()
     while len(known) < letters_max:
-        answer = client.receive_message(
+        response = client.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=min(_BATCH, letters_max - len(known)),
             MessageAttributeNames=["All"],
@@ -168,10 +155,11 @@ def _handed_out(client: SqsClient, queue_url: str, *, letters_max: int) -> Itera
             VisibilityTimeout=HIDDEN_SECONDS,
             WaitTimeSeconds=_WAIT_SECONDS,
         )
-        new = [one for one in answer.get("Messages", ()) if one["MessageId"] not in known]
+        messages = response.get("Messages", ())
+        new = [message for message in messages if message["MessageId"] not in known]
         if not new:
             return
-        known |= {one["MessageId"] for one in new}
+        known |= {message["MessageId"] for message in new}
         yield from map(_read, new)
 
 
@@ -181,15 +169,15 @@ def _read(message: Mapping[str, Any]) -> DeadLetter:
         body=message["Body"],
         dead_lettered_at_ms=int(message["Attributes"]["SentTimestamp"]),
         attributes={
-            name: {part: one[part] for part in _PARTS if part in one}
-            for name, one in message.get("MessageAttributes", {}).items()
+            name: {part: attribute[part] for part in _PARTS if part in attribute}
+            for name, attribute in message.get("MessageAttributes", {}).items()
         },
         receipt=message["ReceiptHandle"],
     )
 
 
-def _show_again(client: SqsClient, queue_url: str, letters: Iterable[DeadLetter]) -> None:
-    """Whatever cannot be shown now reappears by itself."""
+def _make_visible(client: SqsClient, queue_url: str, letters: Iterable[DeadLetter]) -> None:
+    """Make messages visible; after a failed call they become so when their time is over."""
     for batch in batched(letters, _BATCH, strict=False):
         client.change_message_visibility_batch(QueueUrl=queue_url, Entries=_entries(batch))
 

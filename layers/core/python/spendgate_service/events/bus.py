@@ -1,22 +1,16 @@
-"""The event bus: which events it took, and why it refused the others."""
+"""Put events on the EventBridge bus: which events it accepts, and why it refuses the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-import botocore.exceptions
-from botocore.config import Config
-
-CLIENT_CONFIG = Config(
-    retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=1, read_timeout=3
-)
-"""A bus that does not answer leaves the function time to put all events of a batch aside."""
+from spendgate_service.store.messaging import CallFailed, EventsClient, call
 
 ENTRIES_MAX = 10
-"""How many events EventBridge takes in one call."""
+"""How many events EventBridge accepts in one call."""
 
 BYTES_MAX = 262_144
-"""How large they may be together."""
+"""How large the events of one call may be together."""
 
 _TIME_BYTES = 14
 
@@ -29,20 +23,12 @@ _FINAL_CODES = frozenset(
         "RedactionFailure",
     }
 )
-"""What EventBridge holds against the event itself; whatever else it says may pass."""
-
-
-class EventsClient(Protocol):
-    """The call of boto3's EventBridge client that is used here."""
-
-    def put_events(self, **arguments: Any) -> dict[str, Any]:
-        """PutEvents."""
-        ...
+"""The errors of EventBridge that are about the event itself; any other may be transient."""
 
 
 @dataclass(frozen=True, slots=True)
 class BusEntry:
-    """An event as the bus takes it; `detail` is JSON."""
+    """An event as the bus accepts it; `detail` is JSON."""
 
     source: str
     detail_type: str
@@ -51,14 +37,14 @@ class BusEntry:
 
     @property
     def bytes(self) -> int:
-        """Its size as EventBridge counts it."""
+        """The size as EventBridge counts it."""
         texts = (self.source, self.detail_type, self.detail)
         return _TIME_BYTES + sum(len(text.encode()) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an event was not taken; `is_final` if it never will be."""
+    """Why the bus refused an event; `is_final` if it will refuse the event again."""
 
     code: str
     reason: str
@@ -66,32 +52,30 @@ class Refusal:
 
 
 class EventBus:
-    """The bus of that name."""
+    """One event bus."""
 
     def __init__(self, client: EventsClient, name: str) -> None:
         self._client = client
         self._name = name
 
     def put(self, entries: Sequence[BusEntry]) -> list[Refusal | None]:
-        """Put events on the bus, `ENTRIES_MAX` at most: what was refused, in their order.
+        """Put events on the bus, `ENTRIES_MAX` at most; return the refusal of each, in order.
 
-        Where EventBridge refuses them all as malformed, each is tried by itself.
+        If EventBridge refuses the whole call as malformed, each event is sent by itself.
         """
         assert len(entries) <= ENTRIES_MAX
         if not entries:
             return []
         try:
-            answer = self._client.put_events(Entries=[self._entry(one) for one in entries])
-        except botocore.exceptions.ClientError as error:
+            response = call(self._client.put_events, Entries=list(map(self._entry, entries)))
+        except CallFailed as error:
             refusal = _refusal_of_call(error)
             if refusal.is_final and len(entries) > 1:
-                return [refused for one in entries for refused in self.put([one])]
+                return [refused for entry in entries for refused in self.put([entry])]
             return [refusal] * len(entries)
-        except botocore.exceptions.BotoCoreError as error:
-            return [Refusal("unavailable", str(error), is_final=False)] * len(entries)
-        if not answer["FailedEntryCount"]:
+        if not response["FailedEntryCount"]:
             return [None] * len(entries)
-        return [_refusal_of_entry(one) for one in answer["Entries"]]
+        return list(map(_refusal_of_entry, response["Entries"]))
 
     def _entry(self, entry: BusEntry) -> dict[str, Any]:
         return {
@@ -110,7 +94,6 @@ def _refusal_of_entry(entry: dict[str, Any]) -> Refusal | None:
     return Refusal(code, entry.get("ErrorMessage") or code, is_final=code in _FINAL_CODES)
 
 
-def _refusal_of_call(error: botocore.exceptions.ClientError) -> Refusal:
-    code = error.response.get("Error", {}).get("Code", "")
-    is_final = code in {"ValidationException", "ValidationError"} or code in _FINAL_CODES
-    return Refusal(code or "unavailable", str(error), is_final)
+def _refusal_of_call(error: CallFailed) -> Refusal:
+    is_final = error.code in _FINAL_CODES | {"ValidationException", "ValidationError"}
+    return Refusal(error.code or "unavailable", str(error), is_final)

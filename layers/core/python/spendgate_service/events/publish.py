@@ -1,43 +1,28 @@
-"""The consumer of the table's stream: a batch of changes in, the first to be tried again out.
+"""Publish the events of a batch of table changes: the consumer of the table's stream.
 
-What the bus takes is published. What it will never take, or has not taken for `retry_seconds`, goes
-to a queue as the finished event, with the reason: the stream forgets after a day, the queue after
-two weeks. So the stream is never blocked for longer, and nothing is lost. Of an event that the
-queue refuses as well, as too large, it gets the keys: the item itself may still be in the table.
+An event that the bus refuses for good, or has refused for `retry_seconds`, goes to a queue as the
+finished event, with the reason: the stream keeps a record for a day, the queue a message for two
+weeks. So the stream is never blocked for longer, and no event is lost. Of an event that is too
+large for the queue, the queue gets the keys: the item itself may still be in the table.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, Refusal
+from spendgate_service.dead_letters.queue import DeadLetters
+from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, EventBus, Refusal
 from spendgate_service.events.envelope import Event, Record, event_of
 from spendgate_service.observability import count, logger
 from spendgate_service.store.errors import NeverTaken, Unavailable
 from spendgate_service.store.values import UNREADABLE
 
 
-class TakesEvents(Protocol):
-    """What the consumer wants of `events.bus.EventBus`."""
-
-    def put(self, entries: Sequence[BusEntry]) -> Sequence[Refusal | None]:
-        """Put events on the bus: what was refused, in their order."""
-        ...
-
-
-class PutsAside(Protocol):
-    """What the consumer wants of `dead_letters.queue.DeadLetters`."""
-
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
-        """Send a message to the queue of what was not delivered. Raises Unavailable, NeverTaken."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A change of the table that means an event, or that nobody can read."""
+    """A change of the table with its event; without one if the change cannot be read."""
 
     record: Record
     event: Event | None
@@ -55,25 +40,27 @@ class _Change:
 def publish(
     records: Sequence[Record],
     *,
-    bus: TakesEvents,
-    undelivered: Callable[[], PutsAside],
+    bus: EventBus,
+    undelivered: Callable[[], DeadLetters],
     now_ms: int,
     retry_seconds: int,
 ) -> dict[str, object]:
-    """Publish what the changes mean; names the first change that Lambda shall deliver again.
+    """Publish the events of changes; return the first change that Lambda shall deliver again.
 
-    Lambda delivers that one and all that follow it, so an event may be published twice.
-    `undelivered` is asked for the queue only when an event needs it.
+    Lambda delivers that change and all that follow it, so an event may be published twice.
+    `undelivered` is called only if an event needs the queue.
     """
-    for changes in _together(_changes(records)):
+    for changes in _batches(_changes(records)):
         refusals = _put(changes, bus)
         for change, refusal in zip(changes, refusals, strict=True):
             if refusal is None:
                 count("events_published")
                 continue
             has_time = change.age_seconds(now_ms) < retry_seconds
-            if (has_time and not refusal.is_final) or not _put_aside(change, refusal, undelivered):
-                _tried_again(change, refusal)
+            if (has_time and not refusal.is_final) or not _dead_letter(
+                change, refusal, undelivered
+            ):
+                _log_retry(change, refusal)
                 sequence_number = change.record["dynamodb"]["SequenceNumber"]
                 return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
     return {"batchItemFailures": []}
@@ -84,7 +71,7 @@ def _changes(records: Sequence[Record]) -> Iterator[_Change]:
         try:
             event = event_of(record)
         except UNREADABLE as error:
-            # A mistake of ours: the others of the stream shall not wait until it is mended.
+            # Our bug: the records behind it shall not wait until it is fixed.
             yield _Change(record, None, Refusal("unreadable", repr(error), is_final=True))
             continue
         if event is None:
@@ -97,8 +84,8 @@ def _changes(records: Sequence[Record]) -> Iterator[_Change]:
         yield change
 
 
-def _together(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
-    """As many as fit one call."""
+def _batches(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
+    """Group the changes into as few calls as EventBridge's limits allow."""
     batch: list[_Change] = []
     room = BYTES_MAX
     for change in changes:
@@ -112,38 +99,39 @@ def _together(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
         yield batch
 
 
-def _put(changes: Sequence[_Change], bus: TakesEvents) -> list[Refusal | None]:
-    answers = iter(bus.put([one.entry for one in changes if one.refusal is None]))
-    return [one.refusal or next(answers) for one in changes]
+def _put(changes: Sequence[_Change], bus: EventBus) -> list[Refusal | None]:
+    refusals = iter(bus.put([change.entry for change in changes if change.refusal is None]))
+    return [change.refusal or next(refusals) for change in changes]
 
 
-def _put_aside(change: _Change, refusal: Refusal, undelivered: Callable[[], PutsAside]) -> bool:
+def _dead_letter(change: _Change, refusal: Refusal, undelivered: Callable[[], DeadLetters]) -> bool:
+    """Send an event to the queue; return whether the queue accepted it."""
     try:
         _send(change, refusal, undelivered())
     except Unavailable:
-        logger.error("an event could not be put aside", extra=_told(change, refusal))
+        logger.error("an event could not be dead-lettered", extra=_log_fields(change, refusal))
         return False
-    logger.error("an event was put aside", extra=_told(change, refusal))
+    logger.error("an event was dead-lettered", extra=_log_fields(change, refusal))
     count("events_dead_lettered")
     return True
 
 
-def _send(change: _Change, refusal: Refusal, queue: PutsAside) -> None:
+def _send(change: _Change, refusal: Refusal, queue: DeadLetters) -> None:
     event = change.event
     message_id = event.event_id if event else str(change.record.get("eventID"))
     send = partial(
         queue.dead_letter, code=refusal.code, reason=refusal.reason, message_id=message_id
     )
-    # SQS takes no U+FFFE and no U+FFFF, which metadata may have: JSON escapes them.
+    # SQS refuses U+FFFE and U+FFFF, which metadata may contain: JSON escapes them.
     content = json.loads(event.detail) if event else change.record
     try:
         send(json.dumps(content, default=str))
     except NeverTaken as error:
-        send(json.dumps(_in_brief(change, error), default=str))
+        send(json.dumps(_keys_only(change, error), default=str))
 
 
-def _in_brief(change: _Change, error: NeverTaken) -> Mapping[str, object]:
-    """What is kept of an event that the queue does not take; its reason is that of the queue."""
+def _keys_only(change: _Change, error: NeverTaken) -> Mapping[str, object]:
+    """Build the message for an event that the queue refuses; its reason is the queue's."""
     event = change.event
     return {
         "event_id": event.event_id if event else None,
@@ -155,12 +143,12 @@ def _in_brief(change: _Change, error: NeverTaken) -> Mapping[str, object]:
     }
 
 
-def _tried_again(change: _Change, refusal: Refusal) -> None:
-    logger.warning("an event is tried again", extra=_told(change, refusal))
+def _log_retry(change: _Change, refusal: Refusal) -> None:
+    logger.warning("an event will be retried", extra=_log_fields(change, refusal))
     count("events_retried")
 
 
-def _told(change: _Change, refusal: Refusal) -> Mapping[str, Any]:
+def _log_fields(change: _Change, refusal: Refusal) -> Mapping[str, Any]:
     event = change.event
     about = {} if event is None else {"tenant_id": event.tenant_id, "type": event.event_type}
     correlation_id = event.event_id if event else change.record.get("eventID")

@@ -1,64 +1,53 @@
-"""Publishing what the queue of undelivered events has, once the bus takes it again.
+"""Publish the messages of the queue of undelivered events once the bus accepts them again.
 
-A message there is a finished event, alone or, where a target of the bus did not take it, as
-EventBridge wraps it; a record of the stream that nobody could read; or what Lambda itself put there
-when the function could not run at all: where in the stream the records are, which the stream
-remembers for a day. Of an event that the queue itself refused there are only the keys.
+A message there is one of four things: a finished event, by itself or, if a target of the bus
+refused it, wrapped by EventBridge; a record of the stream that could not be read; the position of
+records in the stream, sent by Lambda when the function could not run (the stream keeps records for
+a day); or the keys of an event that the queue itself refused.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import batched
-from typing import Any, Protocol
+from typing import Any
 
-from spendgate_service.dead_letters.redrive import DeadLetter, NotTaken, Send
+from spendgate_service.dead_letters.redrive import DeadLetter, Send, SendRefused
 from spendgate_service.events.bus import ENTRIES_MAX, BusEntry, EventBus
 from spendgate_service.events.envelope import SOURCE, Record, event_of
+from spendgate_service.store.messaging import StreamsClient
 from spendgate_service.store.values import UNREADABLE
 from spendgate_service.wire.values import json_text
 
 _EMPTY_PAGES_MAX = 50
-"""DynamoDB may answer pages without records before it comes to those that are there."""
-
-
-class StreamsClient(Protocol):
-    """The calls of boto3's client of DynamoDB Streams that are used here."""
-
-    def get_shard_iterator(self, **arguments: Any) -> dict[str, Any]:
-        """GetShardIterator."""
-        ...
-
-    def get_records(self, **arguments: Any) -> dict[str, Any]:
-        """GetRecords."""
-        ...
+"""DynamoDB may return empty pages before the pages with records."""
 
 
 def to_bus(bus: EventBus, streams: StreamsClient) -> Send:
-    """Publishes messages on the bus.
+    """Return a sender that publishes messages on the bus.
 
-    Of a message with many events all are published that can be, before it is said of the others
-    that they were not taken.
+    Of a message with several events, all that can be published are published before the message is
+    reported as refused.
     """
 
     def send(letter: DeadLetter) -> None:
         try:
             found = list(_entries_of(json.loads(letter.body), streams))
         except UNREADABLE as error:
-            raise NotTaken(f"it cannot be read: {error!r}") from error
-        complaints = [one for one in found if isinstance(one, str)]
-        entries = [one for one in found if isinstance(one, BusEntry)]
+            raise SendRefused(f"the message cannot be read: {error!r}") from error
+        problems = [entry for entry in found if isinstance(entry, str)]
+        entries = [entry for entry in found if isinstance(entry, BusEntry)]
         for batch in batched(entries, ENTRIES_MAX, strict=False):
-            refusals = [one for one in bus.put(batch) if one is not None]
-            complaints += [f"{one.code}: {one.reason}" for one in refusals]
-        if complaints:
-            raise NotTaken("; ".join(complaints))
+            refusals = [refusal for refusal in bus.put(batch) if refusal is not None]
+            problems += [f"{refusal.code}: {refusal.reason}" for refusal in refusals]
+        if problems:
+            raise SendRefused("; ".join(problems))
 
     return send
 
 
 def _entries_of(message: Mapping[str, Any], streams: StreamsClient) -> Iterator[BusEntry | str]:
-    """What is to be published, and complaints about what cannot be read."""
+    """Return the entries to publish, and a text for each record that cannot be read."""
     if "DDBStreamBatchInfo" in message:
         for record in _records_at(message["DDBStreamBatchInfo"], streams):
             try:
@@ -68,7 +57,7 @@ def _entries_of(message: Mapping[str, Any], streams: StreamsClient) -> Iterator[
     elif "dynamodb" in message:
         yield from _entry_of(message)
     elif "event_id" in message:
-        raise LookupError("the queue did not take the event; its keys say where it came from")
+        raise LookupError("the queue refused the event; its keys say where it came from")
     else:
         yield _entry_again(message["detail"] if "detail-type" in message else message)
 
@@ -85,9 +74,9 @@ def _entry_again(detail: Mapping[str, Any]) -> BusEntry:
 
 
 def _records_at(position: Mapping[str, Any], streams: StreamsClient) -> Iterator[Record]:
-    """The records of the stream from one sequence number to another, as Lambda would get them.
+    """Read the stream from one sequence number to another, in the form that Lambda gets.
 
-    Raises LookupError where the stream does not have them all any more.
+    Raises LookupError if the stream no longer has all the records.
     """
     last = int(position["endSequenceNumber"])
     iterator = streams.get_shard_iterator(

@@ -1,0 +1,77 @@
+"""Calls to SQS, EventBridge and DynamoDB Streams: the clients' types, and what an error means.
+
+boto3 has no types for its clients, so those that the service uses are declared here, each with the
+calls that are made.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import botocore.exceptions
+from botocore.config import Config
+
+from spendgate_service.store.errors import Unavailable
+
+MESSAGING_CONFIG = Config(
+    retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=1, read_timeout=3
+)
+"""So short that the function can still report its batch when a queue or the bus does not answer."""
+
+
+class SqsClient(Protocol):
+    """The calls of boto3's SQS client."""
+
+    def receive_message(self, **arguments: Any) -> dict[str, Any]:
+        """ReceiveMessage."""
+        ...
+
+    def send_message(self, **arguments: Any) -> dict[str, Any]:
+        """SendMessage."""
+        ...
+
+    def delete_message(self, **arguments: Any) -> dict[str, Any]:
+        """DeleteMessage."""
+        ...
+
+    def change_message_visibility_batch(self, **arguments: Any) -> dict[str, Any]:
+        """ChangeMessageVisibilityBatch."""
+        ...
+
+
+class EventsClient(Protocol):
+    """The call of boto3's EventBridge client."""
+
+    def put_events(self, **arguments: Any) -> dict[str, Any]:
+        """PutEvents."""
+        ...
+
+
+class StreamsClient(Protocol):
+    """The calls of boto3's client of DynamoDB Streams."""
+
+    def get_shard_iterator(self, **arguments: Any) -> dict[str, Any]:
+        """GetShardIterator."""
+        ...
+
+    def get_records(self, **arguments: Any) -> dict[str, Any]:
+        """GetRecords."""
+        ...
+
+
+class CallFailed(Unavailable):
+    """A call failed; `code` is the error code of AWS, empty if there was no response."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def call(method: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+    """Call a method of an AWS client. Raises CallFailed."""
+    try:
+        return method(**arguments)
+    except botocore.exceptions.ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        raise CallFailed(str(error), code=code) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise CallFailed(str(error), code="") from error
