@@ -113,14 +113,14 @@ def _cycle_section(url: str, budgets: int) -> str:
     more = (alone.write_units - hot.write_units) * float(price_of("dynamodb_million_write_units"))
     head = f"### {budgets} budget{'s' * (budgets > 1)}\n\n"
     tail = (
-        f"\n\nSettled one by one over HTTP a settlement takes {_number(alone.write_units)} write "
-        f"units: {more:.2f} more, and {price_of('api_gateway_million_requests')} for the requests."
+        f"\n\nSettled one by one over HTTP: {_number(alone.write_units)} write units, {more:.2f} more, "
+        f"plus {price_of('api_gateway_million_requests')} for the requests."
     )
     return head + "\n".join(_table(rows)) + tail
 
 
 def _refused_table(url: str) -> Iterator[str]:
-    yield "| budgets | write units | a million cost | hammered: write units | a million cost |"
+    yield "| budgets | write units | a million cost | from memory: write units | a million cost |"
     yield "| ---: | ---: | ---: | ---: | ---: |"
     for budgets in BUDGETS:
         asked = operation_costs.reserve_refused(table_at(url), budgets).write_units
@@ -169,7 +169,7 @@ def _idle_table(url: str) -> Iterator[str]:
         ),
         Row(
             "SQS",
-            f"Lambda asks the queue {_POLLS_A_MINUTE} times a minute",
+            f"Lambda polls the queue {_POLLS_A_MINUTE} times a minute",
             million * _POLLS_A_MINUTE,
             "sqs_million_requests",
         ),
