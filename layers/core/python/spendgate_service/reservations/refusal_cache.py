@@ -1,6 +1,6 @@
 """Refusals from memory: a budget that is spent and hammered is not asked each time.
 
-Only where it cannot be wrong to (docs/adr/0012-a-spent-budget-refuses-from-memory.md): money that
+Only where it cannot be wrong to (docs/adr/0012-refusals-from-memory.md): money that
 is merely held may come back at any moment, money that is spent comes back by time alone, which the
 counter tells, or by an administrator's credit or limit, which may wait for the moment told here.
 """
