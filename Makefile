@@ -118,8 +118,11 @@ docs: .venv/.stamp ## Regenerate the examples, docs/api.md, docs/events.schema.j
 	@$(BIN)/python -m bench.cost
 	@$(BIN)/python -m bench.simulation
 
-tone: .venv/.stamp ## Check the wording of product, documents and template
+tone: .venv/.stamp ## Check wording and spelling, and the format of the workflows
+	@$(say) "Wording (tools/tone.py), spelling (codespell), workflows (check-jsonschema)"
 	@$(BIN)/python -m tools.tone
+	@$(BIN)/codespell
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
 	@$(BIN)/python -m bench $(BENCH)

@@ -113,8 +113,8 @@ def _cycle_section(url: str, budgets: int) -> str:
     more = (alone.write_units - hot.write_units) * float(price_of("dynamodb_million_write_units"))
     head = f"### {budgets} budget{'s' * (budgets > 1)}\n\n"
     tail = (
-        f"\n\nSettled one by one over HTTP: {_number(alone.write_units)} write units, {more:.2f} more, "
-        f"plus {price_of('api_gateway_million_requests')} for the requests."
+        f"\n\nSettled one by one over HTTP: {_number(alone.write_units)} write units, "
+        f"{more:.2f} more, plus {price_of('api_gateway_million_requests')} for the requests."
     )
     return head + "\n".join(_table(rows)) + tail
 

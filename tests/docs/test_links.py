@@ -7,7 +7,7 @@ import pytest
 
 from local.paths import ROOT
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -28,3 +28,18 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         target = (document.parent / path).resolve() if path else document
         assert target.exists(), path
         assert not anchor or anchor in anchors_of(target), anchor
+
+
+def test_every_decision_is_in_the_index_with_its_status_and_date() -> None:
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+
+    records = sorted(folder.glob("0*.md"))
+    assert records
+    for record in records:
+        text = record.read_text(encoding="utf-8")
+        title = re.match(r"# (\d+)\. (.+)", text)
+        status = re.search(r"^Status: (.+) · (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
+        assert title and status, record.name
+        row = f"| {title[1]} | [{title[2]}]({record.name}) | {status[1]} | {status[2]} |"
+        assert row in index
