@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from spendgate_service.events.schema import SAYS
+from spendgate_service.wire.events import DETAILS
 from tests.support.engines import template
 
 
@@ -98,4 +98,4 @@ def test_a_webhook_is_called_over_https_alone() -> None:
 def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
     types = [one.strip() for one in _parameter("EventTypes")["Default"].split(",")]
 
-    assert types == list(SAYS)
+    assert types == list(DETAILS)

@@ -83,6 +83,23 @@ def test_a_reservation_waits_for_no_models_but_its_own() -> None:
     )
 
 
+def test_no_function_derives_a_schema_of_responses_while_it_starts() -> None:
+    for function in ("check", "reserve", "settle", "publish", "admin"):
+        assert "spendgate_service.wire.json_schema" not in start(function)[0], function
+
+
+def test_responses_are_declared_without_pydantic() -> None:
+    wire = ROOT / "layers/core/python/spendgate_service/wire"
+    declaring = sorted(path.stem for path in wire.glob("*.py") if path.stem != "json_schema")
+    imports = "\n".join(f"import spendgate_service.wire.{name}" for name in declaring)
+
+    subprocess.run(
+        [sys.executable, "-c", f"{imports}\nimport sys; assert 'pydantic' not in sys.modules"],
+        env={"PYTHONPATH": f"{ROOT}/layers/core/python"},
+        check=True,
+    )
+
+
 def test_the_authorizer_and_the_rollover_do_without_models_of_the_wire() -> None:
     for function in ("authorizer", "rollover"):
         assert "pydantic" not in start(function)[0]

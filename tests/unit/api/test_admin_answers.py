@@ -13,7 +13,7 @@ from spendgate_service.domain.tenants import ApiKey, Price, Tenant
 from spendgate_service.wire.balances import balance_response
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.credits import credit_response
-from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.keys import key_created, key_response
 from spendgate_service.wire.ledger import ledger_entry_response
 from spendgate_service.wire.pages import page_response
 from spendgate_service.wire.prices import price_response
@@ -160,11 +160,12 @@ def test_a_rate_goes_from_one_unit_to_another() -> None:
     }
 
 
-def test_the_secret_of_a_key_is_shown_only_when_given() -> None:
+def test_the_secret_of_a_key_is_in_the_response_to_its_creation_alone() -> None:
     key = ApiKey("key_1", "acme", "caller", "CI", NOON_MS)
 
     assert "secret" not in key_response(key)
-    assert key_response(key, secret="s3")["secret"] == "s3"
+    assert key_created(key, secret="s3") == {**key_response(key), "secret": "s3"}
+    assert key_created(key, secret=None) == {**key_response(key), "secret": None}
 
 
 def test_a_tenant_and_a_page() -> None:

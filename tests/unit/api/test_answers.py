@@ -15,7 +15,7 @@ from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.balances import balance_response, warnings_of
-from spendgate_service.wire.check import Refusal, check_response
+from spendgate_service.wire.check import CheckResponse, Refusal, check_response
 from spendgate_service.wire.ledger import ledger_entry_response
 from spendgate_service.wire.reservations import reservation_granted, reservation_response
 from spendgate_service.wire.spend import recorded_spend_response, spend_response
@@ -169,7 +169,7 @@ def test_a_reservation_names_what_it_holds_on_each_budget_and_at_which_rate() ->
     ]  # fmt: skip
 
 
-def check_refused(balances: Sequence[Balance], refusal: Refusal) -> dict[str, object]:
+def check_refused(balances: Sequence[Balance], refusal: Refusal) -> CheckResponse:
     return check_response(balances, refusal=refusal, error_code=problem_of(refusal).code)
 
 

@@ -13,8 +13,8 @@ from spendgate_service.api.exceptions import (
     RouteNotFound,
 )
 from spendgate_service.domain import errors as domain
-from spendgate_service.domain.amounts import amount_text
 from spendgate_service.store.errors import Unavailable
+from spendgate_service.wire.errors import error_response
 from spendgate_service.wire.values import Response
 
 _log = logging.getLogger(__name__)
@@ -101,40 +101,8 @@ def error_answer(error: Exception, *, request_id: str) -> Response:
         message = str(error)
         if problem.status >= 500:
             _log.warning("request %s was not answered: %s", request_id, error)
-    body = {
-        "code": problem.code,
-        "type": problem.type,
-        "message": message,
-        "param": error.param if isinstance(error, domain.InvalidValue) else None,
-        **_details(error),
-    }
-    return Response(problem.status, {"error": body}, _headers(error))
-
-
-def _details(error: Exception) -> dict[str, object]:
-    match error:
-        case domain.BudgetExceeded():
-            return {"violations": [violation_on_wire(one) for one in error.violations]}
-        case domain.BudgetPaused():
-            return {"budget_id": error.budget_id}
-        case _:
-            return {}
-
-
-def violation_on_wire(violation: domain.Violation) -> dict[str, object]:
-    """Why one budget refused."""
-    return {
-        "budget_id": violation.budget_id,
-        "subject": violation.subject,
-        "scope": violation.scope,
-        "unit": violation.unit,
-        "limit": amount_text(violation.limit),
-        "spent": amount_text(violation.spent),
-        "held": amount_text(violation.held),
-        "available": amount_text(violation.available),
-        "requested": amount_text(violation.requested),
-        "retry_after_seconds": violation.retry_after_seconds,
-    }
+    body = error_response(error, code=problem.code, error_type=problem.type, message=message)
+    return Response(problem.status, body, _headers(error))
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -153,7 +153,7 @@ def _json_line(entry: LedgerEntry) -> str:
 
 
 def _csv_row(entry: LedgerEntry) -> str:
-    fields = ledger_entry_response(entry)
+    fields: Mapping[str, object] = ledger_entry_response(entry)
     return _row([_cell(name, fields[name]) for name in CSV_COLUMNS])
 
 

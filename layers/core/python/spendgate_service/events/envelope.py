@@ -21,12 +21,12 @@ from spendgate_service.store.outbox import event_id, read_outbox_event
 from spendgate_service.store.statements import newest_statement
 from spendgate_service.store.values import read_number
 from spendgate_service.wire.balances import balance_response
+from spendgate_service.wire.events import PeriodClosedDetail, ReservationDetail, envelope
 from spendgate_service.wire.reservations import reservation_response
-from spendgate_service.wire.statements import statement_response
-from spendgate_service.wire.values import json_text, time_on_wire
+from spendgate_service.wire.statements import closed_statement
+from spendgate_service.wire.values import json_text
 
 SOURCE = "spendgate"
-VERSION = 1
 
 TTL_SERVICE = "dynamodb.amazonaws.com"
 """Who removes an item whose TTL has run out, as the stream names it."""
@@ -51,14 +51,13 @@ class Event:
     @property
     def detail(self) -> str:
         """The whole event as JSON: the `detail` of an EventBridge event."""
-        envelope = {
-            "version": VERSION,
-            "id": self.event_id,
-            "type": self.event_type,
-            "tenant_id": self.tenant_id,
-            "occurred_at": time_on_wire(self.occurred_at_ms),
-        }
-        return json_text({**envelope, **self.says})
+        shared = envelope(
+            event_id=self.event_id,
+            event_type=self.event_type,
+            tenant_id=self.tenant_id,
+            occurred_at_ms=self.occurred_at_ms,
+        )
+        return json_text({**shared, **self.says})
 
     @property
     def entry(self) -> BusEntry:
@@ -100,19 +99,18 @@ def _period_closed(item: Item) -> Event:
     """A statement; whether it is still the current one, nobody knows who is told of it later."""
     stored = newest_statement(item)
     key = keys.read_key(item)
-    answer = statement_response(stored)
-    del answer["is_current"]
+    closed: PeriodClosedDetail = {
+        "budget_id": stored.budget_id,
+        "subject": str(stored.subject),
+        "balance": balance_response(_balance_at_closing(stored)),
+        "statement": closed_statement(stored),
+    }
     return Event(
         event_id=event_id(key),
         event_type="budget.period_closed",
         tenant_id=keys.tenant_of(key[0]),
         occurred_at_ms=stored.statement.closed_at_ms,
-        says={
-            "budget_id": stored.budget_id,
-            "subject": str(stored.subject),
-            "balance": balance_response(_balance_at_closing(stored)),
-            "statement": answer,
-        },
+        says=closed,
     )
 
 
@@ -163,10 +161,13 @@ def _about_reservation(
 ) -> Event:
     key = keys.read_key(item)
     reservation = read_reservation(keys.reservation_in(key[0]), item)
+    detail: ReservationDetail = {
+        "reservation": reservation_response(reservation, now_ms=occurred_at_ms)
+    }
     return Event(
         event_id=event_id(key, f"{event_type} {reservation.created_at_ms}"),
         event_type=event_type,
         tenant_id=keys.tenant_of(key[0]),
         occurred_at_ms=occurred_at_ms,
-        says={"reservation": reservation_response(reservation, now_ms=occurred_at_ms)},
+        says=detail,
     )

@@ -25,7 +25,7 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
-from spendgate_service.wire.keys import key_again
+from spendgate_service.wire.keys import key_created
 from spendgate_service.wire.values import json_text
 
 _SECRET_BYTES = 32
@@ -72,7 +72,9 @@ def create_key(
         return replay
     writes = [put_of_key(table, issued)]
     if once:
-        writes.append(once.put(table, json_text(key_again(issued.key)), now_ms=now_ms))
+        writes.append(
+            once.put(table, json_text(key_created(issued.key, secret=None)), now_ms=now_ms)
+        )
     try:
         table.transact(writes)
     except TransactionFailed as failed:

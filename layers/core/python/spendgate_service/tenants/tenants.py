@@ -19,7 +19,7 @@ from spendgate_service.store.tenants import (
     replace_tenant,
 )
 from spendgate_service.tenants.api_keys import IssuedKey, new_key, put_of_key
-from spendgate_service.wire.tenants import tenant_again
+from spendgate_service.wire.tenants import tenant_created
 from spendgate_service.wire.values import json_text
 
 FIRST_KEY_NAME = "first admin key"
@@ -51,7 +51,9 @@ def create_tenant(
     admin_key = new_key(tenant.tenant_id, "admin", name=FIRST_KEY_NAME, now_ms=now_ms)
     writes = [put_of_tenant(table, tenant), put_of_key(table, admin_key)]
     if once:
-        writes.append(once.put(table, json_text(tenant_again(tenant)), now_ms=now_ms))
+        writes.append(
+            once.put(table, json_text(tenant_created(tenant, admin_key=None)), now_ms=now_ms)
+        )
     try:
         table.transact(writes)
     except TransactionFailed as failed:

@@ -1,21 +1,53 @@
-"""The answer about an audit."""
+"""The audit of one budget."""
+
+from typing import Annotated, Literal, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.audit import Audit, Difference
+from spendgate_service.wire.fields import AmountText, Doc
 
 
-def audit_response(budget_id: str, audit: Audit) -> dict[str, object]:
-    """What was compared, and what differs; there may be more at the next cursor."""
+class DifferenceResponse(TypedDict):
+    """A number of a counter that is not what the ledger adds up to."""
+
+    subject: Annotated[str, Doc("The subject whose counter it is, as type:id.")]
+    period_key: Annotated[str, Doc("The key of the counter's period.")]
+    balance: Annotated[
+        Literal["spent", "entitlement", "carried"],
+        Doc(
+            "Which number differs: entitlement is the limit with credits and what was carried in, "
+            "carried is what was carried in less what was carried out."
+        ),
+    ]
+    expected: Annotated[AmountText, Doc("What the ledger adds up to.")]
+    found: Annotated[AmountText, Doc("What the counter says.")]
+
+
+class AuditResponse(TypedDict):
+    """What was compared, and what differs."""
+
+    budget_id: Annotated[str, Doc("The budget that was audited.")]
+    counters: Annotated[int, Doc("How many counters were compared.")]
+    entries: Annotated[int, Doc("How many ledger entries were added up.")]
+    differences: Annotated[
+        list[DifferenceResponse],
+        Doc("Every number of a counter that does not equal its ledger; empty if all are equal."),
+    ]
+    next_cursor: Annotated[str | None, Doc("Where the next page begins; null on the last page.")]
+
+
+def audit_response(budget_id: str, audit: Audit) -> AuditResponse:
+    """Build the response to an audit."""
     return {
         "budget_id": budget_id,
         "counters": audit.counters,
         "entries": audit.entries,
-        "differences": [_difference(one) for one in audit.differences],
+        "differences": [_difference(difference) for difference in audit.differences],
         "next_cursor": audit.next_cursor,
     }
 
 
-def _difference(difference: Difference) -> dict[str, str]:
+def _difference(difference: Difference) -> DifferenceResponse:
     return {
         "subject": str(difference.subject),
         "period_key": difference.period_key,

@@ -1,27 +1,77 @@
 """A budget's balance for one subject and period, and the sentences that warn about it."""
 
 from collections.abc import Iterable
+from typing import Annotated, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.counters import Balance, BalanceStatus
 from spendgate_service.domain.forecast import Forecast, forecast_of
-from spendgate_service.domain.periods import (
-    CalendarPeriod,
-    DurationPeriod,
-    NoPeriod,
-    Period,
-    PeriodRule,
-    RollingPeriod,
-    window_text,
+from spendgate_service.wire.fields import AmountText, Doc, Time
+from spendgate_service.wire.periods import PeriodResponse, boundary_on_wire, period_response
+from spendgate_service.wire.values import (
+    amount_in_sentence,
+    optional_amount,
+    optional_time_on_wire,
 )
-from spendgate_service.wire.values import amount_in_sentence, optional_time_on_wire
 
 
-def balance_response(balance: Balance) -> dict[str, object]:
-    """A budget's balances for one subject and period.
+class ForecastResponse(TypedDict):
+    """When the limit is reached if spending goes on at its mean rate."""
 
-    What remains in per cent is what is not spent, whatever is held; it is never below 0.
-    """
+    burn_rate_per_hour: Annotated[
+        AmountText, Doc("What was spent per hour on average since the period began.")
+    ]
+    limit_reached_at: Annotated[
+        Time | None, Doc("When nothing is left at the burn rate; null if the period ends first.")
+    ]
+
+
+class BalanceResponse(TypedDict):
+    """A budget's balance for one subject and period."""
+
+    budget_id: Annotated[str, Doc("The budget that the balance belongs to.")]
+    name: Annotated[str | None, Doc("The budget's name for people.")]
+    subject: Annotated[str, Doc("The subject that spends, as type:id.")]
+    unit: Annotated[str, Doc("The unit of the amounts: a lower-case word such as usd or tokens.")]
+    period: Annotated[PeriodResponse, Doc("The period that the balance is of.")]
+    limit: Annotated[AmountText, Doc("What may be spent in one period.")]
+    credits: Annotated[AmountText, Doc("Top-ups and refunds in the period.")]
+    carried_in: Annotated[
+        AmountText, Doc("What was carried over from the previous period; negative for a debt.")
+    ]
+    soft_limit: Annotated[
+        AmountText | None, Doc("The spent amount at which the budget warns or pauses; null: none.")
+    ]
+    spent: Annotated[AmountText, Doc("What was spent in the period.")]
+    held: Annotated[AmountText, Doc("What open reservations hold.")]
+    available: Annotated[
+        AmountText,
+        Doc(
+            "What can be granted now: limit, credits and what was carried over, less spent and "
+            "held; below 0 after an overrun."
+        ),
+    ]
+    overrun: Annotated[AmountText, Doc("By how much the spent amount is above the limit.")]
+    utilization_pct: Annotated[float, Doc("How much of the limit is spent, in per cent.")]
+    percent_remaining: Annotated[
+        float, Doc("How much of the limit is not spent, in per cent; holds do not count.")
+    ]
+    status: Annotated[
+        BalanceStatus,
+        Doc("The first that applies of disabled, paused, exhausted, warning, active."),
+    ]
+    resets_at: Annotated[
+        Time | None, Doc("When spending stops counting; null where nothing resets.")
+    ]
+    resets_in_seconds: Annotated[int | None, Doc("The same in seconds from now, at least 1.")]
+    forecast: Annotated[
+        ForecastResponse | None,
+        Doc("When the limit is reached at the mean rate so far; null without a period."),
+    ]
+
+
+def balance_response(balance: Balance) -> BalanceResponse:
+    """Build the response about one balance; what remains in per cent is never below 0."""
     budget, counter = balance.budget, balance.counter
     utilization = balance.utilization_tenths_pct
     return {
@@ -29,11 +79,11 @@ def balance_response(balance: Balance) -> dict[str, object]:
         "name": budget.name,
         "subject": str(balance.subject),
         "unit": budget.unit,
-        "period": _period_response(budget.period, balance.period),
+        "period": period_response(budget.period, balance.period),
         "limit": amount_text(counter.limit),
         "credits": amount_text(counter.credits),
         "carried_in": amount_text(counter.carried_in),
-        "soft_limit": None if budget.soft_limit is None else amount_text(budget.soft_limit),
+        "soft_limit": optional_amount(budget.soft_limit),
         "spent": amount_text(balance.spent),
         "held": amount_text(balance.held),
         "available": amount_text(balance.available),
@@ -41,13 +91,13 @@ def balance_response(balance: Balance) -> dict[str, object]:
         "utilization_pct": utilization / 10,
         "percent_remaining": max(0, 1000 - utilization) / 10,
         "status": balance.status,
-        "resets_at": _boundary(balance.resets_at),
+        "resets_at": boundary_on_wire(balance.resets_at),
         "resets_in_seconds": balance.resets_in_seconds,
-        "forecast": _forecast_response(forecast_of(balance)),
+        "forecast": _forecast(forecast_of(balance)),
     }
 
 
-def _forecast_response(forecast: Forecast | None) -> dict[str, str | None] | None:
+def _forecast(forecast: Forecast | None) -> ForecastResponse | None:
     if forecast is None:
         return None
     return {
@@ -56,35 +106,8 @@ def _forecast_response(forecast: Forecast | None) -> dict[str, str | None] | Non
     }
 
 
-def _period_response(rule: PeriodRule, period: Period) -> dict[str, object]:
-    return {
-        "type": period_rule_response(rule)["type"],
-        "key": period.key,
-        "starts_at": _boundary(period.starts_at),
-        "ends_at": _boundary(period.ends_at),
-    }
-
-
-def period_rule_response(rule: PeriodRule) -> dict[str, str | int]:
-    """What kind of period a budget has."""
-    match rule:
-        case NoPeriod():
-            return {"type": "none"}
-        case CalendarPeriod():
-            return {"type": "calendar", "unit": rule.unit, "timezone": rule.timezone}
-        case DurationPeriod():
-            return {"type": "duration", "seconds": rule.seconds, "window": rule.label}
-        case RollingPeriod():
-            window = window_text(rule.seconds)
-            return {"type": "rolling", "seconds": rule.seconds, "window": window}
-
-
-def _boundary(seconds: int | None) -> str | None:
-    return optional_time_on_wire(None if seconds is None else seconds * 1000)
-
-
 def warnings_of(balances: Iterable[Balance], shadowed: Iterable[Balance] = ()) -> list[str]:
-    """One sentence for each budget past a threshold, and each shadow that would have refused."""
+    """Write a sentence for each budget past a threshold, and each shadow that would refuse."""
     past = [_warning(balance) for balance in balances if balance.is_warning]
     return past + [f"{_warning(balance)}; this shadow would have refused" for balance in shadowed]
 

@@ -1,21 +1,80 @@
 """Budgets."""
 
+from collections.abc import Mapping
+from typing import Annotated, NotRequired, TypedDict
+
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.domain.budgets import Budget, CarryOver
-from spendgate_service.domain.counters import Balance
-from spendgate_service.wire.balances import balance_response, period_rule_response
+from spendgate_service.domain.budgets import Budget, CarryOver, Mode, OnSoftLimit
+from spendgate_service.domain.counters import Balance, BalanceStatus
+from spendgate_service.wire.balances import BalanceResponse, balance_response
+from spendgate_service.wire.fields import AmountText, Doc, Time
+from spendgate_service.wire.periods import PeriodRuleResponse, period_rule_response
 from spendgate_service.wire.values import optional_amount, time_on_wire
+
+
+class CarryOverResponse(TypedDict):
+    """What a period carries over to the next one."""
+
+    unused: Annotated[bool, Doc("Whether what was not used is carried over.")]
+    max: Annotated[
+        AmountText | None, Doc("How much of what was not used is carried over at most; null: all.")
+    ]
+    debt: Annotated[bool, Doc("Whether an overrun is subtracted from the next period.")]
+
+
+class BudgetResponse(TypedDict):
+    """A budget."""
+
+    budget_id: Annotated[str, Doc("The id of the budget.")]
+    subject: Annotated[
+        str,
+        Doc("The subject that the budget is on, as type:id; type:* is the default of the type."),
+    ]
+    unit: Annotated[str, Doc("What is counted: a lower-case word such as usd or tokens.")]
+    limit: Annotated[AmountText, Doc("What may be spent in one period.")]
+    soft_limit: Annotated[
+        AmountText | None, Doc("The spent amount at which the budget warns or pauses; null: none.")
+    ]
+    on_soft_limit: Annotated[
+        OnSoftLimit, Doc("What happens at the soft limit: a warning, or a pause.")
+    ]
+    warn_at_pct: Annotated[
+        list[int], Doc("The percentages of the limit from which on the budget warns.")
+    ]
+    period: Annotated[PeriodRuleResponse, Doc("Over which periods the limit holds.")]
+    carry_over: Annotated[
+        CarryOverResponse | None, Doc("What a period carries over to the next one; null: nothing.")
+    ]
+    mode: Annotated[Mode, Doc("A budget in shadow mode decides and reports, but never refuses.")]
+    name: Annotated[str | None, Doc("A name for people.")]
+    metadata: Annotated[
+        Mapping[str, object], Doc("Any JSON object up to 4 KB; stored and returned unread.")
+    ]
+    status: Annotated[
+        BalanceStatus,
+        Doc("The first that applies of disabled, paused, exhausted, warning, active."),
+    ]
+    version: Annotated[
+        int, Doc("The version of the subject's policy; every change to its budgets increases it.")
+    ]
+    created_at: Annotated[Time, Doc("When the budget was created.")]
+    updated_at: Annotated[Time, Doc("When the budget was last changed.")]
+    balance: NotRequired[
+        Annotated[
+            BalanceResponse,
+            Doc("The balance of the current period; a default has one per subject."),
+        ]
+    ]
 
 
 def budget_response(
     budget: Budget, *, version: int, balance: Balance | None = None
-) -> dict[str, object]:
-    """A budget; with its balance where it is on a single subject.
+) -> BudgetResponse:
+    """Build the response about a budget, with its balance if it is on one subject.
 
-    A default is `active`, `paused` or `disabled` as a whole; the rest is said by the balance of
-    each subject under it.
+    A default is `active`, `paused` or `disabled` as a whole; each subject's balance says the rest.
     """
-    answer: dict[str, object] = {
+    response: BudgetResponse = {
         "budget_id": budget.budget_id,
         "subject": str(budget.subject),
         "unit": budget.unit,
@@ -24,7 +83,7 @@ def budget_response(
         "on_soft_limit": budget.on_soft_limit,
         "warn_at_pct": list(budget.warn_at_pct),
         "period": period_rule_response(budget.period),
-        "carry_over": _carry_over_response(budget.carry_over),
+        "carry_over": _carry_over(budget.carry_over),
         "mode": budget.mode,
         "name": budget.name,
         "metadata": dict(budget.metadata),
@@ -33,16 +92,16 @@ def budget_response(
         "created_at": time_on_wire(budget.created_at_ms),
         "updated_at": time_on_wire(budget.updated_at_ms),
     }
-    return answer if balance is None else {**answer, "balance": balance_response(balance)}
+    return response if balance is None else {**response, "balance": balance_response(balance)}
 
 
-def _status_of_default(budget: Budget) -> str:
+def _status_of_default(budget: Budget) -> BalanceStatus:
     if budget.disabled:
         return "disabled"
     return "paused" if budget.paused else "active"
 
 
-def _carry_over_response(carry_over: CarryOver | None) -> dict[str, object] | None:
+def _carry_over(carry_over: CarryOver | None) -> CarryOverResponse | None:
     if carry_over is None:
         return None
     return {

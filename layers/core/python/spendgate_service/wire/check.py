@@ -1,10 +1,11 @@
-"""The answer to a check: may the caller go on, and if not, what can be done about it.
+"""The response to a check: may the caller go on, and if not, what can be done about it.
 
 It describes the most restrictive budget: the first that refuses, else the one that is spent most
 of those that warn, or else of the shadows that would refuse.
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Literal, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.counters import Balance
@@ -16,12 +17,52 @@ from spendgate_service.domain.errors import (
     UnknownPrice,
     UnknownRate,
 )
-from spendgate_service.wire.balances import balance_response, warnings_of
+from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
+from spendgate_service.wire.fields import AmountText, Doc
 from spendgate_service.wire.values import amount_in_sentence, time_on_wire
+
+Action = Literal["continue", "warn", "pause", "stop"]
 
 type Refusal = (
     BudgetExceeded | BudgetPaused | NoBudget | TokenCapExceeded | UnknownPrice | UnknownRate
 )
+
+
+class _MostRestrictive(TypedDict):
+    """What the most restrictive budget says; all null if nothing restricts."""
+
+    message: Annotated[str | None, Doc("A sentence for people; null if nothing restricts.")]
+    error_code: Annotated[
+        str | None, Doc("The code with which a reservation would be refused; null if granted.")
+    ]
+    budget_id: Annotated[str | None, Doc("The most restrictive budget.")]
+    balance: Annotated[AmountText | None, Doc("What the most restrictive budget has available.")]
+    currency: Annotated[str | None, Doc("The unit of the balance.")]
+    retry_after_seconds: Annotated[
+        int | None, Doc("In how many seconds to retry; null if waiting does not help.")
+    ]
+
+
+class CheckResponse(_MostRestrictive):
+    """What a reservation of the same request would meet now."""
+
+    action: Annotated[
+        Action,
+        Doc("What to do: continue, warn (go on, but consider the warnings), pause or stop."),
+    ]
+    allowed: Annotated[bool, Doc("Whether a reservation of the same body would be granted now.")]
+    warnings: Annotated[
+        list[str],
+        Doc("A sentence for each budget past a threshold, and each shadow that would refuse."),
+    ]
+    unpriced: Annotated[
+        bool, Doc("Whether a usage counts in tokens only, because its model has no price.")
+    ]
+    hint: Annotated[str, Doc("One sentence that an agent can act on.")]
+    budgets: Annotated[
+        list[BalanceResponse],
+        Doc("The balance of every budget that applies, in the order of refusals."),
+    ]
 
 
 def check_response(
@@ -32,18 +73,18 @@ def check_response(
     error_code: str | None = None,
     notes: Sequence[str] = (),
     unpriced: bool = False,
-) -> dict[str, object]:
-    """What a reservation of the same request would be answered now, always as a 200.
+) -> CheckResponse:
+    """Build the response to a check, which is a 200 also where a reservation would be refused.
 
-    `balance` is what the most restrictive budget has available, in `currency`. `notes` are
-    warnings of another origin than the budgets; `unpriced` says that a usage counts in tokens only.
+    `error_code` is the code of the refusal, and `notes` are warnings not about budgets.
     """
+    assert (refusal is None) == (error_code is None), "a refusal has a code, and a grant has none"
     warnings = [*notes, *warnings_of(balances, shadowed)]
     budget = _most_restrictive(balances, shadowed, refusal)
     return {
         "action": _action(refusal, warnings),
         "allowed": refusal is None,
-        **_middle(budget, refusal, error_code, warnings),
+        **_most_restrictive_fields(budget, refusal, error_code, warnings),
         "warnings": warnings,
         "unpriced": unpriced,
         "hint": _hint(budget, warnings) if refusal is None else _hint_of(refusal, balances),
@@ -51,7 +92,7 @@ def check_response(
     }
 
 
-def _action(refusal: Refusal | None, warnings: Sequence[str]) -> str:
+def _action(refusal: Refusal | None, warnings: Sequence[str]) -> Action:
     match refusal:
         case BudgetPaused():
             return "pause"
@@ -61,13 +102,12 @@ def _action(refusal: Refusal | None, warnings: Sequence[str]) -> str:
             return "stop"
 
 
-def _middle(
+def _most_restrictive_fields(
     budget: Balance | None,
     refusal: Refusal | None,
     error_code: str | None,
     warnings: Sequence[str],
-) -> dict[str, object]:
-    """The fields that describe the most restrictive budget; all null if nothing restricts."""
+) -> _MostRestrictive:
     wait = refusal.retry_after_seconds if isinstance(refusal, BudgetExceeded) else None
     return {
         "message": str(refusal) if refusal else "; ".join(warnings) or None,

@@ -1,12 +1,39 @@
 """Ledger entries."""
 
+from typing import Annotated, TypedDict
+
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.ledger import EntryKind, LedgerEntry
+from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.values import time_on_wire
 
 
-def ledger_entry_response(entry: LedgerEntry) -> dict[str, object]:
-    """One debit or credit, and what kind of entry it is."""
+class LedgerEntryResponse(TypedDict):
+    """One debit or credit on one budget; entries are never changed."""
+
+    id: Annotated[str, Doc("The id of the entry.")]
+    budget_id: Annotated[str, Doc("The budget that the entry belongs to.")]
+    subject: Annotated[str, Doc("The subject whose balance it changes, as type:id.")]
+    period_key: Annotated[str, Doc("The key of the period that the entry belongs to.")]
+    amount: Annotated[AmountText, Doc("The amount: a debit is positive, a credit negative.")]
+    unit: Annotated[str, Doc("The unit of the amount.")]
+    meter_source: Annotated[
+        str | None, Doc("Who counted the usage, for example the provider's response.")
+    ]
+    ref_type: Annotated[str | None, Doc("The type of what the amount was spent on.")]
+    ref_id: Annotated[str | None, Doc("The id, in your system, of what it was spent on.")]
+    session_id: Annotated[str | None, Doc("The id of the session among the subjects, if any.")]
+    reservation_id: Annotated[str | None, Doc("The reservation that was settled, if any.")]
+    description: Annotated[str | None, Doc("A sentence for people.")]
+    kind: Annotated[
+        EntryKind,
+        Doc("Whether the amount was spent, credited, or carried over from or to another period."),
+    ]
+    created_at: Annotated[Time, Doc("When the entry was written.")]
+
+
+def ledger_entry_response(entry: LedgerEntry) -> LedgerEntryResponse:
+    """Build the response about one ledger entry."""
     return {
         "id": entry.entry_id,
         "budget_id": entry.budget_id,

@@ -1,12 +1,14 @@
 """Reservations: the response to a grant, and what became of a hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.decisions import shadowed_after
-from spendgate_service.domain.reservations import Line, Reservation
-from spendgate_service.wire.balances import balance_response, warnings_of
+from spendgate_service.domain.reservations import Line, Reservation, ReservationState
+from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
+from spendgate_service.wire.fields import Amounts, AmountText, Doc, Subjects, Time
 from spendgate_service.wire.values import (
     amounts_on_wire,
     optional_time_on_wire,
@@ -15,17 +17,86 @@ from spendgate_service.wire.values import (
 )
 
 
+class _Reservation(TypedDict):
+    reservation_id: Annotated[str, Doc("The id of the reservation.")]
+    expires_at: Annotated[Time, Doc("When the hold expires by itself.")]
+    created_at: Annotated[Time, Doc("When the reservation was granted.")]
+    subjects: Annotated[Subjects, Doc("The subjects that the request named: the id of each type.")]
+    amounts: Annotated[Amounts, Doc("The amounts that the request asked for, by unit.")]
+
+
+class ReservationGranted(_Reservation):
+    """A reservation that was granted just now."""
+
+    state: Annotated[Literal["held"], Doc("A new reservation is held.")]
+    action: Annotated[
+        Literal["continue", "warn"],
+        Doc("What to do: continue, or warn (go on, but consider the warnings)."),
+    ]
+    warnings: Annotated[
+        list[str],
+        Doc("A sentence for each budget past a threshold, and each shadow that would refuse."),
+    ]
+    unpriced: Annotated[
+        bool, Doc("Whether a usage counts in tokens only, because its model has no price.")
+    ]
+    budgets: Annotated[
+        list[BalanceResponse],
+        Doc("The balance of every budget that applies, in the order of refusals."),
+    ]
+
+
+LineResponse = TypedDict(  # a field is named `from`, which is a keyword of Python
+    "LineResponse",
+    {
+        "budget_id": Annotated[str, Doc("The budget on which the amount was held.")],
+        "subject": Annotated[str, Doc("The subject whose balance it is, as type:id.")],
+        "unit": Annotated[str, Doc("The budget's unit.")],
+        "period_key": Annotated[str, Doc("The key of the period in which it was held.")],
+        "amount": Annotated[AmountText, Doc("What was held, in the budget's unit.")],
+        "from": Annotated[
+            str | None, Doc("The unit of the request that was converted; null: none was.")
+        ],
+        "rate": Annotated[
+            AmountText | None, Doc("How much of the budget's unit one of `from` was worth.")
+        ],
+    },
+)
+
+
+class ReservationResponse(_Reservation):
+    """A reservation and what became of it."""
+
+    unpriced: NotRequired[
+        Annotated[
+            bool,
+            Doc("Sent if the usage was settled in tokens only, because its model has no price."),
+        ]
+    ]
+    state: Annotated[ReservationState, Doc("held, settled, released or expired.")]
+    finalized_at: Annotated[
+        Time | None, Doc("When the reservation was settled or released; null: it was not.")
+    ]
+    actual: Annotated[Amounts | None, Doc("What was spent, by unit; null while it is held.")]
+    late: Annotated[bool, Doc("Whether it was settled after its hold had expired.")]
+    overrun: Annotated[bool, Doc("Whether it was settled above its estimate.")]
+    lines: Annotated[
+        list[LineResponse],
+        Doc("What was held on each budget that applied, in the budget's unit."),
+    ]
+    metadata: Annotated[
+        Mapping[str, object], Doc("Any JSON object up to 4 KB; stored and returned unread.")
+    ]
+
+
 def reservation_granted(
     reservation: Reservation,
     balances: Sequence[Balance],
     *,
     notes: Sequence[str] = (),
     unpriced: bool = False,
-) -> dict[str, object]:
-    """The answer to a reservation that was granted; `notes` are warnings of another origin.
-
-    `unpriced` says that a usage counts in tokens only, for want of a price.
-    """
+) -> ReservationGranted:
+    """Build the response to a granted reservation; `notes` are warnings not about budgets."""
     warnings = [*notes, *warnings_of(balances, shadowed_after(balances))]
     return {
         "reservation_id": reservation.reservation_id,
@@ -43,15 +114,10 @@ def reservation_granted(
 
 def reservation_response(
     reservation: Reservation, *, now_ms: int, unpriced: bool = False
-) -> dict[str, object]:
-    """A reservation and what became of it; `actual` is null until it is settled or released.
-
-    Flagged as `unpriced` is what was settled by a usage that counts in tokens only.
-    """
+) -> ReservationResponse:
+    """Build the response about a reservation; `unpriced` is sent only if true."""
     actual = reservation.actual
-    flag = {"unpriced": True} if unpriced else {}
-    return {
-        **flag,
+    response: ReservationResponse = {
         "reservation_id": reservation.reservation_id,
         "state": reservation.state_at(now_ms=now_ms),
         "expires_at": time_on_wire(reservation.expires_at_ms),
@@ -62,13 +128,13 @@ def reservation_response(
         "actual": None if actual is None else amounts_on_wire(actual),
         "late": reservation.late,
         "overrun": reservation.overrun,
-        "lines": [_line_response(line) for line in reservation.lines],
+        "lines": [_line(line) for line in reservation.lines],
         "metadata": dict(reservation.metadata),
     }
+    return {"unpriced": True, **response} if unpriced else response
 
 
-def _line_response(line: Line) -> dict[str, object]:
-    """What was held on one budget, and by which rate where the request named another unit."""
+def _line(line: Line) -> LineResponse:
     conversion = next(iter(line.conversions), None)
     return {
         "budget_id": line.budget_id,

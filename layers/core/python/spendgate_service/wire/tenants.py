@@ -1,11 +1,37 @@
 """Tenants and their settings."""
 
-from spendgate_service.domain.tenants import Tenant
+from typing import Annotated, NotRequired, TypedDict
+
+from spendgate_service.domain.tenants import Tenant, UnpricedModel
+from spendgate_service.wire.fields import Doc, Time
 from spendgate_service.wire.values import time_on_wire
 
 
-def tenant_response(tenant: Tenant) -> dict[str, object]:
+class TenantResponse(TypedDict):
     """A tenant and its settings."""
+
+    tenant_id: Annotated[str, Doc("The id of the tenant.")]
+    name: Annotated[str | None, Doc("A name for people.")]
+    require_budget: Annotated[bool, Doc("Whether a request to which no budget applies is refused.")]
+    unpriced_model: Annotated[
+        UnpricedModel,
+        Doc("What happens to usage of a model without a price: reject, or allow in tokens only."),
+    ]
+    created_at: Annotated[Time, Doc("When the tenant was created.")]
+    updated_at: Annotated[Time, Doc("When the settings were last changed.")]
+    admin_key: NotRequired[
+        Annotated[
+            str | None,
+            Doc(
+                "The secret of the tenant's first admin key. Shown once, in the response that "
+                "creates the tenant; null in a replay of it."
+            ),
+        ]
+    ]
+
+
+def tenant_response(tenant: Tenant) -> TenantResponse:
+    """Build the response about a tenant."""
     return {
         "tenant_id": tenant.tenant_id,
         "name": tenant.name,
@@ -16,11 +42,6 @@ def tenant_response(tenant: Tenant) -> dict[str, object]:
     }
 
 
-def tenant_created(tenant: Tenant, *, admin_key: str) -> dict[str, object]:
-    """A new tenant with the secret of its first admin key, which is shown this once."""
+def tenant_created(tenant: Tenant, *, admin_key: str | None) -> TenantResponse:
+    """Build the response to the creation of a tenant, with its first key; None in a replay."""
     return {**tenant_response(tenant), "admin_key": admin_key}
-
-
-def tenant_again(tenant: Tenant) -> dict[str, object]:
-    """The response to a replay of the creation, which does not show the key again."""
-    return {**tenant_response(tenant), "admin_key": None}

@@ -16,7 +16,7 @@ from spendgate_service.budgets.read import StoredBudget
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
-from spendgate_service.wire.budgets import budget_response
+from spendgate_service.wire.budgets import BudgetResponse, budget_response
 from spendgate_service.wire.credits import credit_response
 from spendgate_service.wire.pages import page_response
 from spendgate_service.wire.values import Response, created, ok, replayed
@@ -139,7 +139,7 @@ def _changed(
     return ok(_answer(changed))
 
 
-def _answer(stored: StoredBudget) -> dict[str, object]:
+def _answer(stored: StoredBudget) -> BudgetResponse:
     return budget_response(stored.budget, version=stored.version, balance=stored.balance)
 
 

@@ -10,7 +10,7 @@ from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import api_keys, tenants
-from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.keys import key_created, key_response
 from spendgate_service.wire.pages import page_response
 from spendgate_service.wire.tenants import tenant_created, tenant_response
 from spendgate_service.wire.values import Response, created, ok, replayed
@@ -24,7 +24,7 @@ def create_key(request: Request) -> Response:
     made = api_keys.create_key(request.app.table, issued, once=once)
     if isinstance(made, Replay):
         return replayed(made.answer)
-    return created(key_response(made.key, secret=made.bearer))
+    return created(key_created(made.key, secret=made.bearer))
 
 
 def list_keys(request: Request) -> Response:

@@ -15,20 +15,17 @@ from spendgate_service.api.errors import (
     PROBLEMS,
     RATE_LIMIT_EXCEEDED,
 )
-from spendgate_service.api.openapi.admin_schemas import ADMIN_SCHEMAS
 from spendgate_service.api.openapi.examples import Example, examples
 from spendgate_service.api.openapi.headers import HEADERS, described, headers_of_error
 from spendgate_service.api.openapi.operations import OPERATIONS, Operation
 from spendgate_service.api.openapi.parameters import parameter
-from spendgate_service.api.openapi.schemas import SPENDING_SCHEMAS, Schema, ref
+from spendgate_service.api.openapi.schemas import REF_TEMPLATE, Schema, ref
 from spendgate_service.api.openapi.words import explained
 from spendgate_service.api.routes import ROUTES, Route
+from spendgate_service.wire.errors import ErrorResponse, NoKeyResponse
+from spendgate_service.wire.json_schema import json_schemas
 
-_REF_TEMPLATE = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\+?\}")
-
-ANSWER_SCHEMAS: Mapping[str, Schema] = {**SPENDING_SCHEMAS, **ADMIN_SCHEMAS}
-
 
 _STATUS_BY_CODE: Mapping[str, int] = {
     problem.code: problem.status
@@ -53,7 +50,7 @@ def document() -> dict[str, object]:
         },
         "paths": paths,
         "components": {
-            "schemas": explained({**_body_schemas(), **ANSWER_SCHEMAS}),
+            "schemas": _components(),
             "headers": HEADERS,
             "responses": _ANYWHERE_ELSE,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -66,6 +63,14 @@ def documented_path(path: str) -> str:
     return path.replace("+}", "}")
 
 
+def _components() -> dict[str, Schema]:
+    """Return the schemas of bodies and responses; they share names of enumerations alone."""
+    bodies, responses = explained(_body_schemas()), response_components()
+    shared = bodies.keys() & responses.keys()
+    assert all(bodies[name] == responses[name] for name in shared), shared
+    return {**bodies, **responses}
+
+
 def _body_schemas() -> dict[str, Schema]:
     models = {
         body
@@ -75,10 +80,24 @@ def _body_schemas() -> dict[str, Schema]:
     }
     in_order = sorted(models, key=lambda model: model.__name__)
     _, schema = models_json_schema(
-        [(model, "validation") for model in in_order], ref_template=_REF_TEMPLATE
+        [(model, "validation") for model in in_order], ref_template=REF_TEMPLATE
     )
     definitions: dict[str, Schema] = schema["$defs"]
     return definitions
+
+
+@cache
+def _response_schemas() -> tuple[Mapping[object, Schema], Mapping[str, Schema]]:
+    """Return the schema of each response, and the components that these refer to."""
+    types = [operation.response for operation in OPERATIONS.values()]
+    return json_schemas(
+        dict.fromkeys([*types, ErrorResponse, NoKeyResponse]), ref_template=REF_TEMPLATE
+    )
+
+
+def response_components() -> Mapping[str, Schema]:
+    """Return the schemas of responses and of their parts, by name."""
+    return _response_schemas()[1]
 
 
 def _operation(route: Route, operation: Operation) -> dict[str, object]:
@@ -180,7 +199,7 @@ def _response(
         "headers": described(headers),
         "content": {
             media_type: _media(
-                operation.answer,
+                _response_schemas()[0][operation.response],
                 values if media_type == operation.media_types[0] else {},
             )
             for media_type in operation.media_types
