@@ -100,7 +100,8 @@ class Recorder:
         _keep_events(self._events)
         self._functions = import_module("tests.support.functions")
         self._http_events = import_module("tests.support.http_events")
-        self._load = cache(self._functions.load_function)
+        app = import_module("spendgate_service.app").Spendgate.from_environment()
+        self._load = cache(lambda function: self._functions.load_function(function, app))
 
     def call(
         self,
