@@ -2,17 +2,16 @@
 
 import pytest
 
+from tests.interleavings import triples
 from tests.interleavings.pairs import all_pairs
 from tests.interleavings.scenarios import Scenario, explore
 
 COMPLETE_MAX = 20
 
+SCENARIOS = [*all_pairs(), triples.CLOCKS_APART, triples.TWO_LIMITS]
 
-@pytest.mark.parametrize(
-    "scenario",
-    [one for one in all_pairs() if one.name.endswith("balance")],
-    ids=lambda scenario: scenario.name,
-)
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_no_interleaving_breaks_the_books(scenario: Scenario) -> None:
     figures = explore(scenario, complete_max=COMPLETE_MAX)
 

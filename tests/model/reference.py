@@ -11,6 +11,8 @@ from tests.model.state import Amounts, Counter, CounterKey, Line, Refused, Reser
 from tests.model.time import gone_at
 
 BILLIONTH = Decimal("0.000000001")
+CLOCKS_DIFFER_MS = 1000
+"""For so long what has ended is not given to others, since their clocks may be ahead."""
 ORDER = ("organization", "app", "app_channel", "user", "api_key", "agent", "session", "tool")
 
 
@@ -78,18 +80,18 @@ class Model:
 
     # What is there.
 
-    def view(self, rule: Rule, subject: str) -> View:
+    def view(self, rule: Rule, subject: str, *, late_ms: int = 0) -> View:
         key = self._key(rule, subject, self.now_ms)
         counter = self.counters.get(key, Counter())
         start = self._window(rule, subject, self.now_ms)
         ends_at = rule.every.ends_at(self.now_ms // 1000, start)
-        live = self._live(counter)
+        live = self._live(counter, late_ms)
         if rule.every.kind == "rolling":
             ends_at = max((at for at, amount in live if at is not None and amount), default=None)
         spent = sum((amount for _, amount in live), Decimal(0))
         return View(
             rule, subject, spent,
-            held=sum((amount for _, amount in self._holds(key)), Decimal(0)),
+            held=sum((amount for _, amount in self._holds(key, late_ms)), Decimal(0)),
             entitlement=rule.limit + counter.credits,
             ends_in=None if ends_at is None else self._seconds_until(ends_at),
             is_soft_paused=self._soft_pause(rule, start) and spent >= (rule.soft_limit or 0),
@@ -98,14 +100,15 @@ class Model:
     def views(self, subjects: Collection[str]) -> list[View]:
         return [self.view(rule, subject) for subject, rule in self.in_force(subjects)]
 
-    def _live(self, counter: Counter) -> list[tuple[int | None, Decimal]]:
-        return [one for one in counter.spent if one[0] is None or one[0] * 1000 > self.now_ms]
+    def _live(self, counter: Counter, late_ms: int = 0) -> list[tuple[int | None, Decimal]]:
+        now_ms = self.now_ms - late_ms
+        return [one for one in counter.spent if one[0] is None or one[0] * 1000 > now_ms]
 
-    def _holds(self, key: CounterKey) -> list[tuple[int, Decimal]]:
+    def _holds(self, key: CounterKey, late_ms: int = 0) -> list[tuple[int, Decimal]]:
         return [
             (one.gone_at, line.amount)
             for one in self.reservations
-            if one.state == "held" and one.gone_at * 1000 > self.now_ms
+            if one.state == "held" and one.gone_at * 1000 > self.now_ms - late_ms
             for line in one.lines
             if line.key == key
         ]
@@ -129,16 +132,18 @@ class Model:
 
     def judge(self, subjects: Collection[str], amounts: Amounts) -> Refused | None:
         """Whether a request would be refused, and by whom."""
-        refused = []
+        refused, paused = [], []
         for subject, rule, amount, _ in self._claims(subjects, amounts):
-            view = self.view(rule, subject)
-            if not rule.shadow and (view.is_paused or view.available < amount):
-                refused.append((view, amount, self._wait(view, amount)))
+            by_any_clock = self.view(rule, subject, late_ms=CLOCKS_DIFFER_MS)
+            if not rule.shadow and (by_any_clock.is_paused or by_any_clock.available < amount):
+                wait = self._wait(by_any_clock, amount)
+                refused.append((self.view(rule, subject), amount, wait))
+                paused.append(by_any_clock.is_paused)
         if not refused:
             return None
-        if refused[0][0].is_paused:
+        if paused[0]:
             return Refused("budget_paused", (refused[0],))
-        short = tuple(one for one in refused if not one[0].is_paused)
+        short = tuple(one for one, pauses in zip(refused, paused, strict=True) if not pauses)
         resets = all(wait is not None for _, _, wait in short)
         return Refused("rate_limit_exceeded" if resets else "insufficient_quota", short)
 
@@ -146,14 +151,15 @@ class Model:
         if view.rule.every.kind != "rolling":
             return view.ends_in
         key = self._key(view.rule, view.subject, self.now_ms)
-        back = self._holds(key) + [
-            (at, spent) for at, spent in self._live(self.counters.get(key, Counter())) if at
+        counter = self.counters.get(key, Counter())
+        back = self._holds(key, CLOCKS_DIFFER_MS) + [
+            (at, spent) for at, spent in self._live(counter, CLOCKS_DIFFER_MS) if at
         ]
         available = view.available
         for moment, amount_back in sorted(back):
             available += amount_back
             if available >= amount:
-                return self._seconds_until(moment)
+                return self._seconds_until(moment + CLOCKS_DIFFER_MS // 1000)
         return view.rule.every.seconds
 
     def reserve(

@@ -7,6 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import RollingPeriod
 from tests.support.engines import table_at
@@ -26,8 +27,15 @@ class Hold:
     from_ms: int
     until_ms: int
 
+    expired: bool = True
+
     def held_at(self, moment_ms: int) -> int:
         return self.amount if self.from_ms <= moment_ms < self.until_ms else 0
+
+    def held_by_any_clock_at(self, moment_ms: int) -> int:
+        """A hold that expired is given to others only when it has on every clock."""
+        late_ms = CLOCKS_DIFFER_MS_MAX if self.expired else 0
+        return self.amount if self.from_ms <= moment_ms < self.until_ms + late_ms else 0
 
 
 @dataclass
@@ -39,10 +47,11 @@ class History:
 
     def used(self, *, until_ms: int, length_ms: int) -> int:
         """What was spent in the interval (start, end], and what is held at its end."""
-        spent = sum(
-            amount for when, amount in self.spent if until_ms - length_ms < when <= until_ms
-        )
+        spent = self.spent_in(until_ms=until_ms, length_ms=length_ms)
         return spent + sum(hold.held_at(until_ms) for hold in self.holds.values())
+
+    def spent_in(self, *, until_ms: int, length_ms: int) -> int:
+        return sum(amount for when, amount in self.spent if until_ms - length_ms < when <= until_ms)
 
     def moments(self) -> list[int]:
         """Every moment at which something was added."""
@@ -72,6 +81,13 @@ class Load:
         at_least = self.history.used(until_ms=self.now_ms, length_ms=length_ms)
         return LIMIT - at_most, LIMIT - at_least
 
+    def grantable_at_least(self) -> int:
+        """What is granted for certain: what has been gone for a second, by which clocks differ."""
+        longest_ms = (self.window_seconds + self.rule.slice_seconds) * 1000 + CLOCKS_DIFFER_MS_MAX
+        spent = self.history.spent_in(until_ms=self.now_ms, length_ms=longest_ms)
+        holds = self.history.holds.values()
+        return LIMIT - spent - sum(hold.held_by_any_clock_at(self.now_ms) for hold in holds)
+
     def look(self) -> int:
         """What is left, which is what the history calls for."""
         least, most = self.left()
@@ -82,7 +98,8 @@ class Load:
     def reserve(self, amount: int, ttl_share: float) -> None:
         """Reserve; the answer is the one that the history calls for."""
         ttl_seconds = max(1, int(self.window_seconds * ttl_share))
-        least, most = self.left()
+        _, most = self.left()
+        least = self.grantable_at_least()
         try:
             reservation_id = self.world.reserve(amount, ttl_seconds=ttl_seconds)
         except BudgetExceeded:
@@ -109,7 +126,7 @@ class Load:
             spent = min(actual, hold.amount)
             self.world.settle(reservation_id, spent)
             self.history.spent.append((self.now_ms, spent))
-        hold.until_ms = self.now_ms
+        hold.until_ms, hold.expired = self.now_ms, False
 
     def record(self, amount: int) -> None:
         self.world.record(amount)

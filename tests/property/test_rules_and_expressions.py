@@ -159,7 +159,7 @@ def test_a_hold_is_granted_where_the_rule_grants_it_and_leaves_the_same_balances
 @exactly
 @given(counter=counters())
 def test_a_hold_takes_exactly_what_is_left(table: Table, counter: Counter) -> None:
-    left = counter.available_at(now_ms=NOON_MS)
+    left = counter.grantable_at(now_ms=NOON_MS)
     if left < 0:
         counter = replace(counter, limit=counter.limit - left, available=counter.available - left)
         left = 0

@@ -13,6 +13,7 @@ from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.periods.run import Progress, close_due_periods
+from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.support.ledger_invariants import assert_books_balance, read_books
 from tests.support.world import TENANT, World
 
@@ -129,6 +130,45 @@ def test_a_late_run_gives_ended_periods_the_limit_that_they_had(world: World) ->
 
     assert carried(world) == [(0, 9), (9, 19), (19, 29), (29, 0)]
     assert world.balance_of("agent:researcher").available == 1029 * ONE
+
+
+@pytest.mark.parametrize("on", ["agent:*", "agent:researcher"])
+@pytest.mark.parametrize("closes_before_the_last_change", [False, True])
+def test_a_period_carries_what_the_limit_at_its_end_has_left_whenever_it_is_closed(
+    world: World, on: str, closes_before_the_last_change: bool
+) -> None:
+    budget = world.budget(1000, on=on, period=HOUR, carry_over=UNUSED)
+    world.record(1)
+    world.clock.advance(60)
+    world.set_limit(budget, 2)
+    to_the_next_hour(world)
+    if closes_before_the_last_change:
+        close(world)
+    world.set_limit(budget, 3)
+
+    close(world)
+
+    (statement,) = read_books(world.table).all_statements
+    assert (statement.limit, statement.carried_out) == (2 * ONE, 1 * ONE)
+    world.clock.advance(PRESENT_SECONDS_MAX + 1)
+    assert world.balance_of("agent:researcher").available == 4 * ONE
+    with pytest.raises(BudgetExceeded):
+        world.reserve(5)
+
+
+def test_every_period_of_a_backlog_has_the_limit_at_its_end(world: World) -> None:
+    budget = world.budget(10, on="agent:*", period=HOUR, carry_over=UNUSED)
+    world.record(1)
+    for limit in (20, 30, 40):
+        world.set_limit(budget, limit)
+        to_the_next_hour(world)
+    world.set_limit(budget, 1000)
+
+    close(world)
+
+    limits = sorted(one.limit // ONE for one in read_books(world.table).all_statements)
+    assert limits == [20, 30, 40]
+    assert carried(world) == [(0, 19), (19, 49), (49, 89), (89, 0)]
 
 
 def test_a_backlog_gets_one_statement_for_each_period(world: World) -> None:

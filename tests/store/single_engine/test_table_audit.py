@@ -10,6 +10,7 @@ from spendgate_service.audit.__main__ import audit_table
 from spendgate_service.audit.recheck import missing_holds, wrong_entries
 from spendgate_service.audit.scan_index import BucketTotal, Suspect
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.period_keys import period_of
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
@@ -121,7 +122,7 @@ def test_a_hold_that_runs_out_during_the_audit_is_not_missed(
     def reclaimed_meanwhile(table: Table, **arguments: Any) -> dict[str, Any]:
         answer = scan_page(table, **arguments)
         if next(the_first_page, None):
-            monkeypatch.setattr(world.clock, "at_ms", bucket * 1000)
+            monkeypatch.setattr(world.clock, "at_ms", bucket * 1000 + CLOCKS_DIFFER_MS_MAX)
             world.release(world.reserve(more_than_is_left))
         return answer
 

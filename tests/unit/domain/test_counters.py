@@ -6,6 +6,7 @@ import pytest
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX, CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.counters import Balance, Counter, new_counter
 from spendgate_service.domain.decisions import check_result_of
 from spendgate_service.domain.errors import BudgetExceeded
@@ -50,14 +51,22 @@ def test_a_hold_in_force_is_not_available_and_an_expired_one_is() -> None:
 
     assert one.held(now_ms=NOON_MS) == 20
     assert one.available_at(now_ms=NOON_MS) == 70
-    assert one.expired_holds(now_ms=NOON_MS) == {NOW - 5: 30}
+    assert one.reclaimable_holds(now_ms=NOON_MS) == {NOW - 5: 30}
 
 
-def test_a_hold_expires_at_its_bucket_to_the_millisecond() -> None:
+def test_a_hold_is_shown_as_expired_at_its_bucket_to_the_millisecond() -> None:
     one = counter(100, in_5=100)
 
-    assert not one.can_grant(1, now_ms=NOON_MS + 4_999)
-    assert one.can_grant(100, now_ms=NOON_MS + 5_000)
+    assert one.held(now_ms=NOON_MS + 4_999) == 100
+    assert one.held(now_ms=NOON_MS + 5_000) == 0
+    assert one.available_at(now_ms=NOON_MS + 5_000) == 100
+
+
+def test_a_hold_is_granted_to_others_when_it_has_expired_on_every_clock() -> None:
+    one = counter(100, in_5=100)
+
+    assert not one.can_grant(1, now_ms=NOON_MS + 5_000 + CLOCKS_DIFFER_MS_MAX - 1)
+    assert one.can_grant(100, now_ms=NOON_MS + 5_000 + CLOCKS_DIFFER_MS_MAX)
 
 
 def test_an_amount_is_granted_up_to_what_is_available_and_not_a_billionth_more() -> None:
@@ -71,7 +80,7 @@ def test_nothing_is_granted_below_zero_not_even_nothing() -> None:
 
 
 def test_a_grant_reclaims_expired_holds_and_keeps_the_others() -> None:
-    after = counter(100, 10, in_5=20, ago_5=30, ago_0=5).hold(60, bucket=NOW + 9, now_ms=NOON_MS)
+    after = counter(100, 10, in_5=20, ago_5=30, ago_1=5).hold(60, bucket=NOW + 9, now_ms=NOON_MS)
 
     assert after.holds == {NOW + 5: 20, NOW + 9: 60}
     assert after.available == 10
@@ -174,9 +183,9 @@ def test_a_refusal_by_a_rolling_window_says_when_enough_comes_back() -> None:
     budgets = replace(budget(), period=RollingPeriod(3600))
     one = Balance(budgets, AGENT, BALANCE, rolling(100, in_5=20, in_9=30, in_60=50), NOON_MS)
 
-    assert one.retry_after_seconds(20) == 5
-    assert one.retry_after_seconds(50) == 9
-    assert one.retry_after_seconds(51) == 60
+    assert one.retry_after_seconds(20) == 5 + CLOCKS_DIFFER_SECONDS_MAX
+    assert one.retry_after_seconds(50) == 9 + CLOCKS_DIFFER_SECONDS_MAX
+    assert one.retry_after_seconds(51) == 60 + CLOCKS_DIFFER_SECONDS_MAX
     assert one.retry_after_seconds(101) == 3600
 
 
@@ -214,7 +223,7 @@ def test_a_budget_is_spent_for_an_amount_that_not_even_its_holds_would_make_up_f
 
 
 def test_a_slice_that_has_left_the_window_is_not_spent() -> None:
-    one = Counter(100, 100, 0, version=1, slices={NOW: 40, NOW + 1: 60})
+    one = Counter(100, 100, 0, version=1, slices={NOW - 1: 40, NOW: 60})
 
     assert not one.is_spent_for(40, now_ms=NOON_MS)
     assert one.is_spent_for(41, now_ms=NOON_MS)

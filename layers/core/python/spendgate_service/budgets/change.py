@@ -20,6 +20,7 @@ from spendgate_service.store.counters import read_balances
 from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policies import Located, find_budget
+from spendgate_service.store.retention import RETENTION_SECONDS
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.events import switch_detail
 from spendgate_service.wire.values import json_text
@@ -181,7 +182,8 @@ def _changed(budget: Budget, change: Callable[[Budget], Budget], now_ms: int) ->
     """Apply a change; a change of `updated_at_ms` alone is no change."""
     changed = change(budget)
     if changed.limit != budget.limit:
-        changed = replace(changed, limit_since_ms=now_ms)
+        forgotten_ms = now_ms - RETENTION_SECONDS * 1000
+        changed = changed.remembering_limit_of(budget, now_ms=now_ms, forgotten_ms=forgotten_ms)
     identity = (budget.budget_id, budget.subject, budget.unit, budget.created_at_ms)
     assert identity == (
         changed.budget_id, changed.subject, changed.unit, changed.created_at_ms,

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spendgate_service.domain.budgets import Budget, Claim, Policy
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import (
     DurationPeriod,
@@ -34,8 +35,8 @@ from spendgate_service.store.listings import listing, unlisting
 from spendgate_service.store.policies import policy_write
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 
-STALE_MS_MAX = int((PRESENT_SECONDS_MAX + 1) * 1000)
-"""How long after a change a reserve may use the old policy, with a second for clock skew."""
+STALE_MS_MAX = int(PRESENT_SECONDS_MAX * 1000) + CLOCKS_DIFFER_MS_MAX
+"""How long after a change a reserve may use the old policy, with what clocks may differ by."""
 
 CREATE_COUNTER = (
     "SET limit_amount = :limit, available = :limit, spent = :zero, version = :version, "

@@ -34,12 +34,28 @@ class CarryOver:
 
 
 @dataclass(frozen=True, slots=True)
+class PastLimit:
+    """A limit that another one replaced, and when."""
+
+    limit: Amount
+    until_ms: int
+
+
+LIMITS_REMEMBERED_MAX = 60
+"""How many past limits a budget remembers, which keeps a policy item small.
+
+As many periods in a row could be closed late, each with a limit of its own.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """A limit on one subject, in one unit, over one kind of period.
 
     A `shadow` budget decides and reports, but never refuses. A disabled one is not enforced and not
     counted. `resumed_at_ms` lifts the pause of a soft limit for the period in which it lies.
-    `limit_since_ms` is when the limit was last changed; None if it never was.
+    `limit_since_ms` is when the limit was last changed; None if it never was. `past_limits` are
+    those before, oldest first, that were in force when a period ended.
     """
 
     budget_id: str
@@ -60,6 +76,7 @@ class Budget:
     disabled: bool = False
     resumed_at_ms: int | None = None
     limit_since_ms: int | None = None
+    past_limits: tuple[PastLimit, ...] = ()
 
     @property
     def is_shadow(self) -> bool:
@@ -73,11 +90,27 @@ class Budget:
             return (self.paused,)
         return self.paused, self.soft_limit, self.resumed_at_ms, self.period
 
-    def limit_held_in(self, period: Period) -> bool:
-        """Whether the limit was in force when that period ended, or is if it has not ended."""
-        if self.limit_since_ms is None or period.ends_at is None:
-            return True
-        return self.limit_since_ms < period.ends_at * 1000
+    def limit_in(self, period: Period) -> Amount:
+        """The limit that was in force when that period ended, or is if it has not ended."""
+        if period.ends_at is None:
+            return self.limit
+        ended_ms = period.ends_at * 1000
+        limits = (past.limit for past in self.past_limits if past.until_ms >= ended_ms)
+        return next(limits, self.limit)
+
+    def remembering_limit_of(self, before: "Budget", *, now_ms: int, forgotten_ms: int) -> "Budget":
+        """The budget with its limit in force from now, and that of `before` remembered.
+
+        A limit under which no period ended is of no use later; one that was replaced before
+        `forgotten_ms` belongs to periods that are gone.
+        """
+        past = [past for past in before.past_limits if past.until_ms >= forgotten_ms]
+        since_ms = before.created_at_ms if before.limit_since_ms is None else before.limit_since_ms
+        until_ms = max([now_ms, *(past.until_ms for past in past[-1:])])
+        if _may_have_ended(before.period, since_ms, until_ms):
+            past.append(PastLimit(before.limit, until_ms))
+        remembered = tuple(past[-LIMITS_REMEMBERED_MAX:])
+        return replace(self, limit_since_ms=now_ms, past_limits=remembered)
 
     def pauses_at(self, period: Period) -> Amount | None:
         """The spent amount from which it pauses in that period; None if it does not."""
@@ -135,6 +168,14 @@ def check_fits_together(budget: Budget) -> None:
         _refuse("carry_over", "this period never resets, so nothing carries over; set it to null")
     if budget.carry_over.max is not None and not budget.carry_over.unused:
         _refuse("carry_over.max", "it limits what was not used; set unused to true as well")
+
+
+def _may_have_ended(rule: PeriodRule, from_ms: int, until_ms: int) -> bool:
+    """Whether a period ended after one moment and not after another; unknown of a duration."""
+    if isinstance(rule, DurationPeriod):
+        return True
+    ends_at = period_in_force(rule, now_ms=from_ms).ends_at
+    return ends_at is not None and ends_at * 1000 <= until_ms
 
 
 def _refuse(field_name: str, what_to_do: str) -> NoReturn:

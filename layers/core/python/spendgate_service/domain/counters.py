@@ -13,8 +13,9 @@ from typing import Literal
 
 from spendgate_service.domain.amounts import Amount, tenths_of_percent
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX, CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.errors import Violation
-from spendgate_service.domain.hold_buckets import is_expired
+from spendgate_service.domain.hold_buckets import is_expired, is_reclaimable
 from spendgate_service.domain.periods import Period, RollingPeriod
 from spendgate_service.domain.subjects import Subject
 
@@ -58,15 +59,19 @@ class Counter:
 
     def spent_at(self, *, now_ms: int) -> Amount:
         """What is spent and, in a rolling window, has not left it."""
-        return self.spent - sum(self.past_slices(now_ms=now_ms).values())
+        return self.spent - sum(_expired(self.slices, now_ms).values())
+
+    def spent_by_any_clock(self, *, now_ms: int) -> Amount:
+        """What is spent and, in a rolling window, has not left it on every clock."""
+        return self.spent_at(now_ms=now_ms - CLOCKS_DIFFER_MS_MAX)
 
     def overrun(self, *, now_ms: int) -> Amount:
         """By how much the spent amount is above the entitlement; 0 if it is not."""
         return max(0, self.spent_at(now_ms=now_ms) - self.entitlement)
 
-    def past_slices(self, *, now_ms: int) -> dict[int, Amount]:
-        """The slices that have left the window and were not yet reclaimed."""
-        return _passed(self.slices, now_ms)
+    def reclaimable_slices(self, *, now_ms: int) -> dict[int, Amount]:
+        """The slices that have left the window on every clock and were not yet reclaimed."""
+        return _reclaimable(self.slices, now_ms)
 
     def held(self, *, now_ms: int) -> Amount:
         """What is held and not yet expired."""
@@ -74,14 +79,22 @@ class Counter:
             amount for bucket, amount in self.holds.items() if not is_expired(bucket, now_ms=now_ms)
         )
 
-    def expired_holds(self, *, now_ms: int) -> dict[int, Amount]:
-        """The buckets that have expired and were not yet reclaimed."""
-        return _passed(self.holds, now_ms)
+    def held_by_any_clock(self, *, now_ms: int) -> Amount:
+        """What is held and has not expired on every clock."""
+        return self.held(now_ms=now_ms - CLOCKS_DIFFER_MS_MAX)
+
+    def reclaimable_holds(self, *, now_ms: int) -> dict[int, Amount]:
+        """The buckets that have expired on every clock and were not yet reclaimed."""
+        return _reclaimable(self.holds, now_ms)
 
     def available_at(self, *, now_ms: int) -> Amount:
-        """What could be granted now: what is available and what time has given back."""
-        back = (self.expired_holds(now_ms=now_ms), self.past_slices(now_ms=now_ms))
+        """What is available and what time has given back, as it is shown."""
+        back = (_expired(self.holds, now_ms), _expired(self.slices, now_ms))
         return self.available + sum(sum(part.values()) for part in back)
+
+    def grantable_at(self, *, now_ms: int) -> Amount:
+        """What could be granted now: what is available and what can be reclaimed."""
+        return self.available_at(now_ms=now_ms - CLOCKS_DIFFER_MS_MAX)
 
     def available_from(self, amount: Amount, *, now_ms: int) -> int | None:
         """The moment (epoch seconds) at which enough has come back by itself; None if it never has.
@@ -91,13 +104,13 @@ class Counter:
         available = self.available
         for moment, back in sorted([*self.holds.items(), *self.slices.items()]):
             available += back
-            if available >= amount and not is_expired(moment, now_ms=now_ms):
+            if available >= amount and not is_reclaimable(moment, now_ms=now_ms):
                 return moment
         return None
 
     def can_grant(self, amount: Amount, *, now_ms: int) -> bool:
         """The hard limit: an amount is granted only if it is available in full."""
-        return self.available_at(now_ms=now_ms) >= amount
+        return self.grantable_at(now_ms=now_ms) >= amount
 
     def is_spent_for(self, amount: Amount, *, now_ms: int) -> bool:
         """Whether not even all holds together, given back, would suffice for an amount.
@@ -105,17 +118,18 @@ class Counter:
         Then nobody who spends can make it suffice: only time, a credit or another limit can.
         """
         if_all_came_back = self.available + sum(self.holds.values())
-        return if_all_came_back + sum(self.past_slices(now_ms=now_ms).values()) < amount
+        return if_all_came_back + sum(self.reclaimable_slices(now_ms=now_ms).values()) < amount
 
     def hold(self, amount: Amount, *, bucket: int, now_ms: int) -> "Counter":
         """The counter after a grant, what time has given back reclaimed."""
-        expired, past = self.expired_holds(now_ms=now_ms), self.past_slices(now_ms=now_ms)
+        expired = self.reclaimable_holds(now_ms=now_ms)
+        past = self.reclaimable_slices(now_ms=now_ms)
         holds = {key: held for key, held in self.holds.items() if key not in expired}
         holds[bucket] = holds.get(bucket, 0) + amount
         return replace(
             self,
             spent=self.spent - sum(past.values()),
-            available=self.available_at(now_ms=now_ms) - amount,
+            available=self.grantable_at(now_ms=now_ms) - amount,
             holds=holds,
             slices={key: spent for key, spent in self.slices.items() if key not in past},
         )
@@ -135,10 +149,14 @@ class Counter:
         return replace(self, limit=limit, available=available, version=version)
 
 
-def _passed(buckets: Mapping[int, Amount], now_ms: int) -> dict[int, Amount]:
+def _expired(buckets: Mapping[int, Amount], now_ms: int) -> dict[int, Amount]:
     return {
         moment: amount for moment, amount in buckets.items() if is_expired(moment, now_ms=now_ms)
     }
+
+
+def _reclaimable(buckets: Mapping[int, Amount], now_ms: int) -> dict[int, Amount]:
+    return _expired(buckets, now_ms - CLOCKS_DIFFER_MS_MAX)
 
 
 def _seconds_until(moment: int, *, now_ms: int) -> int:
@@ -242,14 +260,15 @@ class Balance:
     def retry_after_seconds(self, requested: Amount) -> int | None:
         """Whole seconds until an amount might be granted, at least 1; None if time will not help.
 
-        A period's end, or in a rolling window the moment at which enough comes back.
+        A period's end, or in a rolling window the moment at which enough has come back on every
+        clock.
         """
         if not isinstance(self.budget.period, RollingPeriod):
             return self.resets_in_seconds
         enough_at = self.counter.available_from(requested, now_ms=self.now_ms)
         if enough_at is None:
             return self.budget.period.seconds
-        return _seconds_until(enough_at, now_ms=self.now_ms)
+        return _seconds_until(enough_at + CLOCKS_DIFFER_SECONDS_MAX, now_ms=self.now_ms)
 
     def could_grant_later(self, requested: Amount) -> bool:
         """Whether time alone could make an amount available: if nothing were spent or held.

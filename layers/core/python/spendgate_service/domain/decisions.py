@@ -24,7 +24,7 @@ def verdict_on(
     if budget.paused:
         return "paused"
     pauses_at = budget.pauses_at(period)
-    if pauses_at is not None and counter.spent_at(now_ms=now_ms) >= pauses_at:
+    if pauses_at is not None and counter.spent_by_any_clock(now_ms=now_ms) >= pauses_at:
         return "paused"
     return "granted" if counter.can_grant(amount, now_ms=now_ms) else "exceeded"
 

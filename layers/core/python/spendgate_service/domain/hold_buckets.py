@@ -4,6 +4,8 @@ A bucket is named by the moment (seconds since the epoch) at which its holds exp
 before the expiry of a hold in it, and at most one bucket width after it.
 """
 
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
+
 TTL_SECONDS_DEFAULT = 300
 TTL_SECONDS_MAX = 86_400
 
@@ -31,3 +33,8 @@ def bucket_of(*, expires_at_ms: int, ttl_seconds: int) -> int:
 def is_expired(bucket: int, *, now_ms: int) -> bool:
     """Whether the holds of a bucket have expired."""
     return bucket * 1000 <= now_ms
+
+
+def is_reclaimable(bucket: int, *, now_ms: int) -> bool:
+    """Whether the holds of a bucket have expired on every clock, so that others may have them."""
+    return is_expired(bucket, now_ms=now_ms - CLOCKS_DIFFER_MS_MAX)

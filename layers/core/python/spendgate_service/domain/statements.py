@@ -115,7 +115,7 @@ def statement_of(
         credits=counter.credits,
         carried_in=counter.carried_in,
         spent=counter.spent,
-        held=counter.held(now_ms=now_ms),
+        held=counter.held_by_any_clock(now_ms=now_ms),
         carried_out=0,
         closed_at_ms=now_ms,
     )

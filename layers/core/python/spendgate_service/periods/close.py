@@ -91,27 +91,20 @@ class DueCounter:
 
     @property
     def is_stale(self) -> bool:
-        """Whether its limit was changed while it was in force, and nobody has used it since."""
+        """Whether its limit was changed before its end, and it was not used since."""
         budget = self.knowledge.budget
         return (
             budget is not None
             and self.carries_on
             and self.counter.version < self.knowledge.policy_version
-            and self.counter.limit != budget.limit
-            and budget.limit_held_in(self.period)
+            and self.counter.limit != budget.limit_in(self.period)
         )
 
     def target(self, period: Period) -> CounterClaim:
-        """The counter of the same budget and subject in a period.
-
-        If that has ended too, and the limit was changed since, it has the limit of this one.
-        """
+        """The counter of the same budget and subject in a period."""
         tenant_id, _, subject = keys.read_counter_partition(self.key[0])
         budget, version = self.knowledge.budget, self.knowledge.policy_version
         assert budget is not None
-        if not budget.limit_held_in(period):
-            counter = self.counter
-            budget, version = replace(budget, limit=counter.limit), counter.version
         claim = Claim(budget, subject, amount=0, policy_version=version)
         return CounterClaim(tenant_id, claim, period)
 

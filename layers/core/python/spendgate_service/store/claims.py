@@ -53,8 +53,14 @@ class CounterClaim:
     @property
     def unused(self) -> Counter:
         """The counter while nobody has used it."""
-        counter = new_counter(self.claim.budget, version=self.claim.policy_version)
-        return counter.carried(self.period.carried_in)
+        version = self.claim.policy_version
+        counter = new_counter(self.claim.budget, version=version)
+        return counter.with_limit(self.limit, version=version).carried(self.period.carried_in)
+
+    @property
+    def limit(self) -> Amount:
+        """The budget's limit in the period."""
+        return self.claim.budget.limit_in(self.period)
 
     @property
     def line(self) -> Line:
@@ -102,7 +108,7 @@ def creation_values(
     Only a counter whose period ends has `:ends_at` and its companions.
     """
     attribute_values: Item = {
-        ":limit": values.amount(budget.limit),
+        ":limit": values.amount(budget.limit_in(period)),
         ":version": values.number(version),
         ":budget_ref": values.text(keys.budget_ref(tenant_id, budget.budget_id)),
         ":zero": values.number(0),

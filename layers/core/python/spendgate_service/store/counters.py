@@ -35,7 +35,8 @@ class _Passed:
 
 def _passed(counter: Counter, *, now_ms: int) -> _Passed:
     """The largest buckets first: if so many of them do not suffice, the next try goes on."""
-    holds, slices = counter.expired_holds(now_ms=now_ms), counter.past_slices(now_ms=now_ms)
+    holds = counter.reclaimable_holds(now_ms=now_ms)
+    slices = counter.reclaimable_slices(now_ms=now_ms)
     found = [(hold_attribute(bucket), amount, 0) for bucket, amount in holds.items()]
     found += [(slice_attribute(moment), amount, amount) for moment, amount in slices.items()]
     taken = sorted(found, key=lambda one: one[1], reverse=True)[:_BUCKETS_PER_WRITE_MAX]
@@ -220,7 +221,7 @@ def catch_up(table: Table, target: CounterClaim, seen: Counter) -> None:
 
 def bringing_up(target: CounterClaim, seen: Counter) -> dict[str, Any]:
     """The update of a counter that was seen to what the claim's policy says."""
-    limit, version = target.claim.budget.limit, target.claim.policy_version
+    limit, version = target.limit, target.claim.policy_version
     return {
         "UpdateExpression": expressions.CATCH_UP,
         "ConditionExpression": expressions.IS_AS_SEEN,
@@ -251,6 +252,6 @@ def read_balances(table: Table, targets: Sequence[CounterClaim], *, now_ms: int)
         if counter.version > claim.policy_version:
             raise PolicyChanged
         if counter.version < claim.policy_version:
-            counter = counter.with_limit(claim.budget.limit, version=claim.policy_version)
+            counter = counter.with_limit(target.limit, version=claim.policy_version)
         balances.append(target.balance(counter, now_ms=now_ms))
     return balances

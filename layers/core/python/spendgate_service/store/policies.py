@@ -6,7 +6,8 @@ The list of a tenant's budgets (`store.listings`) says on which subject a budget
 import json
 from typing import Any, cast
 
-from spendgate_service.domain.budgets import Budget, CarryOver, Policy, TokenCap
+from spendgate_service.domain.amounts import amount_text, parse_amount
+from spendgate_service.domain.budgets import Budget, CarryOver, PastLimit, Policy, TokenCap
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.periods import (
     CalendarPeriod,
@@ -120,7 +121,19 @@ def _limits_beyond_the_hard_one(budget: Budget) -> Item:
         fields["resumed_at_ms"] = number(budget.resumed_at_ms)
     if budget.limit_since_ms is not None:
         fields["limit_since_ms"] = number(budget.limit_since_ms)
+    if budget.past_limits:
+        fields["past_limits"] = {"L": [_past_limit_value(past) for past in budget.past_limits]}
     return fields
+
+
+def _past_limit_value(past: PastLimit) -> Value:
+    """For example `10.5 1772971200000`: the limit, and until when it was in force."""
+    return text(f"{amount_text(past.limit)} {past.until_ms}")
+
+
+def _read_past_limits(value: Value | None) -> tuple[PastLimit, ...]:
+    texts = (one["S"].split(" ") for one in value["L"]) if value else ()
+    return tuple(PastLimit(parse_amount(limit), int(until_ms)) for limit, until_ms in texts)
 
 
 def carry_over_value(carry_over: CarryOver | None) -> Value:
@@ -185,6 +198,7 @@ def _read_budget(subject: Subject, value: Value) -> Budget:
         limit_since_ms=(
             read_number(fields["limit_since_ms"]) if "limit_since_ms" in fields else None
         ),
+        past_limits=_read_past_limits(fields.get("past_limits")),
     )
 
 
