@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from spendgate_service.api.openapi.document import document, documented_path
+from spendgate_service.api.openapi.document import document
 from spendgate_service.api.openapi.examples import examples
+from spendgate_service.api.openapi.operations import documented_path
 from spendgate_service.api.routes import ROUTE_BY_KEY
 from tools.curl_example import command_block, response_block
 from tools.schema_text import errors_table, fields_table, type_text
@@ -70,9 +71,8 @@ def _operations(described: Mapping[str, Any]) -> Iterator[str]:
 
 def _operation(key: str, operation: Mapping[str, Any]) -> Iterator[str]:
     route = ROUTE_BY_KEY[key]
-    keys = " or ".join(route.roles) if route.roles else "not required"
     yield f"### {route.method} {documented_path(route.path)}\n"
-    yield f"{operation['summary']} Key: {keys}.\n"
+    yield f"{operation['summary']} {operation['description']}\n"
     for parameter in operation["parameters"]:
         optional = "" if parameter.get("required") else ", optional"
         yield (f"- `{parameter['name']}` ({parameter['in']}{optional}): {parameter['description']}")

@@ -4,7 +4,7 @@ import json
 import re
 
 from spendgate_service.api.openapi.examples import Example
-from spendgate_service.api.routes import Route
+from spendgate_service.api.route import Route
 
 _WIDTH = 110
 _BREAK = re.compile(r'"(?:[^"\\]|\\.)*"|, ')

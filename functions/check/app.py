@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spendgate_service.api.handlers.check import HANDLERS
-from spendgate_service.api.http import handle
+from spendgate_service.api.dispatch import handle
+from spendgate_service.api.handlers.check import ROUTES
 from spendgate_service.app import Spendgate
 from spendgate_service.observability import logger, measured
 
@@ -15,4 +15,4 @@ app = Spendgate.from_environment()
 @measured
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
     """Answer API Gateway."""
-    return handle(event, HANDLERS, app)
+    return handle(event, ROUTES, app)

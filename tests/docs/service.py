@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from spendgate_service.api.routes import ROUTES
+from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
 from spendgate_service.clock import Clock
 from spendgate_service.store.client import Table
@@ -91,7 +91,7 @@ class Service(Clock):
             request_id=f"req-{self.requests}",
         )
         event["rawQueryString"] = query
-        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        route = route_at(method, path)
         answered = self._call(route.function if route else "admin", event)
         return Reply(answered["statusCode"], answered["headers"], answered["body"])
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from spendgate_service.api.openapi.operations import OPERATIONS
-from spendgate_service.api.routes import ROUTES, Route
+from spendgate_service.api.route import Route
+from spendgate_service.api.routes import ROUTES
 from spendgate_service.domain.tenants import ROLES, Role
 from tests.support.functions import HttpAnswer
 from tests.support.handlers import Ask
@@ -21,7 +21,7 @@ _NUMBERS = itertools.count()
 
 GUARDED = [route for route in ROUTES if route.roles]
 OF_AN_OBJECT = [route for route in GUARDED if "{id}" in route.path]
-LISTS = [route for route in GUARDED if OPERATIONS[route.key].is_list]
+LISTS = [route for route in GUARDED if route.paged]
 
 NOBODIES: dict[str, Context] = {
     "no key or a wrong one": NO_PRINCIPAL,

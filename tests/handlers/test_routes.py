@@ -36,4 +36,4 @@ def test_the_template_sends_a_function_exactly_its_routes(function: str) -> None
 def test_a_function_handles_exactly_its_routes(function: str) -> None:
     handlers = import_module(f"spendgate_service.api.handlers.{function}")
 
-    assert set(handlers.HANDLERS) == of_function(function)
+    assert set(handlers.ROUTES) == of_function(function)

@@ -7,7 +7,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from spendgate_service.api.routes import ROUTES
+from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from tests.support.app import spendgate_over
@@ -52,7 +52,7 @@ class Service:
             vars(self).pop(kept, None)
 
     def ask(self, method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
-        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        route = route_at(method, path)
         event = http_event(method, path, body=body, **more)
         return answer_of(self.functions[route.function if route else "admin"], event)
 

@@ -1,13 +1,16 @@
 """API Gateway events and domain values for the tests of the interface."""
 
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from spendgate_service.api.bodies.fields import Body
-from spendgate_service.api.http import Handler, handle
+from spendgate_service.api.dispatch import handle
 from spendgate_service.api.json_body import read_object
+from spendgate_service.api.route import Handler
+from spendgate_service.api.routes import ROUTE_BY_KEY
 from spendgate_service.api.validation import read_model
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.amounts import ONE
@@ -75,9 +78,11 @@ def app_at_noon() -> Spendgate:
     return Spendgate(cast("Table", None), clock=FakeClock(NOON_MS))
 
 
-def answered(one_event: dict[str, Any], handler: Handler) -> tuple[int, dict[str, Any], Any]:
+def answered(one_event: dict[str, Any], handler: Handler[Any]) -> tuple[int, dict[str, Any], Any]:
     """Status, headers (by lower-case name) and body of the answer to an event."""
-    answer: Any = handle(one_event, {one_event["routeKey"]: handler}, app_at_noon())
+    key = one_event["routeKey"]
+    routes = {key: replace(ROUTE_BY_KEY[key], handler=handler)} if key in ROUTE_BY_KEY else {}
+    answer: Any = handle(one_event, routes, app_at_noon())
     headers = {name.lower(): value for name, value in answer["headers"].items()}
     return answer["statusCode"], headers, json.loads(answer["body"]) if answer["body"] else None
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from spendgate_service.api.routes import ROUTES
+from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
 from spendgate_service.dead_letters.__main__ import Queues
 from spendgate_service.store.policy_cache import PolicyCache
@@ -34,7 +34,7 @@ def ask(app: Spendgate) -> Ask:
 
     def call(method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
         event = http_event(method, path, body=body, **{"principal": ADMIN, **more})
-        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        route = route_at(method, path)
         return answer_of(function(route.function if route else "admin", app), event)
 
     return call

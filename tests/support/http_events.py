@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from urllib.parse import unquote, urlencode
 
-from spendgate_service.api.routes import ROUTES, Route
+from spendgate_service.api.route import Route
+from spendgate_service.api.routes import route_at
 from spendgate_service.domain.tenants import Role
 
 type Context = Mapping[str, str]
@@ -33,7 +34,7 @@ def http_event(
     A body that is text is sent as it is, any other as JSON. Without a principal the authorizer
     found none.
     """
-    found = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+    found = route_at(method, path)
     route_key = route or (found.key if found else "$default")
     event: dict[str, object] = {
         "version": "2.0",

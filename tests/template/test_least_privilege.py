@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from spendgate_service.api.routes import ROUTES
+from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
 from tests.handlers.test_access import GUARDED, as_role, new_objects, send
 from tests.support.app import spendgate_over
@@ -95,7 +95,7 @@ def everything_done(ask: Ask, app: Spendgate, noting: Noting) -> Noting:
     """Every function has done whatever it does."""
 
     def asked(method: str, path: str, body: object = None, **more: Any) -> Any:
-        route = next((one for one in ROUTES if one.method == method and one.is_at(path)), None)
+        route = route_at(method, path)
         noting.caller = route.function.capitalize() if route else "Admin"
         return ask(method, path, body, **more)
 

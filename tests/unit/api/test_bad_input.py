@@ -9,16 +9,15 @@ import pytest
 
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.exceptions import InvalidJson
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.json_body import read_object
-from spendgate_service.wire.values import Response, ok
 from tests.support.api_requests import answered, event
 
 RESERVE = "POST /v1/reservations"
 
 
-def reserve(call: Request) -> Response:
-    return ok({"amounts": call.body(ReserveBody).amounts})
+def reserve(call: Request[ReserveBody]) -> Response:
+    return ok({"amounts": call.read_body().amounts})
 
 
 def body_of(**fields: object) -> str:
@@ -150,8 +149,8 @@ def test_a_bad_base64_body_is_refused(body: str, status: int) -> None:
 
 @pytest.mark.parametrize("ttl", ["300.0", "3e2", "3000e-1"])
 def test_a_whole_number_may_be_written_with_a_point(ttl: str) -> None:
-    def ttl_of(call: Request) -> Response:
-        return ok({"ttl_seconds": call.body(ReserveBody).ttl_seconds})
+    def ttl_of(call: Request[ReserveBody]) -> Response:
+        return ok({"ttl_seconds": call.read_body().ttl_seconds})
 
     body = f'{{"amounts":{{"usd":1}},"ttl_seconds":{ttl}}}'
     _, _, got = answered(event(RESERVE, body), ttl_of)

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from spendgate_service.api import exceptions
-from spendgate_service.api.errors import PROBLEMS, error_answer
+from spendgate_service.api.errors import PROBLEMS, error_to_response
 from spendgate_service.domain import errors
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.store.errors import OutcomeUnknown, Throttled, Unavailable
 
 
 def answer_of(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
-    answer = error_answer(error, request_id="req-1")
+    answer = error_to_response(error, request_id="req-1")
     assert isinstance(answer.body, dict)
     return answer.status, answer.body["error"], dict(answer.headers)
 

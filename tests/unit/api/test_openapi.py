@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from spendgate_service.api.errors import error_answer
-from spendgate_service.api.openapi.document import document, documented_path, response_components
-from spendgate_service.api.openapi.operations import OPERATIONS
+from spendgate_service.api.errors import error_to_response
+from spendgate_service.api.openapi.document import document, response_components
+from spendgate_service.api.openapi.operations import documented_path
 from spendgate_service.api.openapi.schemas import Schema, ref
 from spendgate_service.api.routes import ROUTES
 from spendgate_service.domain.amounts import AMOUNT_MAX, ONE, amount_text
@@ -63,7 +63,6 @@ def test_routes_and_operations_are_the_same_set() -> None:
         for method in methods
     }
 
-    assert set(OPERATIONS) == {route.key for route in ROUTES}
     assert documented == {f"{route.method} {documented_path(route.path)}" for route in ROUTES}
 
 
@@ -109,8 +108,8 @@ def test_operation_ids_are_unique() -> None:
         ("Check", check_response([BUDGET])),
         ("Check", check_response([BUDGET], refusal=EXCEEDED, error_code="rate_limit_exceeded")),
         ("Credit", credit_response(ENTRY, BUDGET)),
-        ("Error", error_answer(BudgetExceeded([BUDGET.violation(ONE)]), request_id="r").body),
-        ("Error", error_answer(NotFound("budget", "bud_1"), request_id="r").body),
+        ("Error", error_to_response(BudgetExceeded([BUDGET.violation(ONE)]), request_id="r").body),
+        ("Error", error_to_response(NotFound("budget", "bud_1"), request_id="r").body),
         ("Key", key_created(ApiKey("key_1", "acme", "caller", None, NOON_MS), secret="s")),
         ("LedgerEntry", ledger_entry_response(ENTRY)),
         ("Price", price_response(PRICE, is_override=True)),

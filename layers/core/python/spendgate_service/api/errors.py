@@ -12,10 +12,10 @@ from spendgate_service.api.exceptions import (
     RequestTooLarge,
     RouteNotFound,
 )
+from spendgate_service.api.http import Response
 from spendgate_service.domain import errors as domain
 from spendgate_service.store.errors import Unavailable
 from spendgate_service.wire.errors import error_response
-from spendgate_service.wire.values import Response
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +56,12 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
 """Every exception that a caller may see, but for `BudgetExceeded`, which has two codes."""
 
 
+STATUS_BY_CODE: Mapping[str, int] = {
+    problem.code: problem.status
+    for problem in (*PROBLEMS.values(), RATE_LIMIT_EXCEEDED, INSUFFICIENT_QUOTA, INTERNAL_ERROR)
+}
+
+
 def problem_of(error: Exception) -> Problem:
     """The status, code and type of an exception; `internal_error` for what nobody foresaw."""
     if isinstance(error, domain.BudgetExceeded):
@@ -88,7 +94,7 @@ def metric_of(error: Exception) -> str | None:
     return problem.code if problem.status >= 500 else None
 
 
-def error_answer(error: Exception, *, request_id: str) -> Response:
+def error_to_response(error: Exception, *, request_id: str) -> Response:
     """The answer to a request that failed; what nobody foresaw is logged and not described."""
     problem = problem_of(error)
     if problem is INTERNAL_ERROR:

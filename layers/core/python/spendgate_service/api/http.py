@@ -1,59 +1,55 @@
-"""The HTTP adapter: from an API Gateway event (payload format 2.0) to a handler's call and back.
+"""HTTP as the handlers see it: a request comes in, a response goes out.
 
-A handler takes a `Call` and gives an `Answer`; whatever it raises becomes an error answer here, in
-one place. Powertools' resolver would do the routing too, but its import costs 90 ms of a cold
-start and API Gateway has matched the route already.
+Both are independent of API Gateway's classes; Powertools' resolver would do the same, but its
+import costs 90 ms of a cold start, and API Gateway has matched the route already.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from spendgate_service.api.errors import error_answer, metric_of
-from spendgate_service.api.exceptions import (
-    Forbidden,
-    InvalidApiKey,
-    MethodNotAllowed,
-    RouteNotFound,
-)
+from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.json_body import read_event_body
-from spendgate_service.api.principal import Principal, principal_in
-from spendgate_service.api.query import idempotency_key_of, read_query, refuse, wanted_in
-from spendgate_service.api.routes import ROUTE_BY_KEY, Route, methods_at
-from spendgate_service.api.validation import read_model
+from spendgate_service.api.parameters import Parameter
+from spendgate_service.api.principal import Principal
+from spendgate_service.api.query import page_request_in, read_idempotency_key, read_query, refuse
+from spendgate_service.api.validation import read_model, validated
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.subjects import Subject, parse_subject
-from spendgate_service.observability import count, logger
 from spendgate_service.store.paging import PageRequest
-from spendgate_service.wire.values import Response, json_text
 
 type Event = Mapping[str, object]
-type Handler = Callable[[Request], Response]
+
+SHOWN_LENGTH_MAX = 100
+"""How many characters of a caller's text a message repeats."""
 
 _PATH_ID_LENGTH_MAX = 64
-"""Our own ids have at most 40 characters; whatever is longer cannot be one of them."""
-
-_SHOWN_LENGTH_MAX = 100
-"""How much of a caller's text a message repeats."""
+"""Spendgate's own ids have at most 40 characters: a longer one cannot exist."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request to one route, from a caller who may make it."""
+class Request[B: BaseModel = BaseModel]:
+    """One HTTP request to one route, from a caller whose role the route admits.
+
+    `now_ms` is its time, read once. The route says which body and which query it has; None for
+    `known_parameters` admits any name.
+    """
 
     event: Event
     request_id: str
     now_ms: int
     caller: Principal | None
     app: Spendgate
+    body_model: type[B] | None = None
+    known_parameters: Collection[str] | None = ()
 
     @property
     def principal(self) -> Principal:
-        """Who calls; there is always somebody on a route that needs a role."""
+        """The caller; a route that needs a role always has one."""
         assert self.caller is not None, "a route without roles has no principal"
         return self.caller
 
@@ -65,124 +61,90 @@ class Request:
     @property
     def idempotency_key(self) -> str | None:
         """The key of the `Idempotency-Key` header. Raises InvalidValue."""
-        return idempotency_key_of(_headers(self.event).get("idempotency-key"))
+        headers = nested(self.event, "headers")
+        by_name = {name.lower(): str(value) for name, value in headers.items()}
+        return read_idempotency_key(by_name.get("idempotency-key"))
 
-    def body[M: BaseModel](self, model: type[M]) -> M:
-        """The body as that model. Raises InvalidJson, RequestTooLarge and InvalidValue."""
-        return read_model(model, read_event_body(self.event))
+    def read_body(self) -> B:
+        """Read the body; where the model has no fields, the request may have none.
 
-    def optional_body[M: BaseModel](self, model: type[M]) -> M:
-        """As `body`, for requests that need not have one: no body reads as `{}`."""
-        return read_model(model, read_event_body(self.event) if self.event.get("body") else {})
+        Raises InvalidJson, RequestTooLarge and InvalidValue.
+        """
+        assert self.body_model is not None, "the route declares no body"
+        may_be_absent = self.body_model is EmptyBody
+        is_absent = may_be_absent and not self.event.get("body")
+        return read_model(self.body_model, {} if is_absent else read_event_body(self.event))
 
     def path_id(self, kind: str) -> str:
-        """The id in the path. Raises NotFound where no object of that kind can have it."""
-        object_id = str(_mapping(self.event, "pathParameters").get("id", ""))
+        """Read the id in the path. Raises NotFound if no object of that kind can have it."""
+        object_id = str(nested(self.event, "pathParameters").get("id", ""))
         if not 1 <= len(object_id) <= _PATH_ID_LENGTH_MAX or not object_id.isprintable():
-            raise NotFound(kind, ascii(object_id[:_SHOWN_LENGTH_MAX]))
+            raise NotFound(kind, ascii(object_id[:SHOWN_LENGTH_MAX]))
         return object_id
 
-    def path_text(self, name: str) -> str:
-        """A text of the caller's in the path. Raises InvalidValue.
+    def path_value(self, parameter: Parameter) -> Any:
+        """Read a parameter in the path as its type. Raises InvalidValue."""
+        text = self.path_text(parameter.name)
+        return validated(parameter.adapter.validate_python, text, root=f"path.{parameter.name}")
 
-        API Gateway gives a path decoded but for `%25`, so decoding it once more is right.
+    def path_text(self, name: str) -> str:
+        """Read a text in the path. Raises InvalidValue.
+
+        API Gateway decodes a path except for `%25`, so decoding it once more is right.
         """
+        text = str(nested(self.event, "pathParameters").get(name, ""))
         try:
-            return unquote(
-                str(_mapping(self.event, "pathParameters").get(name, "")), errors="strict"
-            )
+            return unquote(text, errors="strict")
         except UnicodeDecodeError:
             refuse(f"path.{name}", "it is not valid UTF-8")
 
-    def query(self, *known: str) -> dict[str, str]:
-        """The query's parameters, which may be only those. Raises InvalidValue."""
-        return read_query(self.event, known)
+    def query(self) -> dict[str, str]:
+        """Read the parameters of the query. Raises InvalidValue for one not declared."""
+        return read_query(self.event, self.known_parameters)
 
-    def any_query(self) -> dict[str, str]:
-        """The query's parameters, whatever their names."""
-        return read_query(self.event, None)
-
-    def subject(self, *known: str) -> Subject | None:
-        """The `subject` parameter, if there is one; the query may also have `known` ones."""
-        text = self.query("subject", *known).get("subject")
+    def subject(self) -> Subject | None:
+        """Read the `subject` parameter, if there is one. Raises InvalidValue."""
+        text = self.query().get("subject")
         try:
             return None if text is None else parse_subject(text)
         except InvalidValue as error:
             refuse("query.subject", str(error))
 
-    def page(self, *known: str) -> PageRequest:
-        """Which part of a list is wanted, where the query may also have `known` parameters."""
-        return wanted_in(read_query(self.event, ("limit", "cursor", *known)))
+    def page(self) -> PageRequest:
+        """Read which part of a list is requested. Raises InvalidValue."""
+        return page_request_in(self.query())
 
 
-def handle(event: Event, handlers: Mapping[str, Handler], app: Spendgate) -> dict[str, object]:
-    """Answer an event by the handler of its route key (`POST /v1/check`)."""
-    context = _mapping(event, "requestContext")
-    request_id = str(context.get("requestId", ""))
-    logger.set_correlation_id(request_id)
-    try:
-        answer = _answer(event, handlers, request_id, app)
-    except Exception as error:  # noqa: BLE001 (logged there, if nobody foresaw it)
-        if metric := metric_of(error):
-            count(metric)
-        answer = error_answer(error, request_id=request_id)
-    return _rendered(answer, request_id)
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response.
+
+    A body that is text is sent as it is: JSON that was written before (the first response, kept for
+    replays), or another `content_type`.
+    """
+
+    status: int
+    body: Mapping[str, object] | str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
 
 
-def _answer(
-    event: Event, handlers: Mapping[str, Handler], request_id: str, app: Spendgate
-) -> Response:
-    route_key = str(event.get("routeKey", ""))
-    route, handler = ROUTE_BY_KEY.get(route_key), handlers.get(route_key)
-    if route is None or handler is None:
-        _refuse_route(event)
-    caller = _admitted(event, route)
-    now_ms = app.clock.now_ms()
-    return handler(
-        Request(event=event, request_id=request_id, now_ms=now_ms, caller=caller, app=app)
-    )
+def ok(body: Mapping[str, object] | str) -> Response:
+    """Respond to a request that read or changed something."""
+    return Response(200, body)
 
 
-def _admitted(event: Event, route: Route) -> Principal | None:
-    """Who calls, if the route's roles admit them. Raises InvalidApiKey and Forbidden."""
-    authorizer = _mapping(_mapping(event, "requestContext"), "authorizer")
-    caller = principal_in(_mapping(authorizer, "lambda"))
-    if caller is not None:
-        logger.append_keys(tenant_id=caller.tenant_id)
-    if not route.roles:
-        return caller
-    if caller is None:
-        raise InvalidApiKey
-    if caller.role not in route.roles:
-        raise Forbidden(role=caller.role, roles=route.roles)
-    return caller
+def created(body: Mapping[str, object] | str) -> Response:
+    """Respond to a request that created something."""
+    return Response(201, body)
 
 
-def _refuse_route(event: Event) -> NoReturn:
-    """Say what is wrong with a route that API Gateway could not match."""
-    http = _mapping(_mapping(event, "requestContext"), "http")
-    method = str(http.get("method", ""))[:_SHOWN_LENGTH_MAX]
-    path = str(event.get("rawPath", ""))
-    shown, allowed = path[:_SHOWN_LENGTH_MAX], methods_at(path)
-    if allowed and method not in allowed:
-        raise MethodNotAllowed(method=method, path=shown, allowed=allowed)
-    raise RouteNotFound(method=method, path=shown)
+def replayed(body: Mapping[str, object] | str) -> Response:
+    """Repeat the first response to a request that took effect before."""
+    return Response(200, body, {"Idempotency-Replayed": "true"})
 
 
-def _mapping(parent: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """A nested object of the event; an absent or null one is empty."""
+def nested(parent: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """Return a nested object of an event; an absent or null one is empty."""
     inner = parent.get(name)
     return inner if isinstance(inner, Mapping) else {}
-
-
-def _headers(event: Event) -> dict[str, str]:
-    return {name.lower(): str(value) for name, value in _mapping(event, "headers").items()}
-
-
-def _rendered(answer: Response, request_id: str) -> dict[str, object]:
-    headers = {"X-Request-Id": request_id, **answer.headers}
-    if answer.body is None:
-        return {"statusCode": answer.status, "headers": headers, "body": ""}
-    body = answer.body if isinstance(answer.body, str) else json_text(answer.body)
-    headers["Content-Type"] = answer.content_type
-    return {"statusCode": answer.status, "headers": headers, "body": body}

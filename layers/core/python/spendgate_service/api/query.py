@@ -35,7 +35,7 @@ def read_query(event: Mapping[str, object], known: Collection[str] | None) -> di
     return query
 
 
-def wanted_in(query: Mapping[str, str]) -> PageRequest:
+def page_request_in(query: Mapping[str, str]) -> PageRequest:
     """The `limit` and `cursor` of a query. Raises InvalidValue."""
     text = query.get("limit", str(PAGE_SIZE_DEFAULT))
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= PAGE_SIZE_MAX:
@@ -46,7 +46,7 @@ def wanted_in(query: Mapping[str, str]) -> PageRequest:
     return PageRequest(int(text), cursor)
 
 
-def idempotency_key_of(header: str | None) -> str | None:
+def read_idempotency_key(header: str | None) -> str | None:
     """The key in an `Idempotency-Key` header, quoted (RFC 8941) or bare. Raises InvalidValue."""
     if header is None:
         return None

@@ -1,41 +1,11 @@
-"""How values look on the wire, and the answer that an HTTP handler gives."""
+"""How values look on the wire."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.subjects import CREDENTIAL_TYPES, Subject
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One HTTP answer.
-
-    A body that is text is sent as it is: JSON that was written before (the first answer, kept for
-    replays), or another `content_type`. A body of None is sent as nothing at all.
-    """
-
-    status: int
-    body: Mapping[str, object] | str | None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "application/json"
-
-
-def ok(body: Mapping[str, object] | str) -> Response:
-    """The answer to a request that read or changed something."""
-    return Response(200, body)
-
-
-def created(body: Mapping[str, object] | str) -> Response:
-    """The answer to a request that created something."""
-    return Response(201, body)
-
-
-def replayed(body: Mapping[str, object] | str) -> Response:
-    """The first answer again, to a request that took effect before."""
-    return Response(200, body, {"Idempotency-Replayed": "true"})
 
 
 def json_text(body: Mapping[str, object]) -> str:

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from spendgate_service.api.bodies.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
 from spendgate_service.api.bodies.fields import EmptyBody
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
+from spendgate_service.api.parameters import SUBJECT
+from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, route, routes_in
 from spendgate_service.budgets import change as budget_changes
 from spendgate_service.budgets import create as budget_creation
 from spendgate_service.budgets import read as budgets
@@ -17,14 +19,22 @@ from spendgate_service.domain.budgets import Budget
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.wire.budgets import BudgetResponse, budget_response
-from spendgate_service.wire.credits import credit_response
-from spendgate_service.wire.pages import page_response
-from spendgate_service.wire.values import Response, created, ok, replayed
+from spendgate_service.wire.credits import CreditResponse, credit_response
+from spendgate_service.wire.pages import PageResponse, page_response
 
 
-def create_budget(request: Request) -> Response:
-    """Lay down a new budget."""
-    body, tenant_id, now_ms = request.body(CreateBudgetBody), request.tenant_id, request.now_ms
+@route(
+    "POST /v1/budgets",
+    role=ADMIN,
+    body=CreateBudgetBody,
+    response=BudgetResponse,
+    status=201,
+    errors=(*IDEMPOTENCY, "budget_changed"),
+    idempotent=True,
+)
+def create_budget(request: Request[CreateBudgetBody]) -> Response:
+    """Create a budget."""
+    body, tenant_id, now_ms = request.read_body(), request.tenant_id, request.now_ms
     budget_id = new_id("bud_", now_ms=now_ms)
     made = budget_creation.create_budget(
         request.app.table,
@@ -36,15 +46,23 @@ def create_budget(request: Request) -> Response:
     return replayed(made.answer) if isinstance(made, Replay) else created(_answer(made))
 
 
+@route(
+    "GET /v1/budgets",
+    role=ADMIN_READER,
+    response=PageResponse[BudgetResponse],
+    query=(SUBJECT,),
+    paged=True,
+)
 def list_budgets(request: Request) -> Response:
     """List the budgets: all, or those of one subject."""
-    wanted, subject = request.page("subject"), request.subject("limit", "cursor")
+    wanted, subject = request.page(), request.subject()
     page = budgets.list_budgets(
         request.app.table, request.tenant_id, wanted, subject=subject, now_ms=request.now_ms
     )
     return ok(page_response([_answer(one) for one in page.data], next_cursor=page.next_cursor))
 
 
+@route("GET /v1/budgets/{id}", role=ADMIN_READER, response=BudgetResponse)
 def read_budget(request: Request) -> Response:
     """Show one budget."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
@@ -52,39 +70,75 @@ def read_budget(request: Request) -> Response:
     return ok(_answer(found))
 
 
-def patch_budget(request: Request) -> Response:
-    """Change what the body names, and leave the rest."""
-    budget_id, body = request.path_id("budget"), request.body(PatchBudgetBody)
+@route(
+    "PATCH /v1/budgets/{id}",
+    role=ADMIN,
+    body=PatchBudgetBody,
+    response=BudgetResponse,
+    errors=("budget_changed",),
+)
+def patch_budget(request: Request[PatchBudgetBody]) -> Response:
+    """Change the fields of a budget that the body names."""
+    budget_id, body = request.path_id("budget"), request.read_body()
     event = ChangeEvent("budget.resumed", of_defaults=False)
     return _changed(
         request, budget_id, lambda one: body.applied_to(one, now_ms=request.now_ms), event
     )
 
 
+@route(
+    "POST /v1/budgets/{id}/pause",
+    role=ADMIN,
+    body=EmptyBody,
+    response=BudgetResponse,
+    errors=("budget_changed",),
+)
 def pause_budget(request: Request) -> Response:
-    """Refuse whatever a budget applies to, until it is resumed."""
+    """Refuse every request that the budget applies to, until it is resumed."""
     event = ChangeEvent("budget.paused")
     return _switched(request, lambda one: replace(one, paused=True), event)
 
 
+@route(
+    "POST /v1/budgets/{id}/resume",
+    role=ADMIN,
+    body=EmptyBody,
+    response=BudgetResponse,
+    errors=("budget_changed",),
+)
 def resume_budget(request: Request) -> Response:
-    """Go on after a pause; one of the soft limit is lifted until the period ends."""
+    """End a pause; a pause of the soft limit is lifted until the period ends."""
     event = ChangeEvent("budget.resumed")
     return _switched(request, lambda one: one.resumed(now_ms=request.now_ms), event)
 
 
+@route(
+    "POST /v1/budgets/{id}/disable",
+    role=ADMIN,
+    body=EmptyBody,
+    response=BudgetResponse,
+    errors=("budget_changed",),
+)
 def disable_budget(request: Request) -> Response:
-    """Neither enforce a budget nor count on it, until it is enabled."""
+    """Neither enforce the budget nor count spend on it, until it is enabled."""
     return _switched(request, lambda one: replace(one, disabled=True))
 
 
+@route(
+    "POST /v1/budgets/{id}/enable",
+    role=ADMIN,
+    body=EmptyBody,
+    response=BudgetResponse,
+    errors=("budget_changed",),
+)
 def enable_budget(request: Request) -> Response:
-    """Enforce a budget and count on it again."""
+    """Enforce the budget and count spend on it again."""
     return _switched(request, lambda one: replace(one, disabled=False))
 
 
+@route("DELETE /v1/budgets/{id}", role=ADMIN, response=BudgetResponse, errors=("budget_changed",))
 def delete_budget(request: Request) -> Response:
-    """Take a budget away, and show it for the last time."""
+    """Delete a budget; its ledger stays."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     deleted = budget_changes.delete_budget(
         request.app.table, tenant_id, budget_id, now_ms=request.now_ms
@@ -92,9 +146,18 @@ def delete_budget(request: Request) -> Response:
     return ok(_answer(deleted))
 
 
-def credit_budget(request: Request) -> Response:
-    """Top a budget up, or refund: more may be spent in the period in force."""
-    budget_id, body = request.path_id("budget"), request.body(CreditBody)
+@route(
+    "POST /v1/budgets/{id}/credits",
+    role=ADMIN,
+    body=CreditBody,
+    response=CreditResponse,
+    status=201,
+    errors=(*IDEMPOTENCY, "budget_changed"),
+    idempotent=True,
+)
+def credit_budget(request: Request[CreditBody]) -> Response:
+    """Top up or refund a budget: a negative ledger entry in the current period."""
+    budget_id, body = request.path_id("budget"), request.read_body()
     made = apply_credit(
         request.app.table,
         request.tenant_id,
@@ -114,7 +177,7 @@ def _switched(
 ) -> Response:
     """A change that the path says all about; what is so already stays untouched."""
     budget_id = request.path_id("budget")
-    request.optional_body(EmptyBody)
+    request.read_body()
 
     def switched(budget: Budget) -> Budget:
         return replace(change(budget), updated_at_ms=request.now_ms)
@@ -143,15 +206,4 @@ def _answer(stored: StoredBudget) -> BudgetResponse:
     return budget_response(stored.budget, version=stored.version, balance=stored.balance)
 
 
-HANDLERS = {
-    "POST /v1/budgets": create_budget,
-    "GET /v1/budgets": list_budgets,
-    "GET /v1/budgets/{id}": read_budget,
-    "PATCH /v1/budgets/{id}": patch_budget,
-    "DELETE /v1/budgets/{id}": delete_budget,
-    "POST /v1/budgets/{id}/pause": pause_budget,
-    "POST /v1/budgets/{id}/resume": resume_budget,
-    "POST /v1/budgets/{id}/disable": disable_budget,
-    "POST /v1/budgets/{id}/enable": enable_budget,
-    "POST /v1/budgets/{id}/credits": credit_budget,
-}
+ROUTES = routes_in(vars())

@@ -2,19 +2,21 @@
 
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
 from spendgate_service.api.errors import problem_of
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.parameters import SUBJECTS
+from spendgate_service.api.route import CALLER, READER, route, routes_in
 from spendgate_service.domain.errors import NoBudget, TokenCapExceeded, UnknownPrice, UnknownRate
 from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.check import find_reservation
-from spendgate_service.wire.check import check_response
-from spendgate_service.wire.reservations import reservation_response
-from spendgate_service.wire.spend import spend_response
-from spendgate_service.wire.values import Response, ok
+from spendgate_service.wire.check import CheckResponse, check_response
+from spendgate_service.wire.reservations import ReservationResponse, reservation_response
+from spendgate_service.wire.spend import SpendResponse, spend_response
 
 
-def check(request: Request) -> Response:
+@route("POST /v1/check", role=CALLER, body=ReserveBody, response=CheckResponse)
+def check(request: Request[ReserveBody]) -> Response:
     """Preview the response to a reservation of the same body; nothing is held."""
-    body, tenant_id = request.body(ReserveBody), request.tenant_id
+    body, tenant_id = request.read_body(), request.tenant_id
     try:
         priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
     except UnknownPrice as refusal:
@@ -44,14 +46,16 @@ def check(request: Request) -> Response:
     )
 
 
+@route("GET /v1/spend", role=READER, response=SpendResponse, query=(SUBJECTS,))
 def read_spend(request: Request) -> Response:
-    """Show the balance of every budget that applies to the subjects in the query."""
-    subjects = subjects_in_query(request.any_query(), request.principal)
+    """Show the balance of every budget on subjects, each a parameter: agent=a&session=s."""
+    subjects = subjects_in_query(request.query(), request.principal)
     tenant_id = request.tenant_id
     balances = request.app.balances.of_subjects(tenant_id, subjects)
     return ok(spend_response(tenant_id=tenant_id, subjects=subjects, balances=balances))
 
 
+@route("GET /v1/reservations/{id}", role=READER, response=ReservationResponse)
 def read_reservation(request: Request) -> Response:
     """Show one reservation."""
     reservation_id = request.path_id("reservation")
@@ -59,8 +63,4 @@ def read_reservation(request: Request) -> Response:
     return ok(reservation_response(found, now_ms=request.now_ms))
 
 
-HANDLERS = {
-    "POST /v1/check": check,
-    "GET /v1/spend": read_spend,
-    "GET /v1/reservations/{id}": read_reservation,
-}
+ROUTES = routes_in(vars())

@@ -2,29 +2,23 @@
 
 from collections.abc import Callable
 
-from pydantic import TypeAdapter
-
 from spendgate_service.api.bodies.administration import PriceBody, RateBody
-from spendgate_service.api.bodies.fields import LabelField, ReferenceField, UnitField
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.parameters import FROM_UNIT, MODEL, PROVIDER, TO_UNIT
 from spendgate_service.api.query import refuse
-from spendgate_service.api.validation import validated
+from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import Tenant, price_key
 from spendgate_service.pricing.usage import builtin_price
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
-from spendgate_service.wire.prices import price_response
-from spendgate_service.wire.rates import rate_response
-from spendgate_service.wire.values import Response, ok
-
-_PROVIDER: TypeAdapter[str] = TypeAdapter(LabelField)
-_MODEL: TypeAdapter[str] = TypeAdapter(ReferenceField)
-_UNIT: TypeAdapter[str] = TypeAdapter(UnitField)
+from spendgate_service.wire.prices import PriceResponse, price_response
+from spendgate_service.wire.rates import RateResponse, rate_response
 
 
+@route("GET /v1/prices/{provider}/{model+}", role=ADMIN_READER, response=PriceResponse)
 def read_price(request: Request) -> Response:
-    """Show the price that a model's usage is counted at."""
+    """Show what a model costs per million tokens: the tenant's own price, or the built-in one."""
     provider, model = _model_in_path(request)
     key = price_key(provider, model)
     own = _tenant(request).prices.get(key)
@@ -36,16 +30,18 @@ def read_price(request: Request) -> Response:
     return ok(price_response(builtin, is_override=False))
 
 
-def put_price(request: Request) -> Response:
-    """Set a price over the built-in one."""
+@route("PUT /v1/prices/{provider}/{model+}", role=ADMIN, body=PriceBody, response=PriceResponse)
+def put_price(request: Request[PriceBody]) -> Response:
+    """Set a price that replaces the built-in one."""
     provider, model = _model_in_path(request)
-    price = request.body(PriceBody).to_price(provider=provider, model=model, now_ms=request.now_ms)
+    price = request.read_body().to_price(provider=provider, model=model, now_ms=request.now_ms)
     _change(request, lambda tenant: tenant.with_price(price))
     return ok(price_response(price, is_override=True))
 
 
+@route("DELETE /v1/prices/{provider}/{model+}", role=ADMIN, response=PriceResponse)
 def delete_price(request: Request) -> Response:
-    """Go back to the built-in price, and show the own one for the last time."""
+    """Delete the tenant's own price; the built-in one applies again."""
     key = price_key(*_model_in_path(request))
     last = _tenant(request).prices.get(key)
     if last is None:
@@ -54,8 +50,9 @@ def delete_price(request: Request) -> Response:
     return ok(price_response(last, is_override=True))
 
 
+@route("GET /v1/rates/{from}/{to}", role=ADMIN_READER, response=RateResponse)
 def read_rate(request: Request) -> Response:
-    """Show a rate, also one that has grown too old."""
+    """Show a conversion rate, even one that is too old to be used."""
     source, target = _units_in_path(request)
     rate = _tenant(request).rate(source, target)
     if rate is None:
@@ -63,18 +60,20 @@ def read_rate(request: Request) -> Response:
     return ok(rate_response(rate))
 
 
-def put_rate(request: Request) -> Response:
-    """Set a rate, as of now."""
+@route("PUT /v1/rates/{from}/{to}", role=ADMIN, body=RateBody, response=RateResponse)
+def put_rate(request: Request[RateBody]) -> Response:
+    """Set how much of one unit another is worth, as of now."""
     source, target = _units_in_path(request)
     if source == target:
         refuse("path.to", f"{source} needs no rate to itself")
-    rate = request.body(RateBody).to_rate(source=source, target=target, now_ms=request.now_ms)
+    rate = request.read_body().to_rate(source=source, target=target, now_ms=request.now_ms)
     _change(request, lambda tenant: tenant.with_rate(rate))
     return ok(rate_response(rate))
 
 
+@route("DELETE /v1/rates/{from}/{to}", role=ADMIN, response=RateResponse)
 def delete_rate(request: Request) -> Response:
-    """Take a rate away, and show it for the last time."""
+    """Delete a conversion rate."""
     source, target = _units_in_path(request)
     last = _tenant(request).rate(source, target)
     if last is None:
@@ -92,24 +91,11 @@ def _change(request: Request, change: Callable[[Tenant], Tenant]) -> None:
 
 
 def _model_in_path(request: Request) -> tuple[str, str]:
-    return (
-        validated(_PROVIDER.validate_python, request.path_text("provider"), root="path.provider"),
-        validated(_MODEL.validate_python, request.path_text("model"), root="path.model"),
-    )
+    return request.path_value(PROVIDER), request.path_value(MODEL)
 
 
 def _units_in_path(request: Request) -> tuple[str, str]:
-    return (
-        validated(_UNIT.validate_python, request.path_text("from"), root="path.from"),
-        validated(_UNIT.validate_python, request.path_text("to"), root="path.to"),
-    )
+    return request.path_value(FROM_UNIT), request.path_value(TO_UNIT)
 
 
-HANDLERS = {
-    "GET /v1/prices/{provider}/{model+}": read_price,
-    "PUT /v1/prices/{provider}/{model+}": put_price,
-    "DELETE /v1/prices/{provider}/{model+}": delete_price,
-    "GET /v1/rates/{from}/{to}": read_rate,
-    "PUT /v1/rates/{from}/{to}": put_rate,
-    "DELETE /v1/rates/{from}/{to}": delete_rate,
-}
+ROUTES = routes_in(vars())

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, part_of
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SUBJECT, TO
+from spendgate_service.api.route import ADMIN_READER, route, routes_in
 from spendgate_service.audit import budget as audit
 from spendgate_service.budgets import read as budgets
 from spendgate_service.domain.budgets import counted_subject
@@ -15,12 +17,11 @@ from spendgate_service.reports.statements import find_statements_of, statements_
 from spendgate_service.store import ledger
 from spendgate_service.store.listings import find_listed
 from spendgate_service.store.policies import find_budget
-from spendgate_service.wire.audit import audit_response
-from spendgate_service.wire.balances import balance_response
-from spendgate_service.wire.ledger import ledger_entry_response
-from spendgate_service.wire.pages import page_response
-from spendgate_service.wire.statements import statement_response
-from spendgate_service.wire.values import Response, ok
+from spendgate_service.wire.audit import AuditResponse, audit_response
+from spendgate_service.wire.balances import BalanceResponse, balance_response
+from spendgate_service.wire.ledger import LedgerEntryResponse, ledger_entry_response
+from spendgate_service.wire.pages import PageResponse, page_response
+from spendgate_service.wire.statements import StatementResponse, statement_response
 
 AUDITED_ENTRIES_MAX = 100_000
 """How many entries of the ledger one request may have compared: some ten of the function's fifteen
@@ -44,8 +45,11 @@ class _Allowance:
             )
 
 
+@route(
+    "GET /v1/budgets/{id}/balance", role=ADMIN_READER, response=BalanceResponse, query=(SUBJECT,)
+)
 def read_balance(request: Request) -> Response:
-    """Show the balance of a budget; of a default, that of the subject in the query."""
+    """Show the balance of a budget; of a default, that of one subject."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     balance = budgets.read_balance(
         request.app.table, tenant_id, budget_id, request.subject(), now_ms=request.now_ms
@@ -53,10 +57,17 @@ def read_balance(request: Request) -> Response:
     return ok(balance_response(balance))
 
 
+@route(
+    "GET /v1/budgets/{id}/ledger",
+    role=ADMIN_READER,
+    response=PageResponse[LedgerEntryResponse],
+    query=(SUBJECT,),
+    paged=True,
+)
 def read_ledger(request: Request) -> Response:
-    """List the ledger of a budget, deleted or not; of a default, that of the subject."""
+    """List the ledger of a budget, newest first; of a default, that of one subject."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
-    wanted, asked = request.page("subject"), request.subject("limit", "cursor")
+    wanted, asked = request.page(), request.subject()
     subject = counted_subject(find_listed(request.app.table, tenant_id, budget_id).subject, asked)
     page = ledger.ledger_page(request.app.table, tenant_id, budget_id, subject, wanted)
     return ok(
@@ -66,10 +77,17 @@ def read_ledger(request: Request) -> Response:
     )
 
 
+@route(
+    "GET /v1/budgets/{id}/statements",
+    role=ADMIN_READER,
+    response=PageResponse[StatementResponse],
+    query=(SUBJECT,),
+    paged=True,
+)
 def read_statements(request: Request) -> Response:
-    """List what the closed periods of a budget came to; of a default, those of the subject."""
+    """List the statements of the closed periods of a budget, newest first."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
-    wanted, asked = request.page("subject"), request.subject("limit", "cursor")
+    wanted, asked = request.page(), request.subject()
     budget = find_statements_of(request.app.table, tenant_id, budget_id)
     subject = counted_subject(budget.subject, asked)
     page = statements_page(request.app.table, tenant_id, budget, subject, wanted)
@@ -78,13 +96,16 @@ def read_statements(request: Request) -> Response:
     )
 
 
+@route(
+    "GET /v1/budgets/{id}/audit",
+    role=ADMIN_READER,
+    response=AuditResponse,
+    query=(SUBJECT, LIMIT, CURSOR),
+)
 def audit_budget(request: Request) -> Response:
-    """Compare counters with ledgers: of a default, those of the subject or page by page of all.
-
-    Raises InvalidValue for more entries than one request may have compared.
-    """
+    """Compare every counter of a budget with its ledger, and list the differences."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
-    wanted, asked = request.page("subject"), request.subject("limit", "cursor")
+    wanted, asked = request.page(), request.subject()
     _, budget = find_budget(request.app.table, tenant_id, budget_id)
     note = _Allowance(AUDITED_ENTRIES_MAX).take
     if asked is None:
@@ -99,9 +120,20 @@ def audit_budget(request: Request) -> Response:
     return ok(audit_response(budget_id, found))
 
 
+@route(
+    "GET /v1/export/ledger",
+    role=ADMIN_READER,
+    response=str,
+    query=(FROM, TO, FORMAT, CURSOR),
+    media_types=("text/csv", "application/jsonl"),
+    headers=("X-Next-Cursor", "Link"),
+)
 def export_tenant_ledger(request: Request) -> Response:
-    """Give out a part of the tenant's ledger, and say where the next one begins."""
-    query = request.query("from", "to", "format", "cursor")
+    """Export the tenant's ledger from one moment to another, by budget and then by time.
+
+    It continues at X-Next-Cursor; a part may have no entries and still continue.
+    """
+    query = request.query()
     asked = ExportQuery.read(query, now_ms=request.now_ms)
     steps = export_ledger(request.app.table, request.tenant_id, asked.span, start=asked.start)
     part = part_of(steps, asked)
@@ -113,10 +145,4 @@ def export_tenant_ledger(request: Request) -> Response:
     return Response(200, part.text, headers, EXPORT_FORMATS[asked.format])
 
 
-HANDLERS = {
-    "GET /v1/budgets/{id}/balance": read_balance,
-    "GET /v1/budgets/{id}/ledger": read_ledger,
-    "GET /v1/budgets/{id}/statements": read_statements,
-    "GET /v1/budgets/{id}/audit": audit_budget,
-    "GET /v1/export/ledger": export_tenant_ledger,
-}
+ROUTES = routes_in(vars())

@@ -5,21 +5,31 @@ from typing import Any
 
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
-from spendgate_service.api.http import Request, handle
+from spendgate_service.api.dispatch import handle
+from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.queue import consume
+from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.requests import Release, SettlementCommand
 from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.extend import extend as extend_reservation
 from spendgate_service.settlements.plan import Recorded, Settled
-from spendgate_service.wire.reservations import reservation_response
-from spendgate_service.wire.values import Response, created, ok, replayed
+from spendgate_service.wire.reservations import ReservationResponse, reservation_response
+from spendgate_service.wire.spend import RecordedSpendResponse
 
 
-def settle(request: Request) -> Response:
+@route(
+    "POST /v1/reservations/{id}/settle",
+    role=CALLER,
+    body=SettleBody,
+    response=ReservationResponse,
+    errors=("reservation_finalized", *PRICING),
+    repeatable=True,
+)
+def settle(request: Request[SettleBody]) -> Response:
     """Replace a hold by the actual cost."""
     reservation_id = request.path_id("reservation")
-    body, tenant_id = request.body(SettleBody), request.tenant_id
+    body, tenant_id = request.read_body(), request.tenant_id
     priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
     command = body.to_settle(
         tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts
@@ -27,10 +37,18 @@ def settle(request: Request) -> Response:
     return _finalize(request, command, unpriced=priced.unpriced)
 
 
+@route(
+    "POST /v1/reservations/{id}/release",
+    role=CALLER,
+    body=EmptyBody,
+    response=ReservationResponse,
+    errors=("reservation_finalized",),
+    repeatable=True,
+)
 def release(request: Request) -> Response:
     """Return a hold to its budgets."""
     reservation_id = request.path_id("reservation")
-    request.optional_body(EmptyBody)
+    request.read_body()
     return _finalize(request, Release(request.tenant_id, reservation_id))
 
 
@@ -41,10 +59,17 @@ def _finalize(request: Request, command: SettlementCommand, *, unpriced: bool = 
     return replayed(body) if result.replayed else ok(body)
 
 
-def extend(request: Request) -> Response:
+@route(
+    "POST /v1/reservations/{id}/extend",
+    role=CALLER,
+    body=ExtendBody,
+    response=ReservationResponse,
+    errors=("reservation_finalized",),
+)
+def extend(request: Request[ExtendBody]) -> Response:
     """Move the expiry of a hold."""
     reservation_id = request.path_id("reservation")
-    body = request.body(ExtendBody)
+    body = request.read_body()
     extended = extend_reservation(
         request.app.table,
         request.tenant_id,
@@ -55,9 +80,18 @@ def extend(request: Request) -> Response:
     return ok(reservation_response(extended, now_ms=request.now_ms))
 
 
-def record(request: Request) -> Response:
+@route(
+    "POST /v1/spend",
+    role=CALLER,
+    body=RecordBody,
+    response=RecordedSpendResponse,
+    status=201,
+    errors=(*IDEMPOTENCY, *PRICING),
+    idempotent=True,
+)
+def record(request: Request[RecordBody]) -> Response:
     """Record spend that was never reserved; it is never refused for lack of budget."""
-    body, principal = request.body(RecordBody), request.principal
+    body, principal = request.read_body(), request.principal
     priced = priced_amounts(body, request.app.policy_cache, principal.tenant_id, request.now_ms)
     result = request.app.settlements.apply_one(
         body.to_record(
@@ -72,16 +106,11 @@ def record(request: Request) -> Response:
     return replayed(result.answer) if result.replayed else created(result.answer)
 
 
-HANDLERS = {
-    "POST /v1/reservations/{id}/settle": settle,
-    "POST /v1/reservations/{id}/release": release,
-    "POST /v1/reservations/{id}/extend": extend,
-    "POST /v1/spend": record,
-}
+ROUTES = routes_in(vars())
 
 
 def serve(event: Mapping[str, Any], app: Spendgate) -> dict[str, object]:
     """Answer API Gateway about a request, or SQS about a batch of messages."""
     if "Records" in event:
         return consume(event["Records"], app)
-    return handle(event, HANDLERS, app)
+    return handle(event, ROUTES, app)

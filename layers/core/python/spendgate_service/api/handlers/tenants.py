@@ -5,20 +5,29 @@ from spendgate_service.api.bodies.administration import (
     CreateTenantBody,
     PatchTenantBody,
 )
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
+from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, OPERATOR, route, routes_in
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import api_keys, tenants
-from spendgate_service.wire.keys import key_created, key_response
-from spendgate_service.wire.pages import page_response
-from spendgate_service.wire.tenants import tenant_created, tenant_response
-from spendgate_service.wire.values import Response, created, ok, replayed
+from spendgate_service.wire.keys import KeyResponse, key_created, key_response
+from spendgate_service.wire.pages import PageResponse, page_response
+from spendgate_service.wire.tenants import TenantResponse, tenant_created, tenant_response
 
 
-def create_key(request: Request) -> Response:
-    """Make an API key and show its secret, this once."""
-    body = request.body(CreateKeyBody)
+@route(
+    "POST /v1/keys",
+    role=ADMIN,
+    body=CreateKeyBody,
+    response=KeyResponse,
+    status=201,
+    errors=IDEMPOTENCY,
+    idempotent=True,
+)
+def create_key(request: Request[CreateKeyBody]) -> Response:
+    """Create an API key; its secret is shown once."""
+    body = request.read_body()
     issued = api_keys.new_key(request.tenant_id, body.role, name=body.name, now_ms=request.now_ms)
     once = idempotency_record_of(request, "create_key", body)
     made = api_keys.create_key(request.app.table, issued, once=once)
@@ -27,26 +36,30 @@ def create_key(request: Request) -> Response:
     return created(key_created(made.key, secret=made.bearer))
 
 
+@route("GET /v1/keys", role=ADMIN_READER, response=PageResponse[KeyResponse], paged=True)
 def list_keys(request: Request) -> Response:
     """List the API keys, without their secrets."""
     page = api_keys.list_keys(request.app.table, request.tenant_id, request.page())
     return ok(page_response([key_response(one) for one in page.data], next_cursor=page.next_cursor))
 
 
+@route("DELETE /v1/keys/{id}", role=ADMIN, response=KeyResponse)
 def revoke_key(request: Request) -> Response:
-    """Make an API key invalid, and show it for the last time."""
+    """Revoke an API key."""
     key_id = request.path_id("key")
     return ok(key_response(api_keys.revoke_key(request.app.table, request.tenant_id, key_id)))
 
 
+@route("GET /v1/tenant", role=ADMIN_READER, response=TenantResponse)
 def read_tenant(request: Request) -> Response:
     """Show the settings of the caller's tenant."""
     return ok(tenant_response(read_tenant_of(request.app.table, request.tenant_id)))
 
 
-def change_tenant(request: Request) -> Response:
+@route("PATCH /v1/tenant", role=ADMIN, body=PatchTenantBody, response=TenantResponse)
+def change_tenant(request: Request[PatchTenantBody]) -> Response:
     """Change those settings of the caller's tenant that the body names."""
-    body = request.body(PatchTenantBody)
+    body = request.read_body()
     changed = tenants.change_tenant(
         request.app.table,
         request.tenant_id,
@@ -56,9 +69,18 @@ def change_tenant(request: Request) -> Response:
     return ok(tenant_response(changed))
 
 
-def create_tenant(request: Request) -> Response:
-    """Create a tenant and show the secret of its first admin key, this once."""
-    body = request.body(CreateTenantBody)
+@route(
+    "POST /v1/tenants",
+    role=OPERATOR,
+    body=CreateTenantBody,
+    response=TenantResponse,
+    status=201,
+    errors=(*IDEMPOTENCY, "already_exists"),
+    idempotent=True,
+)
+def create_tenant(request: Request[CreateTenantBody]) -> Response:
+    """Create a tenant; the secret of its first admin key is shown once."""
+    body = request.read_body()
     tenant = body.to_tenant(now_ms=request.now_ms)
     once = idempotency_record_of(request, "create_tenant", body)
     made = tenants.create_tenant(request.app.table, tenant, once=once)
@@ -67,20 +89,13 @@ def create_tenant(request: Request) -> Response:
     return created(tenant_created(made.tenant, admin_key=made.admin_key.bearer))
 
 
+@route("GET /v1/tenants", role=OPERATOR, response=PageResponse[TenantResponse], paged=True)
 def list_tenants(request: Request) -> Response:
-    """List all tenants, for the operator."""
+    """List all tenants."""
     page = tenants.list_tenants(request.app.table, request.page())
     return ok(
         page_response([tenant_response(one) for one in page.data], next_cursor=page.next_cursor)
     )
 
 
-HANDLERS = {
-    "POST /v1/keys": create_key,
-    "GET /v1/keys": list_keys,
-    "DELETE /v1/keys/{id}": revoke_key,
-    "GET /v1/tenant": read_tenant,
-    "PATCH /v1/tenant": change_tenant,
-    "POST /v1/tenants": create_tenant,
-    "GET /v1/tenants": list_tenants,
-}
+ROUTES = routes_in(vars())

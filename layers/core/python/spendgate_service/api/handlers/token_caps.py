@@ -2,25 +2,33 @@
 
 from spendgate_service.api.bodies.administration import TokenCapBody
 from spendgate_service.api.bodies.budgets import check_own_organization
-from spendgate_service.api.http import Request
+from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.query import refuse
+from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
 from spendgate_service.budgets import token_caps
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.subjects import Subject, make_subject
-from spendgate_service.wire.token_caps import token_cap_response
-from spendgate_service.wire.values import Response, ok
+from spendgate_service.wire.token_caps import TokenCapResponse, token_cap_response
 
 
+@route("GET /v1/token-caps/{type}/{id+}", role=ADMIN_READER, response=TokenCapResponse)
 def read_token_cap(request: Request) -> Response:
-    """Show the cap that is laid down for that very subject."""
+    """Show the token cap of a subject, or with * that of its type."""
     subject = _subject(request)
     cap = token_caps.read_token_cap(request.app.table, request.tenant_id, subject)
     return ok(token_cap_response(subject, cap))
 
 
-def put_token_cap(request: Request) -> Response:
-    """Lay down a cap in the place of what was there."""
-    subject, cap = _subject(request), request.body(TokenCapBody).to_token_cap()
+@route(
+    "PUT /v1/token-caps/{type}/{id+}",
+    role=ADMIN,
+    body=TokenCapBody,
+    response=TokenCapResponse,
+    errors=("budget_changed",),
+)
+def put_token_cap(request: Request[TokenCapBody]) -> Response:
+    """Cap the tokens of one request of a subject, or with * of its type."""
+    subject, cap = _subject(request), request.read_body().to_token_cap()
     check_own_organization(subject, tenant_id=request.tenant_id, param="path.id")
     token_caps.put_token_cap(
         request.app.table, request.tenant_id, subject, cap, now_ms=request.now_ms
@@ -28,8 +36,14 @@ def put_token_cap(request: Request) -> Response:
     return ok(token_cap_response(subject, cap))
 
 
+@route(
+    "DELETE /v1/token-caps/{type}/{id+}",
+    role=ADMIN,
+    response=TokenCapResponse,
+    errors=("budget_changed",),
+)
 def delete_token_cap(request: Request) -> Response:
-    """Take a cap away, and show it for the last time."""
+    """Delete a token cap."""
     subject = _subject(request)
     last = token_caps.delete_token_cap(
         request.app.table, request.tenant_id, subject, now_ms=request.now_ms
@@ -46,8 +60,4 @@ def _subject(request: Request) -> Subject:
         refuse("path", str(error))
 
 
-HANDLERS = {
-    "GET /v1/token-caps/{type}/{id+}": read_token_cap,
-    "PUT /v1/token-caps/{type}/{id+}": put_token_cap,
-    "DELETE /v1/token-caps/{type}/{id+}": delete_token_cap,
-}
+ROUTES = routes_in(vars())

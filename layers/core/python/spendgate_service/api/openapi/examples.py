@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from spendgate_service.api.routes import Route
+from spendgate_service.api.route import Route
 
 PATH = Path(__file__).with_suffix(".json")
 

@@ -1,0 +1,91 @@
+"""The parameters of the API, each declared once: its type, and what it means.
+
+The type validates a value and gives the schema in the OpenAPI document.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, WithJsonSchema
+
+from spendgate_service.api.bodies.fields import (
+    ID_PATTERN,
+    SUBJECT_SCHEMA,
+    WORD_SCHEMA,
+    LabelField,
+    ReferenceField,
+    SubjectsField,
+    UnitField,
+)
+from spendgate_service.api.query import CURSOR_LENGTH_MAX
+from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+
+_Word = Annotated[str, WithJsonSchema(WORD_SCHEMA)]
+_Moment = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [{"format": "date"}, {"format": "date-time"}],
+            "examples": ["2026-03-01", "2026-03-01T00:00:00Z"],
+        }
+    ),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A parameter in the path, in the query or in a header.
+
+    `any_name` stands for any number of parameters in the query, each a member of one object.
+    """
+
+    name: str
+    type: Any
+    meaning: str
+    any_name: bool = False
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """The validator of its type, built when it is first needed."""
+        return TypeAdapter(self.type)
+
+
+ID = Parameter(
+    "id",
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{ID_PATTERN}$"})],
+    "The id of the object; in a token cap the subject's, or * for the default of its type.",
+)
+TYPE = Parameter("type", _Word, "The type of the subject.")
+PROVIDER = Parameter("provider", LabelField, "The company that runs the model.")
+MODEL = Parameter("model", ReferenceField, "The provider's name of the model; it may have slashes.")
+FROM_UNIT = Parameter("from", UnitField, "The unit that is converted.")
+TO_UNIT = Parameter("to", UnitField, "The unit that is converted to.")
+IN_PATH = {
+    parameter.name: parameter for parameter in (ID, TYPE, PROVIDER, MODEL, FROM_UNIT, TO_UNIT)
+}
+
+SUBJECT = Parameter(
+    "subject", Annotated[str, WithJsonSchema(SUBJECT_SCHEMA)], "Only of this subject, as type:id."
+)
+SUBJECTS = Parameter("subjects", SubjectsField, "Any number of type=id.", any_name=True)
+FORMAT = Parameter("format", Literal["csv", "jsonl"], "csv (the default) or jsonl.")
+FROM = Parameter("from", _Moment, "The first moment of the export.")
+TO = Parameter("to", _Moment, "The first moment after the export.")
+CURSOR = Parameter(
+    "cursor",
+    Annotated[str, Field(max_length=CURSOR_LENGTH_MAX)],
+    "Where to continue: the next cursor of the page before.",
+)
+LIMIT = Parameter(
+    "limit",
+    Annotated[int, Field(ge=1, le=PAGE_SIZE_MAX, default=PAGE_SIZE_DEFAULT)],
+    "How many on one page.",
+)
+
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    Annotated[str, Field(pattern="^[!-~]{1,255}$")],
+    "A request with the key and the body of an earlier one gets the first response again.",
+)
