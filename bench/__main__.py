@@ -1,4 +1,4 @@
-"""Run the parts that are named, or all of them: `python -m bench floor cold_start`."""
+"""Runs the named benchmarks or all of them: `python -m bench floor cold_start`."""
 
 import importlib
 import sys
@@ -8,14 +8,14 @@ from rich.console import Console
 from bench.report import machine, show, write
 
 PARTS = ("floor", "cold_start", "peers", "growth", "hot_budget", "rollover")
-"""In the order in which they run."""
+"""The benchmarks in the order in which they run."""
 
 
 def main(wanted: list[str]) -> int:
-    """Run them; 1 if there is no such part."""
+    """Run the benchmarks; return 1 if a name is unknown."""
     unknown = [name for name in wanted if name not in PARTS]
     if unknown:
-        print(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        print(f"unknown benchmark: {', '.join(unknown)}; the benchmarks are {', '.join(PARTS)}")
         return 1
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(f"machine: {machine()}", highlight=False)

@@ -1,7 +1,7 @@
-"""How long a function takes to start, beside boto3 with a client: what any function would need.
+"""Measures the start of each function, relative to importing boto3 and creating a client.
 
-Each start is a fresh interpreter; all kinds take turns. What is measured is the CPU of importing
-the function and of making what it works with, its DynamoDB client included, but no call.
+Each start is a new interpreter; all kinds take turns. The benchmark measures the CPU time of
+importing the function and creating its objects, including the DynamoDB client, but no call.
 """
 
 import os
@@ -31,16 +31,16 @@ _STARTS = {
 _PARTS = {
     "part: import boto3": "import boto3",
     "part: pydantic after boto3": "import boto3|from pydantic import BaseModel, TypeAdapter, Field",
-    "part: our models after pydantic": (
+    "part: request bodies after pydantic": (
         "import boto3; from pydantic import BaseModel, TypeAdapter, Field|"
         "import spendgate_service.api.bodies.reserving"
     ),
     "part: powertools after boto3": "import boto3|import spendgate_service.observability",
-    "part: our store and domain after boto3": (
+    "part: store and domain after boto3": (
         "import boto3|import spendgate_service.reservations.reserve"
     ),
 }
-"""What stands before a bar is done first, and not measured."""
+"""The code before a bar runs first and is not measured."""
 
 _MEASURED = """
 import time, sys
@@ -52,7 +52,7 @@ print((time.process_time() - started) * 1000, len(sys.modules))
 
 
 def run(console: Console) -> Report:
-    """Start everything in turn, so often."""
+    """Start every function in turn, STARTS times."""
     report = Report("cold_start", f"Starts in a fresh interpreter (CPU ms, median of {STARTS})")
     taken: dict[str, list[float]] = {name: [] for name in (*_STARTS, *_PARTS)}
     modules: dict[str, int] = {}
@@ -102,7 +102,7 @@ def _start(name: str, code: str) -> tuple[float, int]:
 
 
 def _layer_sizes() -> list[str]:
-    """What the third-party layer holds, and what of it no function ever imports."""
+    """Return the size of the third-party layer and of its packages that no function imports."""
     everything = "; ".join(
         f"sys.path.insert(0, '{ROOT}/functions/{name}'); import app; del sys.modules['app'], "
         "sys.path[0]"

@@ -1,6 +1,6 @@
-"""docs/cost.md: what the counted calls and units come to at the prices of `prices.json`.
+"""Writes docs/cost.md: counted calls and capacity units at the prices of `prices.json`.
 
-`python -m bench.cost` counts on DynamoDB Local and writes the page; a test holds it up to date.
+`python -m bench.cost` counts on DynamoDB Local and writes the page; a test keeps it up to date.
 """
 
 import json
@@ -22,9 +22,9 @@ _TEMPLATE = Path(__file__).with_name("cost.md.in")
 _PRICES = Path(__file__).with_name("prices.json")
 
 SETTLED_TOGETHER = 10
-"""The template's batch size: a full batch, as a busy queue hands them over."""
+"""The template's batch size: a busy queue delivers full batches."""
 
-# What cannot be counted here is assumed, and said in the page.
+# Assumptions, which the page states: these values cannot be counted here.
 _RESERVE_MS = {1: 15, 3: 17, 6: 20}
 _SETTLE_BATCH_MS = {1: 40, 3: 50, 6: 60}
 _REFUSE_MS, _REFUSE_FROM_MEMORY_MS = 12, 2
@@ -39,7 +39,7 @@ _ROLLOVER_MS = 100
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A service, what drives its cost, how much of it a million take, and at what price."""
+    """A service, its cost driver, the amount per million, and the name of its price."""
 
     service: str
     driver: str
@@ -48,17 +48,17 @@ class Row:
 
     @property
     def usd(self) -> Decimal:
-        """What it comes to."""
+        """The cost in USD."""
         return self.amount * price_of(self.price)
 
 
 def price_of(name: str) -> Decimal:
-    """The price of one, whatever it is a price of."""
+    """Return the price of one unit."""
     return Decimal(_price_file()["prices"][name]["price"])
 
 
 def cost_md(url: str) -> str:
-    """The whole page, counted on an engine."""
+    """Return the page, with figures counted on an engine."""
     filled = {
         "prices": "\n".join(_price_table()),
         "cycles": "\n\n".join(_cycle_section(url, budgets) for budgets in BUDGETS),
@@ -146,8 +146,8 @@ def _refused_usd(write_units: float, milliseconds: int) -> Decimal:
 
 def _idle_table(url: str) -> Iterator[str]:
     resources = template()["Resources"].values()
-    alarms = sum(one["Type"] == "AWS::CloudWatch::Alarm" for one in resources)
-    dashboards = sum(one["Type"] == "AWS::CloudWatch::Dashboard" for one in resources)
+    alarms = sum(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in resources)
+    dashboards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources)
     memory = Decimal(template()["Resources"]["RolloverFunction"]["Properties"]["MemorySize"])
     minutes = Decimal(_MINUTES_A_MONTH)
     million = minutes / 1_000_000
@@ -180,14 +180,14 @@ def _idle_table(url: str) -> Iterator[str]:
 
 
 def _duration(driver: str, milliseconds: Decimal) -> Row:
-    """A million times so long, at the 1 GB that the functions have."""
+    """Return the cost of a million times this duration at 1 GB."""
     gb_seconds = milliseconds / 1000 * 1_000_000
-    said = f"{_number(float(milliseconds))} ms at 1 GB: {driver}"
-    return Row("Lambda, duration", said, gb_seconds, "lambda_gb_second")
+    text = f"{_number(float(milliseconds))} ms at 1 GB: {driver}"
+    return Row("Lambda, duration", text, gb_seconds, "lambda_gb_second")
 
 
 def _logs(*, requests: int, invocations: Decimal) -> Row:
-    """A million times what so many requests and invocations log."""
+    """Return the cost of a million times the logs of these requests and invocations."""
     written = requests * _ACCESS_LOG_BYTES + invocations * _LOG_BYTES
     driver = "0.4 KB for each request, 1 KB for each invocation"
     return Row("CloudWatch, logs", driver, written * 1_000_000 / _GB, "logs_gb")

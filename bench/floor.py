@@ -1,7 +1,7 @@
-"""Each operation against its floor: bare boto3 making the same calls with prepared arguments.
+"""Measures each operation against its floor: the same calls by plain boto3, arguments prepared.
 
-Measured is the handler, from API Gateway's event to its answer, in turn with the floor and in the
-same process. A row says what a reserve would cost if its reservation were not stored.
+The handler, from API Gateway's event to the response, and the floor take turns in one process. One
+row shows what a reservation would cost if its record were not stored.
 """
 
 import json
@@ -28,7 +28,7 @@ _CPU_AIM, _P50_AIM = 1.5, 1.3
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is measured: a function, and the events that it gets, one a round."""
+    """A function and its events, one per round."""
 
     name: str
     function: str
@@ -44,7 +44,7 @@ def run(console: Console) -> Report:
             for operation in _OPERATIONS:
                 with service_at(url, through=NotingClient) as service:
                     _measure(service, operation, budgets, report, console)
-    report.notes.append("CPU is that of this process, all threads; the engine's is not in it.")
+    report.notes.append("CPU is that of this process with all threads, without the engine.")
     for row in report.rows:
         name = str(row["operation"])
         if name.startswith("reserve,") and "nothing" not in name:
@@ -66,7 +66,7 @@ def _measure(
         service.budget(subject, "1000000")
     handler = service.handler(operation.function)
     events = operation.events(service)
-    ours, floor = Sample(), Sample()
+    handled, floor = Sample(), Sample()
     made = ""
     name = f"{operation.name}, {budgets} budget{'s' * (budgets > 1)}"
     rounds = range(WARM_UP_ROUNDS + ROUNDS)
@@ -74,23 +74,23 @@ def _measure(
         event = next(events)
         twin.prepare(noting.take())()
         noting.left_out = operation.left_out
-        ours.take(lambda event=event: handler(event, CONTEXT))  # type: ignore[misc]
+        handled.take(lambda event=event: handler(event, CONTEXT))  # type: ignore[misc]
         noting.left_out = ()
         calls = noting.take()
         made = made or calls_text(calls) if place > 3 else ""
         floor.take(twin.prepare(calls))
-    report.rows.append(_row(name, made, ours, floor))
+    report.rows.append(_row(name, made, handled, floor))
 
 
-def _row(name: str, made: str, ours: Sample, floor: Sample) -> dict[str, object]:
-    mine, least = ours.cpu[WARM_UP_ROUNDS:], floor.cpu[WARM_UP_ROUNDS:]
-    waited, waited_least = ours.wall[WARM_UP_ROUNDS:], floor.wall[WARM_UP_ROUNDS:]
+def _row(name: str, made: str, handled: Sample, floor: Sample) -> dict[str, object]:
+    cpu, least = handled.cpu[WARM_UP_ROUNDS:], floor.cpu[WARM_UP_ROUNDS:]
+    waited, waited_least = handled.wall[WARM_UP_ROUNDS:], floor.wall[WARM_UP_ROUNDS:]
     return {
         "operation": name,
         "calls": made,
-        "CPU": round(median(mine)),
+        "CPU": round(median(cpu)),
         "floor CPU": round(median(least)),
-        "CPU x": round(median(mine) / median(least), 2),
+        "CPU x": round(median(cpu) / median(least), 2),
         "p50": round(median(waited)),
         "floor p50": round(median(waited_least)),
         "p50 x": round(median(waited) / median(waited_least), 2),
@@ -142,7 +142,7 @@ def _batches(service: Service) -> Iterator[dict[str, Any]]:
 
 
 def settle_records(reservation_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """The records by which SQS hands a batch of settlements over."""
+    """Return SQS records with a settlement per reservation."""
     message = {"version": 1, "type": "settle", "tenant_id": "acme", "actual": {"usd": "0.031"}}
     return [
         _record(place, json.dumps({**message, "reservation_id": reservation_id}))

@@ -1,7 +1,7 @@
-"""Whether operations stay as they are while everything around them grows.
+"""Measures whether the cost and time of operations stay constant while the data grows.
 
-Each kind of growth has a small and a large tenant, in tables of their own on one engine; they take
-turns. `BENCH_ITEMS=1000,100000` leaves the largest table out, which takes minutes to fill.
+Each kind of growth has a small and a large tenant in separate tables on one engine; they take
+turns. `BENCH_ITEMS=1000,100000` skips the largest table, which takes minutes to fill.
 """
 
 import os
@@ -46,7 +46,7 @@ _WRITERS = 4
 
 @dataclass(slots=True)
 class Place:
-    """A tenant of some size, what its operations took, and what they cost."""
+    """A tenant of some size with the times and costs of its operations."""
 
     growth: str
     size: int
@@ -57,7 +57,7 @@ class Place:
     costs: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def operations(self) -> Mapping[str, Callable[[], object]]:
-        """What is measured; a settlement settles what was just reserved."""
+        """Return the measured operations; a settlement settles the last reservation."""
         held: list[str] = []
         return {
             "reserve": lambda: held.append(self.world.reserve(1)),
@@ -74,14 +74,14 @@ class Place:
         }
 
     def counter_bytes(self) -> int:
-        """The size of the counter's item."""
+        """Return the size of the counter's item."""
         item = self.world.table.get(values.key(self.world.counter_key(self.budget)))
         assert item is not None
         return item_bytes(item)
 
 
 def run(console: Console) -> Report:
-    """Fill, measure in turn, and compare every size with the smallest of its kind."""
+    """Fill the tables, measure in turn and compare each size with the smallest of its kind."""
     report = Report("growth", f"Growth (p50 of {ROUNDS} in us, in turn)")
     with dynamodb_local() as url:
         for growth, sizes, grow in (
@@ -140,17 +140,17 @@ def _add_rows(report: Report, places: list[Place]) -> None:
                 }
             )
             if place is not places[0]:
-                what = f"{name} at {place.size:,} {place.growth}"
-                report.aim_at_most(f"{what}, p50", ratio, AIM)
+                label = f"{name} at {place.size:,} {place.growth}"
+                report.aim_at_most(f"{label}, p50", ratio, AIM)
                 same = place.costs[name] == places[0].costs[name]
-                assert same, f"{what} costs {place.costs[name]}, not {places[0].costs[name]}"
+                assert same, f"{label} costs {place.costs[name]}, not {places[0].costs[name]}"
         if place.growth.startswith("open holds"):
             size = place.counter_bytes()
             report.aim_at_most(f"bytes of the counter, {place.size:,} open holds", size, 1024)
 
 
 def _with_items(world: World, budget: Budget, size: int) -> None:
-    """Half of them ledger entries of the budget itself, half reservations that are settled."""
+    """Add ledger entries of the budget and settled reservations, half of each."""
     reservation, entry = _settled_items(world)
     partition = keys.counter_partition(TENANT, budget.budget_id, budget.subject)
     now_ms = world.clock.now_ms()
@@ -166,7 +166,7 @@ def _with_items(world: World, budget: Budget, size: int) -> None:
 
 
 def _with_budgets(world: World, budget: Budget, size: int) -> None:
-    """Each on an agent of its own."""
+    """Add budgets, each on its own agent."""
 
     def grown() -> Iterable[Item]:
         for number in range(size):
@@ -187,7 +187,7 @@ def _with_budgets(world: World, budget: Budget, size: int) -> None:
 
 
 def _with_holds(world: World, _budget: Budget, size: int) -> None:
-    """Reserved over a whole hold time, so that every bucket is in use; the rest are like them."""
+    """Add holds over a whole time to live, so that every bucket is used; copy the rest."""
     for _ in range(min(size - 1, 100)):
         world.reserve(1)
         world.clock.advance(2.9)
@@ -219,10 +219,10 @@ def _write(table: Table, grown: Iterable[Item]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in batch]
         while requests:
             try:
-                answer = client.engine.batch_write_item(RequestItems={table.name: requests})
-            except ReadTimeoutError:  # the same items again are the same items
+                response = client.engine.batch_write_item(RequestItems={table.name: requests})
+            except ReadTimeoutError:  # writing the same items again is harmless
                 continue
-            requests = answer["UnprocessedItems"].get(table.name, [])
+            requests = response["UnprocessedItems"].get(table.name, [])
 
     with ThreadPoolExecutor(_WRITERS) as writers:
         for group in batched(batched(grown, _BATCH, strict=False), 100, strict=False):

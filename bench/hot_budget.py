@@ -1,4 +1,4 @@
-"""Sixty-four workers on one budget: goodput, refusals in error, and what a spent budget costs."""
+"""Measures 64 workers on one budget: goodput, wrong refusals, and the cost of a spent budget."""
 
 import math
 import multiprocessing
@@ -30,7 +30,7 @@ _HAMMERED = 500
 
 @dataclass(slots=True)
 class Score:
-    """What became of a process's requests."""
+    """The results of a process's requests."""
 
     granted: int = 0
     refused: int = 0
@@ -40,7 +40,7 @@ class Score:
     happened: Counter[MetricName] = field(default_factory=Counter)
 
     def add(self, other: "Score") -> None:
-        """Both together."""
+        """Add the results of another process."""
         self.granted += other.granted
         self.refused += other.refused
         self.unavailable += other.unavailable
@@ -50,49 +50,49 @@ class Score:
 
 
 def run(console: Console) -> Report:
-    """Race for money that suffices for all, then for half of it, then hammer a spent budget."""
+    """Compete for a budget that suffices for all, then for half; then hit a spent budget."""
     report = Report("hot_budget", f"{PROCESSES * THREADS} concurrent workers on one budget")
     asked = PROCESSES * THREADS * ROUNDS
     with dynamodb_local() as url:
-        for title, limit, on in (
+        for title, limit, subjects in (
             ("money for all", asked, (AGENT,)),
             ("money for half", asked // 2, (AGENT,)),
             ("two budgets, money for half", asked // 2, (ORGANIZATION, AGENT)),
         ):
             console.print(f"  {title}: {asked} requests")
-            score = _race(url, limit, on)
+            score = _race(url, limit, subjects)
             report.rows.append(
                 {
                     "race": title,
                     "asked": asked,
                     "granted": score.granted,
                     "refused": score.refused,
-                    "in error": max(0, min(limit, asked) - score.granted - score.unavailable),
+                    "wrong": max(0, min(limit, asked) - score.granted - score.unavailable),
                     "503": score.unavailable,
                     "compensations": score.happened["compensations"],
                     "granted/s": round(score.granted / (score.ended - score.started), 1),
                 }
             )
         report.notes.append(_hammered(url))
-    errors = sum(int(str(row["in error"])) for row in report.rows)
-    report.aims.append(Aim("refused in error", "0", str(errors), errors == 0))
-    report.notes.append("What is granted is settled at its estimate while others ask.")
+    errors = sum(int(str(row["wrong"])) for row in report.rows)
+    report.aims.append(Aim("wrong refusals", "0", str(errors), errors == 0))
+    report.notes.append("Grants are settled at their estimate while other workers reserve.")
     return report
 
 
-def _race(url: str, limit: int, on: Sequence[str]) -> Score:
-    """Everybody asks for 1 of a limit and settles it in full: what is granted stays spent."""
+def _race(url: str, limit: int, subjects: Sequence[str]) -> Score:
+    """Let every worker reserve 1 and settle it in full, so that granted amounts stay spent."""
     table, clock = table_at(url), FakeClock()
     world = World(table, clock)
-    for subject in on[:-1]:
+    for subject in subjects[:-1]:
         world.budget(10 * limit, on=subject)
-    world.budget(limit, on=on[-1])
+    world.budget(limit, on=subjects[-1])
     score = Score()
-    work = (url, table.name, tuple(on))
+    work = (url, table.name, tuple(subjects))
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as processes:
-        for one in processes.map(_worker, [work] * PROCESSES):
-            score.add(one)
-    balance = World(table, clock).balance_of(on[-1])
+        for result in processes.map(_worker, [work] * PROCESSES):
+            score.add(result)
+    balance = World(table, clock).balance_of(subjects[-1])
     assert balance.spent + balance.held <= limit * ONE, "granted past the limit"
     return score
 
@@ -101,8 +101,8 @@ def _worker(work: tuple[str, str, tuple[str, ...]]) -> Score:
     url, table_name, by = work
     score = Score()
 
-    def observe(happening: MetricName, times: int) -> None:
-        score.happened[happening] += times
+    def observe(metric: MetricName, times: int) -> None:
+        score.happened[metric] += times
 
     table = Table(client_at(url), table_name, observe=observe)
 
@@ -118,7 +118,7 @@ def _worker(work: tuple[str, str, tuple[str, ...]]) -> Score:
             except Unavailable:
                 score.unavailable += 1
             if len(held) == _SETTLED_TOGETHER:
-                world.settlements.apply([settle(one, 1) for one in held])
+                world.settlements.apply([settle(reservation_id, 1) for reservation_id in held])
                 held.clear()
 
     score.started = time.time()
@@ -129,7 +129,7 @@ def _worker(work: tuple[str, str, tuple[str, ...]]) -> Score:
 
 
 def _hammered(url: str) -> str:
-    """What a spent budget costs that is asked again and again within a second."""
+    """Return the cost of requests to a spent budget within a second."""
     table, client = counting(table_at(url))
     world = World(table)
     world.budget(1)
@@ -143,6 +143,6 @@ def _hammered(url: str) -> str:
             continue
     micros = (time.process_time() - started) / _HAMMERED * 1e6
     return (
-        f"a spent budget, asked {_HAMMERED} times in a second: {sum(client.calls.values())} calls, "
-        f"{client.write_units} write units, {micros:.0f} us of CPU for each refusal"
+        f"a spent budget, {_HAMMERED} requests in a second: {sum(client.calls.values())} calls, "
+        f"{client.write_units} write units, {micros:.0f} us of CPU per refusal"
     )

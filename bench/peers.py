@@ -1,8 +1,8 @@
-"""Spendgate beside its peers: pairs of reserve and settle, of acquire and adjust, a second.
+"""Compares Spendgate with its peers: pairs of reserve and settle (acquire and adjust) a second.
 
-On one machine, as processes that take turns, so that what else it does meets all alike. Spendgate
-goes through its handlers, event to answer, and settles ten at a time as its queue does; it and
-zae-limiter share an engine. snipz takes part where `BENCH_POSTGRES` names an empty database.
+All run on one machine as processes that take turns, so that other load affects them alike.
+Spendgate runs its handlers, from event to response, and settles ten at a time like its queue. It
+shares an engine with zae-limiter. snipz takes part if `BENCH_POSTGRES` names an empty database.
 """
 
 import json
@@ -40,9 +40,9 @@ _ZAE_TABLE = "zaebench"
 
 @dataclass(frozen=True)
 class Side:
-    """One contender's clients, and what they made in each turn.
+    """The clients of one contender and the results of each turn.
 
-    `units` are the write units of a pair, by budgets; none where there is no DynamoDB.
+    `units` are the write units of a pair, by kind of budget; empty without DynamoDB.
     """
 
     name: str
@@ -53,21 +53,21 @@ class Side:
     cpu_ms: list[float] = field(default_factory=list)
 
     def afresh(self) -> "Side":
-        """The same contender before its first turn."""
+        """Return the same contender before its first turn."""
         return replace(self, clients=[], rates=[], cpu_ms=[])
 
     def turn(self, agents: int, seconds: float) -> None:
-        """All clients at once, for so long."""
+        """Run all clients at once for these seconds."""
         for client in self.clients:
-            _tell(client, {"agents": agents, "seconds": seconds})
-        told = [_hear(client) for client in self.clients]
-        made = sum(one["pairs"] for one in told)
-        self.rates.append(sum(one["pairs"] / one["seconds"] for one in told))
-        self.cpu_ms.append(sum(one["cpu"] for one in told) / made * 1000)
+            _send(client, {"agents": agents, "seconds": seconds})
+        results = [_receive(client) for client in self.clients]
+        made = sum(result["pairs"] for result in results)
+        self.rates.append(sum(result["pairs"] / result["seconds"] for result in results))
+        self.cpu_ms.append(sum(result["cpu"] for result in results) / made * 1000)
 
 
 def run(console: Console) -> Report:
-    """Measure every number of clients, on one hot budget and on many cold ones."""
+    """Measure each number of clients on one hot budget and on many cold budgets."""
     report = Report("peers", "Pairs of reserve and settle a second, in turn")
     total = len(CLIENTS) * 2 * (TURNS + 1)
     with (
@@ -80,17 +80,17 @@ def run(console: Console) -> Report:
         task = progress.add_task("peers", total=total)
         for clients in CLIENTS:
             for budgets, agents in ((HOT, 1), (COLD, COLD_AGENTS)):
-                sides = [one.afresh() for one in contenders]
+                sides = [contender.afresh() for contender in contenders]
                 with _started(sides, clients):
                     for turn in range(TURNS + 1):
                         for side in sides if turn % 2 else reversed(sides):
                             side.turn(agents, TURN_SECONDS)
                         progress.advance(task)
                 _add_rows(report, clients, budgets, sides)
-    report.notes.append("The first turn of each is a warm-up and is left out; x is Spendgate's.")
+    report.notes.append("The first turn of each is a warm-up and left out; x is Spendgate's ratio.")
     report.notes.append(
-        "A cold budget's first use creates it, by a transaction at zae-limiter, by two units "
-        "for the index at Spendgate: that is in the pairs a second, and not in the units."
+        "The first use of a cold budget creates it: a transaction in zae-limiter, two units for "
+        "the index in Spendgate. The pairs a second include that, the units do not."
     )
     return report
 
@@ -104,7 +104,7 @@ def _spendgate(url: str, table: str) -> Side:
 
 
 def _zae_limiter(url: str) -> Side:
-    """A pair is two updates of one item, cold or hot, once the item is there."""
+    """Return zae-limiter: a pair is two updates of one item, if the item exists."""
     command = _command_of_peer("peers_zae_limiter.py", url, _ZAE_TABLE)
     return Side("zae-limiter", command, {HOT: 2, COLD: 2})
 
@@ -112,22 +112,22 @@ def _zae_limiter(url: str) -> Side:
 def _snipz(report: Report) -> list[Side]:
     url = os.environ.get("BENCH_POSTGRES")
     if not url:
-        report.notes.append("snipz skipped: BENCH_POSTGRES names no database of PostgreSQL")
+        report.notes.append("snipz is skipped: BENCH_POSTGRES names no PostgreSQL database")
         return []
     return [Side("snipz", _command_of_peer("peers_snipz.py", url, "-"), {})]
 
 
 def _command_of_peer(script: str, *arguments: str) -> list[str]:
-    """How a client of a peer is started; what it works on is made at once."""
+    """Return the command of a peer's client; create its table or database."""
     command = [_PYTHON_OF_PEERS, str(Path(__file__).with_name(script)), *arguments]
     subprocess.run([*command, "create"], check=True, env=base_environment())
     return command
 
 
 def _add_rows(report: Report, clients: int, budgets: str, sides: Sequence[Side]) -> None:
-    ours, zae_limiter, *_ = sides
+    spendgate, zae_limiter, *_ = sides
     for side in sides:
-        ratios = [a / b for a, b in zip(ours.rates[1:], side.rates[1:], strict=True)]
+        ratios = [a / b for a, b in zip(spendgate.rates[1:], side.rates[1:], strict=True)]
         report.rows.append(
             {
                 "clients": clients,
@@ -146,7 +146,7 @@ def _add_rows(report: Report, clients: int, budgets: str, sides: Sequence[Side])
 
 @contextmanager
 def _started(sides: Sequence[Side], clients: int) -> Iterator[None]:
-    """The clients of all sides, connected and waiting; none is left behind."""
+    """Start the clients of all sides, wait until they are connected, and stop them at the end."""
     environment = base_environment() | {"PYTHONPATH": f"{ROOT}:{ROOT}/layers/core/python"}
     with ExitStack() as stack:
         for side in sides:
@@ -164,17 +164,17 @@ def _started(sides: Sequence[Side], clients: int) -> Iterator[None]:
                 side.clients.append(client)
         for side in sides:
             for client in side.clients:
-                assert _hear(client)["ready"]
+                assert _receive(client)["ready"]
         yield
 
 
-def _tell(client: subprocess.Popen[str], said: dict[str, object]) -> None:
+def _send(client: subprocess.Popen[str], message: dict[str, object]) -> None:
     assert client.stdin is not None
-    client.stdin.write(json.dumps(said) + "\n")
+    client.stdin.write(json.dumps(message) + "\n")
     client.stdin.flush()
 
 
-def _hear(client: subprocess.Popen[str]) -> dict[str, Any]:
+def _receive(client: subprocess.Popen[str]) -> dict[str, Any]:
     assert client.stdout is not None
-    heard: dict[str, Any] = json.loads(client.stdout.readline())
-    return heard
+    message: dict[str, Any] = json.loads(client.stdout.readline())
+    return message

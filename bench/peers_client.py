@@ -1,4 +1,4 @@
-"""What the clients of `bench.peers` have in common; it must import nothing of ours."""
+"""Shared by the clients of `bench.peers`; imports nothing of Spendgate."""
 
 import json
 import random
@@ -12,26 +12,26 @@ HOT_AGENT = "hot"
 
 
 class Turns:
-    """Takes turns as the other end of a pipe says: `{"agents": ..., "seconds": ...}` a line.
+    """Takes turns on command of a pipe: `{"agents": ..., "seconds": ...}` per line.
 
-    Answers each turn with how many pairs were made and how long it took.
+    Responds to each turn with the number of pairs and the time it took.
     """
 
-    def __init__(self, answers: TextIO) -> None:
-        self._answers = answers
+    def __init__(self, responses: TextIO) -> None:
+        self._responses = responses
         self._agents = 1
 
     def agent(self, chosen: random.Random) -> str:
-        """Who spends next: always the same one, or any of many."""
+        """Return the next agent: always the same, or one of many."""
         return HOT_AGENT if self._agents == 1 else f"cold-{chosen.randrange(self._agents)}"
 
     def take(self, pairs: Iterator[None]) -> None:
-        """Take turns until nobody asks for another."""
-        self._say(ready=True)
+        """Take turns until the input ends."""
+        self._respond(ready=True)
         for line in sys.stdin:
             wanted = json.loads(line)
             self._agents = wanted["agents"]
-            self._say(**self._turn(pairs, wanted["seconds"]))
+            self._respond(**self._turn(pairs, wanted["seconds"]))
 
     def _turn(self, pairs: Iterator[None], seconds: float) -> dict[str, float]:
         made, cpu, started = 0, time.process_time(), time.perf_counter()
@@ -44,5 +44,5 @@ class Turns:
             "cpu": time.process_time() - cpu,
         }
 
-    def _say(self, **said: float) -> None:
-        print(json.dumps(said), file=self._answers, flush=True)
+    def _respond(self, **values: float) -> None:
+        print(json.dumps(values), file=self._responses, flush=True)

@@ -1,4 +1,4 @@
-"""A client of snipz for `bench.peers`, run by an environment of its own, on PostgreSQL.
+"""A client of snipz for `bench.peers`, run in its own environment on PostgreSQL.
 
 Started as `python peers_snipz.py URL - NUMBER`; each line on its input is a turn.
 """
@@ -17,7 +17,7 @@ ESTIMATE_CENTS, ACTUAL_CENTS = Decimal("5.0"), Decimal("3.1")
 
 
 async def create(url: str) -> None:
-    """Make the tables, and a limit for everybody who will spend."""
+    """Create the tables and a limit for every agent."""
     budget = Budget(url)
     await budget.migrate()
     for agent in (HOT_AGENT, *(f"cold-{number}" for number in range(COLD_AGENTS))):
@@ -32,7 +32,7 @@ async def pair(budget: Budget, agent: str) -> None:
 
 
 def pairs(loop: asyncio.AbstractEventLoop, url: str, turns: Turns, number: int) -> Iterator[None]:
-    """Reserve and commit for ever, yielding after each pair."""
+    """Reserve and commit forever, yielding after each pair."""
     chosen = random.Random(number)
     budget = Budget(url)
     while True:

@@ -18,7 +18,7 @@ SETTLED_TOGETHER = 10
 
 
 def pairs(service: Service, turns: Turns, number: int) -> Iterator[None]:
-    """Reserve and settle for ever, yielding after each pair; settlements come in batches."""
+    """Reserve and settle forever, yielding after each pair; settle in batches."""
     reserve, settle = service.handler("reserve"), service.handler("settle")
     chosen = random.Random(number)
     while True:

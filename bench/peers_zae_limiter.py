@@ -1,4 +1,4 @@
-"""A client of zae-limiter for `bench.peers`, run by an environment of its own.
+"""A client of zae-limiter for `bench.peers`, run in its own environment.
 
 Started as `python peers_zae_limiter.py URL TABLE NUMBER`; each line on its input is a turn.
 """
@@ -17,7 +17,7 @@ ESTIMATE, ACTUAL = 50, 31
 
 
 def pairs(limiter: SyncRateLimiter, turns: Turns, number: int) -> Iterator[None]:
-    """Acquire and adjust for ever, yielding after each pair."""
+    """Acquire and adjust forever, yielding after each pair."""
     chosen = random.Random(number)
     limits = [Limit.per_day("usd", 10**12)]
     while True:

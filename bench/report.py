@@ -1,4 +1,4 @@
-"""What a part measured: a table for people, JSON for whoever compares runs."""
+"""The report of a benchmark: a table for people, JSON to compare runs."""
 
 import json
 import os
@@ -19,7 +19,7 @@ RESULTS = LOCAL / "bench"
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A figure and what it should be; `is_met` is None where it could not be told."""
+    """A figure and its target; `is_met` is None if it could not be measured."""
 
     name: str
     wanted: str
@@ -29,7 +29,7 @@ class Aim:
 
 @dataclass(slots=True)
 class Report:
-    """One part's figures. `rows` share the names of their columns."""
+    """The figures of one benchmark. All `rows` have the same columns."""
 
     part: str
     title: str
@@ -38,27 +38,27 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def aim_at_most(self, name: str, measured: float, most: float) -> None:
-        """Hold a ratio, or an amount, against the largest that is wanted."""
+        """Compare a ratio or an amount with an upper limit."""
         self.aims.append(Aim(name, f"<= {most:g}", f"{measured:.2f}", measured <= most))
 
     def aim_at_least(self, name: str, measured: float, least: float) -> None:
-        """Hold a ratio, or an amount, against the smallest that is wanted."""
+        """Compare a ratio or an amount with a lower limit."""
         self.aims.append(Aim(name, f">= {least:g}", f"{measured:.2f}", measured >= least))
 
 
 def machine() -> dict[str, object]:
-    """What the figures were taken on."""
+    """Describe this machine."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "load": [round(one, 1) for one in os.getloadavg()],
+        "load": [round(load, 1) for load in os.getloadavg()],
     }
 
 
 def _processor() -> str:
-    """Its model where the system tells it, as Linux does, or else what Python knows of it."""
+    """Return the processor's model on Linux, otherwise what Python knows of it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -66,7 +66,7 @@ def _processor() -> str:
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the figures and the aims of a part."""
+    """Print the figures and targets of a benchmark."""
     columns = list(report.rows[0]) if report.rows else []
     table = Table(title=report.title, box=box.SIMPLE_HEAD, title_justify="left")
     for place, column in enumerate(columns):
@@ -77,12 +77,12 @@ def show(report: Report, console: Console) -> None:
     for note in report.notes:
         console.print(f"  {note}", style="dim", highlight=False)
     for aim in report.aims:
-        verdict = {True: "met", False: "NOT MET", None: "not told"}[aim.is_met]
-        console.print(f"  {verdict:8} {aim.name}: {aim.measured} (wanted {aim.wanted})")
+        verdict = {True: "met", False: "NOT MET", None: "unknown"}[aim.is_met]
+        console.print(f"  {verdict:8} {aim.name}: {aim.measured} (target {aim.wanted})")
 
 
 def write(report: Report) -> Path:
-    """Write the figures beside those of the other parts."""
+    """Write the figures as JSON and return the path."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{report.part}.json"
     path.write_text(json.dumps({"machine": machine(), **asdict(report)}, indent=2) + "\n")
@@ -90,13 +90,13 @@ def write(report: Report) -> Path:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of the values lies."""
+    """Return the value below which this share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle value: what a busy neighbour on the machine disturbs least."""
+    """Return the median, which other load on the machine affects least."""
     return statistics.median(values)
 
 

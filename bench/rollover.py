@@ -1,6 +1,6 @@
-"""Closing a backlog: calls and write units for each period, and whether memory stays flat.
+"""Measures closing a backlog: calls and write units per period, and the peak of memory.
 
-`BENCH_PERIODS` says how many periods are due in the last round.
+`BENCH_PERIODS` is the number of due periods in the last round.
 """
 
 import os
@@ -38,7 +38,7 @@ _A_DAY_LATER_MS = NOON_MS + 86_400_000
 
 @dataclass
 class Tallying:
-    """A client that counts and keeps nothing else, since memory is measured as well."""
+    """A client that counts without storing calls, because memory is measured as well."""
 
     engine: Any
     calls: int = 0
@@ -48,22 +48,22 @@ class Tallying:
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
-            answer = getattr(self.engine, operation)(**arguments, ReturnConsumedCapacity="TOTAL")
-            consumed = answer.get("ConsumedCapacity", [])
+            response = getattr(self.engine, operation)(**arguments, ReturnConsumedCapacity="TOTAL")
+            consumed = response.get("ConsumedCapacity", [])
             with self._lock:
                 self.calls += 1
                 self.writes += len(arguments.get("TransactItems", ()))
                 if operation in {"query", "get_item", "batch_get_item"}:
-                    several = consumed if isinstance(consumed, list) else [consumed]
-                    self.read_units += sum(one["CapacityUnits"] for one in several)
-            return answer
+                    capacities = consumed if isinstance(consumed, list) else [consumed]
+                    self.read_units += sum(capacity["CapacityUnits"] for capacity in capacities)
+            return response
 
         return call
 
 
 def run(console: Console) -> Report:
-    """Close backlogs of growing size, the last one also with carry-over."""
-    report = Report("rollover", "Closing the periods that are due, by eight threads")
+    """Close backlogs of growing size, one of them with carry-over."""
+    report = Report("rollover", "Closing due periods with eight threads")
     for periods in sorted({PERIODS // 100, PERIODS // 10, PERIODS}):
         _close(report, periods, None, console)
     _close(report, PERIODS // 10, CarryOver(unused=True), console)
@@ -74,8 +74,8 @@ def run(console: Console) -> Report:
         1.5,
     )
     report.notes.append(
-        "A write in a transaction counts double. One more for the counter that leaves the index of "
-        "the due, and two for a new one that enters both indexes."
+        "A write in a transaction counts double, plus one for a counter that leaves the index "
+        "`due` and two for a new counter in both indexes."
     )
     return report
 
@@ -84,13 +84,13 @@ def _close(report: Report, periods: int, terms: CarryOver | None, console: Conso
     with dynamodb_local() as url:
         world = World(table_at(url))
         budget = world.budget(10, on="agent:*", period=DAY, carry_over=terms)
-        for several in track(
+        for counters in track(
             list(batched(_counters(budget, periods), 25, strict=False)),
             description=f"{periods} counters",
             console=console,
             transient=True,
         ):
-            puts = [{"PutRequest": {"Item": item}} for item in several]
+            puts = [{"PutRequest": {"Item": item}} for item in counters]
             world.table.client.batch_write_item(RequestItems={world.table.name: puts})  # type: ignore[attr-defined]
         client = Tallying(world.table.client)
         table = Table(cast("DynamoClient", client), world.table.name)
@@ -103,7 +103,7 @@ def _close(report: Report, periods: int, terms: CarryOver | None, console: Conso
         cpu_seconds = time.process_time() - began
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        # A transaction whose answer was lost is closed as well, and not counted.
+        # A transaction whose response was lost is applied as well, but not counted.
         left = close_due_periods(world.table, now_ms=_A_DAY_LATER_MS, has_time=lambda: True)
     assert (done.failed, left) == (0, Progress()), (done, left)
     report.rows.append(

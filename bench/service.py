@@ -1,4 +1,4 @@
-"""The service in this process, on an engine of its own: events in, answers out."""
+"""The service in this process on its own engine: events in, responses out."""
 
 import io
 import json
@@ -30,10 +30,10 @@ _ENVIRONMENT = {
 
 
 class Nowhere(io.TextIOBase):
-    """Takes what the functions print and forgets it."""
+    """Discards the output of the functions."""
 
     def write(self, text: str) -> int:
-        """Say that it was written."""
+        """Return the length, as if it were written."""
         return len(text)
 
 
@@ -47,28 +47,28 @@ class Service:
 
     @property
     def table(self) -> Table:
-        """The table that all functions work on."""
+        """The table of all functions."""
         return self.app.table
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """What the function of an HTTP event answers. Raises AssertionError on an error."""
+        """Return the response to an HTTP event. Raises AssertionError on an error."""
         answered = self.handler(_function_of(event))(event, CONTEXT)
         assert answered["statusCode"] < 300, answered
         return dict(answered)
 
     def handler(self, name: str) -> Any:
-        """The handler of a function."""
+        """Return the handler of a function."""
         if name not in self.functions:
             self.functions[name] = load_function(name, self.app)
         return self.functions[name].handler
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """The body of the answer to a request by an admin of the tenant."""
+        """Return the body of the response to a request of the tenant's admin."""
         answered = self.answer(http_event(method, path, body=body, principal=ADMIN))
         return dict(json.loads(answered["body"]))
 
     def budget(self, subject: str, limit: str, period: Mapping[str, object] | None = None) -> str:
-        """The id of a new budget in usd, by the month if nothing else is said."""
+        """Create a budget in usd, by default per month, and return its id."""
         by = period or {"type": "calendar", "unit": "month"}
         body = {"subject": subject, "unit": "usd", "limit": limit, "period": by}
         return str(self.ask("POST", "/v1/budgets", body)["budget_id"])
@@ -78,10 +78,7 @@ class Service:
 def service_at(
     url: str, *, through: Callable[[Any], Any] = lambda client: client
 ) -> Iterator[Service]:
-    """The service over a new table in an engine, with its tenant.
-
-    Every call goes `through` what is made of the engine's client.
-    """
+    """Yield the service over a new table with a tenant; `through` wraps the engine's client."""
     name = f"bench-{uuid.uuid4().hex}"
     create_table(client_at(url), name)
     with redirect_stdout(Nowhere()), service_on(url, name, through=through) as service:
@@ -96,7 +93,7 @@ def service_at(
 def service_on(
     url: str, name: str, *, through: Callable[[Any], Any] = lambda client: client
 ) -> Iterator[Service]:
-    """The service over a table that is there."""
+    """Yield the service over an existing table."""
     os.environ.update(_ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=url, TABLE_NAME=name)
     app = Spendgate.from_environment()
     app.table.client = through(app.table.client)

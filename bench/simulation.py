@@ -1,7 +1,7 @@
-"""One hot budget beyond one machine: a discrete-event simulation of DynamoDB's documented limits.
+"""Simulates one hot budget under DynamoDB's documented limits (discrete events).
 
-`python -m bench.simulation` runs it and draws docs/hot-budget.svg; docs/hot-budgets.md says what it
-assumes. Nothing in it is measured, and a seed makes every run the same.
+`python -m bench.simulation` runs it and draws docs/hot-budget.svg; docs/hot-budgets.md lists the
+assumptions. Nothing is measured, and a seed makes every run the same.
 """
 
 import heapq
@@ -16,20 +16,20 @@ from local.paths import ROOT
 SVG = ROOT / "docs" / "hot-budget.svg"
 
 PARTITION_UNITS = 1000.0
-"""Write units a second that one partition takes, and therefore one item."""
+"""Write units a second of one partition, and therefore of one item."""
 
 BURST_UNITS = 1000.0
-"""What a partition that was idle takes at once: one second's worth, of the five that may be."""
+"""Write units that an idle partition accepts at once: one second's worth of up to five."""
 
 UPDATE_MS = 4.0
-"""From a call to its answer, where nothing stands in the way."""
+"""Time from a call to its response without contention."""
 
 TRANSACTION_MS = 10.0
-"""The same of a transaction; it conflicts with every other write of its items meanwhile."""
+"""The same for a transaction; meanwhile it conflicts with every write of its items."""
 
 TRIES_MAX = 5
 FIRST_WAIT_MS = 25.0
-"""As `spendgate_service.store.client` waits: full jitter, doubled from try to try."""
+"""As in `spendgate_service.store.client`: full jitter, doubled with each attempt."""
 
 OFFERED = (10, 25, 50, 100, 150, 200, 300, 400, 600, 800, 1000, 1200, 1500)
 SECONDS = 20.0
@@ -38,7 +38,7 @@ _SEED = 12
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of the requests of one run."""
+    """The results of one run."""
 
     granted: int = 0
     settled: int = 0
@@ -47,17 +47,17 @@ class Outcome:
 
     @property
     def goodput(self) -> float:
-        """Grants a second."""
+        """The grants a second."""
         return self.granted / SECONDS
 
     def latency_ms(self, share: float) -> float:
-        """What that share of the grants took at most."""
+        """Return the latency that this share of the grants does not exceed."""
         ordered = sorted(self.waited_ms) or [0.0]
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 class Partition:
-    """A bucket of write units that fills by the second, and the item in it."""
+    """A bucket of write units that fills every second, and its item."""
 
     def __init__(self) -> None:
         self._units = BURST_UNITS
@@ -65,7 +65,7 @@ class Partition:
         self._in_transaction_until_ms = -1.0
 
     def takes(self, units: float, now_ms: float) -> bool:
-        """Whether it has so many units left; a call that it refuses costs none."""
+        """Return whether these units are available, and take them."""
         gained = (now_ms - self._at_ms) / 1000 * PARTITION_UNITS
         self._units, self._at_ms = min(BURST_UNITS, self._units + gained), now_ms
         if self._units < units:
@@ -74,27 +74,27 @@ class Partition:
         return True
 
     def is_in_transaction(self, now_ms: float) -> bool:
-        """Whether a transaction has the item."""
+        """Return whether a transaction holds the item."""
         return now_ms < self._in_transaction_until_ms
 
     def begin_transaction(self, now_ms: float) -> None:
-        """Keep the item until the transaction has ended."""
+        """Hold the item until the transaction has ended."""
         self._in_transaction_until_ms = now_ms + TRANSACTION_MS
 
 
 type Attempt = Callable[[Partition, float], float | None]
-"""How long a try takes that succeeds; None if it was refused and has to be repeated."""
+"""Returns the duration of a successful attempt, or None if it was refused."""
 
 
 def conditional_update(partition: Partition, now_ms: float) -> float | None:
-    """One write unit; updates of one item line up, and only a transaction on it refuses one."""
+    """Attempt an update of one write unit; only a transaction on the item refuses it."""
     if not partition.takes(1, now_ms):
         return None
     return None if partition.is_in_transaction(now_ms) else UPDATE_MS
 
 
 def transaction(partition: Partition, now_ms: float) -> float | None:
-    """Two write units, and a transaction in flight on the same item cancels this one."""
+    """Attempt a transaction of two write units; a concurrent one on the item cancels it."""
     if not partition.takes(2, now_ms) or partition.is_in_transaction(now_ms):
         return None
     partition.begin_transaction(now_ms)
@@ -103,7 +103,7 @@ def transaction(partition: Partition, now_ms: float) -> float | None:
 
 @dataclass(order=True, slots=True)
 class Event:
-    """A try: of a reserve, or of the settlement of a batch."""
+    """An attempt to reserve, or to settle a batch."""
 
     at_ms: float
     order: int
@@ -153,7 +153,7 @@ def simulate(attempt: Attempt, offered: float, *, batch: int) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """How budgets are held and settled, and the colour of its curve."""
+    """A way to hold and settle, and the color of its curve."""
 
     name: str
     colour: str
@@ -161,7 +161,7 @@ class Design:
     batch: int
 
     def under_all_loads(self) -> list[tuple[int, Outcome]]:
-        """What came of each load that was offered."""
+        """Return the outcome for each offered load."""
         return [(load, simulate(self.attempt, load, batch=self.batch)) for load in OFFERED]
 
 
@@ -173,35 +173,40 @@ DESIGNS = (
 
 
 def drawn(outcomes: Mapping[Design, Sequence[tuple[int, Outcome]]]) -> str:
-    """The two charts."""
+    """Return the two charts as SVG."""
     goodput = [
-        Line(design.name, design.colour, [(load, one.goodput) for load, one in per_load])
+        Line(design.name, design.colour, [(load, outcome.goodput) for load, outcome in per_load])
         for design, per_load in outcomes.items()
     ]
     latency = [
-        Line(design.name, design.colour, [(load, one.latency_ms(0.99)) for load, one in per_load])
+        Line(
+            design.name,
+            design.colour,
+            [(load, outcome.latency_ms(0.99)) for load, outcome in per_load],
+        )
         for design, per_load in outcomes.items()
     ]
     across = "offered, reservations a second"
     return page(
         [
             Chart("Goodput of one hot budget", across, "granted a second", goodput),
-            Chart("What 99 of 100 grants took at most", across, "milliseconds", latency),
+            Chart("Latency of grants, 99th percentile", across, "milliseconds", latency),
         ]
     )
 
 
 def main() -> None:
-    """Simulate every design under every load, draw it, and say it in figures."""
+    """Simulate every design under every load, draw the charts and print the figures."""
     outcomes = {design: design.under_all_loads() for design in DESIGNS}
     SVG.write_text(drawn(outcomes), encoding="utf-8")
     for design, per_load in outcomes.items():
         print(design.name)
-        for load, one in per_load:
+        for load, outcome in per_load:
             print(
-                f"  {load:5} offered  {one.goodput:7.1f} granted  "
-                f"{one.given_up / SECONDS:7.1f} given up  {one.settled / SECONDS:7.1f} settled  "
-                f"p99 {one.latency_ms(0.99):6.1f} ms"
+                f"  {load:5} offered  {outcome.goodput:7.1f} granted  "
+                f"{outcome.given_up / SECONDS:7.1f} given up  "
+                f"{outcome.settled / SECONDS:7.1f} settled  "
+                f"p99 {outcome.latency_ms(0.99):6.1f} ms"
             )
 
 

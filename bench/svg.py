@@ -1,4 +1,4 @@
-"""Line charts as SVG, written by hand: the same figures give the same file everywhere."""
+"""Draws line charts as SVG: the same figures give the same file everywhere."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve, in its colour."""
+    """One curve and its color."""
 
     name: str
     colour: str
@@ -20,7 +20,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Curves over one pair of axes, which begin at 0."""
+    """Curves over one pair of axes, which start at 0."""
 
     title: str
     across: str
@@ -29,7 +29,7 @@ class Chart:
 
 
 def page(charts: Sequence[Chart]) -> str:
-    """The charts side by side, as one document."""
+    """Return the charts side by side as one document."""
     width = _WIDTH * len(charts)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
@@ -68,16 +68,16 @@ def _drawn(chart: Chart) -> Iterator[str]:
 
 
 def _text(
-    x: float, y: float, said: str, *, size: int = 11, anchor: str = "start", colour: str = "#222"
+    x: float, y: float, text: str, *, size: int = 11, anchor: str = "start", colour: str = "#222"
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" '
-        f'fill="{colour}">{escape(said)}</text>'
+        f'fill="{colour}">{escape(text)}</text>'
     )
 
 
 def _rounded_up(value: float) -> float:
-    """The next round number, where the axis ends."""
+    """Return the next round number, the end of the axis."""
     magnitude = 10.0 ** (len(str(int(value))) - 1)
     return next(
         step * magnitude for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * magnitude >= value

@@ -1,7 +1,7 @@
-"""The floor of an operation: the very calls that it made, with their arguments prepared.
+"""The floor of an operation: the calls that it made, with prepared arguments.
 
-Two tables go through the same life. The service works on one; the calls that it makes are noted and
-then made again by a bare client on the other, where every condition holds as it did.
+Two tables get the same writes. The service uses one. Its calls are recorded and repeated by a plain
+client on the other table, where every condition holds as before.
 """
 
 import threading
@@ -19,7 +19,7 @@ type Noted = tuple[str, dict[str, Any]]
 
 
 class NotingClient:
-    """Passes calls on and notes them; operations in `left_out` are noted nowhere and not made."""
+    """Forwards and records calls; operations in `left_out` are neither made nor recorded."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
@@ -28,26 +28,26 @@ class NotingClient:
         self.left_out: Collection[str] = ()
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        passed_on = getattr(self._engine, operation)
+        forward = getattr(self._engine, operation)
 
         def call(**arguments: Any) -> Any:
             if operation in self.left_out:
                 return {}
             with self._lock:
                 self.noted.append((operation, arguments))
-            return passed_on(**arguments)
+            return forward(**arguments)
 
         setattr(self, operation, call)
         return call
 
     def take(self) -> list[Noted]:
-        """The calls since the last time."""
+        """Return the calls since the last time."""
         noted, self.noted = self.noted, []
         return noted
 
 
 class Twin:
-    """A table that goes through what another went through, call by call."""
+    """A table that gets the calls of another table."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
@@ -55,9 +55,9 @@ class Twin:
         self._pool = ThreadPoolExecutor(16)
 
     def prepare(self, noted: list[Noted]) -> Callable[[], None]:
-        """The same calls on this table, ready to be made.
+        """Return a function that makes the same calls on this table.
 
-        Updates that follow each other are made side by side, as the service makes them.
+        Consecutive updates run in parallel, as in the service.
         """
         calls = [
             (operation, getattr(self._client, operation), self._on_this_table(arguments))
@@ -68,11 +68,11 @@ class Twin:
         def make() -> None:
             for row in rows:
                 is_parallel = row[0][0] == "update_item"
-                beside = [self._pool.submit(_made, *call) for call in row[1:] if is_parallel]
+                parallel = [self._pool.submit(_made, *call) for call in row[1:] if is_parallel]
                 for call in row[:1] if is_parallel else row:
                     _made(*call)
-                for one in beside:
-                    one.result()
+                for update in parallel:
+                    update.result()
 
         return make
 
@@ -86,7 +86,7 @@ class Twin:
                     for name, value in arguments.items()
                 }
             case list():
-                return [self._on_this_table(one) for one in arguments]
+                return [self._on_this_table(value) for value in arguments]
             case _:
                 return arguments
 
@@ -105,13 +105,13 @@ def _made(_operation: str, call: Callable[..., Any], arguments: dict[str, Any]) 
 
 @dataclass(slots=True)
 class Sample:
-    """Times of one side: CPU of the process, and of the clock on the wall, in microseconds."""
+    """Times of one side in microseconds: CPU of the process and wall clock."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
 
     def take(self, work: Callable[[], object]) -> None:
-        """Do it once and note how long it took."""
+        """Run the work once and record its times."""
         cpu, wall = time.process_time_ns(), time.perf_counter_ns()
         work()
         self.wall.append((time.perf_counter_ns() - wall) / 1000)
@@ -119,6 +119,6 @@ class Sample:
 
 
 def calls_text(noted: list[Noted]) -> str:
-    """For example `3 UpdateItem, 1 PutItem`."""
+    """Return the calls as text: `3 UpdateItem, 1 PutItem`."""
     tally = Counter("".join(map(str.title, name.split("_"))) for name, _ in noted)
     return ", ".join(f"{times} {name}" for name, times in tally.items())

@@ -15,7 +15,7 @@ def command_block(route: Route, example: Example) -> str:
     method = route.method
     is_plain = method == "GET" or (method == "POST" and example.body is not None)
     parts = ["curl -s" if is_plain else f"curl -s -X {method}", f'"$url{example.path}"']
-    if example.role != "nobody":
+    if example.role != "none":
         parts.append(f'-H "${example.role}"')
     parts += [f"-H '{name}: {value}'" for name, value in example.headers.items()]
     line = " ".join(parts)

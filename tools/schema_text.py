@@ -14,33 +14,39 @@ from spendgate_service.api.openapi.document import document
 from spendgate_service.api.openapi.headers import headers_of_error
 
 _MEANINGS = {
-    "rate_limit_exceeded": "Refused by budgets that all reset by themselves: retry later.",
+    "already_exists": "An object with this name exists already.",
+    "budget_changed": "A concurrent change to the subject's budgets won; nothing was changed.",
+    "budget_paused": "A budget that applies is paused.",
+    "forbidden": "The role of the key does not allow this request.",
+    "idempotency_conflict": "The idempotency key was used for a different request.",
     "insufficient_quota": "Refused by a budget that does not reset by itself.",
     "internal_error": "An internal error.",
+    "invalid_api_key": "The key is missing, unknown or revoked.",
+    "invalid_json": "The body is not JSON, or not unambiguous JSON (duplicate fields, `NaN`).",
     "invalid_request": "A value breaks a rule of its field; `param` is the path to it.",
-    "not_found": "There is no such path, or no such object in the caller's tenant.",
+    "method_not_allowed": "The path does not support this method.",
+    "no_budget": "No budget applies, and the tenant requires one (`require_budget`).",
+    "not_found": "The path, or the object in the caller's tenant, does not exist.",
+    "rate_limit_exceeded": "Refused by budgets that all reset by themselves: retry later.",
     "request_too_large": "The body is larger than 64 KB.",
+    "reservation_finalized": "The reservation has ended, and this request differs.",
+    "token_cap_exceeded": "The request has more tokens than the subject's token cap allows.",
     "unavailable": "The table is unavailable or overloaded; the same request may succeed later.",
+    "unknown_price": "The model has no price.",
+    "unknown_rate": "A budget in another unit applies, and the conversion rate is too old.",
 }
-"""Of the codes that no exception, or more than one exception, describes."""
+"""What every error code means to a caller."""
 
 
 def errors_table() -> str:
     """Return a table of all error codes, by status."""
-    of_exceptions = {problem: kind.__doc__ or "" for kind, problem in PROBLEMS.items()}
-    problems = {
-        RATE_LIMIT_EXCEEDED: "",
-        INSUFFICIENT_QUOTA: "",
-        INTERNAL_ERROR: "",
-        **of_exceptions,
-    }
+    problems = {RATE_LIMIT_EXCEEDED, INSUFFICIENT_QUOTA, INTERNAL_ERROR, *PROBLEMS.values()}
     rows = ["| status | code | type | meaning | headers |", "| --- | --- | --- | --- | --- |"]
-    for problem in sorted(problems, key=lambda problem: (problem.status, problem.code)):
-        meaning = _MEANINGS.get(problem.code) or problems[problem].partition("\n")[0]
-        rows.append(
-            f"| {problem.status} | `{problem.code}` | `{problem.type}` | {meaning} "
-            f"| {_headers(problem.code, problem.status)} |"
-        )
+    rows += [
+        f"| {problem.status} | `{problem.code}` | `{problem.type}` | {_MEANINGS[problem.code]} "
+        f"| {_headers(problem.code, problem.status)} |"
+        for problem in sorted(problems, key=lambda problem: (problem.status, problem.code))
+    ]
     return "\n".join(rows)
 
 

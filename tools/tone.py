@@ -14,24 +14,13 @@ from local.paths import ROOT
 SEARCHED = (
     "*.md", "Makefile", "pyproject.toml", "samconfig.toml", "template.yaml",
     ".pre-commit-config.yaml", ".github/**/*", "bench/**/*", "clients/**/*", "console/**/*",
-    "docs/**/*", "functions/**/*",
-    "layers/core/**/*", "local/**/*", "tools/**/*",
+    "docs/**/*", "functions/**/*", "layers/core/**/*", "local/**/*", "tools/**/*",
 )  # fmt: skip
 SUFFIXES = {
-    "",
-    ".css",
-    ".html",
-    ".in",
-    ".js",
-    ".json",
-    ".md",
-    ".py",
-    ".sh",
-    ".toml",
-    ".yaml",
+    "", ".css", ".html", ".in", ".js", ".json", ".md", ".mk", ".py", ".sh", ".toml", ".yaml",
     ".yml",
-}
-SKIPPED_FOLDERS = {"__pycache__", "node_modules", ".venv", "dist"}
+}  # fmt: skip
+SKIPPED_FOLDERS = {"__pycache__", "node_modules", "dist"}
 
 AVOIDED = (
     "nobody", "somebody", "whoever", "whatever", "told", "as good as", "of ours", "mend",
@@ -55,9 +44,15 @@ def searched_files(root: Path) -> Iterator[Path]:
     """Yield every file of the product, the documents and the template."""
     for pattern in SEARCHED:
         for path in sorted(root.glob(pattern)):
-            is_skipped = SKIPPED_FOLDERS & set(path.parts) or path == Path(__file__)
-            if path.is_file() and path.suffix in SUFFIXES and not is_skipped:
+            if path.is_file() and path.suffix in SUFFIXES and not _is_skipped(path, root):
                 yield path
+
+
+def _is_skipped(path: Path, root: Path) -> bool:
+    """Return whether a file is this list of words, or in a folder of a tool (a cache, a build)."""
+    folders = path.relative_to(root).parent.parts
+    hidden = any(folder.startswith(".") and folder != ".github" for folder in folders)
+    return hidden or bool(SKIPPED_FOLDERS & set(folders)) or path == Path(__file__)
 
 
 def hits(root: Path) -> Iterator[str]:

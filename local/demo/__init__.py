@@ -1,4 +1,4 @@
-"""`make demo`: a trace of LLM requests through the whole service, checked from the outside.
+"""`make demo`: replays a trace of LLM requests through the service and checks the results.
 
-Nothing here imports the service's own package: what the demo believes, it saw on the wire.
+The demo does not import the service's package: it knows only the responses that it received.
 """

@@ -1,4 +1,4 @@
-"""`make demo`: bring the stack up, replay a trace through it, and check it from the outside."""
+"""`make demo`: starts the stack, replays a trace and checks the results from the outside."""
 
 import os
 import sys
@@ -29,19 +29,19 @@ DRAIN_SECONDS_MAX = 120.0
 
 
 def main() -> int:
-    """Run the demo; the exit code is 0 only if every check holds."""
+    """Run the demo; return 0 if every check holds."""
     return 0 if _run(_console(), *_arguments()) else 1
 
 
 def _console() -> Console:
-    """A console as wide as the table may be, or as a narrower terminal is."""
+    """Return a console as wide as the table, or as the terminal if that is narrower."""
     console = Console(highlight=False)
     console.width = min(COLUMNS_MAX, console.width) if console.is_terminal else COLUMNS_MAX
     return console
 
 
 def _arguments() -> tuple[Path, int | None]:
-    """The trace and how many of its requests, as make passes them on."""
+    """Return the trace and the number of its requests, as make passes them."""
     return Path(os.environ.get("TRACE") or SHIPPED_TRACE), number("REQUESTS")
 
 
@@ -77,8 +77,8 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
 def _checks(
     record: Record, observed: Observed, budgets: Sequence[DemoBudget], requests: int
 ) -> list[checks.Check]:
-    limits = {one.budget_id: one.plan.limit for one in budgets}
-    agents = next(one.budget_id for one in budgets if one.plan.name == AGENT_BUDGET)
+    limits = {budget.budget_id: budget.plan.limit for budget in budgets}
+    agents = next(budget.budget_id for budget in budgets if budget.plan.name == AGENT_BUDGET)
     runaway = f"agent:{RUNAWAY}"
     return [
         checks.everything_was_answered(record, requests),
@@ -100,7 +100,7 @@ def _replay(
     sqs: Any,
     record: Record,
 ) -> int:
-    """Replay everything and wait for the queue; answers how many messages it still has."""
+    """Replay everything, wait for the queue and return how many messages it still has."""
 
     def waiting() -> int:
         return waiting_messages(sqs, stack.settlement_queue_url)
@@ -118,11 +118,11 @@ def _replay(
 
 
 def _subjects(budgets: Sequence[DemoBudget], record: Record) -> list[tuple[str, str]]:
-    """Every budget and subject that was granted or refused something, budget by budget."""
+    """Return every budget and subject with a grant or refusal, budget by budget."""
     seen = {counter[:2] for counter in record.counters()}
     seen |= {violated for refusal in record.refusals for violated in refusal.violated}
     order = {budget.budget_id: place for place, budget in enumerate(budgets)}
-    return sorted(seen, key=lambda one: (order[one[0]], one[1]))
+    return sorted(seen, key=lambda counter: (order[counter[0]], counter[1]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The promises of the service, checked against what the demo saw and did itself.
+"""Checks the service's guarantees against what the demo itself sent and received.
 
-Each check says what it looked at, and for every untruth which number it expected and found.
+Each check says what it examined, and for every failure which number it expected and found.
 """
 
 from collections import defaultdict
@@ -13,12 +13,12 @@ from local.demo.observed import Ending, Observed
 from local.demo.record import CounterName, Grant, Record, holds_of
 
 type Limits = Mapping[str, Decimal]
-"""What the demo itself set as the limit of each budget."""
+"""The limit of each budget, as the demo created it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise, what was looked at, and what was untrue."""
+    """One guarantee, what was examined, and its failures."""
 
     promise: str
     looked_at: str
@@ -26,34 +26,34 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the promise was kept."""
+        """Whether there is no failure."""
         return not self.failures
 
 
 def everything_was_answered(record: Record, requests: int) -> Check:
-    """Every request was granted or refused, at the right price; asked twice, answered the same."""
+    """Every request got a grant or refusal at the right price, and the same one when repeated."""
     failures = list(record.surprises)
     answered = len(record.grants) + len(record.refusals)
     if answered != requests:
         failures.append(f"expected {requests} grants and refusals, found {answered}")
-    looked_at = f"{requests} requests, {record.asked_twice} of them asked twice"
+    looked_at = f"{requests} requests, {record.asked_twice} of them repeated"
     return Check("every request was granted or refused", looked_at, tuple(failures))
 
 
 def no_grant_past_a_limit(grants: Sequence[Grant], limits: Limits) -> Check:
-    """In the answer of every grant, what is spent and held is within the limit."""
+    """In the response of every grant, the spent and held amounts are within the limit."""
     failures = [
         f"{_name(held.counter)}: expected at most {_text(limit)} spent and held at the grant "
         f"{grant.reservation_id}, found {_text(held.spent + held.held)}"
         for grant, held in holds_of(grants)
         if held.spent + held.held > (limit := limits[held.counter.budget_id])
     ]
-    looked_at = f"{len(grants)} grants, {sum(len(one.holds) for one in grants)} balances"
-    return Check("no grant went past a limit, by its answer", looked_at, tuple(failures))
+    looked_at = f"{len(grants)} grants, {sum(len(grant.holds) for grant in grants)} balances"
+    return Check("no grant exceeded a limit, by its response", looked_at, tuple(failures))
 
 
 def no_grant_past_a_limit_by_own_record(grants: Sequence[Grant], limits: Limits) -> Check:
-    """By the demo's own clock and amounts, what was certainly committed was within the limit."""
+    """By the demo's own clock and amounts, the certainly committed amount was within the limit."""
     failures, fullest = [], Decimal(0)
     for counter, committed in by_counter(grants).items():
         limit = limits[counter.budget_id]
@@ -62,23 +62,23 @@ def no_grant_past_a_limit_by_own_record(grants: Sequence[Grant], limits: Limits)
             if certain > limit:
                 failures.append(
                     f"{_name(counter)}: expected at most {_text(limit)} at the grant "
-                    f"{grant.reservation_id}, found {_text(certain)} in our own record"
+                    f"{grant.reservation_id}, found {_text(certain)} in the demo's record"
                 )
     tenths_pct = int(fullest * 1000)
     looked_at = f"{len(grants)} grants, the fullest at {tenths_pct / 10}% of its limit"
-    return Check("no grant went past a limit, by our own record", looked_at, tuple(failures))
+    return Check("no grant exceeded a limit, by the demo's record", looked_at, tuple(failures))
 
 
 def ledger_agrees_with_counters(grants: Sequence[Grant], observed: Observed) -> Check:
-    """Every balance says what its ledger adds up to, and the service's own audit agrees."""
+    """Every balance is the sum of its ledger, and the service's own audit agrees."""
     sums: dict[CounterName, Decimal] = defaultdict(Decimal)
     for line in observed.ledger:
         sums[line.counter] += line.amount
     failures = [
-        f"{_name(one.counter)}: expected {_text(sums[one.counter])} spent as in the ledger, "
-        f"found {_text(one.spent)}"
-        for one in observed.balances
-        if one.spent != sums[one.counter]
+        f"{_name(balance.counter)}: expected {_text(sums[balance.counter])} spent as in the "
+        f"ledger, found {_text(balance.spent)}"
+        for balance in observed.balances
+        if balance.spent != sums[balance.counter]
     ]
     for audit in observed.audits:
         failures += [
@@ -97,7 +97,7 @@ def ledger_agrees_with_counters(grants: Sequence[Grant], observed: Observed) -> 
 
 
 def ledger_is_what_was_settled(grants: Sequence[Grant], observed: Observed) -> Check:
-    """The ledger has each settlement once on each of its counters, and nothing else."""
+    """The ledger has each settlement once per counter, and nothing else."""
     settled = {
         (held.counter, grant.reservation_id): grant.final_amount(held.unit)
         for grant, held in holds_of(grants)
@@ -123,7 +123,7 @@ def _once(amount: Decimal | None) -> list[Decimal]:
 
 
 def remarkable(grants: Sequence[Grant]) -> list[Grant]:
-    """The grants that ended in another way than by a settlement within time and estimate."""
+    """Return the grants that were released, or settled late or above their estimate."""
     return [
         grant
         for grant in grants
@@ -132,9 +132,9 @@ def remarkable(grants: Sequence[Grant]) -> list[Grant]:
 
 
 def reservations_say_how_they_ended(grants: Sequence[Grant], observed: Observed) -> Check:
-    """A release, a late settlement and one above its estimate are marked as such."""
-    failures, some = [], remarkable(grants)
-    for grant in some:
+    """Releases, late settlements and overruns are marked as such."""
+    failures, endings = [], remarkable(grants)
+    for grant in endings:
         expected = Ending(
             state="released" if grant.request.outcome == "release" else "settled",
             late=grant.request.expires_first,
@@ -143,26 +143,26 @@ def reservations_say_how_they_ended(grants: Sequence[Grant], observed: Observed)
         found = observed.endings[grant.reservation_id]
         if found != expected:
             failures.append(f"{grant.reservation_id}: expected {expected}, found {found}")
-    released = sum(grant.request.outcome == "release" for grant in some)
-    late = sum(grant.request.expires_first for grant in some)
-    overran = sum(grant.overran for grant in some)
+    released = sum(grant.request.outcome == "release" for grant in endings)
+    late = sum(grant.request.expires_first for grant in endings)
+    overran = sum(grant.overran for grant in endings)
     looked_at = f"{released} released, {late} late, {overran} above their estimate"
-    return Check("every odd ending is marked as such", looked_at, tuple(failures))
+    return Check("releases, late ones and overruns are marked", looked_at, tuple(failures))
 
 
 def nothing_is_held(observed: Observed) -> Check:
-    """When everything is settled or released, no budget holds anything back."""
+    """When everything is settled or released, no budget has a hold."""
     failures = [
-        f"{_name(one.counter)}: expected 0 held, found {_text(one.held)}"
-        for one in observed.balances
-        if one.held
+        f"{_name(balance.counter)}: expected 0 held, found {_text(balance.held)}"
+        for balance in observed.balances
+        if balance.held
     ]
     looked_at = f"{len(observed.balances)} balances"
     return Check("nothing is left held", looked_at, tuple(failures))
 
 
 def no_dead_letters(record: Record, *, before: int, after: int, waiting: int) -> Check:
-    """The queue's messages were all taken, and none of them was put aside."""
+    """The queue is empty, and no message was dead-lettered."""
     failures = []
     if waiting:
         failures.append(f"the settlement queue: expected 0 messages, found {waiting}")
@@ -170,11 +170,11 @@ def no_dead_letters(record: Record, *, before: int, after: int, waiting: int) ->
         failures.append(f"the dead-letter queue: expected {before} messages, found {after}")
     copies = record.messages - len(record.grants)
     looked_at = f"{record.messages} messages, {copies} of them repeats"
-    return Check("no message is waiting or dead", looked_at, tuple(failures))
+    return Check("no message is waiting or dead-lettered", looked_at, tuple(failures))
 
 
 def runaway_was_stopped(record: Record, limits: Limits, *, budget_id: str, subject: str) -> Check:
-    """The agents' hourly limit refused the runaway, and it never spent more than that limit."""
+    """The hourly limit refused the runaway agent, and it never spent more than that limit."""
     refused = record.refusals_by(budget_id, subject)
     failures = [] if refused else [f"{subject}: expected a refusal by {budget_id}, found none"]
     spent: dict[CounterName, Decimal] = defaultdict(Decimal)

@@ -1,4 +1,4 @@
-"""The HTTP API as the demo's callers use it, over connections that are kept."""
+"""An HTTP client of the API with persistent connections."""
 
 import json
 import time
@@ -18,8 +18,8 @@ _PAUSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
+class Response:
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,27 +44,27 @@ class Client:
 
     def post(
         self, path: str, body: Mapping[str, object], *, idempotency_key: str | None = None
-    ) -> Answer:
-        """Send a POST; what was not answered for certain is sent again if the key makes it safe."""
+    ) -> Response:
+        """Send a POST; repeat it without a certain response if it has an idempotency key."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         for _ in range(TRIES_MAX - 1 if idempotency_key else 0):
-            answer = self._send("POST", path, json.dumps(body), headers)
-            if answer is not None and answer.status < 500:
-                return answer
+            response = self._send("POST", path, json.dumps(body), headers)
+            if response is not None and response.status < 500:
+                return response
             time.sleep(_PAUSE_SECONDS)
         return self._certain(self._send("POST", path, json.dumps(body), headers), path)
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
-        """Read something; raises LocalStackError for anything but a 200."""
-        answer = self._certain(self._send("GET", path, None, {}, query), path)
-        return _expect(answer, f"GET {path}", 200)
+        """Send a GET. Raises LocalStackError unless the response is a 200."""
+        response = self._certain(self._send("GET", path, None, {}, query), path)
+        return _expect(response, f"GET {path}", 200)
 
     def create(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
-        """Create something; raises LocalStackError for anything but a 201."""
+        """Create an object. Raises LocalStackError unless the response is a 201."""
         return _expect(self.post(path, body), f"POST {path}", 201)
 
     def pages(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
-        """Every page of something that comes in pages."""
+        """Yield every page of a list."""
         while True:
             page = self.get(path, limit=PAGE_SIZE, **query)
             yield page
@@ -79,21 +79,21 @@ class Client:
         content: str | None,
         headers: Mapping[str, str],
         query: Mapping[str, str | int] | None = None,
-    ) -> Answer | None:
-        """The answer, or None if there was none."""
+    ) -> Response | None:
+        """Return the response, or None if there was none."""
         try:
-            answer = self._http.request(
+            response = self._http.request(
                 method, path, content=content, headers=headers, params=query
             )
         except httpx2.TransportError:
             return None
-        return Answer(answer.status_code, answer.headers, _object(answer.text))
+        return Response(response.status_code, response.headers, _object(response.text))
 
     @staticmethod
-    def _certain(answer: Answer | None, path: str) -> Answer:
-        if answer is None:
-            raise LocalStackError(f"The API does not answer on {path}.")
-        return answer
+    def _certain(response: Response | None, path: str) -> Response:
+        if response is None:
+            raise LocalStackError(f"The API does not respond to {path}.")
+        return response
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -104,9 +104,9 @@ def _object(text: str) -> dict[str, Any]:
     return read if isinstance(read, dict) else {"unexpected": read}
 
 
-def _expect(answer: Answer, what: str, status: int) -> dict[str, Any]:
-    if answer.status != status:
+def _expect(response: Response, what: str, status: int) -> dict[str, Any]:
+    if response.status != status:
         raise LocalStackError(
-            f"{what} answers {answer.status} instead of {status}: {json.dumps(answer.body)}"
+            f"{what} returned {response.status} instead of {status}: {json.dumps(response.body)}"
         )
-    return answer.body
+    return response.body

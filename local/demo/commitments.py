@@ -1,10 +1,10 @@
-"""How much a budget had certainly committed when it granted, as far as its callers can prove.
+"""Computes how much a budget had certainly committed at each grant, from the callers' view.
 
-Callers do not see the order in which the service decides, but they know this much: a grant that was
-answered before another was asked for came first. When the later one was decided, the earlier one
-was held at its estimate, or settled already if its settlement had been sent by then. The least of
-these is certain, and the sum of what is certain is never above what the service had committed: if
-it is above the limit, the service broke its promise.
+Callers do not see the order in which the service decides. But a grant whose response arrived before
+another request was sent came first. When the later request was decided, the earlier grant was held
+at its estimate, or settled if its settlement had been sent by then. The lower of these amounts is
+certain, and the sum of certain amounts never exceeds what the service had committed. If it exceeds
+the limit, the service granted past the limit.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ type Commitments = Sequence[tuple[Grant, Held]]
 
 
 def by_counter(grants: Iterable[Grant]) -> Mapping[CounterName, Commitments]:
-    """The grants that each counter holds something for."""
+    """Return the grants with a hold on each counter."""
     committed: dict[CounterName, list[tuple[Grant, Held]]] = defaultdict(list)
     for grant, held in holds_of(grants):
         committed[held.counter].append((grant, held))
@@ -27,7 +27,7 @@ def by_counter(grants: Iterable[Grant]) -> Mapping[CounterName, Commitments]:
 
 
 def certainly_committed(committed: Commitments) -> Iterator[Decimal]:
-    """At each grant of one counter: its own estimate, and what is left of those before it."""
+    """Yield at each grant of one counter its estimate plus what remains of the earlier grants."""
     taken = sorted((grant.answered_at, held.amount) for grant, held in committed)
     returned = sorted(
         (_may_return_from(grant), max(Decimal(0), held.amount - _certain_to_stay(grant, held)))
@@ -37,19 +37,19 @@ def certainly_committed(committed: Commitments) -> Iterator[Decimal]:
     returned_at, returned_sums = [at for at, _ in returned], _running_sums(returned)
     for grant, held in committed:
         before = taken_sums[bisect_left(taken_at, grant.asked_at)]
-        given_back = returned_sums[bisect_left(returned_at, grant.answered_at)]
-        yield held.amount + before - given_back
+        returned_before = returned_sums[bisect_left(returned_at, grant.answered_at)]
+        yield held.amount + before - returned_before
 
 
 def _may_return_from(grant: Grant) -> float:
-    """The first moment at which a part of its hold may be given back."""
+    """Return the earliest time at which a part of the hold may be returned."""
     if grant.request.expires_first or grant.reported_at is None:
         return grant.answered_at
     return grant.reported_at
 
 
 def _certain_to_stay(grant: Grant, held: Held) -> Decimal:
-    """What stays of its hold; nothing is certain of one that expires before it is settled."""
+    """Return what remains of the hold; 0 if it expires before it is settled."""
     return Decimal(0) if grant.request.expires_first else grant.final_amount(held.unit)
 
 

@@ -1,7 +1,7 @@
-"""Makes the trace that ships with the demo: `python -m local.demo.generator` writes it anew.
+"""Generates the demo's trace: `python -m local.demo.generator` writes it.
 
-The sizes are lognormal, as those of real prompts and completions are, and the requests arrive in
-bursts. Nothing is taken from any real trace.
+The sizes are lognormal, like those of real prompts and completions, and the requests arrive in
+bursts. The trace contains no real data.
 """
 
 import random
@@ -14,7 +14,7 @@ from local.demo.trace import COLUMNS, SHIPPED_TRACE
 SEED = 20_260_105
 REQUESTS = 300
 
-_STARTS_AT = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001  (such traces name no time zone)
+_STARTS_AT = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001  (such traces have no time zone)
 _BURST_EVERY_SECONDS = 6.0
 _REQUESTS_PER_BURST = 5.0
 _GAP_IN_BURST_SECONDS = 0.08
@@ -23,7 +23,7 @@ _GENERATED_TOKENS = (3.6, 0.9, 1_000)
 
 
 def trace_text() -> str:
-    """The whole file; the same on every machine."""
+    """Return the text of the trace; it is the same on every machine."""
     chance = random.Random(SEED)  # noqa: S311  (the same numbers each time are the point)
     lines = [",".join(COLUMNS)]
     for at_seconds in islice(_arrivals(chance), REQUESTS):

@@ -1,4 +1,4 @@
-"""The budgets of the demo, with limits that suit the trace it replays."""
+"""The budgets of the demo, with limits derived from the trace."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -25,16 +25,16 @@ class BudgetPlan:
 
     @property
     def subject_type(self) -> str:
-        """What its subjects are."""
+        """The type of its subjects."""
         return self.subject.partition(":")[0]
 
 
 def budgets_for(requests: Sequence[PlannedRequest], *, tenant_id: str) -> list[BudgetPlan]:
-    """A budget of every kind.
+    """Return a budget of every kind.
 
-    The organization's and the models' have room for everything that is asked for. The agents' has
-    less than half of what the runaway wants, so that one hour or the next refuses it. Some of the
-    sessions' balances run out as well.
+    The budgets of the organization and the models suffice for all requests. The agents' budget has
+    less than half of what the runaway agent requests, so that it is refused. Some of the sessions'
+    budgets are exhausted as well.
     """
     return [
         BudgetPlan(
@@ -69,23 +69,27 @@ def budgets_for(requests: Sequence[PlannedRequest], *, tenant_id: str) -> list[B
 
 
 def _at_most(requests: Iterable[PlannedRequest], unit: str) -> Decimal:
-    return sum((max(one.estimate[unit], one.actual[unit]) for one in requests), Decimal(0))
+    return sum(
+        (max(request.estimate[unit], request.actual[unit]) for request in requests), Decimal(0)
+    )
 
 
 def _wanted_by_runaway(requests: Iterable[PlannedRequest]) -> Decimal:
-    return sum((one.actual[USD] for one in requests if one.agent == RUNAWAY), Decimal(0))
+    return sum(
+        (request.actual[USD] for request in requests if request.agent == RUNAWAY), Decimal(0)
+    )
 
 
 def _average_session(requests: Iterable[PlannedRequest]) -> Decimal:
-    """What a session wants; a cent for a trace in which nobody has one."""
+    """Return the mean amount per session; a cent for a trace without sessions."""
     wanted: dict[str, Decimal] = defaultdict(Decimal)
-    for one in requests:
-        if session := one.subjects.get("session"):
-            wanted[session] += one.estimate[USD]
+    for request in requests:
+        if session := request.subjects.get("session"):
+            wanted[session] += request.estimate[USD]
     return sum(wanted.values(), Decimal(0)) / len(wanted) if wanted else Decimal("0.01")
 
 
 def _rounded(amount: Decimal, direction: str) -> Decimal:
-    """An amount with two significant digits, as people choose limits."""
+    """Round to two significant digits, as people choose limits."""
     last_digit = Decimal((0, (1,), max(amount.adjusted() - _TWO_DIGITS, -9)))
     return amount.quantize(last_digit, direction)

@@ -1,9 +1,10 @@
-"""What the API says after the replay: balances, ledgers and audits, read as anybody could."""
+"""Reads balances, ledgers and audits through the API after the replay."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from local.demo.client import Client
@@ -15,7 +16,7 @@ _READERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A counter's balances, of the period in force."""
+    """A counter's balances in the current period."""
 
     counter: CounterName
     unit: str
@@ -27,7 +28,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """A ledger entry: what a reservation came to on a counter."""
+    """A ledger entry: the cost of a reservation on a counter."""
 
     counter: CounterName
     reservation_id: str
@@ -36,7 +37,7 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class BudgetAudit:
-    """What the service says when it compares a budget's counters with its ledger itself."""
+    """The service's own comparison of a budget's counters with its ledger."""
 
     budget_id: str
     counters: int
@@ -45,7 +46,7 @@ class BudgetAudit:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the service says became of a reservation."""
+    """How a reservation ended, according to the service."""
 
     state: str
     late: bool
@@ -68,12 +69,12 @@ def observe(
     subjects: Sequence[tuple[str, str]],
     reservation_ids: Sequence[str],
 ) -> Observed:
-    """Read the balance and ledger of every budget and subject, every audit, some reservations."""
+    """Read the balance and ledger of every budget and subject, the audits, some reservations."""
     with ThreadPoolExecutor(_READERS) as readers:
-        balances = readers.map(lambda one: _balance(admin, *one), subjects)
-        ledgers = readers.map(lambda one: _ledger(admin, *one), subjects)
-        audits = readers.map(lambda one: _audit(admin, one.budget_id), budgets)
-        endings = readers.map(lambda one: _ending(admin, one), reservation_ids)
+        balances = readers.map(lambda counter: _balance(admin, *counter), subjects)
+        ledgers = readers.map(lambda counter: _ledger(admin, *counter), subjects)
+        audits = readers.map(lambda budget: _audit(admin, budget.budget_id), budgets)
+        endings = readers.map(partial(_ending, admin), reservation_ids)
         return Observed(
             balances=tuple(balances),
             ledger=tuple(line for lines in ledgers for line in lines),
@@ -117,11 +118,13 @@ def _audit(admin: Client, budget_id: str) -> BudgetAudit:
     return BudgetAudit(
         budget_id=budget_id,
         counters=sum(page["counters"] for page in pages),
-        differences=tuple(_difference(one) for page in pages for one in page["differences"]),
+        differences=tuple(
+            _difference(difference) for page in pages for difference in page["differences"]
+        ),
     )
 
 
 def _difference(found: dict[str, str]) -> str:
-    """For example `agent:a 2026-01: expected 3 spent, found 4`."""
+    """Describe a difference: `agent:a 2026-01: expected 3 spent, found 4`."""
     counter, balance = f"{found['subject']} {found['period_key']}", found["balance"]
     return f"{counter}: expected {found['expected']} {balance}, found {found['found']}"

@@ -1,4 +1,4 @@
-"""What a request costs, worked out by the demo itself from genai-prices."""
+"""The cost of a request, computed by the demo from genai-prices."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, localcontext
@@ -15,7 +15,7 @@ _BILLIONTH = Decimal("1e-9")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that genai-prices knows."""
+    """A model of genai-prices."""
 
     provider: str
     name: str
@@ -29,7 +29,7 @@ MODELS = (
 
 
 def amounts_of(model: Model, *, input_tokens: int, output_tokens: int) -> Amounts:
-    """The tokens and their price, rounded up to the billionth as the interface promises."""
+    """Return the tokens and their price, rounded up to the billionth as the API specifies."""
     usage = genai_prices.Usage(input_tokens=input_tokens, output_tokens=output_tokens)
     with localcontext(prec=50):
         price = genai_prices.calc_price(usage, model.name, provider_id=model.provider)

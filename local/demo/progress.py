@@ -1,4 +1,4 @@
-"""Shows how the replay goes on: a live line on a terminal, elsewhere a plain one now and then."""
+"""Shows the progress of the replay: a live line on a terminal, otherwise a line every 3 s."""
 
 import time
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from local.demo.record import Record
 
-_LOOK_SECONDS = 0.5  # how often the queue is asked
+_LOOK_SECONDS = 0.5  # between two polls of the queue
 _PLAIN_LINE_SECONDS = 3.0
 
 
 class Display:
-    """Shows a record while it grows; what the queue still has is not settled yet."""
+    """Shows a growing record; messages in the queue do not count as settled."""
 
     def __init__(
         self, console: Console, record: Record, requests: int, waiting: Callable[[], int]
@@ -34,7 +34,7 @@ class Display:
         self._task = self._live.add_task("", total=requests, numbers="")
 
     def __enter__(self) -> Self:
-        """Start showing."""
+        """Start the display."""
         self._live.start()
         return self
 
@@ -44,13 +44,13 @@ class Display:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Show the last numbers and leave them there."""
+        """Show the final numbers."""
         self.look(at_once=True)
         self._live.stop()
 
     @property
     def numbers(self) -> str:
-        """The line that is shown."""
+        """The displayed line."""
         record = self._record
         settled = max(0, record.reported - self._in_queue)
         return (
@@ -59,7 +59,7 @@ class Display:
         )
 
     def look(self, *, at_once: bool = False) -> None:
-        """Bring what is shown up to date, if it is time for that."""
+        """Update the display if it is due."""
         now = time.monotonic()
         if at_once or now - self._looked >= _LOOK_SECONDS:
             self._looked = now

@@ -1,4 +1,4 @@
-"""What the demo's callers saw and did, in order: the evidence for the checks."""
+"""Records what the demo's callers sent and received, as input of the checks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class CounterName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A grant's hold on one counter, and the counter's balances as the answer showed them."""
+    """A grant's hold on one counter, and the counter's balances in the response."""
 
     counter: CounterName
     unit: str
@@ -30,9 +30,9 @@ class Held:
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """A reservation that was granted; the times are of one monotonic clock.
+    """A granted reservation; the times are of one monotonic clock.
 
-    `reported_at` is just before its settlement or release was first handed to the queue.
+    `reported_at` is just before its settlement or release was first sent to the queue.
     """
 
     request: PlannedRequest
@@ -44,18 +44,18 @@ class Grant:
 
     @property
     def overran(self) -> bool:
-        """Whether it cost more than was held for it."""
+        """Whether the actual cost exceeds the estimate."""
         request = self.request
         return any(self.final_amount(unit) > held for unit, held in request.estimate.items())
 
     def final_amount(self, unit: str) -> Decimal:
-        """What it is to end up with on every counter in that unit."""
+        """Return what it finally costs on every counter in that unit."""
         return self.request.actual[unit] if self.request.outcome == "settle" else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that was refused, and by which budgets and subjects."""
+    """A refused request with the budgets and subjects that refused it."""
 
     request: PlannedRequest
     code: str
@@ -64,7 +64,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Record:
-    """Everything that was answered; any number of threads write it."""
+    """All responses; it is safe for concurrent writers."""
 
     grants: list[Grant] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
@@ -75,46 +75,46 @@ class Record:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def granted(self, grant: Grant) -> None:
-        """Keep a grant."""
+        """Record a grant."""
         with self._lock:
             self.grants.append(grant)
 
     def refused(self, refusal: Refusal) -> None:
-        """Keep a refusal."""
+        """Record a refusal."""
         with self._lock:
             self.refusals.append(refusal)
 
     def surprised(self, sentence: str) -> None:
-        """Keep what should not have happened."""
+        """Record an unexpected response."""
         with self._lock:
             self.surprises.append(sentence)
 
     def asked_again(self) -> None:
-        """Count a grant that was asked for a second time."""
+        """Count a request that was repeated."""
         with self._lock:
             self.asked_twice += 1
 
     @property
     def answered(self) -> int:
-        """How many requests have their answer."""
+        """The number of requests with a response."""
         return len(self.grants) + len(self.refusals) + len(self.surprises)
 
     def counters(self) -> list[CounterName]:
-        """Every counter that a grant has touched, in order."""
+        """Return every counter with a grant, sorted."""
         return sorted({held.counter for _, held in holds_of(self.grants)})
 
     def refusals_by(self, budget_id: str, subject: str) -> int:
-        """How often a budget refused a subject."""
+        """Return how often a budget refused a subject."""
         return sum((budget_id, subject) in refusal.violated for refusal in self.refusals)
 
 
 def holds_of(grants: Iterable[Grant]) -> Iterator[tuple[Grant, Held]]:
-    """Every hold of every grant."""
+    """Yield every hold of every grant."""
     return ((grant, held) for grant in grants for held in grant.holds)
 
 
 def read_holds(request: PlannedRequest, body: Mapping[str, Any]) -> tuple[Held, ...]:
-    """The holds in the answer that grants a request."""
+    """Return the holds in the response to a granted request."""
     return tuple(
         Held(
             counter=CounterName(balance["budget_id"], balance["subject"], balance["period"]["key"]),
@@ -128,7 +128,9 @@ def read_holds(request: PlannedRequest, body: Mapping[str, Any]) -> tuple[Held, 
 
 
 def read_refusal(request: PlannedRequest, body: Mapping[str, Any]) -> Refusal:
-    """The refusal in a 429."""
+    """Return the refusal in a 429."""
     error = body["error"]
-    violated = tuple((one["budget_id"], one["subject"]) for one in error["violations"])
+    violated = tuple(
+        (violation["budget_id"], violation["subject"]) for violation in error["violations"]
+    )
     return Refusal(request, error["code"], violated)

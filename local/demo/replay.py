@@ -1,24 +1,24 @@
-"""Replays a scenario: every request asks over HTTP when its time has come, and reports by SQS."""
+"""Replays a scenario: reserves over HTTP at each request's time, and settles through SQS."""
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 
-from local.demo.client import Answer, Client
+from local.demo.client import Client, Response
 from local.demo.record import Grant, Record, read_holds, read_refusal
 from local.demo.scenario import PlannedRequest
 from local.demo.settlements import Reporter
 
 CALLERS = 8
-"""How many ask at once: as many as the local stack lets in, and enough to keep two cores busy."""
+"""Concurrent callers: as many as the local stack admits on two cores."""
 
 REQUESTS_PER_SECOND = 100
-"""To what a trace is compressed; a slower stack is simply always busy."""
+"""The rate to which a trace is compressed; a slower stack is busy all the time."""
 
 
 class Replay:
-    """Asks for every request of a scenario and keeps what comes back."""
+    """Sends every request of a scenario and records the responses."""
 
     def __init__(self, client: Client, reporter: Reporter, record: Record, *, run: str) -> None:
         self._client, self._reporter, self._record = client, reporter, record
@@ -27,19 +27,19 @@ class Replay:
     def play(
         self, requests: Sequence[PlannedRequest], *, while_waiting: Callable[[], None]
     ) -> None:
-        """Ask for every request, at its compressed time or as soon after it as somebody is free."""
+        """Send every request at its compressed time, or as soon as a caller is free."""
         started = time.monotonic()
         compression = _compression(requests)
         callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="caller")
-        asked: list[Future[None]] = []
+        pending: list[Future[None]] = []
         try:
             for request in requests:
                 due = started + request.at_seconds * compression
                 while (wait := due - time.monotonic()) > 0:
                     time.sleep(min(wait, 0.1))
                     while_waiting()
-                asked.append(callers.submit(self._ask, request))
-            for future in asked:
+                pending.append(callers.submit(self._ask, request))
+            for future in pending:
                 while not future.done():
                     time.sleep(0.05)
                     while_waiting()
@@ -49,31 +49,31 @@ class Replay:
 
     def _ask(self, request: PlannedRequest) -> None:
         asked_at = time.monotonic()
-        answer = self._reserve(request)
+        response = self._reserve(request)
         answered_at = time.monotonic()
-        match answer.status:
+        match response.status:
             case 200 | 201:
                 grant = Grant(
                     request,
-                    answer.body["reservation_id"],
+                    response.body["reservation_id"],
                     asked_at,
                     answered_at,
-                    read_holds(request, answer.body),
+                    read_holds(request, response.body),
                 )
-                self._check_price(request, answer)
+                self._check_price(request, response)
                 if request.asked_twice:
-                    self._ask_again(request, answer)
+                    self._ask_again(request, response)
                 self._record.granted(grant)
                 self._reporter.report(grant)
-            case 429 if answer.body.get("error", {}).get("type") == "budget_exceeded":
-                self._record.refused(read_refusal(request, answer.body))
+            case 429 if response.body.get("error", {}).get("type") == "budget_exceeded":
+                self._record.refused(read_refusal(request, response.body))
             case _:
                 self._record.surprised(
                     f"request {request.number}: expected a grant or a refusal, "
-                    f"found {answer.status} {answer.body}"
+                    f"found {response.status} {response.body}"
                 )
 
-    def _reserve(self, request: PlannedRequest) -> Answer:
+    def _reserve(self, request: PlannedRequest) -> Response:
         body = {
             "subjects": request.subjects,
             "usage": {
@@ -87,28 +87,28 @@ class Replay:
         key = f"{self._run}-{request.number}"
         return self._client.post("/v1/reservations", body, idempotency_key=key)
 
-    def _check_price(self, request: PlannedRequest, answer: Answer) -> None:
-        found = {unit: Decimal(amount) for unit, amount in answer.body["amounts"].items()}
+    def _check_price(self, request: PlannedRequest, response: Response) -> None:
+        found = {unit: Decimal(amount) for unit, amount in response.body["amounts"].items()}
         if found != request.estimate:
             self._record.surprised(
                 f"request {request.number}: expected the estimate {request.estimate}, found {found}"
             )
 
-    def _ask_again(self, request: PlannedRequest, first: Answer) -> None:
-        """A caller whose connection broke asks again with the same key, and gets the same."""
+    def _ask_again(self, request: PlannedRequest, first: Response) -> None:
+        """Repeat a request with its key, as after a lost connection; expect the same response."""
         again = self._reserve(request)
         replayed = again.headers.get("idempotency-replayed") == "true"
         if again.status == 200 and replayed and again.body == first.body:
             self._record.asked_again()
             return
         self._record.surprised(
-            f"request {request.number}, asked twice: expected the first answer again, "
+            f"request {request.number}, repeated: expected the first response again, "
             f"found {again.status} {again.body}"
         )
 
 
 def _compression(requests: Sequence[PlannedRequest]) -> float:
-    """Seconds of the replay for each second of the trace, which is never stretched."""
+    """Return the seconds of replay per second of the trace: at most 1."""
     lasts_seconds = requests[-1].at_seconds
     wanted_seconds = len(requests) / REQUESTS_PER_SECOND
     return min(1.0, wanted_seconds / lasts_seconds) if lasts_seconds else 0.0

@@ -1,4 +1,4 @@
-"""What the demo prints at its end: the budgets as they stand, the checks, and one clear line."""
+"""Prints the result of the demo: the balances, the checks and a verdict."""
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -17,7 +17,7 @@ from local.demo.tenant import DemoBudget
 
 COLUMNS_MAX = 98
 SUBJECTS_MAX = 6
-"""How many subjects of one budget have a line of their own; the others share one."""
+"""Subjects of one budget with their own row; the others share a row."""
 
 _FAILURES_MAX = 5
 _INDENT = 7
@@ -26,7 +26,7 @@ _INDENT = 7
 def print_table(
     console: Console, budgets: Sequence[DemoBudget], observed: Observed, record: Record
 ) -> None:
-    """Print every budget with its subjects, those that spent most first."""
+    """Print every budget with its subjects, the highest spent amount first."""
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     table.add_column("Budget", no_wrap=True)
     for name in ("Limit", "Spent", "Held", "Refused", "Overrun"):
@@ -41,12 +41,14 @@ def print_table(
 
 
 def _rows(budget: DemoBudget, observed: Observed, record: Record) -> list[list[str | Text]]:
-    balances = [one for one in observed.balances if one.counter.budget_id == budget.budget_id]
-    balances.sort(key=lambda one: (-one.spent, one.counter))
+    balances = [
+        balance for balance in observed.balances if balance.counter.budget_id == budget.budget_id
+    ]
+    balances.sort(key=lambda balance: (-balance.spent, balance.counter))
     alone = len(balances) if len(balances) <= SUBJECTS_MAX + 1 else SUBJECTS_MAX
     rows = [
-        _row(one.counter.subject, _shown(one.limit, one.unit), [one], record)
-        for one in balances[:alone]
+        _row(balance.counter.subject, _shown(balance.limit, balance.unit), [balance], record)
+        for balance in balances[:alone]
     ]
     if rest := balances[alone:]:
         kind = budget.plan.subject_type
@@ -56,20 +58,20 @@ def _rows(budget: DemoBudget, observed: Observed, record: Record) -> list[list[s
 
 def _row(subject: str, limit: str, balances: Sequence[Balance], record: Record) -> list[str | Text]:
     unit = balances[0].unit
-    refused = sum(record.refusals_by(*one.counter[:2]) for one in balances)
-    overrun = sum((one.overrun for one in balances), Decimal(0))
+    refused = sum(record.refusals_by(*balance.counter[:2]) for balance in balances)
+    overrun = sum((balance.overrun for balance in balances), Decimal(0))
     return [
         f"  {subject}",
         limit,
-        _shown(sum((one.spent for one in balances), Decimal(0)), unit),
-        _shown(sum((one.held for one in balances), Decimal(0)), unit),
+        _shown(sum((balance.spent for balance in balances), Decimal(0)), unit),
+        _shown(sum((balance.held for balance in balances), Decimal(0)), unit),
         Text(str(refused), style="yellow" if refused else "dim"),
         Text(_shown(overrun, unit), style="red" if overrun else "dim"),
     ]
 
 
 def _shown(amount: Decimal, unit: str) -> str:
-    """An amount to a hundredth of a cent; the checks compare all of it."""
+    """Round to a hundredth of a cent for the display; the checks compare the exact amount."""
     if not amount:
         return "0"
     places = Decimal("0.0001") if unit == USD else Decimal(1)
@@ -77,7 +79,7 @@ def _shown(amount: Decimal, unit: str) -> str:
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> None:
-    """Print every check, and what it found untrue."""
+    """Print every check and its failures."""
     width = max(len(check.promise) for check in checks)
     for check in checks:
         mark = "[green]ok  [/]" if check.holds else "[bold red]FAIL[/]"
@@ -90,10 +92,10 @@ def print_checks(console: Console, checks: Sequence[Check]) -> None:
 
 
 def verdict(checks: Sequence[Check], record: Record, *, took_seconds: float) -> str:
-    """The last line."""
+    """Return the last line."""
     requests = record.answered
     if failed := sum(not check.holds for check in checks):
-        return f"DEMO FAILED: {failed} of {len(checks)} checks found something untrue."
+        return f"DEMO FAILED: {failed} of {len(checks)} checks failed."
     return (
         f"Demo passed: {requests} requests in {took_seconds:.0f} s, {len(record.grants)} granted, "
         f"{len(record.refusals)} refused; all {len(checks)} checks hold."

@@ -1,7 +1,6 @@
-"""From a trace to what the demo does with it: who asks, for how much, and what comes of it.
+"""Derives a scenario from a trace: agents, amounts, and how each call ends.
 
-The same trace always makes the same scenario; only the order in which a busy machine serves it
-differs.
+A trace always produces the same scenario; only the order in which a busy machine serves it differs.
 """
 
 import random
@@ -19,7 +18,7 @@ RUNAWAY_SHARE = 0.45
 REQUESTS_PER_SESSION = 15
 TTL_SECONDS = 300
 EXPIRING_TTL_SECONDS = 1
-EXPIRED_AFTER_SECONDS = 4.0  # a hold lives on for at most one more bucket of a second
+EXPIRED_AFTER_SECONDS = 4.0  # a hold lasts at most one more bucket of a second
 
 _SEED = 42
 _MAX_OUTPUT_QUANTILE = 0.98
@@ -34,9 +33,9 @@ type Outcome = Literal["settle", "release"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """One call to a model: what is reserved for it, and what is reported of it afterwards.
+    """One call to a model: its reservation and its settlement or release.
 
-    `message_delays_seconds` has one delay for each time that its message is sent.
+    `message_delays_seconds` has one delay per copy of its message.
     """
 
     number: int
@@ -56,7 +55,7 @@ class PlannedRequest:
 
     @property
     def agent(self) -> str:
-        """Who asks."""
+        """The agent that makes the call."""
         return self.subjects["agent"]
 
     @property
@@ -66,8 +65,8 @@ class PlannedRequest:
 
 
 def plan(trace: Sequence[TraceRequest]) -> list[PlannedRequest]:
-    """Give every request of a trace to an agent, a session and a model."""
-    chance = random.Random(_SEED)  # noqa: S311  (the same scenario each time is the point)
+    """Assign every request of a trace to an agent, a session and a model."""
+    chance = random.Random(_SEED)  # noqa: S311  (the scenario must be reproducible)
     max_output_tokens = _usual_maximum(trace)
     sessions = max(1, round(len(trace) / REQUESTS_PER_SESSION / len(AGENTS)))
     return [
@@ -77,13 +76,13 @@ def plan(trace: Sequence[TraceRequest]) -> list[PlannedRequest]:
 
 
 def _usual_maximum(trace: Sequence[TraceRequest]) -> int:
-    """The output that callers allow for: enough for nearly every call, so a few overrun it."""
+    """Return the maximum output that callers reserve: a few calls exceed it."""
     generated = sorted(request.generated_tokens for request in trace)
     return max(1, generated[int(_MAX_OUTPUT_QUANTILE * (len(generated) - 1))])
 
 
 def _agents(chance: random.Random) -> Iterator[str]:
-    """The runaway always comes first, so that it is part of the shortest trace."""
+    """Yield agents; the runaway is first, so that it is part of the shortest trace."""
     yield RUNAWAY
     while True:
         yield RUNAWAY if chance.random() < RUNAWAY_SHARE else chance.choice(AGENTS)
@@ -99,8 +98,8 @@ def _planned(
 ) -> PlannedRequest:
     model = chance.choice(MODELS)
     runs_away = agent == RUNAWAY
-    # Nothing but its own limit is to stop the runaway: it names no session, and it is billed for
-    # no more than it asked for.
+    # Only its own limit shall stop the runaway: it names no session and never exceeds its
+    # estimate.
     output_tokens = min(request.generated_tokens, max_output_tokens if runs_away else 10**9)
     outcome, ttl_seconds, delays = _ending(chance, runs_away=runs_away)
     subjects = {"agent": agent, "model": model.name}
@@ -126,7 +125,7 @@ def _planned(
 
 
 def _ending(chance: random.Random, *, runs_away: bool) -> tuple[Outcome, int, tuple[float, ...]]:
-    """How a granted call ends, how long its hold lives, and when it is reported."""
+    """Return how a granted call ends, its time to live, and the delays of its messages."""
     kind, copies, soon = chance.random(), 1, chance.uniform(*_CALL_SECONDS)
     if chance.random() < _REPEATED:
         copies = chance.choice((2, 3))

@@ -1,4 +1,4 @@
-"""Reports to the settlement queue what was spent: in batches, repeated and out of order."""
+"""Sends settlements to the queue: in batches, repeated and out of order."""
 
 import heapq
 import json
@@ -13,7 +13,7 @@ from local.console import LocalStackError
 from local.demo.record import Grant, Record
 from local.demo.scenario import PlannedRequest
 
-BATCH_SIZE = 10  # as many as SQS takes at once
+BATCH_SIZE = 10  # the maximum of SQS
 
 _LINGER_SECONDS = 0.25
 _SENDS_MAX = 5
@@ -27,7 +27,7 @@ class _Due:
 
 
 def message_of(grant: Grant, *, tenant_id: str) -> dict[str, object]:
-    """The message that ends a reservation; every copy of it is the same."""
+    """Return the message that settles or releases a reservation; all copies are equal."""
     request = grant.request
     addressed: dict[str, object] = {
         "version": 1,
@@ -55,7 +55,7 @@ def _spent(request: PlannedRequest) -> dict[str, object]:
 
 
 class Reporter:
-    """Sends every grant's messages when they are due, from a thread of its own."""
+    """Sends every grant's messages when they are due, in its own thread."""
 
     def __init__(self, sqs: Any, queue_url: str, record: Record, *, tenant_id: str) -> None:
         self._sqs, self._queue_url = sqs, queue_url
@@ -69,7 +69,7 @@ class Reporter:
         self._thread.start()
 
     def report(self, grant: Grant) -> None:
-        """Have a grant reported, after the time its call takes."""
+        """Schedule the messages of a grant after the duration of its call."""
         now = time.monotonic()
         with self._changed:
             for delay_seconds in grant.request.message_delays_seconds:
@@ -77,7 +77,7 @@ class Reporter:
             self._changed.notify()
 
     def close(self, *, while_waiting: Callable[[], None]) -> None:
-        """Wait until everything is sent; raises what stopped it from being sent."""
+        """Wait until all messages are sent. Raises LocalStackError if that failed."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -91,15 +91,15 @@ class Reporter:
         try:
             while batch := self._next_batch():
                 self._send(batch)
-        except Exception as error:  # noqa: BLE001  (a thread's failure is told by close)
+        except Exception as error:  # noqa: BLE001  (close reports the failure of the thread)
             self._failure = error
 
     def _next_batch(self) -> list[Grant]:
-        """Up to ten grants that are due, as soon as they fill a batch or one has waited."""
+        """Return up to ten due grants, when they fill a batch or the oldest has waited enough."""
         with self._changed:
             while True:
                 now = time.monotonic()
-                due = sum(one.at <= now for one in self._due)
+                due = sum(entry.at <= now for entry in self._due)
                 oldest = self._due[0].at if self._due else None
                 if oldest is None and self._closing:
                     return []
@@ -109,7 +109,7 @@ class Reporter:
                 self._changed.wait(wait)
 
     def _pop(self, now: float) -> list[Grant]:
-        """The due grants, each once: its copies are to come in other batches."""
+        """Return the due grants, each once: copies are sent in other batches."""
         batch: list[Grant] = []
         while self._due and self._due[0].at <= now and len(batch) < BATCH_SIZE:
             grant = heapq.heappop(self._due).grant
@@ -128,22 +128,22 @@ class Reporter:
         entries = [
             {
                 "Id": str(place),
-                "MessageBody": json.dumps(message_of(one, tenant_id=self._tenant_id)),
+                "MessageBody": json.dumps(message_of(grant, tenant_id=self._tenant_id)),
             }
-            for place, one in enumerate(batch)
+            for place, grant in enumerate(batch)
         ]
         for _ in range(_SENDS_MAX):
-            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            failed = {one["Id"] for one in answer.get("Failed", ())}
+            response = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            failed = {failure["Id"] for failure in response.get("Failed", ())}
             self._record.messages += len(entries) - len(failed)
             entries = [entry for entry in entries if entry["Id"] in failed]
             if not entries:
                 return
-        raise LocalStackError(f"it refused {len(entries)} messages {_SENDS_MAX} times")
+        raise LocalStackError(f"SQS rejected {len(entries)} messages {_SENDS_MAX} times")
 
 
 def waiting_messages(sqs: Any, queue_url: str) -> int:
-    """How many messages a queue has, those in somebody's hands included."""
+    """Return how many messages a queue has, including those in flight."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
-    return sum(int(answer["Attributes"][name]) for name in names)
+    response = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+    return sum(int(response["Attributes"][name]) for name in names)

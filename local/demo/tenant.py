@@ -1,4 +1,4 @@
-"""A fresh tenant for every run, with its budgets and the key of its callers."""
+"""Creates a new tenant for every run, with budgets and a key for the callers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from local.demo.limits import BudgetPlan
 
 @dataclass(frozen=True, slots=True)
 class DemoTenant:
-    """The tenant as its administrator and its callers reach it."""
+    """The tenant with a client for its admin and its callers."""
 
     tenant_id: str
     admin: Client
@@ -18,14 +18,14 @@ class DemoTenant:
 
 @dataclass(frozen=True, slots=True)
 class DemoBudget:
-    """A budget of the plan, as it was created."""
+    """A created budget of the plan."""
 
     budget_id: str
     plan: BudgetPlan
 
 
 def create_tenant(api_url: str, operator_key: str, tenant_id: str, *, callers: int) -> DemoTenant:
-    """Create the tenant as the operator, and a key for its callers as its administrator."""
+    """Create the tenant as the operator, and the callers' key as its admin."""
     operator = Client(api_url, operator_key)
     created = operator.create("/v1/tenants", {"tenant_id": tenant_id, "name": "Demo"})
     operator.close()

@@ -1,4 +1,4 @@
-"""Reading a trace: when LLM requests came in, and how many tokens they read and wrote."""
+"""Reads a trace: the times of LLM requests and their input and output tokens."""
 
 import csv
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class TraceRequest:
 
 
 def read_trace(path: Path, *, requests_max: int | None = None) -> list[TraceRequest]:
-    """The first requests of a trace, in the order of their arrival.
+    """Return the first requests of a trace, ordered by time.
 
-    Raises LocalStackError, with the line, for a file that is not a trace.
+    Raises LocalStackError with the line for a file that is not a trace.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -38,7 +38,7 @@ def ask(service: Service, likeness: Likeness, route: str, call: Json) -> Reply:
     if "later_seconds" in call:
         service.later(call["later_seconds"])
     role = call.get("role", "admin")
-    headers = bearer(service.keys[role]) if role != "nobody" else {}
+    headers = bearer(service.keys[role]) if role != "none" else {}
     body = likeness.really(json.dumps(call["body"])) if "body" in call else None
     return service.request(
         route.partition(" ")[0],

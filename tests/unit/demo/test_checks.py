@@ -61,7 +61,7 @@ def test_grants_that_can_not_all_have_fitted_are_found_though_every_answer_looks
     assert checks.no_grant_past_a_limit(grants, LIMITS).holds
     failure = the_failure(checks.no_grant_past_a_limit_by_own_record(grants, LIMITS))
     assert "expected at most 2" in failure
-    assert "found 3 in our own record" in failure
+    assert "found 3 in the demo's record" in failure
 
 
 def test_grants_asked_for_at_the_same_time_prove_nothing_about_each_other() -> None:

@@ -74,6 +74,4 @@ def test_the_last_line_is_clear() -> None:
     assert verdict([GOOD], seen, took_seconds=4.2) == (
         "Demo passed: 2 requests in 4 s, 1 granted, 1 refused; all 1 checks hold."
     )
-    assert verdict([GOOD, BAD], seen, took_seconds=4.2) == (
-        "DEMO FAILED: 1 of 2 checks found something untrue."
-    )
+    assert verdict([GOOD, BAD], seen, took_seconds=4.2) == ("DEMO FAILED: 1 of 2 checks failed.")
