@@ -22,7 +22,7 @@ from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policies import Located, find_budget
 from spendgate_service.store.retention import RETENTION_SECONDS
 from spendgate_service.store.windows import Windows
-from spendgate_service.wire.events import switch_detail
+from spendgate_service.wire.budget_events import switch_detail
 from spendgate_service.wire.values import json_text
 
 _TRIES_MAX = 5

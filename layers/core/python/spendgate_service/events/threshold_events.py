@@ -33,7 +33,7 @@ from spendgate_service.store.codec.counters import read_counter
 from spendgate_service.store.errors import ConditionFailed, Item, StoreError
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.wire.events import level_detail
+from spendgate_service.wire.budget_events import level_detail
 from spendgate_service.wire.values import json_text
 
 _log = logging.getLogger(__name__)

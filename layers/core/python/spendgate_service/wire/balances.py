@@ -61,7 +61,7 @@ class BalanceResponse(TypedDict):
         Doc("The first that applies of disabled, paused, exhausted, warning, active."),
     ]
     resets_at: Annotated[
-        Time | None, Doc("When spending stops counting; null where nothing resets.")
+        Time | None, Doc("When what was spent stops counting; null where nothing resets.")
     ]
     resets_in_seconds: Annotated[int | None, Doc("The same in seconds from now, at least 1.")]
     forecast: Annotated[

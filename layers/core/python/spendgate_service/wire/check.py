@@ -1,4 +1,4 @@
-"""The response to a check: may the caller go on, and if not, what can be done about it.
+"""The response to a check: whether the caller may go on, and if not, what helps.
 
 It describes the most restrictive budget: the first that refuses, else the one that is spent most
 of those that warn, or else of the shadows that would refuse.
@@ -134,7 +134,7 @@ def _most_restrictive(
             return _find(balances, refusal.budget_id, None)
         case None:
             warning = [balance for balance in balances if balance.is_warning] or shadowed
-            return max(warning, key=lambda one: one.utilization_tenths_pct, default=None)
+            return max(warning, key=lambda balance: balance.utilization_tenths_pct, default=None)
         case _:
             return None
 
@@ -142,23 +142,23 @@ def _most_restrictive(
 def _find(balances: Sequence[Balance], budget_id: str, subject: str | None) -> Balance | None:
     return next(
         (
-            one
-            for one in balances
-            if one.budget.budget_id == budget_id and subject in {None, str(one.subject)}
+            balance
+            for balance in balances
+            if balance.budget.budget_id == budget_id and subject in {None, str(balance.subject)}
         ),
         None,
     )
 
 
 def _hint(budget: Balance | None, warnings: Sequence[str]) -> str:
-    """One sentence for an agent that may go on."""
+    """Write one sentence for an agent that may go on."""
     if budget is not None and budget.is_warning:
         return f"Go on, but save: {_what_is_left(budget)}."
     return "Go on, but heed the warnings." if warnings else "Go on."
 
 
 def _hint_of(refusal: Refusal, balances: Sequence[Balance]) -> str:
-    """One sentence that an agent who may not go on can act on."""
+    """Write one sentence that an agent that may not go on can act on."""
     match refusal:
         case BudgetExceeded():
             return _hint_when_exceeded(refusal, balances)
@@ -176,7 +176,7 @@ def _hint_of(refusal: Refusal, balances: Sequence[Balance]) -> str:
 
 
 def _hint_when_exceeded(refusal: BudgetExceeded, balances: Sequence[Balance]) -> str:
-    """To wait, to ask for less, or both: less helps where one unit alone is short."""
+    """Advise to wait, to ask for less, or both: less helps where one unit alone is short."""
     later = _what_helps_later(refusal, balances)
     units = {violation.unit for violation in refusal.violations}
     most = min(violation.available for violation in refusal.violations)
@@ -186,7 +186,7 @@ def _hint_when_exceeded(refusal: BudgetExceeded, balances: Sequence[Balance]) ->
 
 
 def _what_helps_later(refusal: BudgetExceeded, balances: Sequence[Balance]) -> str:
-    """To wait for the holds of others, or for the period's end; else only an admin can help."""
+    """Advise to wait for holds or for the end of the period; otherwise only an admin helps."""
     wait, violations = refusal.retry_after_seconds, refusal.violations
     if wait is not None and not all(
         balance.could_grant_later(violation.requested)
@@ -194,7 +194,7 @@ def _what_helps_later(refusal: BudgetExceeded, balances: Sequence[Balance]) -> s
         if (balance := _find(balances, violation.budget_id, violation.subject))
     ):
         return "ask an admin for a higher limit, because a whole period allows less"
-    if all(one.available + one.held >= one.requested for one in violations):
+    if all(violation.available + violation.held >= violation.requested for violation in violations):
         latest = "" if wait is None else f", in {_seconds(wait)} at the latest"
         return f"try again when what is held has come back{latest}"
     if wait is None:

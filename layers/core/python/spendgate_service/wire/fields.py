@@ -12,20 +12,24 @@ from typing import Annotated, Any
 class Doc:
     """The description of a field, and what JSON Schema says of it beyond its Python type.
 
-    Pydantic calls the method when a schema is asked for. Nothing here imports pydantic: a cold
-    start pays for the declarations alone.
+    The description goes before that of the type, if the type has one. Pydantic calls the method
+    when a schema is asked for. Nothing here imports pydantic: a cold start pays for the
+    declarations alone.
     """
 
-    __slots__ = ("keywords",)
+    __slots__ = ("description", "keywords")
 
-    def __init__(self, description: str, **keywords: object) -> None:
-        self.keywords = {"description": description, **keywords}
+    def __init__(self, description: str = "", **keywords: object) -> None:
+        self.description = description
+        self.keywords = keywords
 
     def __get_pydantic_json_schema__(
         self, core_schema: Any, handler: Callable[[Any], dict[str, Any]]
     ) -> dict[str, Any]:
         """Add the description and the keywords to the schema of the type."""
-        return {**handler(core_schema), **self.keywords}
+        schema = {**handler(core_schema), **self.keywords}
+        sentences = [text for text in (self.description, schema.get("description")) if text]
+        return {**schema, "description": " ".join(sentences)} if sentences else schema
 
 
 type AmountText = Annotated[
@@ -36,7 +40,8 @@ type AmountText = Annotated[
     ),
 ]
 
-Time = Annotated[str, Doc("A time in UTC, with milliseconds.", format="date-time")]
+Time = Annotated[str, Doc(format="date-time")]
+"""RFC 3339 in UTC, always with milliseconds."""
 
 Amounts = Mapping[str, AmountText]
 """Amounts by unit."""

@@ -22,6 +22,7 @@ from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.tenants import Price, Tenant, UnpricedModel
 from spendgate_service.pricing.usage import PRICE_UNIT, TOKENS
+from spendgate_service.wire.fields import Doc
 
 _CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
 
@@ -36,17 +37,22 @@ MAX_AGE_SECONDS_MAX = 366 * 86_400  # a rate that is good for longer needs no ma
 class CreateKeyBody(Body):
     """A new API key of the caller's tenant."""
 
-    role: Literal["admin", "caller", "reader"]
-    name: NameField | None = None
+    role: Annotated[Literal["admin", "caller", "reader"], Doc("What the key may do.")]
+    name: Annotated[NameField | None, Doc("A name for people.")] = None
 
 
 class CreateTenantBody(Body):
     """A new tenant."""
 
-    tenant_id: TenantIdField
-    name: NameField | None = None
-    require_budget: bool = False
-    unpriced_model: UnpricedModel = "reject"
+    tenant_id: Annotated[TenantIdField, Doc("The id of the tenant.")]
+    name: Annotated[NameField | None, Doc("A name for people.")] = None
+    require_budget: Annotated[
+        bool, Doc("Whether a request to which no budget applies is refused.")
+    ] = False
+    unpriced_model: Annotated[
+        UnpricedModel,
+        Doc("What happens to usage of a model without a price: reject, or allow in tokens only."),
+    ] = "reject"
 
     def to_tenant(self, *, now_ms: int) -> Tenant:
         """The tenant."""
@@ -65,9 +71,14 @@ class PatchTenantBody(Body):
 
     model_config = ConfigDict(json_schema_extra=patch_schema(nullable=("name",)))
 
-    name: NameField | None = None
-    require_budget: bool | None = None
-    unpriced_model: UnpricedModel | None = None
+    name: Annotated[NameField | None, Doc("A name for people.")] = None
+    require_budget: Annotated[
+        bool | None, Doc("Whether a request to which no budget applies is refused.")
+    ] = None
+    unpriced_model: Annotated[
+        UnpricedModel | None,
+        Doc("What happens to usage of a model without a price: reject, or allow in tokens only."),
+    ] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -91,9 +102,15 @@ class TokenCapBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [_caps(name) for name in _CAPS]})
 
-    max_prompt_tokens: TokensField | None = None
-    max_completion_tokens: TokensField | None = None
-    max_total_tokens: TokensField | None = None
+    max_prompt_tokens: Annotated[
+        TokensField | None, Doc("How many prompt tokens one request may have; null: no cap.")
+    ] = None
+    max_completion_tokens: Annotated[
+        TokensField | None, Doc("How many completion tokens one request may have; null: no cap.")
+    ] = None
+    max_total_tokens: Annotated[
+        TokensField | None, Doc("How many tokens one request may have in all; null: no cap.")
+    ] = None
 
     @model_validator(mode="after")
     def _caps_something(self) -> Self:
@@ -124,10 +141,13 @@ CurrencyField = Annotated[
 class PriceBody(Body):
     """What a model costs per million tokens; cached input costs the full rate if none is named."""
 
-    input_per_million: AmountField
-    output_per_million: AmountField
-    cached_input_per_million: AmountField | None = None
-    currency: CurrencyField = PRICE_UNIT
+    input_per_million: Annotated[AmountField, Doc("The price of a million input tokens.")]
+    output_per_million: Annotated[AmountField, Doc("The price of a million output tokens.")]
+    cached_input_per_million: Annotated[
+        AmountField | None,
+        Doc("The price of a million cached input tokens; null: that of input tokens."),
+    ] = None
+    currency: Annotated[CurrencyField, Doc("The unit of the prices.")] = PRICE_UNIT
 
     def to_price(self, *, provider: str, model: str, now_ms: int) -> Price:
         """The price."""
@@ -148,8 +168,12 @@ MaxAgeField = Annotated[int, Field(ge=1, le=MAX_AGE_SECONDS_MAX)]
 class RateBody(Body):
     """How much of one unit one of another is worth; older than the maximum age it is no rate."""
 
-    rate: PositiveAmountField
-    max_age_seconds: MaxAgeField | None = None
+    rate: Annotated[
+        PositiveAmountField, Doc("How much of the second unit one of the first is worth.")
+    ]
+    max_age_seconds: Annotated[
+        MaxAgeField | None, Doc("How long the rate is valid after it was set; null: without limit.")
+    ] = None
 
     def to_rate(self, *, source: str, target: str, now_ms: int) -> Rate:
         """The rate."""

@@ -28,6 +28,7 @@ from spendgate_service.domain.budgets import (
 )
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.subjects import ANY_ID, ORGANIZATION, Subject, parse_subject
+from spendgate_service.wire.fields import Doc
 
 _NULLABLE = ("soft_limit", "carry_over", "name")
 
@@ -45,9 +46,11 @@ def _subject(text: str) -> str:
 class CarryOverBody(Body):
     """What goes into the next period: what was not used, up to `max`, and what was overdrawn."""
 
-    unused: bool = False
-    max: AmountField | None = None
-    debt: bool = False
+    unused: Annotated[bool, Doc("Whether what was not used is carried over.")] = False
+    max: Annotated[
+        AmountField | None, Doc("How much of what was not used is carried over at most; null: all.")
+    ] = None
+    debt: Annotated[bool, Doc("Whether an overrun is subtracted from the next period.")] = False
 
     def to_carry_over(self) -> CarryOver:
         """The definition."""
@@ -62,17 +65,34 @@ SubjectField = Annotated[str, AfterValidator(_subject), WithJsonSchema(SUBJECT_S
 class CreateBudgetBody(Body):
     """A new budget."""
 
-    subject: SubjectField
-    unit: UnitField
-    limit: AmountField
-    soft_limit: AmountField | None = None
-    on_soft_limit: OnSoftLimit = "warn"
-    warn_at_pct: ThresholdsField = Field(default_factory=lambda: list(WARN_AT_PCT_DEFAULT))
-    period: PeriodField = NoPeriodBody(type="none")
-    carry_over: CarryOverBody | None = None
-    mode: Mode = "enforce"
-    name: NameField | None = None
-    metadata: MetadataField = Field(default_factory=dict)
+    subject: Annotated[
+        SubjectField,
+        Doc("The subject of the budget, as type:id; type:* is the default of the type."),
+    ]
+    unit: Annotated[UnitField, Doc("What is counted: a lower-case word such as usd or tokens.")]
+    limit: Annotated[AmountField, Doc("What may be spent in one period.")]
+    soft_limit: Annotated[
+        AmountField | None, Doc("The spent amount at which the budget warns or pauses; null: none.")
+    ] = None
+    on_soft_limit: Annotated[
+        OnSoftLimit, Doc("What happens at the soft limit: a warning, or a pause.")
+    ] = "warn"
+    warn_at_pct: Annotated[
+        ThresholdsField, Doc("The percentages of the limit from which on the budget warns.")
+    ] = Field(default_factory=lambda: list(WARN_AT_PCT_DEFAULT))
+    period: Annotated[PeriodField, Doc("Over which periods the limit holds.")] = NoPeriodBody(
+        type="none"
+    )
+    carry_over: Annotated[
+        CarryOverBody | None, Doc("What a period carries over to the next one; null: nothing.")
+    ] = None
+    mode: Annotated[
+        Mode, Doc("A budget in shadow mode decides and reports, but never refuses.")
+    ] = "enforce"
+    name: Annotated[NameField | None, Doc("A name for people.")] = None
+    metadata: Annotated[
+        MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
+    ] = Field(default_factory=dict)
 
     def to_budget(self, *, tenant_id: str, budget_id: str, now_ms: int) -> Budget:
         """The budget.
@@ -117,15 +137,27 @@ class PatchBudgetBody(Body):
 
     model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_NULLABLE))
 
-    limit: AmountField | None = None
-    soft_limit: AmountField | None = None
-    on_soft_limit: OnSoftLimit | None = None
-    warn_at_pct: ThresholdsField | None = None
-    period: PeriodField | None = None
-    carry_over: CarryOverBody | None = None
-    mode: Mode | None = None
-    name: NameField | None = None
-    metadata: MetadataField | None = None
+    limit: Annotated[AmountField | None, Doc("What may be spent in one period.")] = None
+    soft_limit: Annotated[
+        AmountField | None, Doc("The spent amount at which the budget warns or pauses; null: none.")
+    ] = None
+    on_soft_limit: Annotated[
+        OnSoftLimit | None, Doc("What happens at the soft limit: a warning, or a pause.")
+    ] = None
+    warn_at_pct: Annotated[
+        ThresholdsField | None, Doc("The percentages of the limit from which on the budget warns.")
+    ] = None
+    period: Annotated[PeriodField | None, Doc("Over which periods the limit holds.")] = None
+    carry_over: Annotated[
+        CarryOverBody | None, Doc("What a period carries over to the next one; null: nothing.")
+    ] = None
+    mode: Annotated[
+        Mode | None, Doc("A budget in shadow mode decides and reports, but never refuses.")
+    ] = None
+    name: Annotated[NameField | None, Doc("A name for people.")] = None
+    metadata: Annotated[
+        MetadataField | None, Doc("Any JSON object up to 4 KB; stored and returned unread.")
+    ] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -181,8 +213,11 @@ def _thresholds(percentages: list[int]) -> tuple[int, ...]:
 class CreditBody(ProvenanceBody):
     """A top-up or refund; for a default, of the subject that it is for."""
 
-    amount: PositiveAmountField
-    subject: SubjectField | None = None
+    amount: Annotated[PositiveAmountField, Doc("How much more may be spent in the current period.")]
+    subject: Annotated[
+        SubjectField | None,
+        Doc("The subject whose balance is credited, if the budget is a default."),
+    ] = None
 
     def to_subject(self) -> Subject | None:
         """Whom it is for, if anybody is named."""

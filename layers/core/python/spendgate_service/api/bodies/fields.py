@@ -25,6 +25,7 @@ from spendgate_service.domain.subjects import (
     make_subject,
 )
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN
+from spendgate_service.wire.fields import Doc
 
 # Every text is stored, logged and shown, so every text has a limit. Together they keep a
 # reservation under 32 KB, were all its ids of four-byte characters and 24 budgets on them, and a
@@ -234,10 +235,14 @@ TenantIdField = Annotated[
 class ProvenanceBody(Body):
     """A body that says where its number comes from."""
 
-    meter_source: LabelField | None = None
-    ref_type: LabelField | None = None
-    ref_id: ReferenceField | None = None
-    description: DescriptionField | None = None
+    meter_source: Annotated[
+        LabelField | None, Doc("Who counted the usage, for example the provider's response.")
+    ] = None
+    ref_type: Annotated[LabelField | None, Doc("The type of what the amount was spent on.")] = None
+    ref_id: Annotated[
+        ReferenceField | None, Doc("The id, in your system, of what it was spent on.")
+    ] = None
+    description: Annotated[DescriptionField | None, Doc("A sentence for people.")] = None
 
     def to_provenance(self) -> Provenance:
         """Where the number comes from."""

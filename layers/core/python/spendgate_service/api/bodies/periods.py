@@ -18,6 +18,7 @@ from spendgate_service.domain.periods import (
     parse_window,
     zone,
 )
+from spendgate_service.wire.fields import Doc
 
 
 def _timezone(name: str) -> str:
@@ -39,7 +40,7 @@ def _window(text: str) -> str:
 class NoPeriodBody(Body):
     """A balance that never resets."""
 
-    type: Literal["none"]
+    type: Annotated[Literal["none"], Doc("The kind of period.")]
 
     def to_period(self) -> PeriodRule:
         """The rule."""
@@ -49,9 +50,9 @@ class NoPeriodBody(Body):
 class CalendarPeriodBody(Body):
     """A period of the calendar, in a time zone."""
 
-    type: Literal["calendar"]
-    unit: CalendarUnit
-    timezone: Annotated[LabelField, AfterValidator(_timezone)] = "UTC"
+    type: Annotated[Literal["calendar"], Doc("The kind of period.")]
+    unit: Annotated[CalendarUnit, Doc("hour, day, week (from Monday), month or year.")]
+    timezone: Annotated[LabelField, AfterValidator(_timezone), Doc("An IANA time zone.")] = "UTC"
 
     def to_period(self) -> PeriodRule:
         """The rule."""
@@ -77,8 +78,13 @@ _ONE_LENGTH: JsonDict = {
 class _LengthBody(Body):
     model_config = ConfigDict(json_schema_extra=_ONE_LENGTH)
 
-    seconds: SecondsField | None = None
-    window: WindowField | None = None
+    seconds: Annotated[
+        SecondsField | None, Doc("The length of the period in seconds; send this or window.")
+    ] = None
+    window: Annotated[
+        WindowField | None,
+        Doc("The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."),
+    ] = None
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -98,7 +104,7 @@ class _LengthBody(Body):
 class DurationPeriodBody(_LengthBody):
     """A fixed length that starts at the first use and restarts when it has elapsed."""
 
-    type: Literal["duration"]
+    type: Annotated[Literal["duration"], Doc("The kind of period.")]
 
     def to_period(self) -> PeriodRule:
         """The rule."""
@@ -108,7 +114,7 @@ class DurationPeriodBody(_LengthBody):
 class RollingPeriodBody(_LengthBody):
     """A sliding window."""
 
-    type: Literal["rolling"]
+    type: Annotated[Literal["rolling"], Doc("The kind of period.")]
 
     def to_period(self) -> PeriodRule:
         """The rule."""

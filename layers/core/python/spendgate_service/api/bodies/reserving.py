@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
@@ -24,12 +24,15 @@ from spendgate_service.domain.hold_buckets import TTL_SECONDS_DEFAULT
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.pricing.usage import TOKENS, Usage
+from spendgate_service.wire.fields import Doc
 
 
 class EstimatedUsage(UsageBody):
     """What a call to a model may at most use; a model that writes nothing needs no maximum."""
 
-    max_output_tokens: TokensField = 0
+    max_output_tokens: Annotated[
+        TokensField, Doc("How many tokens the model may write at most.")
+    ] = 0
 
     def to_usage(self) -> Usage:
         """What is to be priced."""
@@ -41,11 +44,21 @@ class ReserveBody(Body):
 
     model_config = ConfigDict(json_schema_extra=one_of_these("amounts"))
 
-    subjects: SubjectsField = Field(default_factory=dict)
-    amounts: AmountsField = Field(default_factory=dict)
-    usage: EstimatedUsage | None = None
-    ttl_seconds: TtlField = TTL_SECONDS_DEFAULT
-    metadata: MetadataField = Field(default_factory=dict)
+    subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = Field(
+        default_factory=dict
+    )
+    amounts: Annotated[AmountsField, Doc("The amounts to hold, by unit.")] = Field(
+        default_factory=dict
+    )
+    usage: Annotated[
+        EstimatedUsage | None, Doc("The tokens of a call to a model, which the service prices.")
+    ] = None
+    ttl_seconds: Annotated[TtlField, Doc("How long the hold lasts from now on.")] = (
+        TTL_SECONDS_DEFAULT
+    )
+    metadata: Annotated[
+        MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
+    ] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:

@@ -1,7 +1,7 @@
 """The bodies of settle, extend and record."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -19,12 +19,13 @@ from spendgate_service.api.fingerprint import fingerprint
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.requests import Record, Settle
 from spendgate_service.pricing.usage import Usage
+from spendgate_service.wire.fields import Doc
 
 
 class ActualUsage(UsageBody):
     """What a call to a model used."""
 
-    output_tokens: TokensField = 0
+    output_tokens: Annotated[TokensField, Doc("The tokens that the model wrote.")] = 0
 
     def to_usage(self) -> Usage:
         """What is to be priced."""
@@ -44,8 +45,10 @@ class _ActualBody(ProvenanceBody):
 
     model_config = ConfigDict(json_schema_extra=_NOT_BOTH)
 
-    actual: AmountsField | None = None
-    usage: ActualUsage | None = None
+    actual: Annotated[AmountsField | None, Doc("What was spent, by unit.")] = None
+    usage: Annotated[
+        ActualUsage | None, Doc("The tokens of a call to a model, which the service prices.")
+    ] = None
 
     @model_validator(mode="after")
     def _actual_or_usage(self) -> Self:
@@ -83,7 +86,9 @@ class RecordBody(_ActualBody):
 
     model_config = ConfigDict(json_schema_extra={**_NOT_BOTH, **one_of_these("actual")})
 
-    subjects: SubjectsField = Field(default_factory=dict)
+    subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
     def _spent_something(self) -> Self:
@@ -115,4 +120,4 @@ class RecordBody(_ActualBody):
 class ExtendBody(Body):
     """The body of extend: the hold expires that long after now."""
 
-    ttl_seconds: TtlField
+    ttl_seconds: Annotated[TtlField, Doc("How long the hold lasts from now on.")]

@@ -1,6 +1,6 @@
 """What the bodies of the hot path share: who spends, and by which call to a model."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import model_validator
 from pydantic.config import JsonDict
@@ -8,6 +8,7 @@ from pydantic.config import JsonDict
 from spendgate_service.api.bodies.fields import Body, LabelField, ReferenceField, TokensField
 from spendgate_service.domain.subjects import API_KEY, ORGANIZATION, Subject
 from spendgate_service.pricing.usage import Usage
+from spendgate_service.wire.fields import Doc
 
 
 def subjects_of(
@@ -22,10 +23,12 @@ def subjects_of(
 class UsageBody(Body):
     """The model that was called, and what went into the call."""
 
-    provider: LabelField
-    model: ReferenceField
-    input_tokens: TokensField
-    cached_input_tokens: TokensField = 0
+    provider: Annotated[LabelField, Doc("The provider that runs the model.")]
+    model: Annotated[ReferenceField, Doc("The model, as its provider names it.")]
+    input_tokens: Annotated[TokensField, Doc("The tokens of the prompt, cached ones included.")]
+    cached_input_tokens: Annotated[
+        TokensField, Doc("The part of the input tokens that the provider had cached.")
+    ] = 0
 
     @model_validator(mode="after")
     def _cached_is_a_part(self) -> Self:

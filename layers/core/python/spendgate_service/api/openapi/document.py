@@ -11,7 +11,6 @@ from pydantic.json_schema import models_json_schema
 from spendgate_service.api.openapi.headers import HEADERS
 from spendgate_service.api.openapi.operations import documented_path, error_response, operation
 from spendgate_service.api.openapi.schemas import REF_TEMPLATE, Schema
-from spendgate_service.api.openapi.words import explained
 from spendgate_service.api.routes import ROUTES
 from spendgate_service.wire.errors import ErrorResponse, NoKeyResponse
 from spendgate_service.wire.json_schema import json_schemas
@@ -52,7 +51,7 @@ def response_components() -> Mapping[str, Schema]:
 
 def _components() -> dict[str, Schema]:
     """Return the schemas of bodies and responses; they share names of enumerations alone."""
-    bodies, responses = explained(_body_schemas()), response_components()
+    bodies, responses = _body_schemas(), response_components()
     shared = bodies.keys() & responses.keys()
     assert all(bodies[name] == responses[name] for name in shared), shared
     return {**bodies, **responses}
