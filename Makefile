@@ -38,9 +38,15 @@ ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell test -w "$$HOME/.cache" -o -w "$$H
 export UV_NO_CACHE := 1
 endif
 
+# Two workers share the engines. Tests that need the local stack are one group, in one worker.
+PARALLEL = -n 2 --dist loadgroup
+COVERAGE = --cov --cov-report=term:skip-covered
+# The interpreter's own monitoring measures coverage at almost no cost.
+export COVERAGE_CORE := sysmon
+
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone bench lint audit-dependencies template test test-long lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone bench check lint audit-dependencies template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -127,6 +133,12 @@ tone: .venv/.stamp ## Check wording and spelling, and the format of the workflow
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
 	@$(BIN)/python -m bench $(BENCH)
 
+check: .venv/.stamp lint tone ## Run the quick checks: lint, wording, template, unit tests
+	@$(say) "Template (cfn-lint)"
+	@$(BIN)/cfn-lint template.yaml
+	@$(say) "Unit and template tests (pytest)"
+	@$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/template $(PYTEST_ARGS)
+
 lint: .venv/.stamp ## Check format, style, types and security (ruff, mypy, bandit)
 	@$(say) "Style (ruff)"
 	@$(BIN)/ruff check
@@ -148,13 +160,14 @@ template: setup ## Check the template (cfn-lint, sam validate --lint)
 	@$(say) "Template (sam validate --lint)"
 	@$(SAM) validate --lint --region $(REGION)
 
-test: setup lint template test-client ## Run every check and every test suite
+test: setup lint tone template test-client ## Run every check and every test suite, and report the coverage
 	@$(say) "Tests (pytest)"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST_ARGS)
 
-test-long: setup ## Run the random suites at length (more examples, 10,000 messages)
-	@SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_MESSAGES=10000 $(BIN)/python -m pytest \
-	    tests/model tests/concurrency/test_storm.py tests/faults/test_queue.py tests/faults/test_overload.py $(PYTEST_ARGS)
+test-long: setup ## Run the random suites at length, and every fault at every call
+	@SPENDGATE_ALL_FAULTS=1 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \
+	    $(BIN)/python -m pytest tests/model tests/property tests/simulation tests/concurrency/test_storm.py tests/faults \
+	    $(PYTEST_ARGS)
 
 lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \

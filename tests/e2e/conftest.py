@@ -19,11 +19,13 @@ from tests.support import secret_scan
 type NewTenant = Callable[[], Tenant]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the stack."""
+    """Everything in this folder needs the stack: one process starts it, and tests there."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 @pytest.fixture(scope="session")

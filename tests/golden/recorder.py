@@ -16,6 +16,8 @@ from concurrent import futures
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -100,8 +102,7 @@ class Recorder:
         _keep_events(self._events)
         self._functions = import_module("tests.support.functions")
         self._http_events = import_module("tests.support.http_events")
-        app = import_module("spendgate_service.app").Spendgate.from_environment()
-        self._load = cache(lambda function: self._functions.load_function(function, app))
+        self._load = cache(_load_function)
 
     def call(
         self,
@@ -204,6 +205,16 @@ class Recorder:
         table = backends[import_module("moto.core").DEFAULT_ACCOUNT_ID][REGION].tables[TABLE_NAME]
         items = [copy.deepcopy(item.to_json()["Attributes"]) for item in table.all_items()]
         return {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
+
+
+def _load_function(name: str) -> ModuleType:
+    """The module of a function, as Lambda loads it."""
+    path = import_module("tests.support.engines").ROOT / "functions" / name / "app.py"
+    spec = spec_from_file_location(f"functions_{name}_app", path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _keep_events(kept: list[Json]) -> None:

@@ -23,19 +23,17 @@ _AT_ONCE = [
     f"{_CONTRACT}/test_{name}.py"
     for name in ("settling", "extending", "recording", "policy_changes", "reserving")
 ]
+_MOTO = ("--engine", "moto")
 SUITES = (
     (
         "conditions",
-        [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", "-k", "moto"],
+        [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", *_MOTO],
     ),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
-    ("settling", [*_AT_ONCE, "-k", "moto"]),
-    ("closing", [f"{_CONTRACT}/test_closing_conditions.py", "-k", "moto"]),
-    (
-        "rollover",
-        [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carry_over.py", "-k", "moto"],
-    ),
-    ("contract", [_CONTRACT, "-k", "moto"]),
+    ("settling", [*_AT_ONCE, *_MOTO]),
+    ("closing", [f"{_CONTRACT}/test_closing_conditions.py", *_MOTO]),
+    ("rollover", [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carry_over.py", *_MOTO]),
+    ("contract", [_CONTRACT, "--ignore", f"{_CONTRACT}/single_engine", *_MOTO]),
     ("budgets", ["tests/store/single_engine/test_budgets.py"]),
     ("model", ["tests/model"]),
     ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),

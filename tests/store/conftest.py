@@ -9,12 +9,19 @@ from tests.support.engines import table_at
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import World
 
-ENGINES = ("moto", "dynamodb_local", "ministack")
+ENGINES = ("dynamodb_local", "ministack")
 
 
-@pytest.fixture(params=ENGINES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on each engine in turn: `--engine moto` for another than the default ones."""
+    if "engine_table" in metafunc.fixturenames:
+        engines = metafunc.config.getoption("engine") or ENGINES
+        metafunc.parametrize("engine_table", engines, indirect=True)
+
+
+@pytest.fixture
 def engine_table(request: pytest.FixtureRequest) -> Table:
-    """An empty table in each engine in turn; an engine that does not start fails the test."""
+    """An empty table in an engine; an engine that does not start fails the test."""
     if request.param == "moto":
         table: Table = request.getfixturevalue("moto_table")
         return table

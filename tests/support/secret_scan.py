@@ -9,6 +9,7 @@ logs of emulators and of the functions in them.
 import re
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -61,8 +62,16 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Fail the run if anything was found."""
     yield
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["leaks"] = _leaks
     if _leaks:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker that has ended has found."""
+    _leaks.extend(getattr(node, "workeroutput", {}).get("leaks", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
