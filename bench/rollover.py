@@ -24,9 +24,9 @@ from spendgate_service.domain.periods import CalendarPeriod, period_in_force
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.periods.run import Progress, close_due_periods
 from spendgate_service.store import keys, values
-from spendgate_service.store.claims import creation_values
 from spendgate_service.store.client import DynamoClient, Table
-from spendgate_service.store.errors import Item
+from spendgate_service.store.counters import creation_values
+from spendgate_service.store.values import Item
 from tests.support.clock import NOON_MS
 from tests.support.engines import table_at
 from tests.support.world import TENANT, World

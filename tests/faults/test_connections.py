@@ -11,8 +11,7 @@ import pytest
 
 from spendgate_service.app import Spendgate
 from spendgate_service.store import client as table
-from spendgate_service.store.client import Table
-from spendgate_service.store.connections import IDLE_MS_MAX, drop_idle_connections
+from spendgate_service.store.client import IDLE_MS_MAX, Table, drop_idle_connections
 from spendgate_service.store.errors import OutcomeUnknown
 from spendgate_service.store.messaging import MESSAGING_CONFIG
 from tests.support.clock import FakeClock

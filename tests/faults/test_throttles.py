@@ -1,12 +1,11 @@
 """A throttle is no refusal: it is tried again, a bounded number of times, and then said as such."""
 
 import pytest
-from botocore.exceptions import ClientError
 
 from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.store.client import TRIES_MAX
-from spendgate_service.store.errors import Throttled
+from spendgate_service.store.errors import RequestRejected, Throttled
 from tests.support.faulty_client import (
     NO_CONNECTION,
     THROTTLED,
@@ -125,6 +124,6 @@ def test_a_message_that_dynamodb_finds_at_fault_does_not_stop_its_neighbours(
 
     outcomes = shaky.settlements.apply(commands)
 
-    assert isinstance(outcomes[0], ClientError)
+    assert isinstance(outcomes[0], RequestRejected)
     assert world.spent_and_held(budget) == (2, 2)
     assert_books_balance(world.table, now_ms=world.clock.now_ms())

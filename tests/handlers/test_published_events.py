@@ -18,7 +18,7 @@ from spendgate_service.events.envelope import Event, event_of
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import values
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
+from spendgate_service.store.values import Item
 from spendgate_service.wire.events import DETAILS
 from tests.support.app import spendgate_over
 from tests.support.engines import ROOT, template

@@ -15,10 +15,10 @@ from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.statements import Statement
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
-from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.codec.ledger import read_ledger
-from spendgate_service.store.codec.reservations import read_reservation
+from spendgate_service.store.counters import read_counter
+from spendgate_service.store.ledger import read_ledger
 from spendgate_service.store.policies import read_policy
+from spendgate_service.store.reservations import read_reservation
 from spendgate_service.store.statements import read_statement
 from tests.support.exact_indexes import Key
 

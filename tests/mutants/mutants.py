@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from importlib import import_module
 
 CONDITIONS = {
-    "spendgate_service.store.expressions": (
-        "POLICY_IS_KNOWN", "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW",
+    "spendgate_service.store.keys": ("IS_NEW",),
+    "spendgate_service.store.counters": ("POLICY_IS_KNOWN", "IS_AS_SEEN"),
+    "spendgate_service.store.holds": (
+        "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW",
         "CAN_GRANT_OR_IS_NEW", "CAN_GRANT_BELOW_PAUSE_OR_IS_NEW", "ENOUGH_COMES_BACK",
-        "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_AS_SEEN", "COUNTER_EXISTS",
-        "SO_MUCH_WAITS", "NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS",
-        "WINDOW_IS_AS_SEEN", "IS_NEW", "IS_HELD_AS_SEEN", "IS_HELD_THERE", "IS_DUE_AS_SEEN",
-        "IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN",
+        "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_HELD_THERE",
+    ),
+    "spendgate_service.store.postings": ("COUNTER_EXISTS",),
+    "spendgate_service.store.windows": (
+        "SO_MUCH_WAITS", "NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS", "WINDOW_IS_AS_SEEN",
+    ),
+    "spendgate_service.store.reservations": ("IS_HELD_AS_SEEN",),
+    "spendgate_service.store.due_index": (
+        "IS_DUE_AS_SEEN", "IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN",
     ),
     "spendgate_service.store.policies": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
     "spendgate_service.store.idempotency": ("IS_THE_FIRST_TIME",),
@@ -56,7 +63,7 @@ class Mutant:
         after = before.replace(self.clause, self.broken, 1)
         assert after != before
         setattr(module, self.constant, after)
-        conditions = import_module("spendgate_service.store.counters")._CONDITIONS
+        conditions = import_module("spendgate_service.store.holds")._CONDITIONS
         for rule, condition in conditions.items():
             if condition == before:
                 conditions[rule] = after
@@ -86,7 +93,7 @@ def all_mutants() -> Iterator[Mutant]:
                     yield Mutant(module, constant, clause, broken)
     for clauses in _BUCKETS:
         name = f"Buckets.{clauses}"
-        yield Mutant("spendgate_service.store.expressions", name, "every bucket", " OR ")
+        yield Mutant("spendgate_service.store.counters", name, "every bucket", " OR ")
 
 
 def _true(clause: str) -> str:

@@ -70,7 +70,8 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
 
 
 def test_every_builder_of_a_key_is_put_to_the_test() -> None:
-    builders = {name.removesuffix("_key") for name in vars(keys) if name.endswith("_key")}
+    named = {name for name in vars(keys) if name.endswith("_key")} - {"read_key"}
+    builders = {name.removesuffix("_key") for name in named}
     sort_keys = {name.removesuffix("_sort") for name in builders if name.endswith("_sort")}
 
     assert {name for name in builders if not name.endswith("_sort")} | sort_keys == set(BUILDERS)

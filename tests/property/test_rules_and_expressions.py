@@ -16,11 +16,12 @@ from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.periods import BALANCE, NoPeriod
 from spendgate_service.domain.subjects import Subject
+from spendgate_service.reservations.hold import take_hold
 from spendgate_service.store import values
-from spendgate_service.store.claims import CounterClaim
+from spendgate_service.store.claims import CounterClaim, catch_up
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import hold_attribute, read_counter, slice_attribute
-from spendgate_service.store.counters import catch_up, return_hold, take_hold
+from spendgate_service.store.counters import hold_attribute, read_counter, slice_attribute
+from spendgate_service.store.holds import return_hold
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.postings import Posting, writes_of_counters
 from tests.support.clock import NOON_MS

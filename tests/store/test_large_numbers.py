@@ -7,8 +7,8 @@ from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.requests import CLAIMS_MAX
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import values
-from spendgate_service.store.codec.ledger import read_ledger
 from spendgate_service.store.keys import LEDGER_PREFIX
+from spendgate_service.store.ledger import read_ledger
 from tests.support.ledger_invariants import read_books, scan
 from tests.support.world import AGENT, ORGANIZATION, World, many_subjects
 

@@ -13,7 +13,8 @@ from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import Progress, close_due_periods
 from spendgate_service.store import keys, values
-from spendgate_service.store.errors import Item, Objection, Throttled, TransactionFailed
+from spendgate_service.store.errors import Objection, Throttled, TransactionFailed
+from spendgate_service.store.values import Item
 from tests.support.ledger_invariants import assert_books_balance, read_books, scan
 from tests.support.world import TENANT, World
 

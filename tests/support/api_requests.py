@@ -14,8 +14,9 @@ from spendgate_service.api.routes import ROUTE_BY_KEY
 from spendgate_service.api.validation import read_model
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import (
     CalendarPeriod,

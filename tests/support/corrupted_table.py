@@ -13,8 +13,8 @@ from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys, values
-from spendgate_service.store.codec.ledger import read_ledger
-from spendgate_service.store.errors import Item
+from spendgate_service.store.ledger import read_ledger
+from spendgate_service.store.values import Item
 from tests.support.ledger_invariants import scan
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 

@@ -12,12 +12,11 @@ from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.statements import Statement
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.codec.ledger import read_ledger
-from spendgate_service.store.codec.reservations import read_reservation
-from spendgate_service.store.errors import Item
+from spendgate_service.store.counters import read_counter
+from spendgate_service.store.ledger import read_ledger
+from spendgate_service.store.reservations import read_reservation
 from spendgate_service.store.statements import read_statement
-from spendgate_service.store.values import read_amount, read_number
+from spendgate_service.store.values import Item, read_amount, read_number
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spendgate_service.events.envelope import TTL_SERVICE
-from spendgate_service.store.errors import Item
+from spendgate_service.store.values import Item
 
 type Record = dict[str, Any]
 

@@ -12,21 +12,23 @@ from spendgate_service.app import Spendgate
 from spendgate_service.budgets.change import change_budget, delete_budget
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import ONE, Amount
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, CarryOver
-from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
 from spendgate_service.domain.requests import Record, Release, Settle, SpendRequest
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.events.threshold_events import ThresholdEvents
-from spendgate_service.reservations.check import Balances, find_reservation
+from spendgate_service.reservations.check import Balances
 from spendgate_service.reservations.extend import extend
+from spendgate_service.reservations.find import find_reservation
 from spendgate_service.reservations.reserve import Answered, Reservations
 from spendgate_service.settlements.apply import Settlements
 from spendgate_service.settlements.plan import Settled
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import read_counter
+from spendgate_service.store.counters import read_counter
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX, PolicyCache
 from tests.support.app import Inline, spendgate_over

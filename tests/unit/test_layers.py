@@ -38,10 +38,7 @@ KNOWS_BOTOCORE = {"app.py", "store/client.py", "store/messaging.py"}
 ARROWS_TO_REMOVE: set[tuple[str, str]] = set()
 """Known violations; the list only shrinks."""
 
-BOTOCORE_TO_REMOVE = {
-    "events/threshold_events.py",
-    "settlements/apply.py",
-}
+BOTOCORE_TO_REMOVE: set[str] = set()
 
 OF_THE_WORLD = {
     "asyncio", "concurrent", "io", "logging", "os", "pathlib", "random", "secrets", "socket",

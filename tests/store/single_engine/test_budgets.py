@@ -24,15 +24,16 @@ from spendgate_service.domain.errors import (
 )
 from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
 from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.reservations.hold import take_hold
 from spendgate_service.store import keys, values
 from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import take_hold
-from spendgate_service.store.errors import Item, PolicyChanged
+from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policies import read_policy_of
+from spendgate_service.store.values import Item
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.values import json_text
 

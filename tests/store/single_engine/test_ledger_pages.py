@@ -8,9 +8,8 @@ from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.ledger import entry_id, ledger_attributes
 from spendgate_service.store.ids import new_id, new_ulid
-from spendgate_service.store.ledger import ledger_entries, ledger_page
+from spendgate_service.store.ledger import entry_id, ledger_attributes, ledger_entries, ledger_page
 from spendgate_service.store.paging import PageRequest
 
 TENANT = "acme"

@@ -2,7 +2,7 @@
 
 from spendgate_service.store import values
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
+from spendgate_service.store.values import Item
 
 ONE_PARTITION = {
     "KeyConditionExpression": "pk = :pk",

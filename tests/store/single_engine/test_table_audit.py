@@ -14,7 +14,7 @@ from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.period_keys import period_of
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.retention import kept_until
+from spendgate_service.store.counters import kept_until
 from tests.support.clock import NOON_MS
 from tests.support.corrupted_table import (
     CORRUPTIONS,

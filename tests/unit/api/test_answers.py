@@ -7,7 +7,7 @@ import pytest
 
 from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE, parse_amount
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, NoBudget
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.rates import Conversion

@@ -6,8 +6,8 @@ import pytest
 
 from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import CarryOver
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.errors import (
     BudgetExceeded,
     TokenCapExceeded,

@@ -3,8 +3,9 @@
 import pytest
 
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.forecast import Forecast, forecast_of
 from spendgate_service.domain.periods import (
     CalendarPeriod,

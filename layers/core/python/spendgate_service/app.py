@@ -17,8 +17,7 @@ from botocore.loaders import Loader
 from spendgate_service.clock import Clock
 from spendgate_service.observability import count
 from spendgate_service.settings import Settings
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
-from spendgate_service.store.connections import drop_idle_connections
+from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table, drop_idle_connections
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -12,11 +12,11 @@ from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.hold_buckets import is_expired
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Line, Reservation
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.codec.ledger import read_ledger
-from spendgate_service.store.codec.reservations import read_reservation
+from spendgate_service.store.counters import read_counter
+from spendgate_service.store.ledger import read_ledger
+from spendgate_service.store.reservations import read_reservation
 
 
 def wrong_entries(table: Table, doubt: Suspect, *, clock: Callable[[], int]) -> list[Finding]:
@@ -53,7 +53,7 @@ def _entries_between(
 ) -> Iterator[LedgerEntry]:
     """What was entered from one moment on and before another; neither need be exact."""
     found = table.query_items(
-        KeyConditionExpression=expressions.SORTED_BETWEEN,
+        KeyConditionExpression=keys.SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": values.text(partition),
             ":first": values.text(keys.ledger_moment(from_ms)),

@@ -26,8 +26,8 @@ from spendgate_service.audit.scan_index import Tallies
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.reservations import read_reservation
-from spendgate_service.store.errors import Item
+from spendgate_service.store.reservations import read_reservation
+from spendgate_service.store.values import Item
 
 _PAGE_ITEMS = 500
 """A scan's page, so that progress is seen and memory is bounded by small items as well."""

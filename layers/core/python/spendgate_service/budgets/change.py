@@ -10,17 +10,17 @@ from typing import Any, Literal
 
 from spendgate_service.budgets.policy_writes import attempt, writes_of_change
 from spendgate_service.budgets.read import StoredBudget, read_budget
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, Policy
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.errors import BudgetChanged
 from spendgate_service.domain.thresholds import ANNOUNCEMENT_RETENTION_SECONDS
-from spendgate_service.store import expressions, keys
+from spendgate_service.store import keys
+from spendgate_service.store.claims import read_balances
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import read_balances
+from spendgate_service.store.counters import RETENTION_SECONDS
 from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policies import Located, find_budget
-from spendgate_service.store.retention import RETENTION_SECONDS
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.budget_events import switch_detail
 from spendgate_service.wire.values import json_text
@@ -144,7 +144,7 @@ def _event_writes(
         detail=json_text(switch_detail(after, balance)),
         expires_at=now_ms // 1000 + ANNOUNCEMENT_RETENTION_SECONDS,
     )
-    put = {"TableName": table.name, "Item": stored.item, "ConditionExpression": expressions.IS_NEW}
+    put = {"TableName": table.name, "Item": stored.item, "ConditionExpression": keys.IS_NEW}
     return [{"Put": put}]
 
 
@@ -165,7 +165,9 @@ def _switched(
     def balance_of(located: Located) -> Balance:
         policy, budget = located
         windows = Windows(table)
-        counter = windows.target(tenant_id, budget, budget.subject, policy.version, now_ms=now_ms)
+        counter = windows.counter_claim(
+            tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
+        )
         (balance,) = read_balances(table, [counter], now_ms=now_ms)
         return balance
 

@@ -64,5 +64,7 @@ def _unused(
     """Return a budget as it is before its first use."""
     if budget.subject.is_default:
         return StoredBudget(budget, version, balance=None)
-    counter = Windows(table).target(tenant_id, budget, budget.subject, version, now_ms=now_ms)
+    counter = Windows(table).counter_claim(
+        tenant_id, budget, budget.subject, version, now_ms=now_ms
+    )
     return StoredBudget(budget, version, counter.balance(counter.unused, now_ms=now_ms))

@@ -5,16 +5,15 @@ from typing import Any
 
 from spendgate_service.budgets.policy_writes import attempt
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, counted_subject
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.errors import BudgetChanged
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.store import expressions, values
-from spendgate_service.store.claims import CounterClaim, policy_is_as_read
+from spendgate_service.store import counters
+from spendgate_service.store.claims import CounterClaim, policy_is_as_read, read_balances
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import read_balances
 from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import find_budget
@@ -90,7 +89,7 @@ def _claim_on(
 ) -> CounterClaim:
     """Claim the counter of the current period, and start its window as a reservation does."""
     counted = counted_subject(budget.subject, credit.subject, param="body.subject")
-    claimed = windows.target(tenant_id, budget, counted, version, now_ms=now_ms)
+    claimed = windows.counter_claim(tenant_id, budget, counted, version, now_ms=now_ms)
     return replace(claimed, period=windows.use(tenant_id, claimed.claim, now_ms))
 
 
@@ -129,12 +128,5 @@ def _entry(claim: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
 
 
 def _top_up(table: Table, claim: CounterClaim, amount: Amount) -> dict[str, Any]:
-    has_end = claim.period.ends_at is not None
-    return {
-        "Update": {
-            "TableName": table.name,
-            "Key": claim.key,
-            "UpdateExpression": expressions.CREDIT_IN_PERIOD if has_end else expressions.CREDIT,
-            "ExpressionAttributeValues": {":change": values.amount(amount), **claim.creation},
-        }
-    }
+    update = counters.crediting(claim.creation, amount)
+    return {"Update": {"TableName": table.name, "Key": claim.key, **update}}

@@ -25,27 +25,17 @@ from spendgate_service.domain.periods import (
     duration_period,
     period_in_force,
 )
-from spendgate_service.store import expressions, keys, values
-from spendgate_service.store.claims import CounterClaim
+from spendgate_service.store import counters, keys, values
+from spendgate_service.store.claims import CounterClaim, catching_up
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.counters import bringing_up
-from spendgate_service.store.errors import Item, Objection, TransactionFailed
+from spendgate_service.store.errors import Objection, TransactionFailed
 from spendgate_service.store.listings import listing, unlisting
 from spendgate_service.store.policies import policy_write
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
+from spendgate_service.store.windows import window_is_as_read
 
 STALE_MS_MAX = int(PRESENT_SECONDS_MAX * 1000) + CLOCKS_DIFFER_MS_MAX
 """How long after a change a reserve may use the old policy, with what clocks may differ by."""
-
-CREATE_COUNTER = (
-    "SET limit_amount = :limit, available = :limit, spent = :zero, version = :version, "
-    "budget_ref = :budget_ref"
-)
-CREATE_COUNTER_IN_PERIOD = (
-    f"{CREATE_COUNTER}, starts_at = :starts_at, ends_at = :ends_at, due_shard = :due_shard, "
-    "expires_ttl = :expires_ttl"
-)
 
 
 def writes_of_change(
@@ -64,12 +54,10 @@ def writes_of_change(
     claims = _claims_in_reach(tenant_id, before, after, now_ms=now_ms)
     windows, in_windows = _windows_in_reach(table, tenant_id, before, after, now_ms=now_ms)
     claims += in_windows
-    found = {
-        keys.read_key(item): read_counter(item)
-        for item in table.get_many([claim.key for claim in claims], consistent=True)
-    }
-    counters = [_counter_write(table, claim, found.get(claim.address)) for claim in claims]
-    return [change, *counters, *windows, *listed]
+    addresses = [claim.address for claim in claims]
+    found = counters.read_counters(table, addresses, consistent=True)
+    changed = [_counter_write(table, claim, found.get(claim.address)) for claim in claims]
+    return [change, *changed, *windows, *listed]
 
 
 def _list_writes(
@@ -94,10 +82,7 @@ def attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objectio
     try:
         table.transact(writes)
     except TransactionFailed as failed:
-        if all(
-            objection is None or objection.is_condition or objection.is_busy
-            for objection in failed.objections
-        ):
+        if failed.may_succeed_next:
             return failed.objections
         raise
     return ()
@@ -119,25 +104,13 @@ def _windows_in_reach(
             continue
         key = keys.window_key(tenant_id, budget.budget_id, budget.subject, rule.seconds)
         seen = table.get(values.key(key))
-        checks[key] = _window_check(table, key, seen)
+        checks[key] = window_is_as_read(table.name, key, seen)
         started_at = values.read_number(seen["starts_at"]) if seen else None
         if started_at is not None and now_ms < (started_at + rule.seconds) * 1000:
             period = duration_period(rule, starts_at=started_at)
             claim = _claim_on(tenant_id, budget, period, version=after.version)
             claims[claim.address] = claim
     return list(checks.values()), list(claims.values())
-
-
-def _window_check(table: Table, key: keys.Key, seen: Item | None) -> dict[str, Any]:
-    check: dict[str, Any] = {
-        "TableName": table.name,
-        "Key": values.key(key),
-        "ConditionExpression": expressions.IS_NEW,
-    }
-    if seen is not None:
-        check["ConditionExpression"] = expressions.WINDOW_IS_AS_SEEN
-        check["ExpressionAttributeValues"] = {":ends_at": seen["ends_at"]}
-    return {"ConditionCheck": check}
 
 
 def _claims_in_reach(
@@ -170,14 +143,13 @@ def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
 
 
 def _counter_write(table: Table, claim: CounterClaim, seen: Counter | None) -> dict[str, Any]:
-    update = _creating(claim) if seen is None else bringing_up(claim, seen)
+    update = _creating(claim) if seen is None else catching_up(claim, seen)
     return {"Update": {"TableName": table.name, "Key": claim.key, **update}}
 
 
 def _creating(claim: CounterClaim) -> dict[str, Any]:
-    has_end = claim.period.ends_at is not None
     return {
-        "UpdateExpression": CREATE_COUNTER_IN_PERIOD if has_end else CREATE_COUNTER,
-        "ConditionExpression": expressions.IS_NEW,
+        "UpdateExpression": counters.creating(claim.creation, counters.UNUSED),
+        "ConditionExpression": keys.IS_NEW,
         "ExpressionAttributeValues": claim.creation,
     }

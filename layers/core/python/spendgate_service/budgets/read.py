@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, Policy, counted_subject
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
+from spendgate_service.store.claims import read_balances
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import read_balances
 from spendgate_service.store.errors import PolicyChanged, Throttled
 from spendgate_service.store.listings import listed, start_of
 from spendgate_service.store.paging import Page, PageRequest
@@ -84,7 +84,7 @@ def read_balance(
     def read() -> Balance:
         policy, budget = find_budget(table, tenant_id, budget_id)
         counted = counted_subject(budget.subject, subject)
-        counter = windows.target(tenant_id, budget, counted, policy.version, now_ms=now_ms)
+        counter = windows.counter_claim(tenant_id, budget, counted, policy.version, now_ms=now_ms)
         return read_balances(table, [counter], now_ms=now_ms)[0]
 
     return _with_unchanged_policies(read)
@@ -116,7 +116,7 @@ def _with_balances(
     def read() -> list[StoredBudget]:
         found = locate()
         counters = {
-            budget.budget_id: windows.target(
+            budget.budget_id: windows.counter_claim(
                 tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
             )
             for policy, budget in found

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, Violation
 from spendgate_service.domain.periods import Period
 

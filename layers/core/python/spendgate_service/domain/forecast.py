@@ -9,7 +9,7 @@ minute, so that one call is no trend.
 from dataclasses import dataclass
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.periods import RollingPeriod
 
 SPAN_MS_MIN = 60_000

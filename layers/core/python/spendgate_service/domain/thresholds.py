@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spendgate_service.domain.amounts import Amount, amount_text
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.period_keys import rule_of
 from spendgate_service.domain.periods import BALANCE, Period, RollingPeriod
 

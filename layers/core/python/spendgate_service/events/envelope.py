@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance, Counter
+from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.period_keys import rule_of
 from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.events.bus import BusEntry
 from spendgate_service.store import keys
-from spendgate_service.store.codec.reservations import read_reservation
-from spendgate_service.store.errors import Item
 from spendgate_service.store.outbox import event_id, read_outbox_event
+from spendgate_service.store.reservations import read_reservation
 from spendgate_service.store.statements import newest_statement
-from spendgate_service.store.values import read_number
+from spendgate_service.store.values import Item, read_number
 from spendgate_service.wire.balances import balance_response
 from spendgate_service.wire.events import PeriodClosedDetail, ReservationDetail, envelope
 from spendgate_service.wire.reservations import reservation_response

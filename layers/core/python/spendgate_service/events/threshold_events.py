@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from botocore.exceptions import ClientError
-
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.periods import BALANCE
@@ -26,13 +24,14 @@ from spendgate_service.domain.thresholds import (
     levels_of,
     levels_reached,
 )
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys, values
 from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.errors import ConditionFailed, Item, StoreError
+from spendgate_service.store.counters import read_counter
+from spendgate_service.store.errors import ConditionFailed, StoreError
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policy_cache import PolicyCache
+from spendgate_service.store.values import Item
 from spendgate_service.wire.budget_events import level_detail
 from spendgate_service.wire.values import json_text
 
@@ -75,7 +74,7 @@ class ThresholdEvents:
     def _at_most_logged(self) -> Iterator[None]:
         try:
             yield
-        except (StoreError, ClientError) as error:
+        except StoreError as error:
             _log.warning("an event was not announced; the next one makes up for it: %s", error)
             self._table.observe("event_failed", 1)
 
@@ -94,7 +93,7 @@ class ThresholdEvents:
                 expires_at=announcement_expires_at(period),
             )
             try:
-                self._table.put(event.item, ConditionExpression=expressions.IS_NEW)
+                self._table.put(event.item, ConditionExpression=keys.IS_NEW)
                 self._table.observe("event_published", 1)
             except ConditionFailed:
                 pass  # somebody else was first
@@ -117,7 +116,7 @@ class ThresholdEvents:
         touched = self._with_news(spent, subjects, now_ms)
         if touched and not read:
             read = self._table.get_many(map(values.key, touched), consistent=True)
-        found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+        found = {keys.read_key(item): item for item in read}
         if any(key in found and one.is_stale(found[key]) for key, one in touched.items()):
             for tenant_id, named in subjects.items():
                 self._policy_cache.rules(tenant_id, named, fresh=True)

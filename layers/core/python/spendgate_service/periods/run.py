@@ -1,7 +1,7 @@
-"""Closing the periods that have ended, in bounded slices, several at once.
+"""Close the periods that have ended, in bounded slices, several at once.
 
-Nothing waits for this: the period in force follows from the clock. It may run late, twice at a
-time, or stop anywhere, and goes on with whatever is still in the index.
+Enforcement does not wait for this: the current period follows from the clock. A run may be late,
+run twice at a time, or stop anywhere, and the next one goes on with what is still in the index.
 """
 
 import logging
@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.statements import may_close
 from spendgate_service.periods.close import (
     CLOSING_WRITES_MAX,
@@ -18,20 +17,19 @@ from spendgate_service.periods.close import (
     DueCounter,
     closing_of,
 )
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import due_index, keys, values
+from spendgate_service.store.claims import catch_up
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import catch_up
-from spendgate_service.store.errors import Item, TransactionFailed
+from spendgate_service.store.counters import period_of_counter
+from spendgate_service.store.errors import StoreError, TransactionFailed
 from spendgate_service.store.listings import ListedBudget, find_listed_many
 from spendgate_service.store.policies import read_policy
 from spendgate_service.store.postings import WRITES_MAX
+from spendgate_service.store.retrying import CLOSE_TRIES_MAX, attempts
+from spendgate_service.store.values import Item
 
-DUE_INDEX = "due"
-_PAGE_SIZE = 100
 _TOGETHER_MAX = WRITES_MAX // CLOSING_WRITES_MAX
-_TRIES_MAX = 4
-
-_KNOWN_MAX = 1000
+_INFOS_MAX = 1000
 
 type _Owner = tuple[str, str]
 """A tenant and one of its budgets, by their ids."""
@@ -49,7 +47,7 @@ class Progress:
     ran_out_of_time: bool = False
 
     def __add__(self, other: "Progress") -> "Progress":
-        """Both together."""
+        """Add both together."""
         return Progress(
             self.closed + other.closed,
             self.waiting + other.waiting,
@@ -81,9 +79,13 @@ class OutOfTime(Exception):
     """The run has to stop here; the next one goes on."""
 
 
+class _KeepsChanging(StoreError):
+    """The counter changed at each try to close it."""
+
+
 @dataclass(slots=True)
 class _Shard:
-    """One partition of the index of what is due."""
+    """One partition of the index of due counters."""
 
     table: Table
     name: str
@@ -92,17 +94,17 @@ class _Shard:
     done: Progress = field(default_factory=Progress)
     entered: list[keys.Key] = field(default_factory=list)
     """Counters into which something was carried just now."""
-    known: dict[_Owner, BudgetInfo] = field(default_factory=dict)
+    infos: dict[_Owner, BudgetInfo] = field(default_factory=dict)
     """What is known of budgets, so that a run through many periods of one reads it once."""
 
     def close(self) -> Progress:
         """Close what is due in it, the oldest first, and what becomes due by that."""
         try:
-            for page in self._pages():
-                wanted = page
-                while wanted:
-                    self._close_all(wanted)
-                    wanted = self._ended_among_the_entered()
+            for page in due_index.due_counters(self.table, self.name, now_ms=self.now_ms):
+                due_keys = page
+                while due_keys:
+                    self._close_all(due_keys)
+                    due_keys = self._ended_among_the_entered()
         except OutOfTime:
             self.done += Progress(ran_out_of_time=True)
         except Exception:  # noqa: BLE001 (one partition must not keep the others from closing)
@@ -110,52 +112,37 @@ class _Shard:
             self.done += Progress(failed=1)
         return self.done
 
-    def _close_all(self, wanted: Sequence[Item]) -> None:
+    def _close_all(self, due_keys: Sequence[Item]) -> None:
         try:
-            read = self.table.get_many(wanted, consistent=True)
+            read = self.table.get_many(due_keys, consistent=True)
             read.sort(key=lambda item: values.read_number(item["ends_at"]))
-            several = self._with_knowledge(read)
-        except Exception:  # noqa: BLE001 (which of them cannot be read is found one by one)
-            for key in wanted:
-                self._close_alone((key["pk"]["S"], key["sk"]["S"]))
+            due_counters = self._with_infos(read)
+        except Exception:  # noqa: BLE001 (closing one by one finds the one that cannot be read)
+            for key in due_keys:
+                self._close_alone(keys.read_key(key))
             return
-        for together in _transactions(several):
+        for together in _transactions(due_counters):
             self._close_together(together)
 
     def _ended_among_the_entered(self) -> list[Item]:
-        """The keys of the counters that are due by what was carried into them."""
+        """Return the keys of the counters that are due by what was carried into them."""
         entered, self.entered = set(self.entered), []
-        return [
-            values.key(key)
-            for key in entered
-            for ends_at in (period_of(key[1].removeprefix(keys.PERIOD_PREFIX)).ends_at,)
-            if ends_at is not None and may_close(ends_at=ends_at, now_ms=self.now_ms)
-        ]
+        return [values.key(counter) for counter in entered if self._may_close(counter)]
 
-    def _pages(self) -> Iterator[list[Item]]:
-        """The keys of the counters whose period has ended."""
-        pages = self.table.query_pages(
-            IndexName=DUE_INDEX,
-            KeyConditionExpression=expressions.IS_DUE,
-            ExpressionAttributeValues={
-                ":due_shard": values.text(self.name),
-                ":now": values.number(self.now_ms // 1000),
-            },
-            Limit=_PAGE_SIZE,
-        )
-        for page in pages:
-            yield [{"pk": entry["pk"], "sk": entry["sk"]} for entry in page]
+    def _may_close(self, counter: keys.Key) -> bool:
+        ends_at = period_of_counter(counter).ends_at
+        return ends_at is not None and may_close(ends_at=ends_at, now_ms=self.now_ms)
 
-    def _close_together(self, several: Sequence[DueCounter]) -> None:
+    def _close_together(self, due_counters: Sequence[DueCounter]) -> None:
         """Close several periods in one transaction, or one by one if any of them objects."""
         self._stop_in_time()
         try:
-            if not any(due.is_stale or due.key in self.entered for due in several):
-                self._write([self._closing_of(due) for due in several])
+            if not any(due.is_stale or due.key in self.entered for due in due_counters):
+                self._write([self._closing_of(due) for due in due_counters])
                 return
-        except Exception:  # noqa: BLE001, S110 (who is to blame is found one by one)
+        except Exception:  # noqa: BLE001, S110 (closing one by one finds the one that fails)
             pass
-        for due in several:
+        for due in due_counters:
             self._close_alone(due.key)
 
     def _stop_in_time(self) -> None:
@@ -178,50 +165,51 @@ class _Shard:
         """Close one period, which others may be changing meanwhile."""
         self._stop_in_time()
         try:
-            for _ in range(_TRIES_MAX):
-                item = self.table.get(values.key(key))
-                if item is None or "due_shard" not in item:
-                    return  # another run was first
-                self.known.clear()
-                (due,) = self._with_knowledge([item])
-                if due.is_stale:
-                    catch_up(self.table, due.target(due.period), due.counter)
-                    continue
-                try:
-                    self._write([self._closing_of(due)])
-                except TransactionFailed as failed:
-                    _raise_unless_changed_meanwhile(failed)
-                    continue
-                return
+            for _ in attempts(CLOSE_TRIES_MAX, exhausted=_KeepsChanging):
+                if self._try_to_close(key):
+                    return
+        except _KeepsChanging:
             self.done += Progress(waiting=1)
         except Exception:  # noqa: BLE001 (one period must not keep the others from closing)
             _log.exception("a period cannot be closed", extra={"pk": key[0], "sk": key[1]})
             self.done += Progress(failed=1)
 
-    def _with_knowledge(self, read: Iterable[Item]) -> list[DueCounter]:
-        """Counters with what is known of their budgets; three reads for all that are new."""
+    def _try_to_close(self, key: keys.Key) -> bool:
+        """Close one period as it is now; False if it has to be read again."""
+        item = self.table.get(values.key(key))
+        if item is None or not due_index.is_listed(item):
+            return True  # another run was first
+        self.infos.clear()
+        (due,) = self._with_infos([item])
+        if due.is_stale:
+            catch_up(self.table, due.claim_in(due.period), due.counter)
+            return False
+        try:
+            self._write([self._closing_of(due)])
+        except TransactionFailed as failed:
+            if failed.may_succeed_next:
+                return False
+            raise
+        return True
+
+    def _with_infos(self, read: Iterable[Item]) -> list[DueCounter]:
+        """Add what is known of their budgets to counters; three reads for all that are new."""
         owned = [(keys.read_counter_partition(item["pk"]["S"])[:2], item) for item in read]
-        if len(self.known) > _KNOWN_MAX:
-            self.known.clear()
-        unknown = {owner for owner, _ in owned} - self.known.keys()
+        if len(self.infos) > _INFOS_MAX:
+            self.infos.clear()
+        unknown = {owner for owner, _ in owned} - self.infos.keys()
         if unknown:
-            self.known |= _knowledge_of(self.table, unknown)
-        return [DueCounter(item, self.known[owner]) for owner, item in owned]
+            self.infos |= _read_infos(self.table, unknown)
+        return [DueCounter(item, self.infos[owner]) for owner, item in owned]
 
 
-def _raise_unless_changed_meanwhile(failed: TransactionFailed) -> None:
-    """Only what others have changed since it was read can be otherwise the next time."""
-    if not all(one is None or one.is_condition or one.is_busy for one in failed.objections):
-        raise failed
+def _transactions(due_counters: Iterable[DueCounter]) -> Iterator[list[DueCounter]]:
+    """Group as many as fit one transaction, no two of them of one budget and subject.
 
-
-def _transactions(several: Iterable[DueCounter]) -> Iterator[list[DueCounter]]:
-    """As many as fit one transaction together, which takes no two of one budget and subject.
-
-    What one of them leaves may go into the other.
+    What one of them leaves may be carried into the other.
     """
     together: dict[str, DueCounter] = {}
-    for due in several:
+    for due in due_counters:
         partition, _ = due.key
         if partition in together or len(together) == _TOGETHER_MAX:
             yield list(together.values())
@@ -231,18 +219,20 @@ def _transactions(several: Iterable[DueCounter]) -> Iterator[list[DueCounter]]:
         yield list(together.values())
 
 
-def _knowledge_of(table: Table, owners: Collection[_Owner]) -> dict[_Owner, BudgetInfo]:
+def _read_infos(table: Table, owners: Collection[_Owner]) -> dict[_Owner, BudgetInfo]:
     listed = find_listed_many(table, owners)
-    at = {owner: keys.policy_key(owner[0], one.subject) for owner, one in listed.items()}
-    read = table.get_many(map(values.key, set(at.values())))
-    policies = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+    policy_keys = {
+        owner: keys.policy_key(owner[0], budget.subject) for owner, budget in listed.items()
+    }
+    read = table.get_many(map(values.key, set(policy_keys.values())))
+    policies = {keys.read_key(item): item for item in read}
     return {
-        owner: _knowledge(owner[1], listed.get(owner), policies.get(at.get(owner, ("", ""))))
+        owner: _info(owner[1], listed.get(owner), policies.get(policy_keys.get(owner, ("", ""))))
         for owner in owners
     }
 
 
-def _knowledge(budget_id: str, listed: ListedBudget | None, policy_item: Item | None) -> BudgetInfo:
+def _info(budget_id: str, listed: ListedBudget | None, policy_item: Item | None) -> BudgetInfo:
     if listed is None:
         return BudgetInfo(None, 0, None)
     policy = read_policy(listed.subject, policy_item)

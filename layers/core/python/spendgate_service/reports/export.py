@@ -17,10 +17,10 @@ from typing import Self
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.subjects import Subject, parse_subject
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.ledger import read_ledger
 from spendgate_service.store.counter_index import counters_listed, earlier_periods
+from spendgate_service.store.ledger import read_ledger
 from spendgate_service.store.listings import ListedBudget, budgets_ever, find_listed
 
 LATEST_ENTRY_SECONDS = 31 * 86_400
@@ -135,7 +135,7 @@ def _of_subject(
         first = max(first, f"{place.after} ")
     if first <= last:
         found = table.query_items(
-            KeyConditionExpression=expressions.SORTED_BETWEEN,
+            KeyConditionExpression=keys.SORTED_BETWEEN,
             ExpressionAttributeValues={
                 ":pk": values.text(keys.counter_partition(tenant_id, place.budget_id, subject)),
                 ":first": values.text(first),

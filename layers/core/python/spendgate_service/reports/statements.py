@@ -6,13 +6,13 @@ from dataclasses import replace
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
 from spendgate_service.store.listings import ListedBudget, find_listed
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.statements import newest_statement
+from spendgate_service.store.values import Item
 
 _LAST = f"{keys.STATEMENT_PREFIX}~"
 _POSITION = re.compile(r"\d{12}#[^\n#]{1,100}#\d{6}")
@@ -41,7 +41,7 @@ def statements_page(
     position = wanted.position(_POSITION)
     last = f"{keys.STATEMENT_PREFIX}{position[0]}" if position else _LAST
     answer = table.query(
-        KeyConditionExpression=expressions.SORTED_BETWEEN,
+        KeyConditionExpression=keys.SORTED_BETWEEN,
         ExpressionAttributeValues={
             ":pk": values.text(keys.counter_partition(tenant_id, budget.budget_id, subject)),
             ":first": values.text(keys.STATEMENT_PREFIX),

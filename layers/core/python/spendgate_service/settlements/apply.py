@@ -8,8 +8,6 @@ goes through.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
@@ -24,21 +22,20 @@ from spendgate_service.settlements.plan import (
 )
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import read_counter
-from spendgate_service.store.counters import reclaim_expired
+from spendgate_service.store.counters import read_counter
 from spendgate_service.store.errors import (
-    Item,
+    RequestRejected,
     StoreError,
     Throttled,
     TransactionFailed,
     Unavailable,
 )
+from spendgate_service.store.holds import reclaim_expired
 from spendgate_service.store.metrics import MetricName
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
-
-_TURNS_MAX = 12
-_TRIES_MAX = 6
+from spendgate_service.store.retrying import BATCH_ROUNDS_MAX, BATCH_TRIES_MAX
+from spendgate_service.store.values import Item
 
 
 class CounterGone(StoreError):
@@ -89,7 +86,7 @@ class Settlements:
             commands
         )
         waiting = list(range(len(commands)))
-        for _ in range(_TURNS_MAX):
+        for _ in range(BATCH_ROUNDS_MAX):
             if not waiting:
                 break
             waiting = self._turn(commands, waiting, outcomes)
@@ -135,13 +132,13 @@ class Settlements:
     def _read(self, commands: Iterable[SettlementCommand]) -> dict[keys.Key, Item]:
         wanted = {key for key in map(own_key, commands) if key is not None}
         found = self._table.get_many(map(values.key, wanted), consistent=True)
-        return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
+        return {keys.read_key(item): item for item in found}
 
     def _write(self, plans: list[Plan], outcomes: list[Outcome], now_ms: int) -> list[int]:
         """Write plans in one transaction; returns the places that have to be judged again."""
         again: list[int] = []
         seen: dict[keys.Key, Counter] = {}
-        for _ in range(_TRIES_MAX):
+        for _ in range(BATCH_TRIES_MAX):
             if not plans:
                 return again
             writes, owners, results = self._transaction(plans, seen, now_ms)
@@ -154,7 +151,7 @@ class Settlements:
                     again += retaken
                     continue
                 return again + self._write_alone(plans, failed, outcomes, now_ms)
-            except ClientError as error:
+            except RequestRejected as error:
                 return again + self._write_alone(plans, error, outcomes, now_ms)
             except Unavailable as error:
                 results = dict.fromkeys(results, error)

@@ -1,4 +1,4 @@
-"""What a settlement, release or record will write: judged by what is stored, written elsewhere."""
+"""Plan one settlement, release or record: decide by what is stored what has to be written."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,19 +19,20 @@ from spendgate_service.domain.requests import (
 )
 from spendgate_service.domain.reservations import Line, Provenance, Reservation
 from spendgate_service.domain.settlements import (
-    FINALIZED_RETENTION_SECONDS,
     RecordedSpend,
     finalize,
 )
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys
 from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.reservations import read_reservation
-from spendgate_service.store.errors import Item, PolicyChanged, Throttled
+from spendgate_service.store.errors import PolicyChanged, Throttled
 from spendgate_service.store.idempotency import IdempotencyRecord
-from spendgate_service.store.policy_cache import RULE_READS_MAX, PolicyCache
+from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import Posting
+from spendgate_service.store.reservations import counter_of, finalizing, read_reservation
+from spendgate_service.store.retrying import POLICY_READS_MAX, LoopEnded, attempts
+from spendgate_service.store.values import Item
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.spend import recorded_spend_response
 from spendgate_service.wire.values import json_text
@@ -87,7 +88,9 @@ class _Spending:
             unit=line.unit,
             amount=amount,
             created_at_ms=self.now_ms,
-            session_id=next((one.id for one in self.subjects if one.type == "session"), None),
+            session_id=next(
+                (subject.id for subject in self.subjects if subject.type == "session"), None
+            ),
             reservation_id=self.reservation_id,
             meter_source=self.provenance.meter_source,
             ref_type=self.provenance.ref_type,
@@ -138,7 +141,7 @@ class Planner:
     def _plan_settlement(
         self, place: int, command: Settle | Release, after: Reservation, now_ms: int
     ) -> Plan:
-        write = self._finalizing(command.tenant_id, after, now_ms)
+        write = finalizing(self._table.name, command.tenant_id, after, now_ms=now_ms)
         if isinstance(command, Release):
             postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
         else:
@@ -202,7 +205,8 @@ class Planner:
         """
         if not actual:
             return []
-        for attempt in range(RULE_READS_MAX):
+        changing = "the budgets are being changed right now; try again"
+        for attempt in attempts(POLICY_READS_MAX, exhausted=lambda: Throttled(changing)):
             rules = self._policy_cache.rules(tenant_id, spending.subjects, fresh=attempt > 0)
             claims = claims_on(
                 spending.subjects,
@@ -220,7 +224,7 @@ class Planner:
                 ]
             except PolicyChanged:
                 continue
-        raise Throttled("the budgets are being changed right now; try again")
+        raise LoopEnded
 
     def _debit(
         self,
@@ -232,38 +236,13 @@ class Planner:
     ) -> Posting:
         """Spend that nothing was held for. Raises PolicyChanged."""
         period = self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms)
-        target = CounterClaim(tenant_id, claim, period)
+        counter_claim = CounterClaim(tenant_id, claim, period)
         return Posting(
-            counter=target.address,
-            creation=target.creation,
-            entry=spending.on(target.line, claim.amount),
+            counter=counter_claim.address,
+            creation=counter_claim.creation,
+            entry=spending.on(counter_claim.line, claim.amount),
             leaves_at=_leaves_at(period.key, slice_at_ms),
         )
-
-    def _finalizing(self, tenant_id: str, after: Reservation, now_ms: int) -> dict[str, Any]:
-        """The reservation leaves the state `held`, if it is held as it was read."""
-        key = keys.reservation_key(tenant_id, after.reservation_id)
-        overran: Item = {":overran": {"BOOL": True}} if after.overrun else {}
-        return {
-            "Update": {
-                "TableName": self._table.name,
-                "Key": values.key(key),
-                "UpdateExpression": (
-                    expressions.FINALIZE_OVERRUN if overran else expressions.FINALIZE
-                ),
-                "ConditionExpression": expressions.IS_HELD_AS_SEEN,
-                "ExpressionAttributeValues": {
-                    ":held": values.text("held"),
-                    ":held_until": values.number(after.bucket),
-                    ":stage": values.text(after.state),
-                    ":actual": values.amounts(after.actual or {}),
-                    ":now_ms": values.number(now_ms),
-                    ":settled_by": values.text(after.settled_by or ""),
-                    ":expires_ttl": values.number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
-                    **overran,
-                },
-            }
-        }
 
 
 def own_key(command: SettlementCommand) -> keys.Key | None:
@@ -278,7 +257,7 @@ def own_key(command: SettlementCommand) -> keys.Key | None:
 def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry | None) -> Posting:
     """A hold that goes back, and what was spent instead, if anything."""
     return Posting(
-        counter=keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key),
+        counter=counter_of(tenant_id, line),
         returned=line.amount,
         bucket=after.bucket,
         entry=entry,

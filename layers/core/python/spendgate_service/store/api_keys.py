@@ -4,10 +4,18 @@ from typing import Any, cast
 
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import ApiKey
-from spendgate_service.store import expressions, keys
+from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import ConditionFailed, Item
-from spendgate_service.store.values import key, number, optional_text, read_number, read_text, text
+from spendgate_service.store.errors import ConditionFailed
+from spendgate_service.store.values import (
+    Item,
+    key,
+    number,
+    optional_text,
+    read_number,
+    read_text,
+    text,
+)
 
 IS_THERE = "attribute_exists(pk)"
 
@@ -26,7 +34,7 @@ def put_of_api_key(table: Table, api_key: ApiKey, *, secret_sha256: str) -> dict
                 **_key(api_key.tenant_id, api_key.key_id),
                 **api_key_attributes(api_key, secret_sha256=secret_sha256),
             },
-            "ConditionExpression": expressions.IS_NEW,
+            "ConditionExpression": keys.IS_NEW,
         }
     }
 

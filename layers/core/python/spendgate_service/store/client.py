@@ -1,15 +1,20 @@
-"""One table and the calls to it: what an error of a call means, and which calls are repeated.
+"""Calls to one table: the port, what each of boto3's errors means, and which calls are repeated.
 
 The SDK repeats nothing by itself: it would repeat an `UpdateItem` whose first try may have been
 applied. Here a refusal that certainly changed nothing (a throttle, a failed connect) is repeated a
-few times with jitter; a read is repeated also when its answer was lost; everything else whose
-outcome is unknown is `OutcomeUnknown`.
+few times with jitter; a read is repeated also when its response was lost; any other call without a
+response is `OutcomeUnknown`. Every other error of DynamoDB becomes a `StoreError` here, so no other
+module catches botocore's exceptions.
+
+A connection that Lambda's freezing left idle is not trusted (`drop_idle_connections`): its other
+end may be gone, and a write on it would end without a response, as a 503 for nothing but a pause.
 """
 
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from threading import Lock
 from typing import Any, Protocol
 
 import botocore.exceptions
@@ -18,18 +23,22 @@ from botocore.parsers import ResponseParserError
 
 from spendgate_service.store.errors import (
     ConditionFailed,
-    Item,
     Objection,
     OutcomeUnknown,
+    RequestRejected,
     Throttled,
     TransactionFailed,
 )
 from spendgate_service.store.metrics import MetricName, Observe, unobserved
+from spendgate_service.store.values import Item
 
 TRIES_MAX = 5
 _READ_TRIES_MAX = 2
 _FIRST_WAIT_SECONDS = 0.025
 _BATCH_GET_KEYS_MAX = 100
+
+IDLE_MS_MAX = 30_000
+"""Longer than any call to the table takes: a connection idle for so long is not in use."""
 
 CLIENT_CONFIG = Config(
     retries={"total_max_attempts": 1, "mode": "standard"},
@@ -58,41 +67,33 @@ class DynamoClient(Protocol):
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         """GetItem."""
-        ...
 
     def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
         """BatchGetItem."""
-        ...
 
     def query(self, **arguments: Any) -> dict[str, Any]:
         """Query."""
-        ...
 
     def scan(self, **arguments: Any) -> dict[str, Any]:
         """Scan."""
-        ...
 
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         """PutItem."""
-        ...
 
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         """UpdateItem."""
-        ...
 
     def delete_item(self, **arguments: Any) -> dict[str, Any]:
         """DeleteItem."""
-        ...
 
     def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
         """TransactWriteItems."""
-        ...
 
 
 class Table:
-    """Calls on one table. Every method may raise `Throttled` and `OutcomeUnknown`.
+    """Calls on one table. Any may raise `Throttled`, `OutcomeUnknown` and `RequestRejected`.
 
-    `observe` is told what happens that is worth counting; `sleep` is replaced by tests only.
+    `observe` counts metrics; only tests replace `sleep`.
     """
 
     def __init__(
@@ -111,11 +112,11 @@ class Table:
         self._tries_max = tries_max
 
     def trying_once(self) -> "Table":
-        """The same table for what is not worth waiting for: no call is repeated."""
+        """Return the same table, no call of which is repeated: for work not worth waiting for."""
         return Table(self.client, self.name, observe=self.observe, sleep=self._sleep, tries_max=1)
 
     def get(self, key: Item, *, consistent: bool = True) -> Item | None:
-        """One item, or None. Half a read unit per 4 KB, one if consistent."""
+        """Read one item, or None. Half a read unit per 4 KB, one if consistent."""
         answer = self._read(
             self.client.get_item, TableName=self.name, Key=key, ConsistentRead=consistent
         )
@@ -123,7 +124,7 @@ class Table:
         return item
 
     def get_many(self, keys: Iterable[Item], *, consistent: bool = False) -> list[Item]:
-        """The items that exist among the keys, in no order."""
+        """Read the items that exist among the keys, in no order."""
         found: list[Item] = []
         left = list(keys)
         for _ in range(self._tries_max + len(left) // _BATCH_GET_KEYS_MAX):
@@ -139,23 +140,23 @@ class Table:
         return found
 
     def query(self, **arguments: Any) -> dict[str, Any]:
-        """One page of a query, as DynamoDB answers it."""
+        """Read one page of a query: DynamoDB's own response."""
         return self._read(self.client.query, TableName=self.name, **arguments)
 
     def query_pages(self, **arguments: Any) -> Iterator[list[Item]]:
-        """What a query finds, one call for each page."""
+        """Yield the pages of a query, with one call for each."""
         return _pages(self.query, arguments)
 
     def query_items(self, **arguments: Any) -> Iterator[Item]:
-        """What a query finds, item by item; the next page is read when it is come to."""
+        """Yield the items of a query; each page is read when it is needed."""
         return chain.from_iterable(self.query_pages(**arguments))
 
     def scan(self, **arguments: Any) -> dict[str, Any]:
-        """One page of a scan, as DynamoDB answers it."""
+        """Read one page of a scan: DynamoDB's own response."""
         return self._read(self.client.scan, TableName=self.name, **arguments)
 
     def scan_pages(self, **arguments: Any) -> Iterator[list[Item]]:
-        """What a scan finds, one call for each page."""
+        """Yield the pages of a scan, with one call for each."""
         return _pages(self.scan, arguments)
 
     def put(self, item: Item, **arguments: Any) -> None:
@@ -163,7 +164,7 @@ class Table:
         self._write(self.client.put_item, TableName=self.name, Item=item, **arguments)
 
     def update(self, key: Item, **arguments: Any) -> Item:
-        """Update one item, and return it as it is now. Raises ConditionFailed.
+        """Update one item and return it as it is now. Raises ConditionFailed.
 
         One write unit per KB of the item, also when the condition fails.
         """
@@ -183,25 +184,26 @@ class Table:
         self._write(self.client.delete_item, TableName=self.name, Key=key, **arguments)
 
     def transact(self, writes: Sequence[dict[str, Any]]) -> None:
-        """All writes or none. Two write units per KB of each item. Raises TransactionFailed.
+        """Apply all writes or none. Two write units per KB of each item.
 
-        A transaction that lost against another one on the same item is repeated a few times, and
-        then raises Throttled: nothing was changed.
+        Raises TransactionFailed. A transaction that conflicts with another one on the same item is
+        repeated a few times, and then raises Throttled: nothing was changed.
         """
         for _ in self._tries():
             try:
                 self._write(self.client.transact_write_items, TransactItems=list(writes))
                 return
             except TransactionFailed as failed:
-                objections = [one for one in failed.objections if one]
-                if not objections or not all(one.is_busy for one in objections):
+                objections = [objection for objection in failed.objections if objection]
+                if not objections or not all(objection.is_busy for objection in objections):
                     raise
-                lost = any(one.code == "TransactionConflict" for one in objections)
+                codes = {objection.code for objection in objections}
+                lost = "TransactionConflict" in codes
                 self.observe("conflicts" if lost else "throttled", 1)
         raise Throttled("others are changing the same budgets right now; try again")
 
     def _read(self, call: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, Any]:
-        """A read changes nothing, so it is repeated whatever happened to the first try."""
+        """Call and repeat a read also without a response: it changes nothing."""
         for _ in range(min(_READ_TRIES_MAX, self._tries_max)):
             try:
                 return self._write(call, **arguments)
@@ -222,7 +224,7 @@ class Table:
         raise Throttled("the table refuses calls right now; try again")
 
     def _tries(self) -> Iterator[None]:
-        """As many tries as there may be, with full jitter between two of them."""
+        """Yield once per try, with full jitter between two of them."""
         for waits in range(self._tries_max):
             if waits:
                 seconds_max = _FIRST_WAIT_SECONDS * 2 ** (waits - 1)
@@ -240,9 +242,9 @@ def _pages(read: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> It
 
 
 def _refusal_or_raise(error: botocore.exceptions.ClientError) -> MetricName:
-    """Raise what an error answer means, unless it says that the call was refused unread."""
+    """Return the metric of a call that was refused unread; raise what any other error means."""
     answer: dict[str, Any] = dict(error.response)
-    code = answer.get("Error", {}).get("Code", "")
+    code, reason = (answer.get("Error", {}).get(name, "") for name in ("Code", "Message"))
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ConditionalCheckFailedException":
         raise ConditionFailed(answer.get("Item")) from error
@@ -252,7 +254,7 @@ def _refusal_or_raise(error: botocore.exceptions.ClientError) -> MetricName:
         return "conflicts" if code in _CONFLICT_CODES else "throttled"
     if status >= 500 or code == "InternalServerError":
         raise OutcomeUnknown("the table failed to answer; try again") from error
-    raise error
+    raise RequestRejected(code, reason) from error
 
 
 def _objections(answer: dict[str, Any]) -> list[Objection | None]:
@@ -262,3 +264,19 @@ def _objections(answer: dict[str, Any]) -> list[Objection | None]:
         else None
         for reason in answer.get("CancellationReasons", [])
     ]
+
+
+def drop_idle_connections(client: Any, now_ms: Callable[[], int]) -> None:
+    """Close the connections of a client of the SDK before its first call after a pause."""
+    used_at_ms = now_ms()
+    lock = Lock()
+
+    def before_call(**_about_the_call: object) -> None:
+        nonlocal used_at_ms
+        with lock:
+            called_at_ms = now_ms()
+            if called_at_ms - used_at_ms > IDLE_MS_MAX:
+                client.close()
+            used_at_ms = called_at_ms
+
+    client.meta.events.register("before-call", before_call)

@@ -11,7 +11,7 @@ from typing import Any
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
+from spendgate_service.store.values import Item
 
 BUDGET_INDEX = "by_budget"
 COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"

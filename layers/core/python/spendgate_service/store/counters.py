@@ -1,257 +1,192 @@
-"""Counters in the table: holding, giving back, bringing up to a policy, reading balances."""
+"""Counters: one item per budget, subject and period, with its balances.
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+`available` is stored because DynamoDB conditions cannot add (`domain.counters` has the invariant).
+A counter is created by the first write that needs it (`creating`). Its item, its ledger entries and
+its statements expire together, some time after the period has ended (`kept_until`); what has no
+end stays.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.counters import Balance, Counter
-from spendgate_service.domain.decisions import Verdict, refuses
-from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
-from spendgate_service.store import expressions, keys, values
-from spendgate_service.store.claims import CounterClaim, Rule
+from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.periods import Period
+from spendgate_service.domain.subjects import Subject
+from spendgate_service.settings import Settings
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.counters import hold_attribute, read_counter, slice_attribute
-from spendgate_service.store.errors import ConditionFailed, PolicyChanged, Throttled, Unavailable
+from spendgate_service.store.values import Item, read_amount, read_number, read_optional_amount
 
-_TRIES_MAX = 6
+HOLD_PREFIX = "h"
+"""A counter's attribute `h<moment>` is the sum of the holds that expire at that moment."""
 
-_BUCKETS_PER_WRITE_MAX = 60
-"""DynamoDB takes 300 operators in an expression; a bucket needs two, and its name and value."""
+SLICE_PREFIX = "w"
+"""`w<moment>` is what was spent in the slice of a rolling window that leaves it at that moment."""
+
+RETENTION_SECONDS = Settings().retention_days * 86_400
+
+# A counter that is absent is created by the write that needs it.
+_CREATED = (
+    "limit_amount = if_not_exists(limit_amount, :limit), "
+    "version = if_not_exists(version, :version), "
+    "budget_ref = if_not_exists(budget_ref, :budget_ref)"
+)
+_CREATED_WITH_AN_END = (
+    f"{_CREATED}, "
+    "starts_at = if_not_exists(starts_at, :starts_at), "
+    "ends_at = if_not_exists(ends_at, :ends_at), "
+    "due_shard = if_not_exists(due_shard, :due_shard), "
+    "expires_ttl = if_not_exists(expires_ttl, :expires_ttl)"
+)
+
+# Changes of a counter that may be absent, for `creating`.
+UNUSED = "spent = if_not_exists(spent, :zero), available = if_not_exists(available, :limit)"
+# Counter.credited: more is available, nothing else changes.
+CREDITED = (
+    "spent = if_not_exists(spent, :zero), available = if_not_exists(available, :limit) + :change"
+)
+# Counter.carried: what the period before leaves to this one, or its debt.
+CARRIED_IN = f"{CREDITED}, carried_in = if_not_exists(carried_in, :zero) + :change"
+
+# The counter is of the policy version by which a request was decided.
+POLICY_IS_KNOWN = "version = :version"
+
+# Counter.with_limit: a newer policy; the first writer that meets it applies it.
+CATCH_UP = "SET limit_amount = :limit, available = available + :change, version = :version"
+IS_AS_SEEN = "version = :seen_version AND limit_amount = :seen_limit"
 
 
-@dataclass(frozen=True, slots=True)
-class _Passed:
-    """What time has given back and is still in the item, or as much of it as one write may name.
-
-    `back` is the sum of the buckets, `left_window` the part of it that was spent.
-    """
-
-    buckets: Mapping[str, Amount]
-    back: Amount
-    left_window: Amount
+def hold_attribute(bucket: int) -> str:
+    """Name the attribute of one bucket of holds."""
+    return f"{HOLD_PREFIX}{bucket}"
 
 
-def _passed(counter: Counter, *, now_ms: int) -> _Passed:
-    """The largest buckets first: if so many of them do not suffice, the next try goes on."""
-    holds = counter.reclaimable_holds(now_ms=now_ms)
-    slices = counter.reclaimable_slices(now_ms=now_ms)
-    found = [(hold_attribute(bucket), amount, 0) for bucket, amount in holds.items()]
-    found += [(slice_attribute(moment), amount, amount) for moment, amount in slices.items()]
-    taken = sorted(found, key=lambda one: one[1], reverse=True)[:_BUCKETS_PER_WRITE_MAX]
-    return _Passed(
-        buckets={attribute: amount for attribute, amount, _ in taken},
-        back=sum(amount for _, amount, _ in taken),
-        left_window=sum(spent for _, _, spent in taken),
+def slice_attribute(leaves_at: int) -> str:
+    """Name the attribute of one slice of a rolling window."""
+    return f"{SLICE_PREFIX}{leaves_at}"
+
+
+def read_counter(item: Item) -> Counter:
+    """Read a counter's balances from its item."""
+    return Counter(
+        limit=read_amount(item["limit_amount"]),
+        spent=read_amount(item["spent"]),
+        available=read_amount(item["available"]),
+        version=read_number(item["version"]),
+        holds=_buckets(item, HOLD_PREFIX),
+        slices=_buckets(item, SLICE_PREFIX),
+        spent_ever=read_optional_amount(item, "spent_ever"),
+        carried_in=read_optional_amount(item, "carried_in") or 0,
+        carried_out=read_optional_amount(item, "carried_out") or 0,
     )
 
 
-def take_hold(
-    table: Table, target: CounterClaim, *, bucket: int, now_ms: int
-) -> tuple[Verdict, Counter]:
-    """Hold the claim's amount if its budget grants it: the verdict, and the counter then.
-
-    The amount is held unless the budget refuses (`decisions.refuses`).
-
-    One write unit where the policy is known, one more to bring the counter up to it, or to reclaim
-    expired holds. Raises PolicyChanged, Throttled, OutcomeUnknown.
-    """
-    claim = target.claim
-    if claim.budget.paused and not claim.budget.is_shadow:
-        return "paused", target.unused
-    for _ in range(_TRIES_MAX):
-        try:
-            counter = _hold(table, target, bucket, now_ms=now_ms)
-            _sweep(table, target.address, counter, now_ms=now_ms)
-            return "granted", counter
-        except ConditionFailed as failed:
-            seen = read_counter(failed.item) if failed.item else target.unused
-        if seen.version > claim.policy_version:
-            raise PolicyChanged
-        if seen.version < claim.policy_version:
-            catch_up(table, target, seen)
-            continue
-        verdict = target.verdict(seen, now_ms=now_ms)
-        if refuses(claim.budget, verdict):
-            return verdict, seen
-        reclaimed = _reclaim_and_hold(table, target, seen, bucket=bucket, now_ms=now_ms)
-        if reclaimed is not None:
-            return "granted", reclaimed
-    raise Throttled("too many changes to one budget at once; try again")
-
-
-def _hold(table: Table, target: CounterClaim, bucket: int, *, now_ms: int) -> Counter:
-    has_end = target.period.ends_at is not None
-    is_granted_when_new = not refuses(
-        target.claim.budget, target.verdict(target.unused, now_ms=now_ms)
-    )
-    item = table.update(
-        target.key,
-        UpdateExpression=expressions.HOLD_IN_PERIOD if has_end else expressions.HOLD,
-        ConditionExpression=_CONDITIONS[target.rule, is_granted_when_new],
-        ExpressionAttributeNames={"#hold": hold_attribute(bucket)},
-        ExpressionAttributeValues={
-            ":amount": values.amount(target.claim.amount),
-            **target.creation,
-            **target.pause_value(),
-        },
-    )
-    return read_counter(item)
-
-
-_CONDITIONS: Mapping[tuple[Rule, bool], str] = {
-    ("shadow", True): expressions.POLICY_IS_KNOWN_OR_IS_NEW,
-    ("limit", True): expressions.CAN_GRANT_OR_IS_NEW,
-    ("limit", False): expressions.CAN_GRANT,
-    ("limit and pause", True): expressions.CAN_GRANT_BELOW_PAUSE_OR_IS_NEW,
-    ("limit and pause", False): expressions.CAN_GRANT_BELOW_PAUSE,
-}
-"""By the rule of a budget, and whether it grants the amount when nothing was used of it yet."""
-
-
-def _reclaim_and_hold(
-    table: Table, target: CounterClaim, seen: Counter, *, bucket: int, now_ms: int
-) -> Counter | None:
-    """Hold what time has given back; None if somebody else changed that first."""
-    passed = _passed(seen, now_ms=now_ms)
-    if not passed.buckets:
-        return None
-    wanted = target.claim.amount
-    pauses_at = target.claim.budget.pauses_at(target.period)
-    still_paused = pauses_at is not None and seen.spent - passed.left_window >= pauses_at
-    if seen.available + passed.back < wanted or still_paused:
-        _reclaim(table, target.address, passed)
-        return None
-    clauses = expressions.Buckets(passed.buckets)
-    pauses = target.rule == "limit and pause"
-    condition = (
-        expressions.ENOUGH_COMES_BACK_BELOW_PAUSE if pauses else expressions.ENOUGH_COMES_BACK
-    )
-    try:
-        item = table.update(
-            target.key,
-            UpdateExpression=expressions.RECLAIM_AND_HOLD + clauses.removed,
-            ConditionExpression=condition + clauses.unchanged,
-            ExpressionAttributeNames={"#hold": hold_attribute(bucket), **clauses.names},
-            ExpressionAttributeValues={
-                ":version": values.number(target.claim.policy_version),
-                ":amount": values.amount(wanted),
-                ":change": values.amount(passed.back - wanted),
-                ":needed": values.amount(wanted - passed.back),
-                ":left_window": values.amount(passed.left_window),
-                ":zero": values.number(0),
-                **target.pause_value(passed.left_window),
-                **clauses.values,
-            },
-        )
-    except ConditionFailed:
-        return None
-    table.observe("reclaimed", len(passed.buckets))
-    return read_counter(item)
-
-
-def reclaim_expired(table: Table, addresses: Iterable[keys.Key], *, now_ms: int) -> None:
-    """Sweep counters after writes that leave buckets behind and do not see what has gathered.
-
-    Every reservation sweeps what it holds on. Where nobody reserves, somebody else has to: an item
-    that only grows costs more with every write, and takes no further one at 400 KB.
-
-    One batch read, and a write for each counter where much has gathered.
-    """
-    with suppress(Unavailable):
-        for item in table.get_many(map(values.key, addresses)):
-            address = item["pk"]["S"], item["sk"]["S"]
-            _sweep(table, address, read_counter(item), now_ms=now_ms)
-
-
-def _sweep(table: Table, address: keys.Key, counter: Counter, *, now_ms: int) -> None:
-    """Reclaim what time has given back when much has gathered, so that the item stays small.
-
-    A matter of tidiness: if it fails, the next one tries again.
-    """
-    passed = _passed(counter, now_ms=now_ms)
-    if len(passed.buckets) < DEAD_BUCKETS_MAX:
-        return
-    with suppress(Unavailable):
-        _reclaim(table, address, passed)
-
-
-def _reclaim(table: Table, address: keys.Key, passed: _Passed) -> None:
-    """Take back what time has given back, unless somebody else was first."""
-    clauses = expressions.Buckets(passed.buckets)
-    with suppress(ConditionFailed):
-        table.update(
-            values.key(address),
-            UpdateExpression=expressions.RECLAIM + clauses.removed,
-            ConditionExpression=clauses.unchanged,
-            ExpressionAttributeNames=clauses.names,
-            ExpressionAttributeValues={
-                ":change": values.amount(passed.back),
-                ":left_window": values.amount(passed.left_window),
-                **clauses.values,
-            },
-        )
-        table.observe("reclaimed", len(passed.buckets))
-
-
-def return_hold(table: Table, target: CounterClaim, *, bucket: int) -> None:
-    """Give back a hold that led to nothing. Raises Throttled, OutcomeUnknown.
-
-    Where the hold has expired and was reclaimed, there is nothing left to give back.
-    """
-    try:
-        table.update(
-            target.key,
-            UpdateExpression=expressions.RETURN_HOLD,
-            ConditionExpression=expressions.IS_STILL_HELD,
-            ExpressionAttributeNames={"#hold": hold_attribute(bucket)},
-            ExpressionAttributeValues={":amount": values.amount(target.claim.amount)},
-        )
-    except ConditionFailed:
-        return
-    table.observe("compensations", 1)
-
-
-def catch_up(table: Table, target: CounterClaim, seen: Counter) -> None:
-    """Bring a counter up to the claim's policy; somebody else may have done so first."""
-    with suppress(ConditionFailed):
-        table.update(target.key, **bringing_up(target, seen))
-
-
-def bringing_up(target: CounterClaim, seen: Counter) -> dict[str, Any]:
-    """The update of a counter that was seen to what the claim's policy says."""
-    limit, version = target.limit, target.claim.policy_version
+def _buckets(item: Item, prefix: str) -> Mapping[int, Amount]:
     return {
-        "UpdateExpression": expressions.CATCH_UP,
-        "ConditionExpression": expressions.IS_AS_SEEN,
+        int(name[1:]): read_amount(value)
+        for name, value in item.items()
+        if name[0] == prefix and name[1:].isdecimal()
+    }
+
+
+def period_of_counter(counter: keys.Key) -> Period:
+    """Return the period of a counter, which its key names."""
+    return period_of(keys.period_key_of(counter[1]))
+
+
+def read_counters(
+    table: Table, counters: Iterable[keys.Key], *, consistent: bool
+) -> dict[keys.Key, Counter]:
+    """Read the counters that exist among the keys. One batch read."""
+    found = table.get_many(map(values.key, counters), consistent=consistent)
+    return {keys.read_key(item): read_counter(item) for item in found}
+
+
+def creation_values(
+    tenant_id: str, budget: Budget, subject: Subject, period: Period, *, version: int
+) -> Item:
+    """Make the values of a new counter; only one whose period ends has `:ends_at` and the like."""
+    attribute_values: Item = {
+        ":limit": values.amount(budget.limit_in(period)),
+        ":version": values.number(version),
+        ":budget_ref": values.text(keys.budget_ref(tenant_id, budget.budget_id)),
+        ":zero": values.number(0),
+    }
+    if period.starts_at is not None and period.ends_at is not None:
+        address = keys.counter_key(tenant_id, budget.budget_id, subject, period.key)
+        attribute_values[":starts_at"] = values.number(period.starts_at)
+        attribute_values[":ends_at"] = values.number(period.ends_at)
+        attribute_values[":due_shard"] = values.text(keys.due_shard_of(address))
+        attribute_values[":expires_ttl"] = values.number(period.ends_at + RETENTION_SECONDS)
+    return attribute_values
+
+
+def creating(creation: Item, change: str) -> str:
+    """Write the update that makes a change, and first the counter if it is absent.
+
+    `creation` has the values of a new counter; the change uses `if_not_exists` as well.
+    """
+    created = _CREATED_WITH_AN_END if ":ends_at" in creation else _CREATED
+    return f"SET {created}, {change}"
+
+
+def crediting(
+    creation: Item, amount: Amount, *, change: str = CREDITED, **attribute_values: Any
+) -> dict[str, Any]:
+    """Make the update that adds an amount to what a counter has available, or creates it so."""
+    return {
+        "UpdateExpression": creating(creation, change),
         "ExpressionAttributeValues": {
-            ":limit": values.amount(limit),
-            ":change": values.amount(limit - seen.limit),
-            ":version": values.number(version),
-            ":seen_version": values.number(seen.version),
-            ":seen_limit": values.amount(seen.limit),
+            ":change": values.amount(amount),
+            **creation,
+            **attribute_values,
         },
     }
 
 
-def read_balances(table: Table, targets: Sequence[CounterClaim], *, now_ms: int) -> list[Balance]:
-    """The balances of counters, in the order of the targets; read consistently.
+class Buckets:
+    """The clauses over several buckets of a counter, by attribute, each with an amount.
 
-    A counter that lags behind its policy is shown as the policy has it. Raises PolicyChanged
-    where a counter knows a newer policy than the target.
+    `removed` is a REMOVE list; `unchanged` and `sufficient` are conditions, that every bucket holds
+    exactly, or at least, its amount; `reduced` and `increased` are SET lists. All other expressions
+    are constants.
     """
-    found = {
-        (item["pk"]["S"], item["sk"]["S"]): read_counter(item)
-        for item in table.get_many([target.key for target in targets], consistent=True)
-    }
-    balances = []
-    for target in targets:
-        counter = found.get(target.address, target.unused)
-        claim = target.claim
-        if counter.version > claim.policy_version:
-            raise PolicyChanged
-        if counter.version < claim.policy_version:
-            counter = counter.with_limit(target.limit, version=claim.policy_version)
-        balances.append(target.balance(counter, now_ms=now_ms))
-    return balances
+
+    def __init__(self, buckets: Mapping[str, Amount], *, prefix: str = "b") -> None:
+        assert buckets
+        places = [f"{prefix}{place}" for place in range(len(buckets))]
+        self.names = {
+            f"#{place}": attribute for place, attribute in zip(places, buckets, strict=True)
+        }
+        self.values: Item = {
+            f":{place}": values.amount(amount)
+            for place, amount in zip(places, buckets.values(), strict=True)
+        }
+        self.removed = ", ".join(self.names)
+        self.unchanged = " AND ".join(f"#{place} = :{place}" for place in places)
+        self.sufficient = " AND ".join(f"#{place} >= :{place}" for place in places)
+        self.reduced = ", ".join(f"#{place} = #{place} - :{place}" for place in places)
+        self.increased = ", ".join(
+            f"#{place} = if_not_exists(#{place}, :zero) + :{place}" for place in places
+        )
+
+
+def kept_until(period: Period) -> int | None:
+    """Return until when (epoch seconds) the items of a period are kept; None: for ever."""
+    return None if period.ends_at is None else period.ends_at + RETENTION_SECONDS
+
+
+def is_forgotten(period_key: str, *, now_ms: int) -> bool:
+    """Tell whether TTL may have removed items of a period."""
+    until = kept_until(period_of(period_key))
+    return until is not None and until * 1000 <= now_ms
+
+
+def expiry_of(period_keys: Iterable[str]) -> Item:
+    """Make the TTL attribute of an item of these periods; none if one of them never ends."""
+    untils = [kept_until(period_of(key)) for key in period_keys]
+    latest = max((until for until in untils if until is not None), default=None)
+    return {} if latest is None or None in untils else {"expires_ttl": values.number(latest)}

@@ -1,20 +1,20 @@
-"""What can go wrong between us and DynamoDB.
+"""What can go wrong between the service and DynamoDB.
 
 StoreError
-├── ConditionFailed    a conditional write found the item otherwise; carries the item as it was
-├── PolicyChanged      the table knows newer rules than those a request was judged by
+├── ConditionFailed    a condition did not hold; carries the item as it was
+├── PolicyChanged      the table has a newer policy than the one a request was decided by
 ├── TransactionFailed  a transaction was cancelled; says which of its writes objected, and why
-└── Unavailable        nothing can be said now; the caller tries again
-    ├── NeverTaken     a queue refuses this message, and will; another it may take
+├── RequestRejected    DynamoDB rejects the request itself; the same one is rejected again
+└── Unavailable        the outcome is open or nothing was done; the caller tries again
+    ├── NeverTaken     a queue refuses this message for good
     ├── Throttled      DynamoDB refused the call: it was certainly not applied
     └── OutcomeUnknown the call may or may not have been applied
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-type Item = dict[str, dict[str, Any]]
+from spendgate_service.store.values import Item
 
 
 class StoreError(Exception):
@@ -22,7 +22,7 @@ class StoreError(Exception):
 
 
 class ConditionFailed(StoreError):
-    """A conditional write was refused; `item` is what stood there, None if nothing did."""
+    """A conditional write was refused; `item` is what stood there, None if there was no item."""
 
     def __init__(self, item: Item | None) -> None:
         super().__init__("the condition of a write did not hold")
@@ -30,7 +30,15 @@ class ConditionFailed(StoreError):
 
 
 class PolicyChanged(StoreError):
-    """The table knows newer rules than those by which a request was judged: judge it again."""
+    """The table has a newer policy than the one a request was decided by: decide it again."""
+
+
+class RequestRejected(StoreError):
+    """DynamoDB rejects a request for what it is, or for who sends it; nothing was changed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"DynamoDB rejected a request ({code}): {message}")
+        self.code = code
 
 
 _BUSY_CODES = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -50,17 +58,25 @@ class Objection:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the write merely met another one: the same transaction may succeed next."""
+        """Whether the write conflicted with another one: the same transaction may succeed next."""
         return self.code in _BUSY_CODES
 
 
 class TransactionFailed(StoreError):
-    """A transaction was cancelled and changed nothing; one entry per write, None if it was fine."""
+    """A transaction was cancelled and changed nothing; an entry per write, None if it was fine."""
 
     def __init__(self, objections: Sequence[Objection | None]) -> None:
-        codes = ", ".join(one.code for one in objections if one)
+        codes = ", ".join(objection.code for objection in objections if objection)
         super().__init__(f"a transaction was cancelled: {codes}")
         self.objections = tuple(objections)
+
+    @property
+    def may_succeed_next(self) -> bool:
+        """Whether every objection is a condition or a conflict, which a fresh read can settle."""
+        return all(
+            objection is None or objection.is_condition or objection.is_busy
+            for objection in self.objections
+        )
 
 
 class Unavailable(StoreError):
@@ -80,4 +96,4 @@ class Throttled(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """A call got no answer: it may have been applied, or may yet be."""
+    """A call got no response: it may have been applied, or may yet be."""

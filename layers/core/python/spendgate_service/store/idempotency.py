@@ -15,8 +15,8 @@ from typing import Any
 from spendgate_service.domain.errors import IdempotencyConflict
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item, Objection
-from spendgate_service.store.values import Value
+from spendgate_service.store.errors import Objection
+from spendgate_service.store.values import Item, Value
 
 ONCE_RETENTION_SECONDS = 30 * 86_400
 """How long an idempotency key is remembered; SQS keeps a message for 14 days at most."""

@@ -24,6 +24,12 @@ TENANTS_PARTITION = "TENANTS"
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
 
+IS_NEW = "attribute_not_exists(pk)"
+"""The condition that no item has this key yet."""
+
+SORTED_BETWEEN = "pk = :pk AND sk BETWEEN :first AND :last"
+"""In one partition, what is sorted between two sort keys, both of them included."""
+
 DUE_SHARDS = 8
 """Over how many partitions the index of due counters is spread."""
 
@@ -38,33 +44,33 @@ def _joined(*parts: str) -> str:
 
 
 def parts_of(partition: str) -> tuple[str, ...]:
-    """The parts that a partition key was joined of, as they were."""
+    """Return the parts of a partition key, unescaped."""
     return tuple(part.replace("%23", "#").replace("%25", "%") for part in partition.split("#"))
 
 
 def policy_key(tenant_id: str, subject: Subject) -> Key:
-    """The policy of a subject."""
+    """Return the key of the policy of a subject."""
     return _joined("TENANT", tenant_id, "SUBJECT", str(subject)), "POLICY"
 
 
 def counter_partition(tenant_id: str, budget_id: str, subject: Subject) -> str:
-    """Where the counters, ledger entries and statements of a budget and subject live."""
+    """Return the partition of the counters, ledger and statements of a budget and subject."""
     return _joined("TENANT", tenant_id, "COUNTER", budget_id, str(subject))
 
 
 def read_counter_partition(partition: str) -> tuple[str, str, Subject]:
-    """The tenant, the budget and the subject whose partition `counter_partition` named."""
+    """Return the tenant, the budget and the subject of a partition of `counter_partition`."""
     _, tenant_id, _, budget_id, subject = parts_of(partition)
     return tenant_id, budget_id, parse_subject(subject)
 
 
 def tenant_of(partition: str) -> str:
-    """Whose a partition is that begins with a tenant, as all that events are about do."""
+    """Return the tenant of a partition that begins with one, as all that have events do."""
     return parts_of(partition)[1]
 
 
 def counter_key(tenant_id: str, budget_id: str, subject: Subject, period_key: str) -> Key:
-    """The counter of a budget for one subject and period."""
+    """Return the key of the counter of a budget for one subject and period."""
     return counter_partition(tenant_id, budget_id, subject), PERIOD_PREFIX + period_key
 
 
@@ -74,109 +80,109 @@ def period_key_of(counter: str) -> str:
 
 
 def window_key(tenant_id: str, budget_id: str, subject: Subject, seconds: int) -> Key:
-    """When the last window of a duration started."""
+    """Return the key of the item that says when the last window of a duration started."""
     return counter_partition(tenant_id, budget_id, subject), f"{WINDOW_PREFIX}{seconds}"
 
 
 def ledger_sort_key(created_at_ms: int, batch_id: str) -> str:
-    """Sorts the ledger by time; the batch that wrote the entries makes it unique."""
+    """Sort the ledger by time; the batch that wrote the entries makes the key unique."""
     return f"{ledger_moment(created_at_ms)}#{batch_id}"
 
 
 def ledger_moment(created_at_ms: int) -> str:
-    """Sorts before every entry of that moment and after every earlier one."""
+    """Return a sort key before every entry of that moment and after every earlier one."""
     return f"{LEDGER_PREFIX}{created_at_ms:015d}"
 
 
 def statement_sort_key(period: Period, revision: int) -> str:
-    """Sorts statements by the end of their period, whatever its kind, and then by revision."""
+    """Sort statements by the end of their period, then by revision."""
     assert period.ends_at is not None
     return f"{STATEMENT_PREFIX}{period.ends_at:012d}#{period.key}#{revision:06d}"
 
 
 def period_and_revision_of(statement: str) -> tuple[str, int]:
-    """Of which period a statement is, and which of its statements it is; by its sort key."""
+    """Return the period key and the revision that a statement's sort key names."""
     _, _, period_key, revision = statement.split("#")
     return period_key, int(revision)
 
 
 def event_key(tenant_id: str, budget_id: str, subject: Subject, when: str, what: str) -> Key:
-    """An event in the outbox: what happened to a budget, and when it happens once."""
+    """Return the key of an event in the outbox: `what` happens to a budget once in `when`."""
     return counter_partition(tenant_id, budget_id, subject), EVENT_PREFIX + _joined(when, what)
 
 
 def reservation_key(tenant_id: str, reservation_id: str) -> Key:
-    """A reservation."""
+    """Return the key of a reservation."""
     return _joined("TENANT", tenant_id, "RESERVATION", reservation_id), RESERVATION_SORT_KEY
 
 
 def reservation_in(partition: str) -> str:
-    """Which reservation lives in a partition that `reservation_key` named."""
+    """Return the id of the reservation in a partition of `reservation_key`."""
     return parts_of(partition)[-1]
 
 
 def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:
-    """The mark that an operation took effect for an idempotency key."""
+    """Return the key of the record that an operation took effect for an idempotency key."""
     return _joined("TENANT", tenant_id, "ONCE", operation, idempotency_key), "ONCE"
 
 
 def budget_directory_partition(tenant_id: str) -> str:
-    """The list of a tenant's budgets: which subject each one is on."""
+    """Return the partition that lists a tenant's budgets, each with its subject."""
     return _joined("TENANT", tenant_id, "BUDGETS")
 
 
 def budget_directory_key(tenant_id: str, budget_id: str) -> Key:
-    """Where to look up the subject of a budget."""
+    """Return the key under which a budget is listed."""
     return budget_directory_partition(tenant_id), budget_id
 
 
 def deleted_budgets_partition(tenant_id: str) -> str:
-    """The list of a tenant's deleted budgets, whose ledgers stay readable."""
+    """Return the partition that lists a tenant's deleted budgets; their ledgers stay readable."""
     return _joined("TENANT", tenant_id, "DELETED_BUDGETS")
 
 
 def deleted_budget_key(tenant_id: str, budget_id: str) -> Key:
-    """The tombstone of a budget."""
+    """Return the key of the tombstone of a deleted budget."""
     return deleted_budgets_partition(tenant_id), budget_id
 
 
 def api_keys_partition(tenant_id: str) -> str:
-    """The list of a tenant's API keys."""
+    """Return the partition of a tenant's API keys."""
     return _joined("TENANT", tenant_id, "KEYS")
 
 
 def api_key_key(tenant_id: str, key_id: str) -> Key:
-    """One API key, hashed."""
+    """Return the key of an API key, which is stored hashed."""
     return api_keys_partition(tenant_id), key_id
 
 
 def tenant_key(tenant_id: str) -> Key:
-    """A tenant and its settings."""
+    """Return the key of a tenant and its settings."""
     return TENANTS_PARTITION, tenant_id
 
 
 def budget_ref(tenant_id: str, budget_id: str) -> str:
-    """Partition of the index `by_budget`: all counters of one budget, whatever the subject."""
+    """Return the partition of the index `by_budget`: all counters of one budget."""
     return _joined("TENANT", tenant_id, "BUDGET", budget_id)
 
 
 def due_shard(shard: int) -> str:
-    """Partition of the index `due`: counters whose period has an end."""
+    """Return a partition of the index `due`: counters whose period has an end."""
     return f"DUE#{shard:02d}"
 
 
 def waiting_shard(shard: int) -> str:
-    """Partition of the index `due`: closed counters in which something is still held."""
+    """Return a partition of the index `due`: closed counters that still have holds."""
     return f"WAITING#{shard:02d}"
 
 
 def due_shard_of(counter: Key) -> str:
-    """In which partition of the index `due` a counter is listed: with all its periods."""
+    """Return the partition of the index `due` that lists a counter: with all its periods."""
     return due_shard(_shard_of(counter))
 
 
 def waiting_shard_of(counter: Key) -> str:
-    """In which partition of the index `due` a counter waits for its holds."""
+    """Return the partition of the index `due` in which a closed counter waits for its holds."""
     return waiting_shard(_shard_of(counter))
 
 

@@ -1,16 +1,31 @@
-"""Reading the ledger of a budget and subject: a page for people, all of it for the audit."""
+"""The ledger: entries of one batch on one budget and subject share an item, which never changes.
+
+What all of them have in common stands once on the item; every entry is readable from its item
+alone. An entry's id is the item's batch and its place in it.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
-from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.subjects import Subject
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.domain.ledger import EntryKind, LedgerEntry
+from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.codec.ledger import read_ledger
-from spendgate_service.store.errors import Item
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.values import Item, Value, number, text
+
+ENTRIES_PER_ITEM_MAX = 100
+
+_OPTIONAL_TEXTS = (
+    "meter_source",
+    "ref_type",
+    "ref_id",
+    "session_id",
+    "reservation_id",
+    "description",
+)
 
 _FIRST = keys.LEDGER_PREFIX
 _LAST = f"{keys.LEDGER_PREFIX}~"
@@ -19,10 +34,89 @@ _LAST = f"{keys.LEDGER_PREFIX}~"
 _POSITION = re.compile(r"(?P<created_at_ms>\d{1,15}) led_(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
 
 
+def entry_id(batch_id: str, place: int) -> str:
+    """Make the id of the entry at that place (from 0) of a batch's item."""
+    assert 0 <= place < ENTRIES_PER_ITEM_MAX
+    return f"led_{batch_id}{place:02d}"
+
+
+def ledger_attributes(batch_id: str, entries: Sequence[LedgerEntry]) -> Item:
+    """Make the item of a batch's entries on one budget and subject, without its key.
+
+    The entries carry the ids that `entry_id` gives them.
+    """
+    first = entries[0]
+    return {
+        "batch_id": text(batch_id),
+        "budget_id": text(first.budget_id),
+        "subject": text(str(first.subject)),
+        "counted_in": text(first.unit),
+        "created_at_ms": number(first.created_at_ms),
+        "entries": {"L": [_entry_value(entry) for entry in entries]},
+    }
+
+
+def _entry_value(entry: LedgerEntry) -> Value:
+    texts = {name: getattr(entry, name) for name in _OPTIONAL_TEXTS}
+    return {
+        "M": {
+            "period_key": text(entry.period_key),
+            "amount": values.amount(entry.amount),
+            **values.optional_text(**texts),
+            **({"carry_over": {"BOOL": True}} if entry.kind == "carry_over" else {}),
+        }
+    }
+
+
+def read_ledger(item: Item) -> list[LedgerEntry]:
+    """Read the entries of an item, oldest first."""
+    batch_id = item["batch_id"]["S"]
+    subject = parse_subject(item["subject"]["S"])
+    return [
+        LedgerEntry(
+            entry_id=entry_id(batch_id, place),
+            budget_id=item["budget_id"]["S"],
+            subject=subject,
+            period_key=value["M"]["period_key"]["S"],
+            unit=item["counted_in"]["S"],
+            amount=values.read_amount(value["M"]["amount"]),
+            created_at_ms=values.read_number(item["created_at_ms"]),
+            **{name: values.read_text(value["M"], name) for name in _OPTIONAL_TEXTS},
+            kind=_read_kind(value["M"]),
+        )
+        for place, value in enumerate(item["entries"]["L"])
+    ]
+
+
+def _read_kind(fields: Item) -> EntryKind:
+    """Only a carry-over says so: a credit is told from spend by its sign."""
+    if "carry_over" in fields:
+        return "carry_over"
+    return "credit" if values.read_amount(fields["amount"]) < 0 else "spend"
+
+
+def put_of_entries(
+    table_name: str, partition: str, batch_id: str, entries: Sequence[LedgerEntry], expiry: Item
+) -> dict[str, Any]:
+    """Make the write of one item with a batch's entries. `expiry` is its TTL attribute."""
+    sort_key = keys.ledger_sort_key(entries[0].created_at_ms, batch_id)
+    return {
+        "Put": {
+            "TableName": table_name,
+            "Item": {
+                **values.key((partition, sort_key)),
+                **ledger_attributes(batch_id, entries),
+                **expiry,
+            },
+            "ConditionExpression": keys.IS_NEW,
+        }
+    }
+
+
 def ledger_page(
     table: Table, tenant_id: str, budget_id: str, subject: Subject, wanted: PageRequest
 ) -> Page[LedgerEntry]:
-    """A page of entries, newest first; entries added meanwhile do not move the pages that follow.
+    """Read a page of entries, newest first; entries added meanwhile do not move later pages.
 
     Raises InvalidValue for a foreign cursor.
     """
@@ -41,7 +135,7 @@ def ledger_page(
 def ledger_entries(
     table: Table, tenant_id: str, budget_id: str, subject: Subject
 ) -> Iterator[LedgerEntry]:
-    """Every entry, newest first, read consistently one page of the table after the other."""
+    """Yield every entry, newest first, read consistently page by page."""
     partition = keys.counter_partition(tenant_id, budget_id, subject)
     for item in _items(table, partition, _LAST, page_size=None):
         yield from reversed(read_ledger(item))
@@ -50,11 +144,11 @@ def ledger_entries(
 def _items(table: Table, partition: str, last: str, *, page_size: int | None) -> Iterator[Item]:
     """The ledger's items, the newest first, up to and with the sort key `last`."""
     return table.query_items(
-        KeyConditionExpression=expressions.SORTED_BETWEEN,
+        KeyConditionExpression=keys.SORTED_BETWEEN,
         ExpressionAttributeValues={
-            ":pk": values.text(partition),
-            ":first": values.text(_FIRST),
-            ":last": values.text(last),
+            ":pk": text(partition),
+            ":first": text(_FIRST),
+            ":last": text(last),
         },
         ScanIndexForward=False,
         ConsistentRead=True,

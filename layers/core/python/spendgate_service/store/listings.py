@@ -12,10 +12,10 @@ from typing import Any
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.subjects import Subject, parse_subject
-from spendgate_service.store import expressions, keys, values
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
 from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.values import Item
 
 LISTED_AFTER = "pk = :pk AND sk > :after"
 
@@ -119,7 +119,7 @@ def listing(table: Table, tenant_id: str, budget: Budget) -> dict[str, Any]:
                 **values.key(keys.budget_directory_key(tenant_id, budget.budget_id)),
                 "subject": values.text(str(budget.subject)),
             },
-            "ConditionExpression": expressions.IS_NEW,
+            "ConditionExpression": keys.IS_NEW,
         }
     }
 

@@ -1,4 +1,4 @@
-"""What happens in the store, told to whoever counts it; the store itself keeps no books of it."""
+"""The metrics that the store and the capabilities count; `observability` publishes them."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -11,15 +11,15 @@ type MetricName = Literal[
     "recorded",
     "late",  # settled after the hold had expired; counted as settled, too
     "overrun",  # settled above the estimate; counted as settled, too
-    "compensations",  # holds given back, because another budget refused or the request was a replay
+    "compensations",  # holds returned, because another budget refused or the request was a replay
     "reclaimed",  # expired buckets of holds whose amounts are available again
     "conflicts",  # writes that lost against others on the same item, and were or will be repeated
     "throttled",  # calls that DynamoDB refused to take
     "event_published",  # events put into the outbox
-    "event_failed",  # looks for what is to be announced that failed; the next one makes up for it
+    "event_failed",  # threshold checks that failed; the next grant or settlement repeats them
 ]
 type Observe = Callable[[MetricName, int], None]
 
 
-def unobserved(_happening: MetricName, _times: int) -> None:
-    """Nobody counts."""
+def unobserved(_metric: MetricName, _times: int) -> None:
+    """Count nothing."""

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 
 from spendgate_service.store import keys, values
-from spendgate_service.store.errors import Item
+from spendgate_service.store.values import Item
 
 _ID_DIGITS = 26
 

@@ -19,8 +19,8 @@ from spendgate_service.domain.periods import (
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
 from spendgate_service.store.values import (
+    Item,
     Value,
     amount,
     key,

@@ -1,8 +1,8 @@
-"""Policies and tenant settings as the spending path sees them: cached for seconds.
+"""Cache of policies and tenant settings for the spending path, for seconds.
 
-A cached policy can be stale, and that is safe: the version on the counter tells (see
-`reservations.reserve`). What is absent is believed for a shorter time than what is there,
-so that the first budget of a subject bites soon.
+A cached policy can be stale, and that is safe: the version on the counter shows it (`freshness`).
+An absent policy is cached for a shorter time than one that exists, so that the first budget of a
+subject takes effect soon.
 """
 
 import time
@@ -16,20 +16,17 @@ from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store import keys, values
 from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
 from spendgate_service.store.policies import read_policy
 from spendgate_service.store.tenants import read_tenant
+from spendgate_service.store.values import Item
 
 PRESENT_SECONDS_MAX = 5.0
 ABSENT_SECONDS_MAX = 1.0
 
-RULE_READS_MAX = 3
-"""How often a request is judged anew because its rules were changed meanwhile."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides a request: the tenant's settings and the policy of every subject in it.
+    """What a request is decided by: the tenant's settings and the policy of each of its subjects.
 
     `policies` has, for each subject, its own policy and that of its type's defaults.
     """
@@ -39,9 +36,9 @@ class Rules:
 
 
 class PolicyCache:
-    """Reads rules, keeping what it read for a few seconds.
+    """Reads policies and settings, and keeps them for a few seconds.
 
-    `monotonic` (seconds) is replaced by tests only.
+    Only tests replace `monotonic` (seconds).
     """
 
     def __init__(self, table: Table, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -50,10 +47,10 @@ class PolicyCache:
         self._cache = BoundedCache[keys.Key, tuple[float, Policy | Tenant]]()
 
     def rules(self, tenant_id: str, subjects: Iterable[Subject], *, fresh: bool = False) -> Rules:
-        """The rules for a request. `fresh` reads the policies anew and consistently.
+        """Return the rules for a request. `fresh` reads the policies again, consistently.
 
-        The tenant's settings change nothing that a counter knows better, and those of all tenants
-        live in one partition: they are read as seldom as ever.
+        It does not read the tenant's settings again: no counter can show that they are stale, and
+        those of all tenants share one partition.
 
         One batch read of what is not cached, and no call where all of it is.
         """
@@ -74,13 +71,13 @@ class PolicyCache:
         return Rules(cast("Tenant", found[keys.tenant_key(tenant_id)]), policies)
 
     def tenant(self, tenant_id: str) -> Tenant:
-        """The tenant's settings alone."""
+        """Return the tenant's settings alone."""
         return self.rules(tenant_id, ()).tenant
 
     def unknown(
         self, tenant_id: str, subjects: Iterable[Subject]
     ) -> dict[keys.Key, Subject | None]:
-        """What `rules` would have to read; for `learn`."""
+        """Return what `rules` would have to read; for `learn`."""
         wanted = _wanted(tenant_id, subjects)
         known = self._cached(wanted, self._monotonic())
         return {key: subject for key, subject in wanted.items() if key not in known}
@@ -88,7 +85,7 @@ class PolicyCache:
     def learn(
         self, tenant_id: str, unknown: dict[keys.Key, Subject | None], read: Iterable[Item]
     ) -> None:
-        """Keep rules that somebody has just read together with something else."""
+        """Keep rules that the caller has just read together with something else."""
         self._learn(tenant_id, unknown, read, self._monotonic())
 
     def _cached(self, wanted: Iterable[keys.Key], now: float) -> dict[keys.Key, Policy | Tenant]:
@@ -102,7 +99,7 @@ class PolicyCache:
         read: Iterable[Item],
         now: float,
     ) -> dict[keys.Key, Policy | Tenant]:
-        found = {(item["pk"]["S"], item["sk"]["S"]): item for item in read}
+        found = {keys.read_key(item): item for item in read}
         loaded: dict[keys.Key, Policy | Tenant] = {}
         for key, subject in wanted.items():
             item = found.get(key)
@@ -113,16 +110,16 @@ class PolicyCache:
 
 
 def _wanted(tenant_id: str, subjects: Iterable[Subject]) -> dict[keys.Key, Subject | None]:
-    """The items that have the rules: None stands for the tenant's own."""
+    """Return the keys of the items that have the rules; None stands for the tenant's own."""
     wanted: dict[keys.Key, Subject | None] = {keys.tenant_key(tenant_id): None}
     for subject in subjects:
-        for one in (subject, subject.default):
-            wanted[keys.policy_key(tenant_id, one)] = one
+        for limited in (subject, subject.default):
+            wanted[keys.policy_key(tenant_id, limited)] = limited
     return wanted
 
 
 def _is_there(found: Policy | Tenant) -> bool:
-    """A policy without a budget in force is as good as none: the next one shall bite soon."""
+    """Cache a policy with no enabled budget as absent, so that a new budget takes effect soon."""
     if isinstance(found, Tenant):
         return found.is_known
     return bool(found.enabled)

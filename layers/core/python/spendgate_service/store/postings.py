@@ -1,4 +1,4 @@
-"""From what a batch of commands does to counters and the ledger to the writes of one transaction.
+"""Postings: what commands do to counters and the ledger, as the writes of one transaction.
 
 What several commands do to one counter is summed, so a hot budget is written once per batch; the
 ledger entries of a batch on one budget and subject share an item.
@@ -11,16 +11,29 @@ from typing import Any
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.period_keys import period_of
-from spendgate_service.store import expressions, keys, values
-from spendgate_service.store.codec.counters import hold_attribute, slice_attribute
-from spendgate_service.store.codec.ledger import ENTRIES_PER_ITEM_MAX, entry_id, ledger_attributes
-from spendgate_service.store.errors import Item
+from spendgate_service.store import counters, keys, values
 from spendgate_service.store.ids import new_ulid
-from spendgate_service.store.retention import expiry_of
+from spendgate_service.store.ledger import ENTRIES_PER_ITEM_MAX, entry_id, put_of_entries
+from spendgate_service.store.values import Item
 
 WRITES_MAX = 100
 """DynamoDB's limit on one transaction."""
+
+# A settlement or a release: what was held comes back, what was spent is taken.
+SETTLE = "SET spent = spent + :spent, available = available + :change"
+COUNTER_EXISTS = "attribute_exists(pk)"
+
+# What is spent in a period that was closed already makes it due once more.
+DUE_AGAIN = "due_shard = if_not_exists(due_shard, :due_shard)"
+
+# A direct debit, also on a counter that is absent.
+RECORDED = (
+    "spent = if_not_exists(spent, :zero) + :spent, "
+    "available = if_not_exists(available, :limit) + :change"
+)
+
+# In a rolling window what is spent counts in slices; the total of all time is kept for the audit.
+COUNT_ALL_TIME = "spent_ever = if_not_exists(spent_ever, :zero) + :spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +41,8 @@ class Posting:
     """What one command does to one counter.
 
     `returned` goes back from `bucket` to what is available, then `entry.amount` is spent; a release
-    has no entry. `creation` has the values of a counter that may not be there yet. In a rolling
-    window, `leaves_at` is the moment at which what is spent leaves it.
+    has no entry. `creation` has the values of a counter that may be absent. In a rolling window,
+    `leaves_at` is the moment at which what is spent leaves it.
     """
 
     counter: keys.Key
@@ -42,7 +55,7 @@ class Posting:
 
 @dataclass(slots=True)
 class CounterDelta:
-    """All postings of a batch on one counter."""
+    """The sum of all postings of a batch on one counter."""
 
     spent: Amount = 0
     returned: dict[int, Amount] = field(default_factory=dict)
@@ -50,7 +63,7 @@ class CounterDelta:
     creation: Item | None = None
 
     def add(self, posting: Posting) -> None:
-        """Add one posting to the counter's total."""
+        """Add one posting."""
         spent = posting.entry.amount if posting.entry else 0
         self.spent += spent
         if posting.leaves_at is not None and spent:
@@ -59,58 +72,63 @@ class CounterDelta:
         if posting.bucket is not None and posting.returned:
             self.returned[posting.bucket] = self.returned.get(posting.bucket, 0) + posting.returned
 
+    def limit_returns(self, holds: Mapping[int, Amount]) -> None:
+        """Return from each bucket at most what is left in it: it may have been reclaimed."""
+        self.returned = {
+            bucket: min(amount, holds[bucket])
+            for bucket, amount in self.returned.items()
+            if holds.get(bucket)
+        }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has to be written; a counter that is absent is always created."""
+        return not (self.spent or self.returned or self.creation)
+
 
 def writes_of_counters(
     table_name: str, postings: Sequence[Posting], seen: Mapping[keys.Key, Counter]
 ) -> list[tuple[keys.Key, dict[str, Any]]]:
-    """One write for each counter that changes.
+    """Make one write for each counter that changes.
 
-    `seen` are counters that refused an earlier try: a bucket that was reclaimed since gives back
-    only what is left in it.
+    `seen` are counters that refused an earlier try, as they were then.
     """
-    sums: dict[keys.Key, CounterDelta] = {}
+    deltas: dict[keys.Key, CounterDelta] = {}
     for posting in postings:
-        sums.setdefault(posting.counter, CounterDelta()).add(posting)
-    for key, total in sums.items():
-        if key in seen:
-            holds = seen[key].holds
-            total.returned = {
-                bucket: min(wanted, holds[bucket])
-                for bucket, wanted in total.returned.items()
-                if holds.get(bucket)
-            }
+        deltas.setdefault(posting.counter, CounterDelta()).add(posting)
+    for key in deltas.keys() & seen.keys():
+        deltas[key].limit_returns(seen[key].holds)
     return [
-        (key, {"Update": _counter_update(table_name, key, total)})
-        for key, total in sums.items()
-        if total.spent or total.returned or total.creation
+        (key, {"Update": _counter_update(table_name, key, delta)})
+        for key, delta in deltas.items()
+        if not delta.is_empty
     ]
 
 
-def _counter_update(table_name: str, key: keys.Key, total: CounterDelta) -> dict[str, Any]:
+def _counter_update(table_name: str, key: keys.Key, delta: CounterDelta) -> dict[str, Any]:
     attribute_values: Item = {
-        ":spent": values.amount(total.spent),
-        ":change": values.amount(sum(total.returned.values()) - total.spent),
-        **(total.creation or {}),
+        ":spent": values.amount(delta.spent),
+        ":change": values.amount(sum(delta.returned.values()) - delta.spent),
+        **(delta.creation or {}),
     }
-    if total.creation is None:
-        expression, conditions = expressions.SETTLE, [expressions.COUNTER_EXISTS]
-        if total.spent and _has_end(key):
-            expression = expressions.SETTLE_IN_PERIOD
-            attribute_values[":due_shard"] = values.text(keys.due_shard_of(key))
+    conditions: list[str] = []
+    if delta.creation is not None:
+        expression = counters.creating(delta.creation, RECORDED)
     else:
-        has_end = ":ends_at" in total.creation
-        expression = expressions.RECORD_IN_PERIOD if has_end else expressions.RECORD
-        conditions = []
+        expression, conditions = SETTLE, [COUNTER_EXISTS]
+        if delta.spent and counters.period_of_counter(key).ends_at is not None:
+            expression = f"{SETTLE}, {DUE_AGAIN}"
+            attribute_values[":due_shard"] = values.text(keys.due_shard_of(key))
     names: dict[str, str] = {}
-    if total.returned:
-        holds = expressions.Buckets(_by_attribute(hold_attribute, total.returned))
+    if delta.returned:
+        holds = counters.Buckets(_by_attribute(counters.hold_attribute, delta.returned))
         expression = f"{expression}, {holds.reduced}"
         conditions.append(holds.sufficient)
         attribute_values |= holds.values
         names |= holds.names
-    if total.slices:
-        slices = expressions.Buckets(_by_attribute(slice_attribute, total.slices), prefix="s")
-        expression = f"{expression}, {expressions.COUNT_ALL_TIME}, {slices.increased}"
+    if delta.slices:
+        slices = counters.Buckets(_by_attribute(counters.slice_attribute, delta.slices), prefix="s")
+        expression = f"{expression}, {COUNT_ALL_TIME}, {slices.increased}"
         attribute_values |= {**slices.values, ":zero": values.number(0)}
         names |= slices.names
     update: dict[str, Any] = {
@@ -127,10 +145,6 @@ def _counter_update(table_name: str, key: keys.Key, total: CounterDelta) -> dict
     return update
 
 
-def _has_end(counter: keys.Key) -> bool:
-    return period_of(counter[1].removeprefix(keys.PERIOD_PREFIX)).ends_at is not None
-
-
 def _by_attribute(
     attribute: Callable[[int], str], buckets: Mapping[int, Amount]
 ) -> dict[str, Amount]:
@@ -140,7 +154,7 @@ def _by_attribute(
 def writes_of_ledger(
     table_name: str, postings: Sequence[Posting], *, now_ms: int
 ) -> tuple[list[dict[str, Any]], list[LedgerEntry | None]]:
-    """One put for each budget and subject, and every posting's entry with its id."""
+    """Make one put for each budget and subject, and every posting's entry with its id."""
     by_partition: dict[str, list[LedgerEntry]] = {}
     batch_ids: dict[str, str] = {}
     numbered: list[LedgerEntry | None] = []
@@ -156,17 +170,10 @@ def writes_of_ledger(
         together.append(entry)
         numbered.append(entry)
     puts = [
-        {
-            "Put": {
-                "TableName": table_name,
-                "Item": {
-                    **values.key((partition, keys.ledger_sort_key(now_ms, batch_ids[partition]))),
-                    **ledger_attributes(batch_ids[partition], entries),
-                    **expiry_of({entry.period_key for entry in entries}),
-                },
-                "ConditionExpression": expressions.IS_NEW,
-            }
-        }
+        put_of_entries(
+            table_name, partition, batch_ids[partition], entries,
+            counters.expiry_of({entry.period_key for entry in entries}),
+        )
         for partition, entries in by_partition.items()
-    ]
+    ]  # fmt: skip
     return puts, numbered

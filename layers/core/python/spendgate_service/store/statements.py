@@ -7,8 +7,8 @@ from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.statements import Statement, StoredStatement
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
 from spendgate_service.store.values import (
+    Item,
     amount,
     number,
     read_amount,

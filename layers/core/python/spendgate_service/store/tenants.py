@@ -6,10 +6,10 @@ from typing import Any, cast
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.tenants import Price, Tenant
-from spendgate_service.store import expressions, keys
+from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Item
 from spendgate_service.store.values import (
+    Item,
     Value,
     amount,
     key,
@@ -38,7 +38,7 @@ def put_of_tenant(table: Table, tenant: Tenant) -> dict[str, Any]:
         "Put": {
             "TableName": table.name,
             "Item": {**_key(tenant.tenant_id), **tenant_attributes(tenant)},
-            "ConditionExpression": expressions.IS_NEW,
+            "ConditionExpression": keys.IS_NEW,
         }
     }
 

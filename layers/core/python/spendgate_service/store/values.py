@@ -1,6 +1,6 @@
-"""DynamoDB's typed values to and from ours.
+"""DynamoDB's typed attribute values to and from Python's.
 
-Amounts are stored as decimal numbers in their unit, so that the table can be read by people;
+Amounts are stored as decimal numbers in their unit, so that people can read the table;
 DynamoDB keeps 38 digits, an amount has at most 27.
 """
 
@@ -10,9 +10,12 @@ from typing import Any
 
 from spendgate_service.domain.amounts import FRACTION_DIGITS_MAX, Amount, amount_text
 from spendgate_service.domain.errors import SpendgateError
-from spendgate_service.store.errors import Item
 
 type Value = dict[str, Any]
+"""One attribute's value, such as `{"N": "1"}`."""
+
+type Item = dict[str, Value]
+"""Attributes by name: an item, its key, or the values of an expression."""
 
 UNREADABLE = (
     AssertionError,
@@ -22,46 +25,52 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
-"""What comes of an item that says something else than we ever write."""
+"""The exceptions of reading an item that this service never writes in that form."""
 
 
 def text(value: str) -> Value:
-    """A string attribute."""
+    """Make a string attribute."""
     return {"S": value}
 
 
 def number(value: int) -> Value:
-    """A whole number attribute: a version, a moment, a count."""
+    """Make a whole number attribute: a version, a moment, a count."""
     return {"N": str(value)}
 
 
 def amount(value: Amount) -> Value:
-    """An amount attribute."""
+    """Make an amount attribute."""
     return {"N": amount_text(value)}
 
 
 def amounts(values: Mapping[str, Amount]) -> Value:
-    """A map of amounts by unit."""
+    """Make a map of amounts by unit."""
     return {"M": {unit: amount(value) for unit, value in values.items()}}
 
 
 def optional_text(**attributes: str | None) -> Item:
-    """String attributes, those that have a value."""
+    """Make string attributes of the arguments that are not None."""
     return {name: text(value) for name, value in attributes.items() if value is not None}
 
 
 def key(pk_and_sk: tuple[str, str]) -> Item:
-    """The primary key of an item."""
+    """Make the primary key of an item."""
     return {"pk": {"S": pk_and_sk[0]}, "sk": {"S": pk_and_sk[1]}}
 
 
 def read_number(value: Value) -> int:
-    """A whole number as stored by `number`."""
+    """Read a whole number as stored by `number`."""
     return int(value["N"])
 
 
+def read_optional_number(item: Item, name: str) -> int | None:
+    """Read a whole number; None if the attribute is absent."""
+    value = item.get(name)
+    return None if value is None else read_number(value)
+
+
 def read_amount(value: Value) -> Amount:
-    """An amount as stored by `amount`, in whatever notation the engine gives it back."""
+    """Read an amount as stored by `amount`, also in exponent notation, which engines may return."""
     written: str = value["N"]
     if "E" in written or "e" in written:
         written = format(Decimal(written), "f")
@@ -69,12 +78,18 @@ def read_amount(value: Value) -> Amount:
     return int(whole + fraction.ljust(FRACTION_DIGITS_MAX, "0"))
 
 
+def read_optional_amount(item: Item, name: str) -> Amount | None:
+    """Read an amount; None if the attribute is absent."""
+    value = item.get(name)
+    return None if value is None else read_amount(value)
+
+
 def read_amounts(value: Value) -> dict[str, Amount]:
-    """A map of amounts by unit."""
-    return {unit: read_amount(one) for unit, one in value["M"].items()}
+    """Read a map of amounts by unit."""
+    return {unit: read_amount(amount_value) for unit, amount_value in value["M"].items()}
 
 
 def read_text(item: Item, name: str) -> str | None:
-    """A string attribute that need not be there."""
+    """Read a string; None if the attribute is absent."""
     value = item.get(name)
     return None if value is None else str(value["S"])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.domain.counters import Balance, BalanceStatus
+from spendgate_service.domain.balances import Balance, BalanceStatus
 from spendgate_service.domain.forecast import Forecast, forecast_of
 from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.periods import PeriodResponse, boundary_on_wire, period_response

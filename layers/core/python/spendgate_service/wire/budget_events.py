@@ -3,8 +3,8 @@
 from typing import Annotated, Literal, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import Balance
 from spendgate_service.domain.thresholds import Level
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.fields import AmountText, Doc

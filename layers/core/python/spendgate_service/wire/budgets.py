@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Annotated, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.balances import Balance, BalanceStatus
 from spendgate_service.domain.budgets import Budget, CarryOver, Mode, OnSoftLimit
-from spendgate_service.domain.counters import Balance, BalanceStatus
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.periods import PeriodRuleResponse, period_rule_response

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.errors import (
     BudgetExceeded,
     BudgetPaused,

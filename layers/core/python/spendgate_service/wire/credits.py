@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.fields import Doc

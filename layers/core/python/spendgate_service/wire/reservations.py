@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.decisions import shadowed_after
 from spendgate_service.domain.reservations import Line, Reservation, ReservationState
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, TypedDict
 
-from spendgate_service.domain.counters import Balance
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.balances import BalanceResponse, balance_response

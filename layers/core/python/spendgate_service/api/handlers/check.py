@@ -7,7 +7,7 @@ from spendgate_service.api.parameters import SUBJECTS
 from spendgate_service.api.route import CALLER, READER, route, routes_in
 from spendgate_service.domain.errors import NoBudget, TokenCapExceeded, UnknownPrice, UnknownRate
 from spendgate_service.pricing.priced_amounts import priced_amounts
-from spendgate_service.reservations.check import find_reservation
+from spendgate_service.reservations.find import find_reservation
 from spendgate_service.wire.check import CheckResponse, check_response
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
 from spendgate_service.wire.spend import SpendResponse, spend_response

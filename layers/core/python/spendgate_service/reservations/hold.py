@@ -1,0 +1,138 @@
+"""Take the holds of a request: one conditional update each, and what follows if it fails."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from spendgate_service.domain.balances import Balance
+from spendgate_service.domain.counters import Counter, freshness
+from spendgate_service.domain.decisions import Refused, Verdict, refuses
+from spendgate_service.store import holds
+from spendgate_service.store.claims import CounterClaim, catch_up
+from spendgate_service.store.client import Table
+from spendgate_service.store.counters import read_counter
+from spendgate_service.store.errors import ConditionFailed, PolicyChanged, Throttled, Unavailable
+from spendgate_service.store.retrying import HOLD_TRIES_MAX, LoopEnded, attempts
+
+
+@dataclass(slots=True)
+class Held:
+    """What the budgets of one request said: the holds taken, the refusals, and what failed."""
+
+    balances: list[Balance] = field(default_factory=list)
+    taken: list[CounterClaim] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    counters_that_refused: list[tuple[CounterClaim, Counter]] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+    @property
+    def worst_error(self) -> Exception:
+        """A changed policy comes first: after it the request is decided again."""
+        changed = (error for error in self.errors if isinstance(error, PolicyChanged))
+        return next(changed, self.errors[0])
+
+
+class Holds:
+    """Takes and returns the holds of one request side by side."""
+
+    def __init__(self, table: Table, pool: Executor) -> None:
+        self._table = table
+        self._pool = pool
+
+    def take_all(self, claims: Sequence[CounterClaim], *, bucket: int, now_ms: int) -> Held:
+        """Try to take every hold; k write units for k budgets whose policies are current."""
+
+        def try_hold(claim: CounterClaim) -> tuple[Verdict, Counter] | Exception:
+            try:
+                return take_hold(self._table, claim, bucket=bucket, now_ms=now_ms)
+            except (PolicyChanged, Unavailable) as error:
+                return error
+
+        held = Held()
+        for claim, outcome in zip(claims, self._side_by_side(try_hold, claims), strict=True):
+            if isinstance(outcome, Exception):
+                held.errors.append(outcome)
+                continue
+            verdict, counter = outcome
+            balance = claim.balance(counter, now_ms=now_ms)
+            held.balances.append(balance)
+            if refuses(claim.budget, verdict):
+                held.refused.append((balance, claim.amount, verdict))
+                held.counters_that_refused.append((claim, counter))
+            else:
+                held.taken.append(claim)
+        return held
+
+    def return_all(self, claims: Sequence[CounterClaim], *, bucket: int) -> None:
+        """Return holds. One that cannot be returned now expires by itself."""
+
+        def try_return(claim: CounterClaim) -> None:
+            with suppress(Unavailable):
+                holds.return_hold(self._table, claim, bucket=bucket)
+
+        self._side_by_side(try_return, claims)
+
+    def _side_by_side[T](
+        self, work: Callable[[CounterClaim], T], claims: Sequence[CounterClaim]
+    ) -> list[T]:
+        if not claims:
+            return []
+        others = [self._pool.submit(work, claim) for claim in claims[1:]]
+        return [work(claims[0]), *(other.result() for other in others)]
+
+
+def take_hold(
+    table: Table, claim: CounterClaim, *, bucket: int, now_ms: int
+) -> tuple[Verdict, Counter]:
+    """Hold the claim's amount if its budget grants it; return the verdict and the counter then.
+
+    The amount is held unless the budget refuses (`decisions.refuses`).
+
+    One write unit where the counter is of the claim's policy, one more for it to catch up, or to
+    reclaim expired holds. Raises PolicyChanged, Throttled, OutcomeUnknown.
+    """
+    if claim.budget.paused and not claim.budget.is_shadow:
+        return "paused", claim.unused
+    for _ in attempts(HOLD_TRIES_MAX, exhausted=_too_many_changes):
+        try:
+            counter = holds.hold(table, claim, bucket, now_ms=now_ms)
+            holds.reclaim_if_many(table, claim.address, counter, now_ms=now_ms)
+            return "granted", counter
+        except ConditionFailed as failed:
+            seen = read_counter(failed.item) if failed.item else claim.unused
+        match freshness(seen, claim.policy_version):
+            case "ahead":
+                raise PolicyChanged
+            case "stale":
+                catch_up(table, claim, seen)
+                continue
+            case "current":
+                pass
+        verdict = claim.verdict(seen, now_ms=now_ms)
+        if refuses(claim.budget, verdict):
+            return verdict, seen
+        reclaimed = _reclaim_and_hold(table, claim, seen, bucket=bucket, now_ms=now_ms)
+        if reclaimed is not None:
+            return "granted", reclaimed
+    raise LoopEnded
+
+
+def _too_many_changes() -> Throttled:
+    return Throttled("too many changes to one budget at once; try again")
+
+
+def _reclaim_and_hold(
+    table: Table, claim: CounterClaim, seen: Counter, *, bucket: int, now_ms: int
+) -> Counter | None:
+    """Hold out of what has expired; None if the hold has to be tried again."""
+    expired = holds.expired_in(seen, now_ms=now_ms)
+    if not expired.buckets:
+        return None
+    pauses_at = claim.budget.pauses_at(claim.period)
+    still_paused = pauses_at is not None and seen.spent - expired.left_window >= pauses_at
+    if seen.available + expired.amount < claim.amount or still_paused:
+        # Not all of it fits one write: this much now, the rest with the next try.
+        holds.reclaim(table, claim.address, expired)
+        return None
+    return holds.reclaim_and_hold(table, claim, expired, bucket=bucket)

@@ -1,1 +1,0 @@
-"""Items to domain values and back, one module for each kind of item."""

@@ -1,0 +1,162 @@
+"""Reservations: one item each, with its lines, and the writes by which its state changes.
+
+Kept small, since a write costs a unit per KB: a line is one text that names its subject by type
+alone (a reservation has one subject of each), and the bucket, which all lines share, stands once.
+"""
+
+import json
+from itertools import batched
+from typing import Any, cast
+
+from spendgate_service.domain.amounts import amount_text, parse_amount
+from spendgate_service.domain.rates import Conversion
+from spendgate_service.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
+from spendgate_service.domain.settlements import FINALIZED_RETENTION_SECONDS
+from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.values import Item, Value, number, text
+
+# The reservation leaves the state `held` once, out of the bucket that was read.
+IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until"
+FINALIZE = (
+    "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
+    "settled_by = :settled_by, expires_ttl = :expires_ttl"
+)
+FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
+EXTEND = (
+    "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
+)
+
+
+def find_reservation_item(table: Table, tenant_id: str, reservation_id: str) -> Item | None:
+    """Read a reservation's item consistently. One read unit."""
+    return table.get(values.key(keys.reservation_key(tenant_id, reservation_id)))
+
+
+def held_attributes(reservation: Reservation) -> Item:
+    """Make the item of a reservation that was just granted, without its key.
+
+    While it is held, TTL removes it a day after its expiry: until then a late settlement finds it.
+    """
+    assert reservation.state == "held"
+    item: Item = {
+        "stage": text("held"),
+        "subjects": {"L": [text(str(subject)) for subject in reservation.subjects]},
+        "amounts": values.amounts(reservation.amounts),
+        "lines": {"L": [_line_value(line) for line in reservation.lines]},
+        "held_until": number(reservation.bucket),
+        "created_at_ms": number(reservation.created_at_ms),
+        "expires_at_ms": number(reservation.expires_at_ms),
+        "expires_ttl": number(reservation.bucket + LATE_SETTLEMENT_SECONDS),
+        "fingerprint": text(reservation.fingerprint),
+    }
+    if reservation.metadata:
+        item["metadata"] = text(json.dumps(dict(reservation.metadata), ensure_ascii=False))
+    return item
+
+
+def read_reservation(reservation_id: str, item: Item) -> Reservation:
+    """Read a reservation from its item."""
+    subjects = tuple(parse_subject(value["S"]) for value in item["subjects"]["L"])
+    by_type = {subject.type: subject for subject in subjects}
+    return Reservation(
+        reservation_id=reservation_id,
+        subjects=subjects,
+        amounts=values.read_amounts(item["amounts"]),
+        lines=tuple(_read_line(by_type, value) for value in item["lines"]["L"]),
+        bucket=values.read_number(item["held_until"]),
+        created_at_ms=values.read_number(item["created_at_ms"]),
+        expires_at_ms=values.read_number(item["expires_at_ms"]),
+        fingerprint=item["fingerprint"]["S"],
+        state=cast("Any", item["stage"]["S"]),
+        actual=values.read_amounts(item["actual"]) if "actual" in item else None,
+        finalized_at_ms=values.read_optional_number(item, "finalized_at_ms"),
+        settled_by=values.read_text(item, "settled_by") or None,
+        metadata=json.loads(item["metadata"]["S"]) if "metadata" in item else {},
+    )
+
+
+def _line_value(line: Line) -> Value:
+    """For example `agent bud_01jd3p usd 2026-11-22 0.05`: none of the five has a space in it.
+
+    A line that was converted adds each unit that it may come from, and the rate.
+    """
+    fields = [
+        line.subject.type,
+        line.budget_id,
+        line.unit,
+        line.period_key,
+        amount_text(line.amount),
+    ]
+    for conversion in line.conversions:
+        fields += [conversion.unit, amount_text(conversion.rate)]
+    assert not any(" " in field for field in fields)
+    return text(" ".join(fields))
+
+
+def _read_line(subjects: dict[str, Subject], value: Value) -> Line:
+    subject_type, budget_id, unit, period_key, amount, *rates = value["S"].split(" ")
+    return Line(
+        budget_id=budget_id,
+        subject=subjects[subject_type],
+        unit=unit,
+        period_key=period_key,
+        amount=parse_amount(amount),
+        conversions=tuple(
+            Conversion(unit, parse_amount(rate)) for unit, rate in batched(rates, 2, strict=True)
+        ),
+    )
+
+
+def counter_of(tenant_id: str, line: Line) -> keys.Key:
+    """Return the key of the counter that a line holds on."""
+    return keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
+
+
+def finalizing(
+    table_name: str, tenant_id: str, after: Reservation, *, now_ms: int
+) -> dict[str, Any]:
+    """Make the write that settles or releases a reservation if it is still held as it was read."""
+    overran: Item = {":overran": {"BOOL": True}} if after.overrun else {}
+    return _update(
+        table_name, tenant_id, after, FINALIZE_OVERRUN if overran else FINALIZE,
+        {
+            ":held_until": number(after.bucket),
+            ":stage": text(after.state),
+            ":actual": values.amounts(after.actual or {}),
+            ":now_ms": number(now_ms),
+            ":settled_by": text(after.settled_by or ""),
+            ":expires_ttl": number(now_ms // 1000 + FINALIZED_RETENTION_SECONDS),
+            **overran,
+        },
+    )  # fmt: skip
+
+
+def extending(
+    table_name: str, tenant_id: str, before: Reservation, after: Reservation
+) -> dict[str, Any]:
+    """Make the write that moves the expiry of a reservation if it is held as it was read."""
+    return _update(
+        table_name, tenant_id, before, EXTEND,
+        {
+            ":held_until": number(before.bucket),
+            ":new_held_until": number(after.bucket),
+            ":expires_at_ms": number(after.expires_at_ms),
+            ":expires_ttl": number(after.bucket + LATE_SETTLEMENT_SECONDS),
+        },
+    )  # fmt: skip
+
+
+def _update(
+    table_name: str, tenant_id: str, reservation: Reservation, expression: str, change: Item
+) -> dict[str, Any]:
+    return {
+        "Update": {
+            "TableName": table_name,
+            "Key": values.key(keys.reservation_key(tenant_id, reservation.reservation_id)),
+            "UpdateExpression": expression,
+            "ConditionExpression": IS_HELD_AS_SEEN,
+            "ExpressionAttributeValues": {":held": text("held"), **change},
+        }
+    }
