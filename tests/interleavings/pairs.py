@@ -1,82 +1,136 @@
-"""Every pair of operations that write, on a balance and at the end of a period."""
+"""Every pair of operations that write, on every kind of stage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
-from spendgate_service.domain.budgets import CarryOver
-from spendgate_service.domain.periods import CalendarPeriod
-from tests.interleavings import service
-from tests.interleavings.scenarios import Operation, Scenario, Stage
-from tests.support.world import World, record, settle
+from tests.interleavings import service, stages
+from tests.interleavings.scenarios import CLOCKS_APART_MS, Operation, Scenario, Stage
+from tests.support.world import AGENT, World, record, settle
 
-_SECONDS_BEFORE_THE_END = 3
-_PAST_THE_GRACE_MS = 64_000
-
-
-def balance_stage(world: World) -> Stage:
-    """10 without a period: 2 spent, 5 held."""
-    budget = world.budget(10)
-    world.record(2)
-    return {"budget": budget, "held": world.reserve(5)}
-
-
-def end_of_period_stage(world: World) -> Stage:
-    """10 an hour, of which unused amounts and debts go on: 2 spent, 5 held, three seconds left."""
-    budget = world.budget(
-        10, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True, debt=True)
-    )
-    world.clock.advance(3600 - _SECONDS_BEFORE_THE_END)
-    world.record(2)
-    return {"budget": budget, "held": world.reserve(5, ttl_seconds=30)}
-
-
-OPERATIONS: Sequence[Operation] = (
-    Operation("reserve", lambda world, _: world.reserve(2)),
-    Operation("reserve with a key", lambda world, _: world.ask(3, key="k").answer),
-    Operation("settle", lambda world, stage: world.settle(stage["held"], 4)),
-    Operation("settle above", lambda world, stage: world.settle(stage["held"], 7)),
-    Operation("release", lambda world, stage: world.release(stage["held"])),
-    Operation("extend", lambda world, stage: world.extend(stage["held"], 600)),
-    Operation("record", lambda world, _: world.record(4, key="event")),
-    Operation(
-        "batch",
-        lambda world, stage: service.apply_batch(
-            world, settle(stage["held"], 4), record(1, key="other"), settle(stage["held"], 4)
-        ),
+RESERVE = Operation("reserve", lambda world, _: world.reserve(2))
+RESERVE_MUCH = Operation("reserve much", lambda world, _: world.reserve(6, ttl_seconds=5))
+RESERVE_ONCE = Operation("reserve with a key", lambda world, _: world.ask(3, key="k").answer)
+SETTLE = Operation("settle", lambda world, stage: world.settle(stage["held"], 4))
+SETTLE_ABOVE = Operation("settle above", lambda world, stage: world.settle(stage["held"], 7))
+RELEASE = Operation("release", lambda world, stage: world.release(stage["held"]))
+EXTEND = Operation("extend", lambda world, stage: world.extend(stage["held"], 600))
+RECORD = Operation("record", lambda world, _: world.record(4, key="event"))
+BATCH = Operation(
+    "batch",
+    lambda world, stage: service.apply_batch(
+        world, settle(stage["held"], 4), record(1, key="other"), settle(stage["held"], 4)
     ),
-    Operation("credit", lambda world, stage: service.credit(world, stage["budget"], 3, key="c")),
-    Operation("lower the limit", lambda world, stage: service.set_limit(world, stage["budget"], 6)),
-    Operation("pause", lambda world, stage: service.change(world, stage["budget"], paused=True)),
-    Operation("delete", lambda world, stage: world.delete(stage["budget"])),
-    Operation("create", lambda world, _: world.budget(3)),
 )
-
+CREDIT = Operation(
+    "credit", lambda world, stage: service.credit(world, stage["budget"], 3, key="credit")
+)
+CREDIT_AGENT = Operation(
+    "credit",
+    lambda world, stage: service.credit(world, stage["budget"], 3, key="credit", subject=AGENT),
+)
+LOWER = Operation(
+    "lower the limit", lambda world, stage: service.set_limit(world, stage["budget"], 6)
+)
+PAUSE = Operation("pause", lambda world, stage: service.change(world, stage["budget"], paused=True))
+DELETE = Operation("delete", lambda world, stage: world.delete(stage["budget"]))
+CREATE = Operation("create", lambda world, _: world.budget(3))
 CLOSE = Operation("close", lambda world, _: service.close(world))
 
+SPENDING = (RESERVE, RESERVE_ONCE, SETTLE, SETTLE_ABOVE, RELEASE, EXTEND, RECORD, BATCH)
+CHANGING = (CREDIT, LOWER, PAUSE, DELETE, CREATE)
+CHANGING_DEFAULTS = (CREDIT_AGENT, LOWER, PAUSE, DELETE, CREATE)
 
-def _pairs(
-    stage: str, operations: Sequence[Operation]
-) -> list[tuple[str, tuple[Operation, Operation]]]:
-    pairs = combinations_with_replacement(operations, 2)
+
+@dataclass(frozen=True, slots=True)
+class PairStage:
+    """A stage, what is done on it, and what else happens."""
+
+    label: str
+    prepare: Callable[[World], Stage]
+    operations: Sequence[Operation]
+    ticks_ms: tuple[int, ...] = ()
+    expiring: tuple[str, ...] = ()
+
+
+def _with_clocks(operations: Sequence[Operation]) -> list[Operation]:
+    return [replace(one, clocks=(0, CLOCKS_APART_MS)) for one in operations]
+
+
+def _losing_answers(operations: Sequence[Operation]) -> list[Operation]:
+    """Each may lose one answer, and is then done again as a caller would."""
+
+    def twice(operation: Operation) -> Operation:
+        def do(world: World, stage: Stage) -> object:
+            return service.until_answered(lambda: operation.do(world, stage))
+
+        return replace(operation, do=do, losses=1)
+
+    return list(map(twice, operations))
+
+
+def _with_stale_rules(operations: Sequence[Operation]) -> list[Operation]:
+    """The rules were read before, and are believed for some seconds."""
+    return [replace(one, warm_for=(AGENT,)) for one in operations]
+
+
+STAGES = (
+    PairStage("balance", stages.balance, (*SPENDING, *CHANGING)),
+    PairStage("end of a period", stages.end_of_period, (*SPENDING, *CHANGING, CLOSE), (64_000,)),
+    PairStage(
+        "a hold that ends, clocks apart",
+        stages.expiring_hold,
+        _with_clocks((RESERVE_MUCH, SETTLE, RELEASE, EXTEND, RECORD, BATCH, CREDIT, LOWER)),
+        (4_500, 1_000),
+    ),
+    PairStage(
+        "answers lost",
+        stages.balance,
+        _losing_answers((RESERVE_ONCE, SETTLE, RELEASE, EXTEND, RECORD, CREDIT, LOWER, DELETE)),
+    ),
+    PairStage(
+        "stale rules of a default",
+        stages.default,
+        _with_stale_rules((*SPENDING, *CHANGING_DEFAULTS)),
+        (6_000,),
+    ),
+    PairStage(
+        "rolling window, clocks apart",
+        stages.rolling_window,
+        _with_clocks((RESERVE_MUCH, SETTLE, RELEASE, RECORD, CREDIT, LOWER)),
+        (2_500, 1_000),
+    ),
+    PairStage(
+        "windows that start",
+        stages.elapsed_window,
+        _with_clocks((RESERVE, SETTLE, RECORD, CREDIT, LOWER, DELETE, CLOSE)),
+        (1_000, 61_000),
+    ),
+    PairStage("soft limit", stages.soft_limit, (*SPENDING, *CHANGING)),
+    PairStage(
+        "a reservation that TTL removes",
+        stages.balance,
+        (SETTLE, RELEASE, EXTEND, BATCH),
+        (2 * 86_400_000,),
+        ("TENANT#acme#RESERVATION",),
+    ),
+)
+
+
+def pairs_on(stage: PairStage) -> list[Scenario]:
+    """Every pair of its operations, also of an operation with itself."""
     return [
-        (f"{one.name} x {other.name}, {stage}", (one, _another(one) if one is other else other))
-        for one, other in pairs
+        Scenario(
+            f"{one.name} x {other.name}: {stage.label}",
+            stage.prepare,
+            (one, replace(one, name=f"{one.name} again") if one is other else other),
+            ticks_ms=stage.ticks_ms,
+            expiring=stage.expiring,
+        )
+        for one, other in combinations_with_replacement(stage.operations, 2)
     ]
-
-
-def _another(operation: Operation) -> Operation:
-    """The same operation once more."""
-    return Operation(f"{operation.name} again", operation.do)
 
 
 def all_pairs() -> list[Scenario]:
-    """Every pair on both stages."""
-    of_a_balance = [
-        Scenario(name, balance_stage, operations)
-        for name, operations in _pairs("balance", OPERATIONS)
-    ]
-    at_the_end = [
-        Scenario(name, end_of_period_stage, operations, ticks_ms=(_PAST_THE_GRACE_MS,))
-        for name, operations in _pairs("end of a period", (*OPERATIONS, CLOSE))
-    ]
-    return of_a_balance + at_the_end
+    """Every pair on every stage."""
+    return [scenario for stage in STAGES for scenario in pairs_on(stage)]

@@ -19,6 +19,9 @@ from tests.support.world import World
 CLOCKS_APART_MS = 1000
 """By how much the clocks of two environments may differ."""
 
+ALL_ENDS_MS = 7_200_000
+"""After so long every hold of a scenario has expired, and every period has ended."""
+
 type Stage = Mapping[str, Any]
 """What the operations of a scenario act on: budgets and reservations by their names."""
 
@@ -142,7 +145,7 @@ class PreparedScenario:
     def _let_all_end(self, run: Run) -> None:
         """All holds expire and all periods are closed; then the books again."""
         world = service.environment(run)
-        run.now_ms += 2 * 86_400_000
+        run.now_ms += ALL_ENDS_MS
         service.close(world)
         service.close(world)
         self._books.now_ms = run.now_ms

@@ -1,32 +1,103 @@
-"""Three operations at once, where the third sees what the other two have left half done."""
+"""Three operations and more at once, where one sees what others have left half done."""
+
+from collections.abc import Mapping
 
 from spendgate_service.domain.budgets import CarryOver
-from spendgate_service.domain.periods import CalendarPeriod
-from tests.interleavings import service
-from tests.interleavings.scenarios import CLOCKS_APART_MS, Operation, Scenario, Stage
-from tests.support.world import World
+from spendgate_service.domain.periods import DurationPeriod
+from tests.interleavings import service, stages
+from tests.interleavings.pairs import (
+    CLOSE,
+    CREDIT,
+    EXTEND,
+    LOWER,
+    RECORD,
+    RELEASE,
+    RESERVE,
+    SETTLE,
+    SETTLE_ABOVE,
+)
+from tests.interleavings.scenarios import CLOCKS_APART_MS, Operation, Outcomes, Scenario, Stage
+from tests.support.world import AGENT, ORGANIZATION, World, record, release, settle
 
 _EITHER_CLOCK = (0, CLOCKS_APART_MS)
-_DEFAULT = "agent:*"
-_UNUSED = CarryOver(unused=True)
+_BOTH = (AGENT, ORGANIZATION)
+_PAST_THE_GRACE_MS = 64_000
 
 
-def _shared_bucket(world: World) -> Stage:
-    """10, of which 6 are held for five seconds."""
-    return {"budget": world.budget(10), "held": world.reserve(6, ttl_seconds=5)}
+def _reserve_once(number: int, *, losses: int = 0) -> Operation:
+    """One request in several attempts, all of them with the same key."""
+
+    def do(world: World, _: Stage) -> object:
+        return service.until_answered(lambda: world.ask(4, by=_BOTH, key="job").answer)
+
+    return Operation(f"attempt {number}", do, losses=losses)
+
+
+def _granted_once(outcomes: Outcomes) -> None:
+    """Attempts that hold one budget each may refuse each other: then nothing is held at all."""
+    answers = {result for result in outcomes.results.values() if isinstance(result, str)}
+    assert len(answers) <= 1, "attempts with one key were answered differently"
+    assert len(outcomes.books.reservations) == len(answers)
+
+
+def _limit(name: str, limit: int) -> Operation:
+    return Operation(name, lambda world, stage: service.set_limit(world, stage["budget"], limit))
+
+
+def _at_most_one_granted(outcomes: Outcomes) -> None:
+    granted = [one for one in outcomes.results.values() if isinstance(one, str)]
+    assert len(granted) <= 1, "two were granted what is there once"
 
 
 def _unused_default(world: World) -> Stage:
     """A default of 1000 an hour, of which 1 is spent, two seconds before the end."""
-    budget = world.budget(1000, on=_DEFAULT, period=CalendarPeriod("hour"), carry_over=_UNUSED)
+    carry_over = CarryOver(unused=True)
+    budget = world.budget(1000, on=stages.DEFAULT, period=stages.HOUR, carry_over=carry_over)
     world.record(1)
     world.clock.advance(3598)
     return {"budget": budget}
 
 
+def _new_windows(world: World) -> Stage:
+    """10 in an hour from the first use; it was never used."""
+    return {"budget": world.budget(10, period=DurationPeriod(3600))}
+
+
+def _two_held(world: World) -> Stage:
+    """20 without a period, of which 5 are held twice."""
+    budget = world.budget(20)
+    return {"budget": budget, "held": world.reserve(5), "other": world.reserve(5)}
+
+
+def _many_ended(world: World) -> Stage:
+    """20 without a period, and nine holds of 1 that have ended: enough to be swept."""
+    budget = world.budget(20)
+    held = []
+    for _ in range(9):
+        held.append(world.reserve(1, ttl_seconds=1))
+        world.clock.advance(1)
+    world.clock.advance(3)
+    return {"budget": budget, "held": held[0], "other": held[1]}
+
+
+def _batch(name: str, settles: Mapping[str, int], *, events: tuple[str, ...] = ()) -> Operation:
+    """A batch of the queue: each settlement twice, as it may be delivered, and records."""
+
+    def do(world: World, stage: Stage) -> object:
+        settled = [settle(stage[held], amount) for held, amount in settles.items()]
+        recorded = [record(1, key=event) for event in events]
+        return service.apply_batch(world, *settled, *recorded, *settled, *recorded)
+
+    return Operation(name, do)
+
+
+def _release_batch(world: World, stage: Stage) -> object:
+    return service.apply_batch(world, release(stage["held"]), settle(stage["other"], 2))
+
+
 CLOCKS_APART = Scenario(
     "a hold that has ended by one clock and not by the other",
-    _shared_bucket,
+    stages.expiring_hold,
     (
         Operation("reclaim", lambda world, _: world.reserve(6), clocks=_EITHER_CLOCK),
         Operation(
@@ -40,10 +111,119 @@ CLOCKS_APART = Scenario(
 TWO_LIMITS = Scenario(
     "a limit that changes before and after the end of a period",
     _unused_default,
-    (
-        Operation("before", lambda world, stage: service.set_limit(world, stage["budget"], 2)),
-        Operation("after", lambda world, stage: service.set_limit(world, stage["budget"], 3)),
-        Operation("close", lambda world, _: service.close(world)),
-    ),
+    (_limit("before", 2), _limit("after", 3), CLOSE),
     ticks_ms=(4_000, 60_000),
+)
+
+TRIPLES: tuple[Scenario, ...] = (
+    CLOCKS_APART,
+    TWO_LIMITS,
+    Scenario(
+        "one key on two tight budgets",
+        stages.two_budgets,
+        (_reserve_once(1), _reserve_once(2), _reserve_once(3)),
+        check=_granted_once,
+    ),
+    Scenario(
+        "one key on two tight budgets, an answer lost",
+        stages.two_budgets,
+        (_reserve_once(1, losses=1), _reserve_once(2)),
+        check=_granted_once,
+    ),
+    Scenario(
+        "three on two budgets that have room for one",
+        stages.two_budgets,
+        tuple(
+            Operation(f"reserve {number}", lambda world, _: world.reserve(4, by=_BOTH))
+            for number in (1, 2, 3)
+        ),
+        check=_at_most_one_granted,
+    ),
+    Scenario(
+        "reserve, reclaim and late settle in one bucket",
+        stages.expiring_hold,
+        (
+            Operation("reclaim", lambda world, _: world.reserve(8, ttl_seconds=60)),
+            Operation("reserve", lambda world, _: world.reserve(2, ttl_seconds=1)),
+            Operation("late settle", lambda world, stage: world.settle(stage["held"], 5)),
+        ),
+        ticks_ms=(3_500, 1_000, 2_000),
+    ),
+    Scenario(
+        "sweep, late settle and late release",
+        _many_ended,
+        (
+            RESERVE,
+            Operation("late settle", lambda world, stage: world.settle(stage["held"], 1)),
+            Operation("late release", lambda world, stage: world.release(stage["other"])),
+        ),
+    ),
+    Scenario(
+        "close, late settle and reserve",
+        stages.end_of_period,
+        (CLOSE, SETTLE_ABOVE, RESERVE),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "close, release and extend",
+        stages.end_of_period,
+        (CLOSE, RELEASE, EXTEND),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "patch, patch and reserve",
+        stages.balance,
+        (LOWER, _limit("raise", 20), RESERVE),
+    ),
+    Scenario(
+        "patch, patch and reserve on a default",
+        stages.default,
+        (LOWER, _limit("raise", 20), Operation(RESERVE.name, RESERVE.do, warm_for=(AGENT,))),
+        ticks_ms=(6_000,),
+    ),
+    Scenario(
+        "credit, close and reserve",
+        stages.end_of_period,
+        (CREDIT, CLOSE, RESERVE),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "record, close and reserve",
+        stages.end_of_period,
+        (RECORD, CLOSE, RESERVE),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "windows started by three",
+        _new_windows,
+        tuple(
+            Operation(f"reserve {number}", lambda world, _: world.reserve(4), clocks=_EITHER_CLOCK)
+            for number in (1, 2, 3)
+        ),
+    ),
+    Scenario(
+        "windows started by a reserve, a record and a credit, after one with a debt",
+        stages.elapsed_window,
+        (RESERVE, RECORD, CREDIT, CLOSE),
+        ticks_ms=(1_000, 61_000),
+    ),
+    Scenario(
+        "batches with duplicates",
+        _two_held,
+        (
+            _batch("batch", {"held": 4, "other": 6}, events=("event",)),
+            _batch("batch again", {"held": 4}, events=("event", "other event")),
+            Operation("release", _release_batch),
+        ),
+    ),
+    Scenario(
+        "queue and HTTP at once",
+        _two_held,
+        (
+            _batch("queue", {"held": 4, "other": 6}),
+            SETTLE,
+            Operation("release", lambda world, stage: world.release(stage["other"])),
+            EXTEND,
+        ),
+    ),
 )

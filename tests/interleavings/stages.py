@@ -1,0 +1,68 @@
+"""What scenarios begin with: a budget of each kind, something spent and something held."""
+
+from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from tests.interleavings.scenarios import Stage
+from tests.support.world import TENANT, World
+
+HOUR = CalendarPeriod("hour")
+DEFAULT = "agent:*"
+CARRIES_ALL = CarryOver(unused=True, debt=True)
+
+
+def balance(world: World) -> Stage:
+    """10 without a period: 2 spent, 5 held."""
+    budget = world.budget(10)
+    world.record(2)
+    return {"budget": budget, "held": world.reserve(5)}
+
+
+def expiring_hold(world: World) -> Stage:
+    """10 without a period, of which 6 are held for five seconds."""
+    return {"budget": world.budget(10), "held": world.reserve(6, ttl_seconds=5)}
+
+
+def end_of_period(world: World) -> Stage:
+    """10 an hour, of which unused amounts and debts go on: 2 spent, 5 held, three seconds left."""
+    budget = world.budget(10, period=HOUR, carry_over=CARRIES_ALL)
+    world.clock.advance(3597)
+    world.record(2)
+    return {"budget": budget, "held": world.reserve(5, ttl_seconds=30)}
+
+
+def default(world: World) -> Stage:
+    """10 for each agent without a period: 2 spent, 5 held."""
+    budget = world.budget(10, on=DEFAULT)
+    world.record(2)
+    return {"budget": budget, "held": world.reserve(5)}
+
+
+def rolling_window(world: World) -> Stage:
+    """10 in any minute: 4 spent, which leave the window in 3 seconds, and 5 held for 2 seconds."""
+    budget = world.budget(10, period=RollingPeriod(60))
+    world.record(4)
+    (leaves_at,) = world.counter(budget).slices
+    world.clock.advance(leaves_at - 3 - world.clock.now_ms() // 1000)
+    return {"budget": budget, "held": world.reserve(5, ttl_seconds=2)}
+
+
+def elapsed_window(world: World) -> Stage:
+    """10 in five seconds from the first use, of which 3 are left over: over in a second."""
+    budget = world.budget(10, period=DurationPeriod(5), carry_over=CARRIES_ALL)
+    world.record(2)
+    world.clock.advance(4)
+    return {"budget": budget, "held": world.reserve(5, ttl_seconds=1)}
+
+
+def soft_limit(world: World) -> Stage:
+    """10 without a period that pause at 6: 5 spent, 2 held."""
+    budget = world.budget(10)
+    world.change(budget, soft_limit=6_000_000_000, on_soft_limit="pause")
+    world.record(5)
+    return {"budget": budget, "held": world.reserve(2)}
+
+
+def two_budgets(world: World) -> Stage:
+    """5 for the agent and 6 for the organization; nothing is used yet."""
+    agent = world.budget(5)
+    return {"agent": agent, "organization": world.budget(6, on=f"organization:{TENANT}")}
