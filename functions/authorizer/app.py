@@ -1,19 +1,9 @@
-"""From a bearer to a principal."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Find the principal of a bearer."""
 
 from spendgate_service.api.handlers.authorizer import authorize
+from spendgate_service.api.lambda_handler import lambda_handler
 from spendgate_service.app import Spendgate
-from spendgate_service.observability import correlation_paths, logger, measured
+from spendgate_service.observability import correlation_paths
 
 app = Spendgate.from_environment()
-
-
-@logger.inject_lambda_context(
-    correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True
-)
-@measured
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
-    """Answer API Gateway."""
-    return authorize(event, app)
+handler = lambda_handler(authorize, app, correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

@@ -1,18 +1,8 @@
-"""POST /v1/reservations."""
+"""Reserve: hold an estimate on every budget that applies."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from spendgate_service.api.dispatch import handle
+from spendgate_service.api.dispatch import http_handler
 from spendgate_service.api.handlers.reserve import ROUTES
 from spendgate_service.app import Spendgate
-from spendgate_service.observability import logger, measured
 
 app = Spendgate.from_environment()
-
-
-@logger.inject_lambda_context(clear_state=True)
-@measured
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, object]:
-    """Answer API Gateway."""
-    return handle(event, ROUTES, app)
+handler = http_handler(ROUTES, app)

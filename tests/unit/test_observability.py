@@ -24,10 +24,10 @@ handler({"requestContext": {"requestId": "req-1"}}, LambdaContext())
 
 _HTTP = """
 from dataclasses import replace
-from spendgate_service.api.dispatch import handle
+from spendgate_service.api.dispatch import http_handler
 from spendgate_service.api.routes import ROUTE_BY_KEY
 from spendgate_service.app import Spendgate
-from spendgate_service.observability import logger, measured
+from spendgate_service.observability import logger
 from spendgate_service.store.errors import Throttled
 from tests.support.functions import LambdaContext
 from tests.support.http_events import a_principal, http_event
@@ -38,10 +38,7 @@ READ_TENANT = "GET /v1/tenant"
 def fail(request):
     raise request.event["error"]
 
-@logger.inject_lambda_context(clear_state=True)
-@measured
-def handler(event, context):
-    return handle(event, {READ_TENANT: replace(ROUTE_BY_KEY[READ_TENANT], handler=fail)}, APP)
+handler = http_handler({READ_TENANT: replace(ROUTE_BY_KEY[READ_TENANT], handler=fail)}, APP)
 
 def request(request_id, error, principal=None):
     headers = {"Authorization": "Bearer sg.a-secret"}

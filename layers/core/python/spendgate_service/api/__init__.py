@@ -1,1 +1,21 @@
-"""The wire: what comes in and goes out over HTTP and SQS."""
+"""The HTTP API and the settlement queue: what callers send comes in here, responses go out.
+
+    http            Request and Response, as the handlers see them
+    route           @route, the one declaration of a route, on its handler
+    routes          every route, collected from the handlers
+    dispatch        from an event of API Gateway to a handler and back
+    queue           the consumer of the settlement queue
+    handlers/       the work: read the request, call one capability, build the response
+    bodies/         the pydantic models of what callers send
+    parameters      the parameters in path, query and headers, by type
+    errors          one table from exception to status, code, type and metric
+    openapi/        the OpenAPI document, derived from routes, bodies and responses
+
+To add a route, write a handler with `@route` in `handlers/`, and the route in template.yaml: a test
+holds the two equal. Its docstring becomes the summary in the OpenAPI document and in docs/api.md.
+
+A request is admitted by the role of its API key (`Route.roles`), read by its models, and answered
+by exactly one handler. Every exception becomes an error of one form in `errors`; a caller never
+sees a stack trace. No module here knows DynamoDB: handlers call the capabilities of
+`app.Spendgate`.
+"""

@@ -7,7 +7,7 @@ error response here.
 from collections.abc import Mapping
 from typing import NoReturn
 
-from spendgate_service.api.errors import error_to_response, metric_of
+from spendgate_service.api.errors import error_to_response, problem_of
 from spendgate_service.api.exceptions import (
     Forbidden,
     InvalidApiKey,
@@ -15,11 +15,17 @@ from spendgate_service.api.exceptions import (
     RouteNotFound,
 )
 from spendgate_service.api.http import SHOWN_LENGTH_MAX, Event, Request, Response, nested
+from spendgate_service.api.lambda_handler import LambdaHandler, lambda_handler
 from spendgate_service.api.principal import Principal, principal_in
 from spendgate_service.api.route import Route
 from spendgate_service.app import Spendgate
 from spendgate_service.observability import count, logger
 from spendgate_service.wire.values import json_text
+
+
+def http_handler(routes: Mapping[str, Route], app: Spendgate) -> LambdaHandler:
+    """Make the handler of a function that serves these routes alone."""
+    return lambda_handler(lambda event, _context, app: handle(event, routes, app), app)
 
 
 def handle(event: Event, routes: Mapping[str, Route], app: Spendgate) -> dict[str, object]:
@@ -29,7 +35,7 @@ def handle(event: Event, routes: Mapping[str, Route], app: Spendgate) -> dict[st
     try:
         response = _respond(event, routes, request_id, app)
     except Exception as error:  # noqa: BLE001 (an unexpected one is logged there)
-        if metric := metric_of(error):
+        if metric := problem_of(error).metric:
             count(metric)
         response = error_to_response(error, request_id=request_id)
     return _render(response, request_id)

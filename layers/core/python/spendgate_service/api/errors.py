@@ -1,4 +1,4 @@
-"""From exceptions to answers: the one table, and the one shape of every error."""
+"""From exceptions to responses: one table of status, code, type and metric."""
 
 import logging
 from collections.abc import Mapping
@@ -22,15 +22,23 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What an exception is called on the wire."""
+    """How callers see an exception; a `refusal` answers a well-formed request, and is counted."""
 
     status: int
     code: str
     type: str
+    refusal: bool = False
+
+    @property
+    def metric(self) -> str | None:
+        """The metric that counts it; None for a mistake in the request itself."""
+        if self.refusal:
+            return f"refused_{self.code}"
+        return self.code if self.status >= 500 else None
 
 
-RATE_LIMIT_EXCEEDED = Problem(429, "rate_limit_exceeded", "budget_exceeded")
-INSUFFICIENT_QUOTA = Problem(429, "insufficient_quota", "budget_exceeded")
+RATE_LIMIT_EXCEEDED = Problem(429, "rate_limit_exceeded", "budget_exceeded", refusal=True)
+INSUFFICIENT_QUOTA = Problem(429, "insufficient_quota", "budget_exceeded", refusal=True)
 INTERNAL_ERROR = Problem(500, "internal_error", "api_error")
 
 PROBLEMS: Mapping[type[Exception], Problem] = {
@@ -41,78 +49,62 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     RouteNotFound: Problem(404, "not_found", "not_found_error"),
     MethodNotAllowed: Problem(405, "method_not_allowed", "invalid_request_error"),
     domain.InvalidValue: Problem(422, "invalid_request", "invalid_request_error"),
-    domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error"),
-    domain.NoBudget: Problem(403, "no_budget", "permission_error"),
-    domain.UnknownPrice: Problem(422, "unknown_price", "invalid_request_error"),
-    domain.UnknownRate: Problem(422, "unknown_rate", "invalid_request_error"),
-    domain.TokenCapExceeded: Problem(400, "token_cap_exceeded", "invalid_request_error"),
+    domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error", refusal=True),
+    domain.NoBudget: Problem(403, "no_budget", "permission_error", refusal=True),
+    domain.UnknownPrice: Problem(422, "unknown_price", "invalid_request_error", refusal=True),
+    domain.UnknownRate: Problem(422, "unknown_rate", "invalid_request_error", refusal=True),
+    domain.TokenCapExceeded: Problem(
+        400, "token_cap_exceeded", "invalid_request_error", refusal=True
+    ),
     domain.NotFound: Problem(404, "not_found", "not_found_error"),
-    domain.IdempotencyConflict: Problem(409, "idempotency_conflict", "idempotency_error"),
-    domain.ReservationFinalized: Problem(409, "reservation_finalized", "conflict_error"),
+    domain.IdempotencyConflict: Problem(
+        409, "idempotency_conflict", "idempotency_error", refusal=True
+    ),
+    domain.ReservationFinalized: Problem(
+        409, "reservation_finalized", "conflict_error", refusal=True
+    ),
     domain.AlreadyExists: Problem(409, "already_exists", "conflict_error"),
     domain.BudgetChanged: Problem(409, "budget_changed", "conflict_error"),
     Unavailable: Problem(503, "unavailable", "api_error"),
 }
-"""Every exception that a caller may see, but for `BudgetExceeded`, which has two codes."""
+"""Every exception that a caller may see, except `BudgetExceeded`, which has two codes."""
 
-
-STATUS_BY_CODE: Mapping[str, int] = {
-    problem.code: problem.status
+PROBLEM_BY_CODE: Mapping[str, Problem] = {
+    problem.code: problem
     for problem in (*PROBLEMS.values(), RATE_LIMIT_EXCEEDED, INSUFFICIENT_QUOTA, INTERNAL_ERROR)
 }
 
+REFUSALS = frozenset(code for code, problem in PROBLEM_BY_CODE.items() if problem.refusal)
+"""The codes of a well-formed request that was refused; the metric of each is `refused_<code>`."""
+
 
 def problem_of(error: Exception) -> Problem:
-    """The status, code and type of an exception; `internal_error` for what nobody foresaw."""
+    """Find the problem of an exception; an unexpected one is an internal error."""
     if isinstance(error, domain.BudgetExceeded):
         return INSUFFICIENT_QUOTA if error.retry_after_seconds is None else RATE_LIMIT_EXCEEDED
     known = (PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     return next(known, INTERNAL_ERROR)
 
 
-REFUSALS = frozenset(
-    {
-        "rate_limit_exceeded",
-        "insufficient_quota",
-        "budget_paused",
-        "token_cap_exceeded",
-        "no_budget",
-        "unknown_price",
-        "unknown_rate",
-        "idempotency_conflict",
-        "reservation_finalized",
-    }
-)
-"""The codes of a well-formed request that was refused; the metric of each is `refused_<code>`."""
-
-
-def metric_of(error: Exception) -> str | None:
-    """The metric that counts an error; None for a mistake in the request itself."""
-    problem = problem_of(error)
-    if problem.code in REFUSALS:
-        return f"refused_{problem.code}"
-    return problem.code if problem.status >= 500 else None
-
-
 def error_to_response(error: Exception, *, request_id: str) -> Response:
-    """The answer to a request that failed; what nobody foresaw is logged and not described."""
+    """Respond to a request that failed; an unexpected exception is logged and not described."""
     problem = problem_of(error)
     if problem is INTERNAL_ERROR:
         _log.error(
             "request %s failed: %r", request_id, error, exc_info=error,
             extra={"request_id": request_id},
         )  # fmt: skip
-        message = f"something went wrong on our side; quote the request id {request_id}"
+        message = f"internal error; quote the request id {request_id}"
     else:
         message = str(error)
         if problem.status >= 500:
-            _log.warning("request %s was not answered: %s", request_id, error)
+            _log.warning("request %s got no result: %s", request_id, error)
     body = error_response(error, code=problem.code, error_type=problem.type, message=message)
     return Response(problem.status, body, _headers(error))
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    """The headers by which clients and SDKs decide what to do next."""
+    """Return the headers by which clients and SDKs decide what to do next."""
     match error:
         case domain.BudgetExceeded() if error.retry_after_seconds is None:
             return {"x-should-retry": "false"}

@@ -1,12 +1,12 @@
-"""What can be wrong with an HTTP request before any rule of the domain looks at it.
+"""The errors of an HTTP request that no rule of the domain has seen yet.
 
 RequestError
-├── InvalidJson        the body is not JSON that we read
-├── RequestTooLarge    the body is larger than any honest request
-├── InvalidApiKey      no credential, or one that nobody knows
-├── Forbidden          a credential whose role may not do this
-├── RouteNotFound      nothing lives at the path
-└── MethodNotAllowed   something does, and it takes other methods
+├── InvalidJson        the body is not valid JSON
+├── RequestTooLarge    the body is larger than any valid request
+├── InvalidApiKey      there is no API key, or it is not valid
+├── Forbidden          the role of the API key may not do this
+├── RouteNotFound      the API has no such path
+└── MethodNotAllowed   the path takes other methods
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ class RequestTooLarge(RequestError):
 
 
 class InvalidApiKey(RequestError):
-    """There is no credential, or nobody knows it."""
+    """There is no API key, or it is not valid."""
 
     def __init__(self) -> None:
         super().__init__("no valid API key; send one as `Authorization: Bearer <key>`")
 
 
 class Forbidden(RequestError):
-    """The role of the credential may not do this."""
+    """The role of the API key may not do this."""
 
     def __init__(self, *, role: str, roles: Sequence[str]) -> None:
         super().__init__(
@@ -46,10 +46,10 @@ class Forbidden(RequestError):
 
 
 class RouteNotFound(RequestError):
-    """Nothing lives at the path."""
+    """The API has no such path."""
 
     def __init__(self, *, method: str, path: str) -> None:
-        super().__init__(f"there is no {method} {path}; GET /v1/openapi.json lists all there is")
+        super().__init__(f"there is no {method} {path}; GET /v1/openapi.json lists all routes")
 
 
 class MethodNotAllowed(RequestError):

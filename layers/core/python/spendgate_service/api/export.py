@@ -1,6 +1,6 @@
-"""The export of a ledger on the wire: which part is asked for, and how it is written.
+"""The export of a ledger: which part is requested, and how it is written.
 
-A part has as many entries as fit one answer of a function. It may have none and still go on: the
+A part has as many entries as fit one response of a function. It may have none and still go on: the
 export is complete when no next cursor is given.
 """
 

@@ -1,4 +1,4 @@
-"""Fingerprints: how a replay of a request is told from another request with the same key."""
+"""Fingerprints: they distinguish a replay from another request with the same key."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 _DIGITS = 32
-"""128 bits: nobody meets another request of the same fingerprint by chance."""
+"""128 bits: two requests never have the same fingerprint by chance."""
 
 
 def fingerprint(
@@ -17,7 +17,7 @@ def fingerprint(
     target: str = "",
     fields: Iterable[str] | None = None,
 ) -> str:
-    """A SHA-256 of what a request asks for, whatever way it was written.
+    """Return a SHA-256 of what a request asks for, independent of how it is written.
 
     Taken of the values that were read, so that 0.050 and "0.05" are the same, as are a default and
     its absence. `target` is the id of the object in the path, where there is one; only `fields`

@@ -1,4 +1,4 @@
-"""Creations that happen once, if the caller sent an idempotency key."""
+"""Idempotency of POST: a creation with an Idempotency-Key happens once."""
 
 from pydantic import BaseModel
 
@@ -14,7 +14,10 @@ def idempotency_record_of(
     *,
     target: str = "",
 ) -> IdempotencyRecord | None:
-    """What makes a creation happen once; None without a key. `target` is the id in the path."""
+    """Return the record that makes a creation happen once; None without a key.
+
+    `target` is the id in the path.
+    """
     if request.idempotency_key is None:
         return None
     return IdempotencyRecord(

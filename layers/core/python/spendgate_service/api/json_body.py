@@ -1,4 +1,4 @@
-"""Reading JSON strictly: what two parsers could read differently is refused, numbers stay exact."""
+"""The strict JSON reader: it refuses ambiguous JSON, and numbers stay exact."""
 
 import base64
 import binascii
@@ -15,14 +15,14 @@ BODY_BYTES_MAX = 64 * 1024
 """The largest body that keeps every length limit is about 25 KB; an SQS message may be longer."""
 
 NESTING_MAX = 16
-"""Our own bodies are 3 deep; the rest is room for metadata."""
+"""The bodies of the API are 3 deep; the rest is room for metadata."""
 
 _INTEGER_DIGITS_MAX = 64
 """Longer integers are read as decimals: Python's own limit would be an error without a field."""
 
 
 def read_event_body(event: Mapping[str, object]) -> dict[str, object]:
-    """The JSON object in the body of an API Gateway event (payload format 2.0).
+    """Read the JSON object in the body of an API Gateway event (payload format 2.0).
 
     Raises InvalidJson, RequestTooLarge, and InvalidValue if it is JSON but no object.
     """
@@ -41,7 +41,7 @@ def read_event_body(event: Mapping[str, object]) -> dict[str, object]:
 
 
 def read_object(body: str | bytes) -> dict[str, object]:
-    """The JSON object in a text. Raises as `read_event_body` does."""
+    """Read the JSON object in a text. Raises as `read_event_body` does."""
     text = _decoded(body)
     if not text.strip():
         raise InvalidJson("the body is empty; send a JSON object")
@@ -117,7 +117,9 @@ def _check_structure(value: object, *, depth: int) -> None:
     """Refuse too deep a nesting, and text that UTF-8 cannot carry (half a surrogate pair)."""
     match value:
         case str():
-            if not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
+            if not value.isascii() and any(
+                "\ud800" <= character <= "\udfff" for character in value
+            ):
                 raise InvalidJson("a text in the body holds half a surrogate pair")
         case dict() | list():
             if depth > NESTING_MAX:

@@ -1,4 +1,4 @@
-"""Who calls: what a credential says, and never the request."""
+"""The caller, as its API key identifies it: never as the request claims."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from spendgate_service.domain.tenants import Role
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The tenant, key and role that a credential stands for."""
+    """The tenant, the id and the role of an API key."""
 
     tenant_id: str
     key_id: str
@@ -16,7 +16,7 @@ class Principal:
 
 
 def principal_in(context: Mapping[str, object]) -> Principal | None:
-    """The principal that the authorizer put into its context; None if it refused the credential."""
+    """Read the principal from the authorizer's context; None if the key was not valid."""
     tenant_id, key_id, role = (context.get(name) for name in ("tenant_id", "key_id", "role"))
     if not (isinstance(tenant_id, str) and isinstance(key_id, str)):
         return None

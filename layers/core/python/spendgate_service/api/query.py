@@ -1,4 +1,4 @@
-"""What comes in beside the body: the query string and the idempotency key."""
+"""The query string and the idempotency key of a request."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
 def read_query(event: Mapping[str, object], known: Collection[str] | None) -> dict[str, str]:
-    """The query string of an event, each name once.
+    """Read the query string of an event; each name may stand once.
 
     Raises InvalidValue for a name that is not `known`; None stands for any name.
     """
@@ -36,7 +36,7 @@ def read_query(event: Mapping[str, object], known: Collection[str] | None) -> di
 
 
 def page_request_in(query: Mapping[str, str]) -> PageRequest:
-    """The `limit` and `cursor` of a query. Raises InvalidValue."""
+    """Read the `limit` and `cursor` of a query. Raises InvalidValue."""
     text = query.get("limit", str(PAGE_SIZE_DEFAULT))
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= PAGE_SIZE_MAX:
         refuse("query.limit", f"send a whole number from 1 to {PAGE_SIZE_MAX}")
@@ -47,7 +47,7 @@ def page_request_in(query: Mapping[str, str]) -> PageRequest:
 
 
 def read_idempotency_key(header: str | None) -> str | None:
-    """The key in an `Idempotency-Key` header, quoted (RFC 8941) or bare. Raises InvalidValue."""
+    """Read an `Idempotency-Key` header, quoted (RFC 8941) or bare. Raises InvalidValue."""
     if header is None:
         return None
     key = header.strip()

@@ -1,11 +1,11 @@
-"""The consumer of the settlement queue: a batch of messages in, those to be tried again out.
+"""The consumer of the settlement queue: it applies a batch, and names the messages to retry.
 
-The whole batch is applied together, so this takes the place of powertools' batch processor, which
-handles records one by one; its answer to SQS is the same (partial batch failures).
+It applies the whole batch together. Powertools' batch processor handles records one by one; the
+response to SQS is the same (partial batch failures).
 
 A message that can never succeed goes to the dead-letter queue with the reason, and never blocks its
-neighbours. One that may succeed later stays in the queue; at its last try it goes there as
-well, so that the reason is known; if even that fails, SQS moves it by itself.
+neighbours. One that may succeed later stays in the queue; at its last try it goes to the
+dead-letter queue too, so that the reason is known; if even that fails, SQS moves it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ RECEIVES_MAX = 5
 
 
 def consume(records: Sequence[Mapping[str, Any]], app: Spendgate) -> dict[str, object]:
-    """Apply a batch of SQS records; names those that SQS shall deliver again."""
+    """Apply a batch of SQS records, and name those that SQS has to deliver again."""
     now_ms = app.clock.now_ms()
     commands: list[SettlementCommand] = []
     readable: list[Mapping[str, Any]] = []
@@ -38,36 +38,36 @@ def consume(records: Sequence[Mapping[str, Any]], app: Spendgate) -> dict[str, o
             message = read_message(record["body"])
             tenant_id = message.tenant_id
             command = command_of(message, app.policy_cache, now_ms=now_ms)
-        except Exception as error:  # noqa: BLE001 (a mistake of ours must not hold up the others)
+        except Exception as error:  # noqa: BLE001 (a bug must not hold up the others)
             failed.append(_Failure(record, tenant_id, error))
             continue
         commands.append(command)
         readable.append(record)
-    applied = zip(readable, commands, _applied(app.settlements, commands), strict=True)
+    applied = zip(readable, commands, _apply(app.settlements, commands), strict=True)
     for record, command, outcome in applied:
         if isinstance(outcome, Exception):
             failed.append(_Failure(record, command.tenant_id, outcome))
-    again = [failure for failure in failed if not _dead_letter(failure, app)]
-    return {"batchItemFailures": [{"itemIdentifier": one.record["messageId"]} for one in again]}
+    to_retry = [failure.record for failure in failed if not _dead_letter(failure, app)]
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in to_retry]}
 
 
-def _applied(settlements: Settlements, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
-    """The outcome of each command; where one meets a mistake of ours, the others do not suffer.
+def _apply(settlements: Settlements, commands: Sequence[SettlementCommand]) -> Sequence[Outcome]:
+    """Return the outcome of each command; if one meets a bug, the others are applied.
 
-    Applying a command twice does nothing the second time, so a batch may be taken apart.
+    Applying a command twice does nothing the second time, so the batch can be split.
     """
     try:
         return settlements.apply(commands)
-    except Exception as error:  # noqa: BLE001 (whatever nobody foresaw; it is logged)
+    except Exception as error:  # noqa: BLE001 (an unexpected error is logged)
         if len(commands) == 1:
-            logger.exception("a message meets a mistake of ours")
+            logger.exception("unexpected error in a message")
             return [error]
-    return [outcome for command in commands for outcome in _applied(settlements, [command])]
+    return [outcome for command in commands for outcome in _apply(settlements, [command])]
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A message that was not applied; its tenant, if the message says one."""
+    """A message that was not applied, with its tenant if the message names one."""
 
     record: Mapping[str, Any]
     tenant_id: str | None
@@ -100,7 +100,7 @@ def _dead_letter(failure: _Failure, app: Spendgate) -> bool:
 
 
 def error_code(error: Exception) -> str:
-    """The code under which a failure is known on the wire, or the kind of a failure of ours."""
+    """Return the code that callers know, or the class of an internal failure."""
     if isinstance(error, StoreError) and not isinstance(error, Unavailable):
         return type(error).__name__
     return problem_of(error).code

@@ -1,4 +1,4 @@
-"""From pydantic's errors to ours: the path of the field, and a sentence to act on."""
+"""Validation: from the errors of pydantic to InvalidValue, with a path and a sentence to act on."""
 
 from collections.abc import Callable, Mapping
 
@@ -33,12 +33,12 @@ _SENTENCES: Mapping[str, str] = {
 
 
 def read_model[M: BaseModel](model: type[M], value: Mapping[str, object]) -> M:
-    """The model of a parsed body. Raises InvalidValue with the path of the first wrong field."""
+    """Validate a parsed body. Raises InvalidValue with the path of the first wrong field."""
     return validated(model.model_validate, value)
 
 
 def validated[M](validate: Callable[[object], M], value: object, *, root: str = "body") -> M:
-    """What pydantic makes of a value. Raises InvalidValue instead of pydantic's own error.
+    """Validate a value. Raises InvalidValue instead of pydantic's own error.
 
     `root` is where the value stands in the request: the first word of a `param`.
     """
@@ -56,7 +56,7 @@ def _sentence(details: ErrorDetails) -> str:
 
 
 def _param(root: str, details: ErrorDetails, value: object) -> str:
-    """The path as the caller wrote it.
+    """Return the path as the caller wrote it.
 
     Pydantic's path also names the variant of a union and marks a wrong key with `[key]`: neither
     is anywhere in the body. A field that is missing is not there either, and is named all the same.

@@ -69,7 +69,7 @@ def patch_schema(*, nullable: Collection[str]) -> Callable[[dict[str, Any]], Non
         schema["minProperties"] = 1
         for name, field in schema["properties"].items():
             if name not in nullable:
-                kinds = [one for one in field.pop("anyOf") if one != {"type": "null"}]
+                kinds = [kind for kind in field.pop("anyOf") if kind != {"type": "null"}]
                 field.update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
                 del field["default"]
 

@@ -1,4 +1,4 @@
-"""The messages that callers send to the settlement queue: the HTTP bodies, and who they are for."""
+"""The messages of the settlement queue: the HTTP bodies, with the tenant that they are for."""
 
 from typing import Annotated, Literal
 
@@ -48,14 +48,14 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(
 
 
 def read_message(body: str) -> Message:
-    """The message in the body of an SQS record. Raises InvalidJson and InvalidValue."""
+    """Read the message in the body of an SQS record. Raises InvalidJson and InvalidValue."""
     return validated(_MESSAGE.validate_python, read_object(body))
 
 
 def command_of(message: Message, policy_cache: KnowsTenants, *, now_ms: int) -> SettlementCommand:
-    """What a message asks for, usage priced as its tenant wants it.
+    """Return the command of a message, with its usage priced by the settings of its tenant.
 
-    Raises UnknownPrice, and NotFound for spend of a tenant that nobody created.
+    Raises UnknownPrice, and NotFound for spend of an unknown tenant.
     """
     if isinstance(message, ReleaseMessage):
         return Release(message.tenant_id, message.reservation_id)

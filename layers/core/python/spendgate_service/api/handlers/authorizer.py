@@ -15,7 +15,7 @@ from spendgate_service.tenants.api_keys import verify
 UNKNOWN = {"error": "invalid_api_key"}
 
 
-def authorize(event: Mapping[str, Any], app: Spendgate) -> dict[str, object]:
+def authorize(event: Mapping[str, Any], _context: object, app: Spendgate) -> dict[str, object]:
     """Answer API Gateway in the format of simple responses. Raises Unavailable."""
     bearer = _bearer(event.get("headers") or {})
     key = verify(app.table, bearer) if bearer else None

@@ -1,4 +1,4 @@
-"""Budgets: creating, changing, pausing, topping up, deleting."""
+"""Budgets: create, read, change, pause, disable, credit, delete."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,7 +43,7 @@ def create_budget(request: Request[CreateBudgetBody]) -> Response:
         once=idempotency_record_of(request, "create_budget", body),
         now_ms=now_ms,
     )
-    return replayed(made.answer) if isinstance(made, Replay) else created(_answer(made))
+    return replayed(made.answer) if isinstance(made, Replay) else created(_response(made))
 
 
 @route(
@@ -59,7 +59,9 @@ def list_budgets(request: Request) -> Response:
     page = budgets.list_budgets(
         request.app.table, request.tenant_id, wanted, subject=subject, now_ms=request.now_ms
     )
-    return ok(page_response([_answer(one) for one in page.data], next_cursor=page.next_cursor))
+    return ok(
+        page_response([_response(budget) for budget in page.data], next_cursor=page.next_cursor)
+    )
 
 
 @route("GET /v1/budgets/{id}", role=ADMIN_READER, response=BudgetResponse)
@@ -67,7 +69,7 @@ def read_budget(request: Request) -> Response:
     """Show one budget."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     found = budgets.read_budget(request.app.table, tenant_id, budget_id, now_ms=request.now_ms)
-    return ok(_answer(found))
+    return ok(_response(found))
 
 
 @route(
@@ -81,8 +83,8 @@ def patch_budget(request: Request[PatchBudgetBody]) -> Response:
     """Change the fields of a budget that the body names."""
     budget_id, body = request.path_id("budget"), request.read_body()
     event = ChangeEvent("budget.resumed", of_defaults=False)
-    return _changed(
-        request, budget_id, lambda one: body.applied_to(one, now_ms=request.now_ms), event
+    return _change(
+        request, budget_id, lambda budget: body.applied_to(budget, now_ms=request.now_ms), event
     )
 
 
@@ -96,7 +98,7 @@ def patch_budget(request: Request[PatchBudgetBody]) -> Response:
 def pause_budget(request: Request) -> Response:
     """Refuse every request that the budget applies to, until it is resumed."""
     event = ChangeEvent("budget.paused")
-    return _switched(request, lambda one: replace(one, paused=True), event)
+    return _switch(request, lambda budget: replace(budget, paused=True), event)
 
 
 @route(
@@ -109,7 +111,7 @@ def pause_budget(request: Request) -> Response:
 def resume_budget(request: Request) -> Response:
     """End a pause; a pause of the soft limit is lifted until the period ends."""
     event = ChangeEvent("budget.resumed")
-    return _switched(request, lambda one: one.resumed(now_ms=request.now_ms), event)
+    return _switch(request, lambda budget: budget.resumed(now_ms=request.now_ms), event)
 
 
 @route(
@@ -121,7 +123,7 @@ def resume_budget(request: Request) -> Response:
 )
 def disable_budget(request: Request) -> Response:
     """Neither enforce the budget nor count spend on it, until it is enabled."""
-    return _switched(request, lambda one: replace(one, disabled=True))
+    return _switch(request, lambda budget: replace(budget, disabled=True))
 
 
 @route(
@@ -133,7 +135,7 @@ def disable_budget(request: Request) -> Response:
 )
 def enable_budget(request: Request) -> Response:
     """Enforce the budget and count spend on it again."""
-    return _switched(request, lambda one: replace(one, disabled=False))
+    return _switch(request, lambda budget: replace(budget, disabled=False))
 
 
 @route("DELETE /v1/budgets/{id}", role=ADMIN, response=BudgetResponse, errors=("budget_changed",))
@@ -143,7 +145,7 @@ def delete_budget(request: Request) -> Response:
     deleted = budget_changes.delete_budget(
         request.app.table, tenant_id, budget_id, now_ms=request.now_ms
     )
-    return ok(_answer(deleted))
+    return ok(_response(deleted))
 
 
 @route(
@@ -172,20 +174,20 @@ def credit_budget(request: Request[CreditBody]) -> Response:
     )
 
 
-def _switched(
+def _switch(
     request: Request, change: Callable[[Budget], Budget], event: ChangeEvent | None = None
 ) -> Response:
-    """A change that the path says all about; what is so already stays untouched."""
+    """Make a change that needs no body; a budget that has it already stays as it is."""
     budget_id = request.path_id("budget")
     request.read_body()
 
     def switched(budget: Budget) -> Budget:
         return replace(change(budget), updated_at_ms=request.now_ms)
 
-    return _changed(request, budget_id, switched, event)
+    return _change(request, budget_id, switched, event)
 
 
-def _changed(
+def _change(
     request: Request,
     budget_id: str,
     change: Callable[[Budget], Budget],
@@ -199,10 +201,10 @@ def _changed(
         event=event,
         now_ms=request.now_ms,
     )
-    return ok(_answer(changed))
+    return ok(_response(changed))
 
 
-def _answer(stored: StoredBudget) -> BudgetResponse:
+def _response(stored: StoredBudget) -> BudgetResponse:
     return budget_response(stored.budget, version=stored.version, balance=stored.balance)
 
 

@@ -7,7 +7,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.events.publish import publish
 
 
-def serve(event: Mapping[str, Any], app: Spendgate) -> dict[str, object]:
+def serve(event: Mapping[str, Any], _context: object, app: Spendgate) -> dict[str, object]:
     """Answer Lambda about a batch of changes."""
     return publish(
         event["Records"],

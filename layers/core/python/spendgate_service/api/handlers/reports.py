@@ -1,4 +1,4 @@
-"""What became of the budgets: balances, ledgers, statements, audits, and the export of it all."""
+"""Reports on budgets: balances, ledgers, statements, audits and the export of the ledger."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -24,8 +24,8 @@ from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.statements import StatementResponse, statement_response
 
 AUDITED_ENTRIES_MAX = 100_000
-"""How many entries of the ledger one request may have compared: some ten of the function's fifteen
-seconds. Without a limit whoever may read could keep functions busy until their time is up."""
+"""How many ledger entries one request may compare: about ten of the function's fifteen seconds.
+Without a limit a reader could keep functions busy until they time out."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class _Allowance:
     left: int
 
     def take(self, _entry: LedgerEntry) -> None:
-        """One more was read. Raises InvalidValue where it is one too many."""
+        """Take one entry. Raises InvalidValue if none is left."""
         self.left -= 1
         if self.left < 0:
             raise InvalidValue(
@@ -72,7 +72,7 @@ def read_ledger(request: Request) -> Response:
     page = ledger.ledger_page(request.app.table, tenant_id, budget_id, subject, wanted)
     return ok(
         page_response(
-            [ledger_entry_response(one) for one in page.data], next_cursor=page.next_cursor
+            [ledger_entry_response(entry) for entry in page.data], next_cursor=page.next_cursor
         )
     )
 
@@ -92,7 +92,9 @@ def read_statements(request: Request) -> Response:
     subject = counted_subject(budget.subject, asked)
     page = statements_page(request.app.table, tenant_id, budget, subject, wanted)
     return ok(
-        page_response([statement_response(one) for one in page.data], next_cursor=page.next_cursor)
+        page_response(
+            [statement_response(statement) for statement in page.data], next_cursor=page.next_cursor
+        )
     )
 
 

@@ -3,7 +3,8 @@
 Enforcement does not wait for this.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 from spendgate_service.app import Spendgate
 from spendgate_service.observability import count, logger
@@ -20,12 +21,12 @@ class PeriodsFailed(Exception):
         super().__init__(f"{periods} periods could not be closed; the log says why")
 
 
-def roll_over(app: Spendgate, *, remaining_ms: Callable[[], int]) -> dict[str, object]:
+def roll_over(_event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[str, object]:
     """Close what is due while there is time. Raises PeriodsFailed."""
     progress = close_due_periods(
         app.table,
         now_ms=app.clock.now_ms(),
-        has_time=lambda: remaining_ms() > TIME_TO_STOP_MS,
+        has_time=lambda: context.get_remaining_time_in_millis() > TIME_TO_STOP_MS,
         pool=app.shards_pool,
     )
     summary: dict[str, object] = {

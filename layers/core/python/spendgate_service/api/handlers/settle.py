@@ -109,7 +109,7 @@ def record(request: Request[RecordBody]) -> Response:
 ROUTES = routes_in(vars())
 
 
-def serve(event: Mapping[str, Any], app: Spendgate) -> dict[str, object]:
+def serve(event: Mapping[str, Any], _context: object, app: Spendgate) -> dict[str, object]:
     """Answer API Gateway about a request, or SQS about a batch of messages."""
     if "Records" in event:
         return consume(event["Records"], app)

@@ -1,4 +1,4 @@
-"""Tenants with their settings, and the keys that act for them."""
+"""Tenants, their settings and their API keys."""
 
 from spendgate_service.api.bodies.administration import (
     CreateKeyBody,
@@ -40,7 +40,7 @@ def create_key(request: Request[CreateKeyBody]) -> Response:
 def list_keys(request: Request) -> Response:
     """List the API keys, without their secrets."""
     page = api_keys.list_keys(request.app.table, request.tenant_id, request.page())
-    return ok(page_response([key_response(one) for one in page.data], next_cursor=page.next_cursor))
+    return ok(page_response([key_response(key) for key in page.data], next_cursor=page.next_cursor))
 
 
 @route("DELETE /v1/keys/{id}", role=ADMIN, response=KeyResponse)
@@ -94,7 +94,9 @@ def list_tenants(request: Request) -> Response:
     """List all tenants."""
     page = tenants.list_tenants(request.app.table, request.page())
     return ok(
-        page_response([tenant_response(one) for one in page.data], next_cursor=page.next_cursor)
+        page_response(
+            [tenant_response(tenant) for tenant in page.data], next_cursor=page.next_cursor
+        )
     )
 
 

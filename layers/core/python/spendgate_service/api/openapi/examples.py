@@ -1,7 +1,7 @@
-"""The examples of the document, out of `examples.json`: one story from call to call.
+"""The examples of the document, from `examples.json`: one scenario, call by call.
 
-They are what the service really answered, each in the order of the file, and a test asks it again.
-`make docs` writes them anew.
+They are real responses of the service, in the order of the file; a test repeats the calls, and
+`make docs` records them again.
 """
 
 import json
@@ -18,9 +18,9 @@ PATH = Path(__file__).with_suffix(".json")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One call and its answer; `later_seconds` go by before it.
+    """One call and its response; `later_seconds` pass before it.
 
-    `role` is whose key is sent. `title` is a sentence without a full stop. Of a `partial` answer
+    The key has that `role`. `title` is a sentence without a full stop. Of a `partial` response
     only the beginning is kept.
     """
 
@@ -40,7 +40,7 @@ class Example:
         return self.title.lower().replace(" ", "_")
 
     def value_of(self, parameter: str, place: str, route: Route) -> str | None:
-        """What a parameter is in this example; None if it is not sent."""
+        """Return the value of a parameter in this example; None if it is not sent."""
         url = urlsplit(self.path)
         if place == "query":
             return dict(parse_qsl(url.query)).get(parameter)
@@ -54,6 +54,6 @@ class Example:
 
 @cache
 def examples() -> Mapping[str, tuple[Example, ...]]:
-    """The examples of every route, by its key."""
-    told: dict[str, list[dict[str, object]]] = json.loads(PATH.read_text(encoding="utf-8"))
-    return {key: tuple(Example(**one) for one in calls) for key, calls in told.items()}  # type: ignore[arg-type]
+    """Return the examples of every route, by its key."""
+    stored: dict[str, list[dict[str, object]]] = json.loads(PATH.read_text(encoding="utf-8"))
+    return {key: tuple(Example(**call) for call in calls) for key, calls in stored.items()}  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The headers of the interface: what each one says, and which of them an answer has."""
+"""The headers of the API: what each one means, and which of them a response has."""
 
 from collections.abc import Mapping
 
@@ -7,18 +7,18 @@ from spendgate_service.api.openapi.schemas import TEXT, WHOLE, Schema, word_of
 _HEADERS: Mapping[str, Schema] = {
     "X-Request-Id": {"description": "The id of the request, also in the logs.", "schema": TEXT},
     "Idempotency-Replayed": {
-        "description": "This is the first answer again; nothing was done twice.",
+        "description": "This is the first response again; nothing was done twice.",
         "schema": word_of("true"),
     },
     "Retry-After": {
-        "description": "When to come back, in seconds from now.",
+        "description": "When to retry, in seconds from now.",
         "schema": {**WHOLE, "minimum": 1},
     },
     "x-should-retry": {
-        "description": "Sent with `insufficient_quota`: time will not help.",
+        "description": "Sent with `insufficient_quota`: a retry will not help.",
         "schema": word_of("false"),
     },
-    "WWW-Authenticate": {"description": "How to say who calls.", "schema": word_of("Bearer")},
+    "WWW-Authenticate": {"description": "How to authenticate.", "schema": word_of("Bearer")},
     "Allow": {"description": "The methods that the path takes.", "schema": TEXT},
     "X-Next-Cursor": {
         "description": "Where the next part begins; not sent with the last.",
@@ -41,7 +41,7 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
 
 
 def headers_of_error(status: int) -> dict[str, Schema]:
-    """The headers that an error of that status may have.
+    """Return the headers that an error of that status may have.
 
     A request without any key is refused by API Gateway itself, which sends no request id.
     """
@@ -51,5 +51,5 @@ def headers_of_error(status: int) -> dict[str, Schema]:
 
 
 def described(names: tuple[str, ...]) -> dict[str, Schema]:
-    """Those headers, by reference."""
+    """Return these headers, by reference."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from spendgate_service.api.bodies.fields import EmptyBody
-from spendgate_service.api.errors import STATUS_BY_CODE
+from spendgate_service.api.errors import PROBLEM_BY_CODE
 from spendgate_service.api.openapi.examples import Example, examples
 from spendgate_service.api.openapi.headers import described, headers_of_error
 from spendgate_service.api.openapi.schemas import Schema, ref
@@ -116,7 +116,7 @@ def _responses(route: Route, schema: Schema, calls: Sequence[Example]) -> dict[s
         responses[str(route.status)] = _response("Done.", route, schema, headers, done)
     codes_by_status: dict[int, list[str]] = {}
     for code in _codes(route):
-        codes_by_status.setdefault(STATUS_BY_CODE[code], []).append(code)
+        codes_by_status.setdefault(PROBLEM_BY_CODE[code].status, []).append(code)
     for status, codes in sorted(codes_by_status.items()):
         failed = {call.name: call.answer for call in calls if call.status == status}
         responses[str(status)] = error_response(status, codes, failed)
