@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from spendgate_service.api.openapi.document import document
@@ -72,20 +73,28 @@ def _operations(described: Mapping[str, Any]) -> Iterator[str]:
 def _operation(key: str, operation: Mapping[str, Any]) -> Iterator[str]:
     route = ROUTE_BY_KEY[key]
     yield f"### {route.method} {documented_path(route.path)}\n"
-    yield f"{operation['summary']} {operation['description']}\n"
+    yield _prose(f"{operation['summary']} {operation['description']}") + "\n"
     for parameter in operation["parameters"]:
         optional = "" if parameter.get("required") else ", optional"
-        yield (f"- `{parameter['name']}` ({parameter['in']}{optional}): {parameter['description']}")
+        name = f"`{parameter['name']}` ({parameter['in']}{optional})"
+        yield _prose(f"- {name}: {parameter['description']}")
     if "requestBody" in operation:
         body = operation["requestBody"]
         optional = "" if body["required"] else " (optional)"
-        yield f"- Body: {type_text(body['content']['application/json']['schema'])}{optional}"
+        body_type = type_text(body["content"]["application/json"]["schema"])
+        yield _prose(f"- Body: {body_type}{optional}")
     for status, response in operation["responses"].items():
-        yield f"- `{status}`: {_response_text(status, response)}"
+        yield _prose(f"- `{status}`: {_response_text(status, response)}")
     yield ""
     for example in examples()[key]:
         yield command_block(route, example)
         yield response_block(example)
+
+
+def _prose(text: str) -> str:
+    """Wrap a paragraph or a list item at 100 columns."""
+    indent = "  " if text.startswith("- ") else ""
+    return fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _response_text(status: str, response: Mapping[str, Any]) -> str:

@@ -1,9 +1,11 @@
 """`make tone` finds every word that the project's plain English avoids."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from local.paths import ROOT
 from tools.tone import AVOIDED, avoided_words, hits
 
 
@@ -35,3 +37,20 @@ def test_the_product_the_documents_and_the_template_are_searched(tmp_path: Path)
         (tmp_path / name).write_text("nobody")
 
     assert sorted(hits(tmp_path)) == sorted(f"{name}:1: nobody" for name in searched)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))],
+    ids=lambda path: path.name,
+)
+def test_prose_wraps_at_100_columns(document: Path) -> None:
+    """Tables, code and headings may be longer, and so may what has no space to break at."""
+    text = re.sub(r"^ *```.*?^ *```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+    too_long = [
+        line
+        for line in text.splitlines()
+        if len(line) > 100 and not line.startswith(("|", "#", "  `"))
+    ]
+    assert not too_long

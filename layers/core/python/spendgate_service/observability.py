@@ -1,12 +1,12 @@
-"""Logs and metrics, one of each for a function.
+"""The logger and the metrics of a function.
 
 The service's name, the log level, the namespace and the stack come from the environment
-(`POWERTOOLS_SERVICE_NAME`, `LOG_LEVEL`, `POWERTOOLS_METRICS_NAMESPACE`, `STACK_NAME`). Traces are
-left to Lambda itself: docs/adr/0004-tracing-without-the-sdk.md.
+(`POWERTOOLS_SERVICE_NAME`, `LOG_LEVEL`, `POWERTOOLS_METRICS_NAMESPACE`, `STACK_NAME`). Lambda
+itself records traces: docs/adr/0004-tracing-without-the-sdk.md.
 
 A metric has two dimensions, `service` and `stack`, and never a tenant or a subject: each new value
-of a dimension would be another metric to pay for. What happens is added up during an invocation
-and written as one line at its end, if anything did; an invocation that is killed loses its counts.
+of a dimension would be another metric to pay for. Counts are added up during an invocation and
+written as one line at its end; an invocation that is killed loses its counts.
 """
 
 import logging
@@ -32,19 +32,19 @@ _counts: Counter[str] = Counter()
 _counts_lock = Lock()
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # Our modules log by the standard library; in Lambda that comes out as structured as the rest.
+    # The modules use the standard library's logging; in Lambda its lines are structured as well.
     logging.getLogger(_PACKAGE)
     copy_config_to_registered_loggers(logger, include={_PACKAGE})
 
 
 def count(name: str, times: int = 1) -> None:
-    """Count what happened, from any thread; it is published when the invocation ends."""
+    """Count an event, from any thread; counts are published when the invocation ends."""
     with _counts_lock:
         _counts[name] += times
 
 
 def publish_counts() -> None:
-    """Write what was counted since the last time, as one line of CloudWatch's embedded format."""
+    """Write the counts since the last call as one line of CloudWatch's embedded format."""
     with _counts_lock:
         counted = {name: times for name, times in _counts.items() if times}
         _counts.clear()
@@ -55,7 +55,7 @@ def publish_counts() -> None:
 
 
 def measured[**P, T](handler: Callable[P, T]) -> Callable[P, T]:
-    """A handler whose counts are published however it ends."""
+    """Wrap a handler so that its counts are published, even if it fails."""
 
     @wraps(handler)
     def and_publish(*args: P.args, **kwargs: P.kwargs) -> T:

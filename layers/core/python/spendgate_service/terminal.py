@@ -1,6 +1,8 @@
-"""What the commands say on a terminal."""
+"""Output of the commands on a terminal."""
 
 
 def printable(text: str) -> str:
-    """A text of somebody else's, which must not steer the terminal of whoever reads it."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    """Escape unprintable characters, so that a text cannot control the terminal."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )

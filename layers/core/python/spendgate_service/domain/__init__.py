@@ -1,1 +1,1 @@
-"""The rules, pure: standard library only, no clock (`now_ms` is an argument), no I/O."""
+"""The pure rules: standard library only, no clock (`now_ms` is an argument), no I/O."""

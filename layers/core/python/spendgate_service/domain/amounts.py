@@ -18,11 +18,11 @@ _EXACT = Context(prec=80)
 
 
 def parse_amount(value: str | int | Decimal) -> Amount:
-    """Read an amount exactly as it was written.
+    """Parse an amount exactly.
 
-    Raises ValueError, with a sentence for the caller, for anything but a finite decimal with at
-    most 18 digits before the point and 9 after it. Zero and negative amounts are read as well:
-    whether they are allowed is the field's rule.
+    Raises ValueError, with a message for the caller, for anything but a finite decimal with at most
+    18 digits before the point and 9 after it. Zero and negative amounts are parsed as well: the
+    field's rule decides whether they are allowed.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise ValueError('an amount is a decimal number, such as 0.05 or "0.05"')
@@ -59,7 +59,7 @@ def _whole_billionths(value: Decimal) -> Amount:
 
 
 def amount_text(amount: Amount) -> str:
-    """Write an amount in plain notation without trailing zeros: `0.0125`, `10`, `-3`."""
+    """Format an amount in plain notation without trailing zeros: `0.0125`, `10`, `-3`."""
     whole, fraction = divmod(abs(amount), ONE)
     sign = "-" if amount < 0 else ""
     if not fraction:
@@ -68,10 +68,10 @@ def amount_text(amount: Amount) -> str:
 
 
 def amount_rounded_up(value: Decimal) -> Amount:
-    """The smallest amount that is not below a computed value, such as tokens times a price."""
+    """Return the smallest amount that is not below a computed value: tokens times a price."""
     return int(_EXACT.scaleb(value, FRACTION_DIGITS_MAX).to_integral_value(ROUND_CEILING, _EXACT))
 
 
 def tenths_of_percent(part: Amount, whole: Amount) -> int:
-    """How many tenths of a per cent `part` is of `whole`, rounded down; all of it if whole is 0."""
+    """Return `part` in tenths of a percent of `whole`, rounded down; 1000 if `whole` is 0."""
     return part * 1000 // whole if whole > 0 else 1000

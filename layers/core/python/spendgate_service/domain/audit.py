@@ -1,4 +1,4 @@
-"""What an audit of one budget found: how much was compared, and every difference."""
+"""The result of one budget's audit: how much was compared, and every difference."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +9,10 @@ from spendgate_service.domain.subjects import Subject
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A balance that is not what the ledger says.
+    """A balance that differs from the ledger.
 
-    `entitlement` is the limit with all credits and what was carried in; `carried` is what was
-    carried in, less what was carried out.
+    `entitlement` is the limit plus all credits and the carried-in amount; `carried` is the
+    carried-in minus the carried-out amount.
     """
 
     subject: Subject
@@ -24,7 +24,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit has seen, and what was wrong with it; there may be more at `next_cursor`."""
+    """A page of an audit: the numbers of compared objects and the differences."""
 
     counters: int
     entries: int

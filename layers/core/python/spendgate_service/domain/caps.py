@@ -1,4 +1,4 @@
-"""Token caps: how many tokens one request may have, whatever its budgets say."""
+"""Token caps: how many tokens one request may have, independent of its budgets."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from spendgate_service.domain.subjects import Subject
 
 @dataclass(frozen=True, slots=True)
 class TokenCounts:
-    """The tokens of one request; `total` may be all that is known."""
+    """The tokens of one request; only `total` is always known."""
 
     total: int
     prompt: int = 0
@@ -20,11 +20,11 @@ class TokenCounts:
 def check_token_caps(
     tokens: TokenCounts, subjects: Iterable[Subject], policies: Mapping[Subject, Policy]
 ) -> None:
-    """Hold a request against the caps of all its subjects: the own cap, or else its type's default.
+    """Check a request against the caps of its subjects: the own cap, or else the type's default.
 
-    Raises TokenCapExceeded for the first that is exceeded, in the order of refusals.
+    Raises TokenCapExceeded for the first exceeded cap, in the order of refusals.
     """
-    for subject in sorted(subjects, key=lambda one: one.refusal_rank):
+    for subject in sorted(subjects, key=lambda subject: subject.refusal_rank):
         cap = policies[subject].token_cap or policies[subject.default].token_cap
         if cap is None:
             continue

@@ -1,21 +1,21 @@
-"""Everything that can be wrong with a request, as data.
+"""The errors of requests, as data.
 
 SpendgateError
 ├── InvalidValue           a value that breaks a rule of its field
-├── BudgetExceeded         one or more budgets cannot grant the request
+├── BudgetExceeded         one or more budgets refuse the request
 ├── BudgetPaused           a budget that applies is paused
-├── NoBudget               nothing limits the request, and the tenant wants a limit
-├── UnknownPrice           usage of a model that has no price
-├── UnknownRate            a conversion rate that is too old to be used
-├── TokenCapExceeded       a request for more tokens than one request may have
-├── NotFound               there is no such object in the tenant of the caller
-├── IdempotencyConflict    an idempotency key came back with another request
-├── ReservationFinalized   a reservation that can no longer change that way
-├── AlreadyExists          an object of that name is there already
-└── BudgetChanged          another change to the same subject's budgets won the race
+├── NoBudget               no budget applies, and the tenant requires one
+├── UnknownPrice           usage of a model without a price
+├── UnknownRate            a conversion rate that is too old
+├── TokenCapExceeded       a request with more tokens than one request may have
+├── NotFound               no such object in the caller's tenant
+├── IdempotencyConflict    an idempotency key with a different request
+├── ReservationFinalized   a reservation that has ended in another way
+├── AlreadyExists          an object with that name exists
+└── BudgetChanged          a concurrent change to the subject's budgets won
 
-An exception carries fields; its text is derived from them. `api.errors` is the one table
-from these to HTTP.
+An exception has fields, and its text is derived from them. `api.errors` has the table from these
+to HTTP.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from spendgate_service.domain.amounts import Amount, amount_text
 
 
 class SpendgateError(Exception):
-    """The root: a request that cannot be carried out, through no fault of the service."""
+    """The root: a request that cannot be executed, without a fault of the service."""
 
 
 class InvalidValue(SpendgateError):
@@ -38,7 +38,7 @@ class InvalidValue(SpendgateError):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Why one budget cannot grant: its balances as they were when it refused."""
+    """The refusal of one budget, with its balances at that time."""
 
     budget_id: str
     subject: str
@@ -59,7 +59,7 @@ class Violation:
 
 
 class BudgetExceeded(SpendgateError):
-    """Refused by budgets; `violations` stand in the order of refusal and are never empty."""
+    """Refused by budgets; `violations` are in the order of refusals and never empty."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
         assert violations, "a refusal names at least one budget"
@@ -68,7 +68,7 @@ class BudgetExceeded(SpendgateError):
 
     @property
     def retry_after_seconds(self) -> int | None:
-        """Seconds until the last refusing budget resets; None if any of them never does."""
+        """The seconds until the last refusing budget resets; None if one of them never does."""
         waits = [violation.retry_after_seconds for violation in self.violations]
         if None in waits:
             return None
@@ -84,7 +84,7 @@ class BudgetPaused(SpendgateError):
 
 
 class NoBudget(SpendgateError):
-    """Nothing limits the request although the tenant requires a budget."""
+    """No budget applies although the tenant requires one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -93,7 +93,7 @@ class NoBudget(SpendgateError):
 
 
 class UnknownPrice(SpendgateError):
-    """Usage that cannot be priced, because nobody knows what the model costs."""
+    """Usage of a model without a price."""
 
     def __init__(self, *, provider: str, model: str) -> None:
         super().__init__(
@@ -103,7 +103,7 @@ class UnknownPrice(SpendgateError):
 
 
 class UnknownRate(SpendgateError):
-    """A budget in another unit applies, and the rate to it is too old."""
+    """A budget in another unit applies, and the conversion rate is too old."""
 
     def __init__(self, *, source: str, target: str) -> None:
         super().__init__(f"the rate from {source} to {target} is older than it may be; set it anew")
@@ -111,7 +111,7 @@ class UnknownRate(SpendgateError):
 
 
 class TokenCapExceeded(SpendgateError):
-    """A request for more tokens than one request of the subject may have."""
+    """A request with more tokens than the subject's token cap allows."""
 
     def __init__(self, *, subject: str, kind: str, count: int, cap: int) -> None:
         super().__init__(
@@ -121,14 +121,14 @@ class TokenCapExceeded(SpendgateError):
 
 
 class NotFound(SpendgateError):
-    """There is no such object in the caller's tenant (another tenant's looks the same)."""
+    """No such object in the caller's tenant; another tenant's object looks the same."""
 
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"there is no {kind} {object_id}")
 
 
 class IdempotencyConflict(SpendgateError):
-    """The idempotency key was used before, for another request."""
+    """The idempotency key was used for a different request."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -137,21 +137,21 @@ class IdempotencyConflict(SpendgateError):
 
 
 class ReservationFinalized(SpendgateError):
-    """The reservation was settled, released or has expired, and the request does not fit that."""
+    """The reservation is settled, released or expired, and the request differs from that."""
 
     def __init__(self, reservation_id: str, *, why: str) -> None:
         super().__init__(f"the reservation {reservation_id} {why}")
 
 
 class AlreadyExists(SpendgateError):
-    """An object of that name is there already."""
+    """An object with that name exists."""
 
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"the {kind} {object_id} exists already")
 
 
 class BudgetChanged(SpendgateError):
-    """Another change to the budgets of the same subject won the race; nothing was changed."""
+    """A concurrent change to the budgets of the same subject won; nothing was changed."""
 
     def __init__(self, subject: str) -> None:
-        super().__init__(f"the budgets of {subject} were changed by somebody else; try again")
+        super().__init__(f"the budgets of {subject} were changed by another request; try again")

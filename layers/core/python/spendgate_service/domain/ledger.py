@@ -1,4 +1,4 @@
-"""The ledger: immutable records of what was debited from and credited to a budget."""
+"""The ledger: immutable records of debits and credits on budgets."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,14 +7,14 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.subjects import Subject
 
 type EntryKind = Literal["spend", "credit", "carry_over"]
-"""A carry-over comes in pairs: it leaves one period as a debit and enters another as a credit."""
+"""A carry-over is a pair: a debit in one period and a credit in another."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """One debit (positive) or credit (negative) on one budget, in one of its periods.
 
-    The entries of a period sum up to its limit less what is available or held.
+    The entries of a period add up to its limit minus the available and held amounts.
     """
 
     entry_id: str

@@ -1,8 +1,7 @@
-"""The keys of periods, read back: which rule a period is of, and when it starts and ends.
+"""Parses the keys of periods: the rule of a period, its start and its end.
 
-A reservation and a ledger entry name their period by its key alone, so whatever else has to be
-known about it follows from the key. The inverse of `periods.period_in_force`; a property test holds
-the two together.
+A reservation and a ledger entry name their period by its key only, so everything about the period
+follows from the key. The inverse of `periods.period_in_force`; a property test compares the two.
 """
 
 import re
@@ -36,7 +35,7 @@ _FROM_FINE_TO_COARSE: tuple[CalendarUnit, ...] = ("hour", "day", "month", "week"
 
 @lru_cache(maxsize=4096)
 def rule_of(period_key: str) -> PeriodRule:
-    """The rule that a period is of. The key must be one that `period_in_force` gave."""
+    """Return the rule of a period. The key must be one of `period_in_force`."""
     if period_key == BALANCE.key:
         return NoPeriod()
     if rolling := _ROLLING.fullmatch(period_key):
@@ -50,7 +49,7 @@ def rule_of(period_key: str) -> PeriodRule:
 
 @lru_cache(maxsize=4096)
 def period_of(period_key: str) -> Period:
-    """The period of that key. The key must be one that `period_in_force` gave."""
+    """Return the period of a key. The key must be one of `period_in_force`."""
     rule = rule_of(period_key)
     match rule:
         case NoPeriod():
@@ -80,13 +79,13 @@ def _calendar_period(rule: CalendarPeriod, period_key: str) -> Period:
         if rule.unit == "week"
         else date(year, month, day)
     )
-    # Noon is within the day, wherever clocks change.
+    # Noon is within the day in every time zone.
     noon = datetime(first.year, first.month, first.day, 12, tzinfo=zone(rule.timezone))
     return period_in_force(rule, now_ms=int(noon.timestamp()) * 1000)
 
 
 def _hour(rule: CalendarPeriod, calendar: re.Match[str]) -> Period:
-    """An hour that a change of the clocks cuts short lacks its first or its last second."""
+    """Return an hour; one that a daylight saving change shortens lacks its first or last second."""
     written = f"{calendar['year']}-{calendar['month']}-{calendar['day']}T{calendar['hour']}"
     starts_at = int(datetime.fromisoformat(f"{written}:00{calendar['offset'] or 'Z'}").timestamp())
     for within in (starts_at, starts_at + 3599):

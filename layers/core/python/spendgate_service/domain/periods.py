@@ -1,7 +1,7 @@
-"""Periods: over which stretch of time a limit holds.
+"""Periods: the time span of a limit.
 
-Boundaries are whole seconds since the epoch; a period contains its start and not its end. The
-period in force follows from the clock alone, so nothing has to run at a boundary.
+Boundaries are whole seconds since the epoch; a period includes its start and excludes its end. The
+current period follows from the clock, so no process has to run at a boundary.
 """
 
 import re
@@ -25,20 +25,20 @@ class NoPeriod:
 
     @property
     def label(self) -> str:
-        """The word for it in a warning."""
+        """The name of the period in a warning."""
         return "balance"
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarPeriod:
-    """An hour, day, week (from Monday), month or year on the clocks of an IANA time zone."""
+    """An hour, day, week (from Monday), month or year in an IANA time zone."""
 
     unit: CalendarUnit
     timezone: str = "UTC"
 
     @property
     def label(self) -> str:
-        """The word for it in a warning."""
+        """The name of the period in a warning."""
         return self.unit
 
 
@@ -50,7 +50,7 @@ class DurationPeriod:
 
     @property
     def label(self) -> str:
-        """The word for it in a warning."""
+        """The name of the period in a warning."""
         return window_text(self.seconds)
 
 
@@ -58,24 +58,24 @@ class DurationPeriod:
 class RollingPeriod:
     """A true sliding window: no interval of that length ever holds more than the limit.
 
-    What is spent counts in slices: it leaves the window a length after the end of its slice, so at
-    most a slice later than it might.
+    Spent amounts are counted in slices. They leave the window one length after the end of their
+    slice, so at most one slice late.
     """
 
     seconds: int
 
     @property
     def label(self) -> str:
-        """The word for it in a warning."""
+        """The name of the period in a warning."""
         return f"rolling {window_text(self.seconds)}"
 
     @property
     def slice_seconds(self) -> int:
-        """The width of a slice, so that a window has at most `SLICES_MAX` and one that is open."""
+        """The width of a slice: a window has at most `SLICES_MAX` plus one open slice."""
         return -(-self.seconds // SLICES_MAX)
 
     def leaves_at(self, *, spent_at_ms: int) -> int:
-        """The moment (epoch seconds) at which what is spent now has left the window."""
+        """Return the time (epoch seconds) at which an amount spent now has left the window."""
         slice_ms = self.slice_seconds * 1000
         return (spent_at_ms // slice_ms + 1) * self.slice_seconds + self.seconds
 
@@ -83,7 +83,7 @@ class RollingPeriod:
 type PeriodRule = NoPeriod | CalendarPeriod | DurationPeriod | RollingPeriod
 
 SLICES_MAX = 24
-"""Into how many slices a rolling window is cut: its counter's item stays under 1 KB."""
+"""The number of slices of a rolling window; its counter's item stays below 1 KB."""
 
 WINDOW_SECONDS_MAX = 366 * 86_400
 """The longest duration or rolling window: a year."""
@@ -93,7 +93,7 @@ _WINDOW = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 
 
 def parse_window(text: str) -> int:
-    """Read a length such as `30m`, `5h`, `7d` or `2w` as seconds. Raises InvalidValue."""
+    """Parse a length such as `30m`, `5h`, `7d` or `2w` as seconds. Raises InvalidValue."""
     match = _WINDOW.fullmatch(text)
     if match is None:
         raise InvalidValue("a window is a whole number of s, m, h, d or w, for example 5h or 30d")
@@ -104,16 +104,16 @@ def parse_window(text: str) -> int:
 
 
 def window_text(seconds: int) -> str:
-    """A length in the largest unit that divides it: `5h`, `90m`."""
+    """Format a length in the largest unit that divides it: `5h`, `90m`."""
     unit = next(unit for unit in "wdhms" if seconds % _WINDOW_UNITS[unit] == 0)
     return f"{seconds // _WINDOW_UNITS[unit]}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One stretch of time: its key (unique among the periods of a budget) and its boundaries.
+    """A time span: its key (unique among the periods of a budget) and its boundaries.
 
-    `carried_in` is what waits to be carried into a period that nobody has used yet.
+    `carried_in` is the amount to carry into a period that is not used yet.
     """
 
     key: str
@@ -126,12 +126,12 @@ BALANCE = Period(key="balance")
 
 
 def rolling_period(rule: RollingPeriod) -> Period:
-    """The one period of a rolling budget: it never ends, things leave it."""
+    """Return the only period of a rolling budget, which never ends."""
     return Period(key=f"rolling-{window_text(rule.seconds)}")
 
 
 def duration_period(rule: DurationPeriod, *, starts_at: int) -> Period:
-    """The period that started at that moment."""
+    """Return the period that started at that time."""
     started = datetime.fromtimestamp(starts_at, UTC)
     key = f"{started:%Y-%m-%dT%H:%M:%SZ}/{window_text(rule.seconds)}"
     return Period(key, starts_at, starts_at + rule.seconds)
@@ -139,7 +139,7 @@ def duration_period(rule: DurationPeriod, *, starts_at: int) -> Period:
 
 @lru_cache(maxsize=64)
 def zone(name: str) -> ZoneInfo:
-    """The time zone of that IANA name. Raises InvalidValue if there is none."""
+    """Return the time zone of an IANA name. Raises InvalidValue if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # unknown, a folder of the database, malformed
@@ -147,10 +147,10 @@ def zone(name: str) -> ZoneInfo:
 
 
 def period_in_force(rule: PeriodRule, *, now_ms: int, started_at: int | None = None) -> Period:
-    """The period that contains the moment.
+    """Return the current period.
 
-    A duration has to be told when its last period started (None: never). If that has elapsed, the
-    answer is the period that a use at this moment would start.
+    A duration needs the start of its last period (None: never used). If that period has elapsed,
+    the result is the period that a use now would start.
     """
     match rule:
         case NoPeriod():
@@ -166,7 +166,7 @@ def period_in_force(rule: PeriodRule, *, now_ms: int, started_at: int | None = N
 
 
 def _calendar_period(unit: CalendarUnit, timezone: str, now: int) -> Period:
-    """Memoised by `_calendar_period_from`: the same boundaries serve a whole period of calls."""
+    """Return the current calendar period from a cache; a period serves many calls."""
     cached = _last_periods.get((unit, timezone))
     if cached is None or not _contains(cached, now):
         cached = _last_periods[unit, timezone] = _calendar_period_from(unit, timezone, now)
@@ -191,7 +191,7 @@ def _calendar_period_from(unit: CalendarUnit, timezone: str, now: int) -> Period
 
 
 def _days(unit: CalendarUnit, today: date) -> tuple[date, date, str]:
-    """The first day of the period, the first day after it, and its key."""
+    """Return the first day of the period, the first day after it, and its key."""
     if unit == "day":
         return today, today + timedelta(days=1), today.isoformat()
     if unit == "week":
@@ -206,23 +206,23 @@ def _days(unit: CalendarUnit, today: date) -> tuple[date, date, str]:
 
 
 def _keyed(key: str, timezone: str) -> str:
-    """A key with its time zone, as RFC 9557 writes it; UTC goes without saying."""
+    """Append the time zone to a key as in RFC 9557; UTC is omitted."""
     return key if timezone == "UTC" else f"{key}[{timezone}]"
 
 
 def _midnight(day: date, timezone: str) -> int:
-    """The first moment of a day: where clocks skip midnight, the first moment after the gap.
+    """Return the start of a day; if midnight is skipped, the end of the gap.
 
-    Local midnight is read with the offset before a gap (PEP 495, fold=0), which lands exactly on
-    the first existing moment after it.
+    Local midnight is interpreted with the offset before a gap (PEP 495, fold=0), which is exactly
+    the first existing time after it.
     """
     return int(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).timestamp())
 
 
 def _hour(local: datetime, timezone: str, now: int) -> Period:
-    """The clock hour; when clocks change it may be longer or shorter than 3,600 seconds.
+    """Return the clock hour; a daylight saving change may shorten it.
 
-    An hour that the clocks show twice counts as two, told apart by their offset.
+    A repeated hour counts as two periods, which differ by their offset.
     """
     offset = local.utcoffset()
     assert offset is not None
@@ -245,7 +245,7 @@ def _offset_text(offset: timedelta) -> str:
 
 
 def _offset_change(timezone: str, start: int, end: int) -> int | None:
-    """The moment in [start, end] at which the zone's offset changes, or None if it stays."""
+    """Return the time in [start, end] at which the offset changes, or None."""
     place = zone(timezone)
 
     def offset_at(moment: int) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""Conversion rates: how an amount in one unit counts on a budget in another."""
+"""Conversion rates: how an amount in one unit counts on a budget in another unit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from spendgate_service.domain.errors import UnknownRate
 class Rate:
     """One of `source` is worth `rate` of `target`, as of `updated_at_ms`.
 
-    With a maximum age, an older rate is no rate.
+    A rate older than its maximum age must not be used.
     """
 
     source: str
@@ -29,23 +29,23 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How a claim's amount may come about: from an amount in `unit`, at `rate`.
+    """A conversion of an amount in `unit` at `rate`.
 
-    It is kept with the reservation, and the settlement uses the same.
+    It is stored with the reservation, so that the settlement uses the same rate.
     """
 
     unit: str
     rate: Amount
 
     def converted(self, amount: Amount) -> Amount:
-        """The amount in the budget's unit, rounded up to the next billionth."""
+        """Return the amount in the budget's unit, rounded up to the next billionth."""
         return -(-amount * self.rate // ONE)
 
 
 def conversions_of(
     amounts: Mapping[str, Amount], rates: Mapping[str, Rate], *, now_ms: int
 ) -> tuple[Conversion, ...]:
-    """The conversions for a budget, by its rates from other units: what counts most comes first.
+    """Return the conversions for a budget, the one with the largest amount first.
 
     Raises UnknownRate if the only rates are too old.
     """
@@ -54,10 +54,12 @@ def conversions_of(
     if named and not usable:
         raise UnknownRate(source=named[0].source, target=named[0].target)
     conversions = [Conversion(rate.source, rate.rate) for rate in usable]
-    conversions.sort(key=lambda one: one.converted(amounts[one.unit]), reverse=True)
+    conversions.sort(
+        key=lambda conversion: conversion.converted(amounts[conversion.unit]), reverse=True
+    )
     return tuple(conversions)
 
 
 def most_converted(amounts: Mapping[str, Amount], conversions: Iterable[Conversion]) -> Amount:
-    """What amounts come to: never less than one of the units they name."""
-    return max(one.converted(amounts[one.unit]) for one in conversions)
+    """Return the largest converted amount."""
+    return max(conversion.converted(amounts[conversion.unit]) for conversion in conversions)

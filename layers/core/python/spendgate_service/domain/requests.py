@@ -1,4 +1,4 @@
-"""What callers ask for, as the rules see it."""
+"""The requests of callers, as the rules use them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 
 CLAIMS_MAX = 24
-"""How many budgets may apply to one request.
+"""The maximum number of budgets that may apply to one request.
 
-Settling it must fit one transaction of 100 writes, two for each budget, even if the actual cost
-names units that were not reserved and as many budgets again apply to those.
+Its settlement must fit one transaction of 100 writes, two per budget, even if the actual cost names
+units that were not reserved and as many budgets apply to these.
 """
 
 
 def claims_fit_one_transaction(claims: Sequence[Claim]) -> None:
-    """Raises InvalidValue where more budgets apply to a request than can be settled at once."""
+    """Raise InvalidValue if more budgets apply to a request than one transaction can settle."""
     if len(claims) > CLAIMS_MAX:
         raise InvalidValue(
             f"{len(claims)} budgets apply to this request and at most {CLAIMS_MAX} may; "
@@ -30,10 +30,10 @@ def claims_fit_one_transaction(claims: Sequence[Claim]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SpendRequest:
-    """A wish to spend: what a check asks about and a reservation holds.
+    """The request of a check or a reservation.
 
-    `subjects` include the organization and the calling key. `fingerprint` tells whether a repeated
-    `idempotency_key` comes with the same request. `tokens` are held against the token caps.
+    `subjects` include the organization and the calling key. `fingerprint` identifies the request
+    when an `idempotency_key` is repeated. `tokens` are compared with the token caps.
     """
 
     tenant_id: str
@@ -48,9 +48,9 @@ class SpendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Replace a hold by the actual cost; a unit that is not named costs its estimate.
+    """Replaces a hold by the actual cost; a unit that is not named costs its estimate.
 
-    The same request again has the same `fingerprint`, also if its usage has another price by then.
+    A repeated request has the same `fingerprint`, even if its usage has another price by then.
     """
 
     tenant_id: str
@@ -62,7 +62,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give a hold back: nothing was spent."""
+    """Returns a hold: nothing was spent."""
 
     tenant_id: str
     reservation_id: str
@@ -70,7 +70,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Spend that was never reserved; `idempotency_key` makes it count once, however it is sent."""
+    """Spend that was never reserved; with an `idempotency_key` it counts once."""
 
     tenant_id: str
     subjects: tuple[Subject, ...]
@@ -82,4 +82,4 @@ class Record:
 
 
 type SettlementCommand = Settle | Release | Record
-"""What the settlement queue carries."""
+"""A command of the settlement queue."""

@@ -1,4 +1,4 @@
-"""Reservations: what is held, for whom, and what became of it."""
+"""Reservations: what is held, for which subjects, and the state of the reservation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,15 +13,15 @@ type StoredState = Literal["held", "settled", "released"]
 type ReservationState = Literal["held", "settled", "released", "expired"]
 
 LATE_SETTLEMENT_SECONDS = 86_400
-"""How long after its expiry a reservation that nobody settled is kept for a late settlement."""
+"""How long after its expiry an unsettled reservation is kept for a late settlement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one reservation holds on one counter.
+    """The hold of one reservation on one counter.
 
-    `subject` is the subject of the reservation that spends; `period_key` is the period in which
-    it was reserved, to which its settlement belongs. `amount` is in the budget's unit.
+    `subject` is the spending subject; `period_key` is the period of the reservation, in which its
+    settlement counts. `amount` is in the budget's unit.
     """
 
     budget_id: str
@@ -32,10 +32,10 @@ class Line:
     conversions: tuple[Conversion, ...] = ()
 
     def cost(self, actual: Mapping[str, Amount]) -> Amount:
-        """What an actual cost comes to on this counter, at the rates of the reservation.
+        """Return an actual cost on this counter, at the rates of the reservation.
 
-        A cost that is named in the budget's own unit counts as it is. Raises InvalidValue for one
-        that is no amount any more.
+        A cost in the budget's own unit is not converted. Raises InvalidValue if the result exceeds
+        the largest amount.
         """
         if self.unit in actual or not self.conversions:
             return actual[self.unit]
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a settled amount comes from, as the caller reported it."""
+    """The source of a settled amount, as the caller reported it."""
 
     meter_source: str | None = None
     ref_type: str | None = None
@@ -80,7 +80,7 @@ class Reservation:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
     def state_at(self, *, now_ms: int) -> ReservationState:
-        """The state as people see it: a hold that ran out unsettled is `expired`."""
+        """Return the public state: an unsettled hold past its expiry is `expired`."""
         if self.state == "held" and now_ms >= self.expires_at_ms:
             return "expired"
         return self.state
@@ -98,9 +98,9 @@ class Reservation:
         return any(actual.get(unit, 0) > estimate for unit, estimate in self.amounts.items())
 
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
-        """What a settlement comes to: a unit that was held and is not named costs its estimate."""
+        """Return the settled amounts: a held unit that is not named costs its estimate."""
         return {**self.amounts, **actual}
 
     def extended(self, *, bucket: int, expires_at_ms: int) -> "Reservation":
-        """The reservation with its hold moved to another expiry."""
+        """Return the reservation with another expiry."""
         return replace(self, bucket=bucket, expires_at_ms=expires_at_ms)

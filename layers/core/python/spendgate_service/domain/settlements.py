@@ -1,4 +1,4 @@
-"""Settling and releasing: what may still happen to a reservation, and what it comes to."""
+"""Settling, releasing and extending: which changes of a reservation are allowed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.subjects import Subject
 
 FINALIZED_RETENTION_SECONDS = 30 * 86_400
-"""How long a settled or released reservation is kept, so that a repeated settlement finds it."""
+"""How long a settled or released reservation is kept, for repeated settlements."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSpend:
-    """Spend that was never reserved, as it took effect."""
+    """Recorded spend, as it took effect."""
 
     subjects: tuple[Subject, ...]
     actual: Mapping[str, Amount]
@@ -28,10 +28,10 @@ class RecordedSpend:
 def finalize(
     reservation: Reservation, command: Settle | Release, *, now_ms: int
 ) -> tuple[Reservation, bool]:
-    """The reservation after the command, and whether that is new.
+    """Return the reservation after the command, and whether the command changed it.
 
-    An expired hold is no obstacle: the money was spent, so a late settlement counts in full. The
-    same command again changes nothing. Raises ReservationFinalized for any other.
+    A late settlement counts in full, because the money was spent. The same command again changes
+    nothing. Raises ReservationFinalized for a different command.
     """
     if isinstance(command, Settle):
         return _settled(reservation, command, now_ms)
@@ -67,11 +67,11 @@ def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Re
 
 
 HOLD_SECONDS_MAX = 7 * 86_400
-"""How long a hold may last in all, however often it is extended."""
+"""How long a hold may last in total, including all extensions."""
 
 
 def extension_refused(reservation: Reservation, *, now_ms: int) -> ReservationFinalized | None:
-    """Why an expiry can no longer be moved: only a hold that is still there has one."""
+    """Return why a hold cannot be extended, or None if it can: it must not have ended."""
     match reservation.state_at(now_ms=now_ms):
         case "held":
             return None

@@ -30,16 +30,16 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def is_word(text: str) -> bool:
-    """Whether a text is a lower-case word that may name a subject type or a unit."""
+    """Return whether a text is a lower-case word that may name a subject type or a unit."""
     return _WORD.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One subject; with the id `*` it stands for every subject of the type that has no own budget.
+    """One subject; the id `*` means every subject of the type without its own budget.
 
-    An id is any text of 1 to 256 characters without control characters. Ids are compared
-    character by character: no normalisation, so look-alikes stay distinct.
+    An id is any text of 1 to 256 characters without control characters. Ids are compared character
+    by character, without normalization, so look-alikes stay distinct.
     """
 
     type: str
@@ -55,17 +55,17 @@ class Subject:
 
     @property
     def default(self) -> "Subject":
-        """The subject that carries the defaults of this one's type."""
+        """The subject with the defaults of this one's type."""
         return Subject(self.type, ANY_ID)
 
     @property
     def refusal_rank(self) -> tuple[int, str]:
-        """Where its refusal stands among several: the known types first, the others by name."""
+        """The position of its refusal among several: the known types first, others by name."""
         return (_RANK.get(self.type, len(_RANK)), str(self))
 
 
 def parse_subject(text: str) -> Subject:
-    """Read `type:id`; the id may contain further colons. Raises InvalidValue."""
+    """Parse `type:id`; the id may contain further colons. Raises InvalidValue."""
     subject_type, colon, subject_id = text.partition(":")
     if not colon:
         raise InvalidValue("a subject is written type:id, for example agent:researcher")
@@ -73,7 +73,7 @@ def parse_subject(text: str) -> Subject:
 
 
 def make_subject(subject_type: str, subject_id: str) -> Subject:
-    """A subject from its parts. Raises InvalidValue if either breaks the rule of its field."""
+    """Make a subject from its parts. Raises InvalidValue if one of them is invalid."""
     if not is_word(subject_type):
         raise InvalidValue(
             "a subject's type is a lower-case word of at most 32 letters, digits and underscores"
@@ -86,6 +86,6 @@ def make_subject(subject_type: str, subject_id: str) -> Subject:
 
 
 def is_id_character(character: str) -> bool:
-    """Whether an id may contain the character: anything but controls and lone surrogates."""
+    """Return whether an id may contain the character: no controls, no lone surrogates."""
     code = ord(character)
     return code >= 0x20 and not 0x7F <= code <= 0x9F and not 0xD800 <= code <= 0xDFFF

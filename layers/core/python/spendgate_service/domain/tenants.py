@@ -17,13 +17,13 @@ ROLES: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
 
 
 def price_key(provider: str, model: str) -> str:
-    """The name of a model among all providers'."""
+    """Return the unique name of a provider's model."""
     return f"{provider}/{model}"
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs per million tokens, over the built-in price table."""
+    """A tenant's own price of a model per million tokens."""
 
     provider: str
     model: str
@@ -41,13 +41,13 @@ class Price:
 
 PRICES_MAX = 100
 RATES_MAX = 100
-"""Whoever spends reads the settings of the tenant: with as many of both they have some 30 KB, and
-under 200 KB were all models' names as long as they may be, of four-byte characters."""
+"""Every spending request reads the tenant's settings. With the maximum of prices and rates they
+have about 30 KB, and less than 200 KB with the longest names of four-byte characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One organisation, the isolation boundary.
+    """One organization, the isolation boundary.
 
     `rates` are by target unit, then by source unit; `prices` by `provider/model`.
     """
@@ -63,15 +63,15 @@ class Tenant:
 
     @property
     def is_known(self) -> bool:
-        """Whether the tenant was ever created; what nobody created has the default settings."""
+        """Whether the tenant was created; without that it has the default settings."""
         return self.created_at_ms > 0
 
     def rate(self, source: str, target: str) -> Rate | None:
-        """The rate from one unit to another, if the tenant has set one."""
+        """Return the rate from one unit to another, if the tenant has one."""
         return self.rates.get(target, {}).get(source)
 
     def with_rate(self, rate: Rate) -> "Tenant":
-        """The tenant with that rate in the place of an older one. Raises InvalidValue."""
+        """Return the tenant with this rate instead of an older one. Raises InvalidValue."""
         by_source = {**self.rates.get(rate.target, {}), rate.source: rate}
         changed = replace(self, rates={**self.rates, rate.target: by_source})
         if sum(map(len, changed.rates.values())) > RATES_MAX:
@@ -79,28 +79,28 @@ class Tenant:
         return changed
 
     def without_rate(self, source: str, target: str) -> "Tenant":
-        """The tenant without that rate."""
+        """Return the tenant without this rate."""
         by_source = {
             unit: rate for unit, rate in self.rates.get(target, {}).items() if unit != source
         }
         return replace(self, rates={**self.rates, target: by_source})
 
     def with_price(self, price: Price) -> "Tenant":
-        """The tenant with that price in the place of an older one. Raises InvalidValue."""
+        """Return the tenant with this price instead of an older one. Raises InvalidValue."""
         changed = replace(self, prices={**self.prices, price.key: price})
         if len(changed.prices) > PRICES_MAX:
             raise InvalidValue(f"a tenant has at most {PRICES_MAX} own prices; delete one first")
         return changed
 
     def without_price(self, key: str) -> "Tenant":
-        """The tenant without that price."""
-        kept = {one: price for one, price in self.prices.items() if one != key}
+        """Return the tenant without this price."""
+        kept = {model_key: price for model_key, price in self.prices.items() if model_key != key}
         return replace(self, prices=kept)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A credential of a tenant (or of the operator); the secret itself is kept nowhere."""
+    """A credential of a tenant or the operator; the secret itself is not stored."""
 
     key_id: str
     tenant_id: str
