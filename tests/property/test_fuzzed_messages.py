@@ -195,14 +195,14 @@ def test_a_mistake_of_ours_over_one_message_does_not_hold_up_its_neighbours(
 ) -> None:
     good, reference = consumer.a_good_one()
     bad = json.dumps(RECORD | {"event_id": "bad", "ref_id": "bad"})
-    judge = Planner.judge
+    judge = Planner.plan
 
     def stumbles(planner: Planner, place: int, command: Any, *more: Any) -> Any:
         if getattr(command, "idempotency_key", None) == "bad":
             raise KeyError("nobody foresaw this")
         return judge(planner, place, command, *more)
 
-    monkeypatch.setattr(Planner, "judge", stumbles)
+    monkeypatch.setattr(Planner, "plan", stumbles)
 
     assert consumer.consume([bad, good]) == ["m0"]
     assert consumer.applied(reference) == 1

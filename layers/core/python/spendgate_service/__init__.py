@@ -1,4 +1,30 @@
-"""Spendgate: a budget authority that grants before money is spent and settles afterwards."""
+"""Spendgate: a budget authority that grants before money is spent and settles afterwards.
+
+The map; imports run downwards only (`tests/unit/test_layers.py` holds this):
+
+    app               the composition root: the service over one table
+    api               HTTP and the queue: requests, routes, bodies, handlers, errors, OpenAPI
+
+    reservations      reserve, check, extend, find: holds on every budget that applies
+    settlements       settle, release, record: a batch of commands in one transaction
+    periods           close the periods that have ended: statements and carry-over
+    budgets           create, change, read and credit budgets; token caps
+    tenants           tenants and their API keys
+    reports           statements and the export of the ledger
+    audit             compare every counter with its ledger
+
+    events            threshold events, and publishing to EventBridge
+    dead_letters      the dead-letter queues: send, list, redrive
+    store             the table: one module per kind of item
+    wire              what callers read: a type and a builder per response
+    pricing           the usage of a model, in tokens and in money
+    domain            the rules: no clock, no I/O, standard library only
+
+    settings, clock, observability, terminal
+
+No capability (the second group) imports another. Each folder's docstring has its model, its
+invariants, its cost in write units and its boundaries.
+"""
 
 import gc
 import os

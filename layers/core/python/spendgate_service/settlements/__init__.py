@@ -1,1 +1,32 @@
-"""Settlements: settle, release and record, in batches."""
+"""Settlements: replace a hold by the actual cost (settle) or by nothing (release), or record spend.
+
+Model
+    A command settles or releases one reservation, or records spend that was never reserved. It
+    comes to postings: what returns from a bucket to `available` of one counter, and what is spent
+    there, each spend with its ledger entry (`store.postings`). Commands arrive one by one over HTTP
+    and in batches from the queue.
+
+    plan    plans one command: decides by what is stored whether it is new, and what it writes
+    apply   applies a batch: reads what the commands are about, plans, writes one transaction
+
+Invariants
+    - Exactly once: the write of a reservation is conditional on it being held as it was read; a
+      record with an idempotency key writes its idempotency record in the same transaction.
+    - The counter, the ledger entry and the reservation change in one transaction or not at all.
+    - A settlement belongs to the period in which it was reserved, and counts in full, also when the
+      period has ended, the hold has expired, or the cost is above the estimate.
+    - A command that fails takes nothing along: the cancellation reasons name it, and the rest of
+      the batch is written without it. An outcome that is a `SpendgateError` is final; any other may
+      be tried again.
+    - What was reclaimed before cannot be returned twice: a counter that objects is read from the
+      reason, and returns at most what is left in the bucket.
+
+Cost
+    Per batch two write units for each command, each counter and each budget's ledger item (more
+    where an item exceeds 1 KB), and one read unit per command. Ten settlements on one hot budget
+    write its counter once. Looking for threshold events reads each counter once more, in one call.
+
+Boundaries
+    Taking holds is in `reservations`, closing periods in `periods`. What a usage costs is decided
+    before, in `pricing`. Which messages are retried or dead-lettered is decided in `api.queue`.
+"""

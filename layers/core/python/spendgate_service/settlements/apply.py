@@ -1,8 +1,7 @@
-"""Settle, release and record: each takes effect once, in transactions that serve a whole batch.
+"""Apply settlements, releases and records: each takes effect once, a batch in few transactions.
 
-A batch is judged by what its reservations look like, and written in one transaction whose
-conditions say that they still look so. Whatever objects is taken out and judged again; the rest
-goes through.
+A batch is planned by what is stored, and written in one transaction whose conditions say that it
+is still so. Whatever objects is taken out and planned again; the rest goes through.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +38,7 @@ from spendgate_service.store.values import Item
 
 
 class CounterGone(StoreError):
-    """The counter of a reservation is not in the table: it was removed by hand, or never was."""
+    """The counter of a reservation does not exist: it was removed by hand, or never created."""
 
 
 type Outcome = Result | Exception
@@ -48,7 +47,7 @@ type Outcome = Result | Exception
 class Settlements:
     """Settlements of one table.
 
-    Without an announcer nobody is told what the balances have reached.
+    Without `threshold_events` no event is written.
     """
 
     def __init__(
@@ -78,9 +77,8 @@ class Settlements:
         nothing is lost by trying again. Commands on the same object take turns.
 
         Per batch two write units for each command, each counter and each budget's ledger item
-        (more where an item exceeds 1 KB), and one read unit per command. The announcer reads each
-        counter once more, in one call; those of rolling windows that were recorded on are looked
-        after with another.
+        (more where an item exceeds 1 KB), and one read unit per command. Threshold events read each
+        counter once more, in one call; rolling windows that were recorded on take another.
         """
         outcomes: list[Outcome] = [Throttled("too much is going on at once; try again")] * len(
             commands
@@ -89,16 +87,16 @@ class Settlements:
         for _ in range(BATCH_ROUNDS_MAX):
             if not waiting:
                 break
-            waiting = self._turn(commands, waiting, outcomes)
+            waiting = self._round(commands, waiting, outcomes)
         for outcome in outcomes:
-            for happening in _happenings(outcome):
-                self._table.observe(happening, 1)
+            for metric in _metrics_of(outcome):
+                self._table.observe(metric, 1)
         return outcomes
 
-    def _turn(
+    def _round(
         self, commands: Sequence[SettlementCommand], places: list[int], outcomes: list[Outcome]
     ) -> list[int]:
-        """Judge and write what can be written at once; returns the places that must wait."""
+        """Plan and write what can be written at once; return the places that must wait."""
         now_ms = self._now_ms()
         try:
             stored = self._read(commands[place] for place in places)
@@ -115,16 +113,16 @@ class Settlements:
                 waiting.append(place)
                 continue
             try:
-                judged = self._planner.judge(
+                planned = self._planner.plan(
                     place, command, stored.get(key) if key else None, now_ms
                 )
             except (SpendgateError, StoreError) as error:
                 outcomes[place] = error
                 continue
-            if isinstance(judged, Plan):
-                plans[key or ("", str(place))] = judged
+            if isinstance(planned, Plan):
+                plans[key or ("", str(place))] = planned
             else:
-                outcomes[place] = judged
+                outcomes[place] = planned
         for chunk in _chunks(list(plans.values())):
             waiting += self._write(chunk, outcomes, now_ms)
         return sorted(waiting)
@@ -135,7 +133,7 @@ class Settlements:
         return {keys.read_key(item): item for item in found}
 
     def _write(self, plans: list[Plan], outcomes: list[Outcome], now_ms: int) -> list[int]:
-        """Write plans in one transaction; returns the places that have to be judged again."""
+        """Write plans in one transaction; return the places that have to be planned again."""
         again: list[int] = []
         seen: dict[keys.Key, Counter] = {}
         for _ in range(BATCH_TRIES_MAX):
@@ -156,15 +154,15 @@ class Settlements:
             except Unavailable as error:
                 results = dict.fromkeys(results, error)
             else:
-                self._announce(plans, now_ms)
-                self._tidy(plans, now_ms)
+                self._write_events(plans, now_ms)
+                self._reclaim(plans, now_ms)
             for place, outcome in results.items():
                 outcomes[place] = outcome
             return again
         return again + [plan.place for plan in plans]
 
-    def _announce(self, plans: list[Plan], now_ms: int) -> None:
-        """Tell what was reached by what was just written."""
+    def _write_events(self, plans: list[Plan], now_ms: int) -> None:
+        """Write the threshold events of what was just spent."""
         spent = [
             (posting.counter, posting.entry)
             for plan in plans
@@ -174,8 +172,8 @@ class Settlements:
         if self._threshold_events and spent:
             self._threshold_events.after_spending(spent, now_ms=now_ms)
 
-    def _tidy(self, plans: list[Plan], now_ms: int) -> None:
-        """Look after rolling windows into which spend came that nobody had reserved."""
+    def _reclaim(self, plans: list[Plan], now_ms: int) -> None:
+        """Reclaim in rolling windows that were debited without a reservation."""
         debited = {
             posting.counter
             for plan in plans
@@ -187,7 +185,7 @@ class Settlements:
     def _write_alone(
         self, plans: list[Plan], error: Exception, outcomes: list[Outcome], now_ms: int
     ) -> list[int]:
-        """DynamoDB finds the transaction itself at fault: find out by whom, spare the others."""
+        """Write plan by plan after DynamoDB rejected the whole transaction."""
         if len(plans) == 1:
             outcomes[plans[0].place] = error
             return []
@@ -196,7 +194,7 @@ class Settlements:
     def _transaction(
         self, plans: list[Plan], seen: Mapping[keys.Key, Counter], now_ms: int
     ) -> tuple[list[dict[str, Any]], list[Plan | keys.Key | None], dict[int, Outcome]]:
-        """The writes, who stands behind each of them, and the results if they go through."""
+        """Make the writes, the owner of each of them, and the results if they go through."""
         postings = [posting for plan in plans for posting in plan.postings]
         puts, numbered = writes_of_ledger(self._table.name, postings, now_ms=now_ms)
         writes: list[dict[str, Any]] = []
@@ -215,8 +213,8 @@ class Settlements:
         return writes + puts, owners + [None] * len(puts), results
 
 
-def _happenings(outcome: Outcome) -> Iterator[MetricName]:
-    """What a command came to; a failure is counted by whoever answers for it."""
+def _metrics_of(outcome: Outcome) -> Iterator[MetricName]:
+    """Name the metrics of an outcome; the caller counts a failure."""
     match outcome:
         case Exception():
             return
@@ -233,7 +231,7 @@ def _happenings(outcome: Outcome) -> Iterator[MetricName]:
 
 
 def _names_conditions(failed: TransactionFailed) -> bool:
-    return any(one is not None and one.is_condition for one in failed.objections)
+    return any(objection is not None and objection.is_condition for objection in failed.objections)
 
 
 def _without_objectors(
@@ -243,10 +241,10 @@ def _without_objectors(
     seen: dict[keys.Key, Counter],
     outcomes: list[Outcome],
 ) -> tuple[list[Plan], list[int]]:
-    """The plans that can be tried again at once, and the places that must be judged anew.
+    """Return the plans that can be tried again at once, and the places to be planned again.
 
-    A reservation that objects has changed since it was read. A counter that objects is learnt
-    from: one of its buckets was reclaimed, or it is not there at all.
+    A reservation that objects has changed since it was read. A counter that objects shows that one
+    of its buckets was reclaimed, or that it does not exist.
     """
     out: list[Plan] = []
     retaken: list[int] = []
@@ -267,7 +265,7 @@ def _without_objectors(
 
 
 def _chunks(plans: list[Plan]) -> list[list[Plan]]:
-    """Plans that fit one transaction together."""
+    """Group plans that fit one transaction together."""
     chunks: list[list[Plan]] = []
     for plan in plans:
         if not chunks or _writes_max([*chunks[-1], plan]) > WRITES_MAX:
@@ -277,6 +275,6 @@ def _chunks(plans: list[Plan]) -> list[list[Plan]]:
 
 
 def _writes_max(plans: Sequence[Plan]) -> int:
-    """At most how many writes plans take together: a counter and a ledger item are shared."""
+    """Count the writes of plans at most: they share counters and ledger items."""
     counters = {posting.counter for plan in plans for posting in plan.postings}
     return len(plans) + len(counters) + len({partition for partition, _ in counters})

@@ -51,7 +51,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The answer to a record, in the caller's words; `replayed` if it is old."""
+    """The response to a record, as JSON; `replayed` if it is that of an earlier request."""
 
     answer: str
     replayed: bool
@@ -62,7 +62,11 @@ type Result = Settled | Recorded
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one command will write, apart from counters and ledger, which it shares with others."""
+    """What one command will write, apart from counters and ledger, which a batch shares.
+
+    `place` is the command's place in the batch. `finish` makes the command's own write, if it has
+    one, and its result.
+    """
 
     place: int
     postings: Sequence[Posting]
@@ -79,7 +83,7 @@ class _Spending:
     reservation_id: str | None = None
 
     def on(self, line: Line, amount: Amount) -> LedgerEntry:
-        """The entry on one budget; its id is given when it is written."""
+        """Make the entry on one budget; it gets its id when it is written."""
         return LedgerEntry(
             entry_id="",
             budget_id=line.budget_id,
@@ -100,17 +104,17 @@ class _Spending:
 
 
 class Planner:
-    """Judges commands."""
+    """Plans commands."""
 
     def __init__(self, table: Table, policy_cache: PolicyCache) -> None:
         self._table = table
         self._policy_cache = policy_cache
         self._windows = Windows(table)
 
-    def judge(
+    def plan(
         self, place: int, command: SettlementCommand, item: Item | None, now_ms: int
     ) -> Plan | Result:
-        """A plan, or the result where the command took effect before. `item` is what is stored.
+        """Plan a command, or return its result if it took effect before. `item` is what is stored.
 
         Raises NotFound, ReservationFinalized, IdempotencyConflict, InvalidValue, Unavailable.
         """
@@ -158,7 +162,7 @@ class Planner:
                 beyond,
                 period_at_ms=after.created_at_ms,
                 slice_at_ms=_spent_by(after),
-                but_not={(line.budget_id, line.subject) for line in after.lines},
+                except_on={(line.budget_id, line.subject) for line in after.lines},
             )
         return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
 
@@ -196,11 +200,11 @@ class Planner:
         *,
         period_at_ms: int,
         slice_at_ms: int,
-        but_not: Collection[tuple[str, Subject]] = (),
+        except_on: Collection[tuple[str, Subject]] = (),
     ) -> list[Posting]:
-        """Direct debits on every budget that applies, in the period of the spending.
+        """Debit every budget that applies, in the period of the spending.
 
-        In a rolling window it counts from `slice_at_ms`. `but_not` are budgets that the same
+        In a rolling window it counts from `slice_at_ms`. `except_on` are budgets that the same
         spending counts on already, in another unit. Raises Throttled, UnknownRate, InvalidValue.
         """
         if not actual:
@@ -214,7 +218,7 @@ class Planner:
                 rules.policies,
                 rules.tenant.rates,
                 now_ms=spending.now_ms,
-                but_not=but_not,
+                but_not=except_on,
             )
             claims_fit_one_transaction(claims)
             try:
@@ -234,7 +238,7 @@ class Planner:
         period_at_ms: int,
         slice_at_ms: int,
     ) -> Posting:
-        """Spend that nothing was held for. Raises PolicyChanged."""
+        """Debit a counter on which nothing was held. Raises PolicyChanged."""
         period = self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms)
         counter_claim = CounterClaim(tenant_id, claim, period)
         return Posting(
@@ -246,7 +250,7 @@ class Planner:
 
 
 def own_key(command: SettlementCommand) -> keys.Key | None:
-    """The item that makes the command count once; None for a record without a key."""
+    """Return the key of the item that makes a command count once; None for a record without one."""
     if not isinstance(command, Record):
         return keys.reservation_key(command.tenant_id, command.reservation_id)
     if command.idempotency_key is None:
@@ -255,7 +259,7 @@ def own_key(command: SettlementCommand) -> keys.Key | None:
 
 
 def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry | None) -> Posting:
-    """A hold that goes back, and what was spent instead, if anything."""
+    """Return a hold, and debit what was spent instead, if anything."""
     return Posting(
         counter=counter_of(tenant_id, line),
         returned=line.amount,
@@ -266,12 +270,12 @@ def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry
 
 
 def _spent_by(after: Reservation) -> int:
-    """The latest moment at which it can have been spent: what is settled late was spent before."""
+    """Return the latest moment at which it can have been spent, also if it is settled late."""
     assert after.finalized_at_ms is not None
     return min(after.finalized_at_ms, after.bucket * 1000)
 
 
 def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
-    """When what is spent leaves a rolling window; None in any other period."""
+    """Return when what is spent leaves a rolling window; None in any other period."""
     rule = rule_of(period_key)
     return rule.leaves_at(spent_at_ms=spent_at_ms) if isinstance(rule, RollingPeriod) else None

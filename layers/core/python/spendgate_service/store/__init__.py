@@ -1,1 +1,35 @@
-"""The table: keys, expressions, items. The only place that knows botocore."""
+"""The table: one module per kind of item. Only `client` and `messaging` know botocore.
+
+Model
+    A module has the attributes of its item, the named conditions and updates, the reads and the
+    single writes. No flow: what is written next, and what happens if a condition fails, is decided
+    by a capability. A function named `...ing`, `writes_of...` or `...is_as_read` makes a write for
+    a transaction; the others call the table.
+
+    counters        balances of one budget, subject and period; how one is created; how long kept
+    holds           the updates of a counter that hold, reclaim and return
+    postings        the sum of what a batch does to counters and the ledger
+    claims          the counter that a request claims from, and reads of balances
+    windows         when the window of a duration started, and what waits for the next one
+    carry_over      the writes that bring an amount from one period into the next
+    due_index       counters whose period has ended; the update that closes one
+    counter_index   the counters of one budget
+    reservations    reservations and their lines
+    ledger          ledger entries, one item per batch, budget and subject
+    statements      statements of closed periods
+    policies        budgets and token cap of one subject
+    policy_cache    the cache of policies and tenant settings
+    tenants, api_keys, listings, outbox, idempotency
+
+    client          the calls, their retries, and what each of boto3's errors means
+    errors          those meanings; `messaging` has those of SQS and EventBridge
+    retrying        every optimistic loop: `for attempt in attempts(...)`, and the counts
+    keys, values    keys and attribute values; `paging`, `ids`, `cache`, `metrics` are small helpers
+
+Invariants
+    - Every condition is a named constant beside the rule that it mirrors. Tests break each clause
+      of it in turn (`tests/mutants`) and hold it against its Python rule (`tests/property`).
+    - A write without a response is never repeated here: it raises `OutcomeUnknown`. A refusal that
+      changed nothing is repeated, and then raises `Throttled`.
+    - A stale counter is one word: `freshness` is "stale", "current" or "ahead" of a policy.
+"""

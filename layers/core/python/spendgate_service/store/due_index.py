@@ -19,7 +19,7 @@ _PAGE_SIZE = 100
 IS_DUE = "due_shard = :due_shard AND ends_at <= :now"
 
 # Closing a period: the statement says what the counter says at that moment. The terms of carrying
-# over are those of the first closing, whatever becomes of the budget. What is available alone could
+# over are those of the first closing, however the budget changes. What is available alone could
 # be the same again after two changes; with the other three it cannot, since holds and credits are
 # over when a period is closed.
 _CLOSED = (

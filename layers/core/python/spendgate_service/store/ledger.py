@@ -89,7 +89,7 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
 
 
 def _read_kind(fields: Item) -> EntryKind:
-    """Only a carry-over says so: a credit is told from spend by its sign."""
+    """Read the kind: only a carry-over is marked; a credit differs from spend by its sign."""
     if "carry_over" in fields:
         return "carry_over"
     return "credit" if values.read_amount(fields["amount"]) < 0 else "spend"

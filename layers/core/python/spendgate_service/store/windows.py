@@ -47,7 +47,7 @@ class WindowTaken(PolicyChanged):
 
 
 class Windows:
-    """The current periods of budgets, whatever their rule."""
+    """The current periods of budgets of any rule."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
