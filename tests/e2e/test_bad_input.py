@@ -18,12 +18,6 @@ BAD_BODIES = {
     "infinite": ('{"subjects": %s, "amounts": {"usd": Infinity}}', 400, "invalid_json", None),
     "negative": ('{"subjects": %s, "amounts": {"usd": -1}}', 422, "invalid_request", "usd"),
     "negative text": ('{"subjects": %s, "amounts": {"usd": "-1"}}', 422, "invalid_request", "usd"),
-    "10 fractional digits": (
-        '{"subjects": %s, "amounts": {"usd": 0.0000000001}}',
-        422,
-        "invalid_request",
-        "usd",
-    ),
     "19 whole digits": (
         '{"subjects": %s, "amounts": {"usd": "1000000000000000000"}}',
         422,
@@ -118,7 +112,7 @@ def test_a_bad_subject_is_refused(tenant: Tenant, budget: Json, subjects: Json) 
         ("{", 400),
         ('{"actual": {"usd": 1e400}}', 422),
         ('{"actual": {"usd": -1}}', 422),
-        ('{"actual": {"usd": "0.0000000001"}}', 422),
+        ('{"actual": {"usd": "-0.0000000001"}}', 422),
         ('{"actual": {"usd": 1}, "unknown": 1}', 422),
         ('{"actual": {"usd": 1}, "ref_id": "%s"}' % ("r" * 3000), 422),
         ("x" * MEGABYTE, 413),
@@ -196,7 +190,7 @@ def test_a_bad_message_changes_nothing_and_is_put_aside(
         json.dumps(message | change)
         for change in (
             {"actual": {"usd": -1}},
-            {"actual": {"usd": "0.0000000001"}},
+            {"actual": {"usd": "-0.0000000001"}},
             {"actual": {"usd": 1}, "event_id": "e" * 300},
             {"actual": {"usd": 1}, "unknown": 1},
             {"actual": {"usd": 1}, "version": 2},

@@ -62,7 +62,7 @@ def test_an_own_model_may_have_slashes_and_another_currency(ask: Ask) -> None:
 
     priced = amounts_of(ask, usage("meta-llama/Llama-3/70b", "together"))
 
-    assert ask("GET", path).body["model"] == "meta-llama/Llama-3/70b"
+    assert ask("GET", path).body["model"] == "meta-llama/llama-3/70b"
     assert priced == {"eur": "255", "tokens": "2000000"}
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spendgate_service.domain.errors import AlreadyExists, IdempotencyConflict, NotFound
-from spendgate_service.domain.tenants import Price, Tenant
+from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.paging import PageRequest
@@ -19,6 +19,7 @@ from spendgate_service.tenants.tenants import (
 )
 from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.values import json_text
+from tests.support.prices import a_price
 
 NOW_MS = 1_772_971_200_000
 
@@ -99,7 +100,7 @@ def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> Non
 
 def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Table) -> None:
     """DynamoDB answers a query with 1 MB at most, however many items were asked for."""
-    price = Price("p" * 64, "", "usd", 1, 1)
+    price = a_price("p" * 64, "", read=1, written=1)
     prices = {str(number): replace(price, model=f"{number:0250}") for number in range(1_000)}
     ids = [f"tenant-{number}" for number in range(4)]
     for tenant_id in ids:

@@ -9,7 +9,7 @@ from spendgate_service.domain.budgets import CarryOver, TokenCap
 from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.domain.tenants import ApiKey, Price, Tenant
+from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.wire.balances import balance_response
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.credits import credit_response
@@ -23,6 +23,7 @@ from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.token_caps import token_cap_response
 from spendgate_service.wire.values import time_on_wire
 from tests.support.api_requests import NOON_MS, STATEMENT, balance
+from tests.support.prices import a_price
 from tests.unit.api.test_answers import ENTRY
 
 
@@ -132,12 +133,12 @@ def test_a_token_cap_shows_what_is_not_capped_as_null() -> None:
 
 
 def test_a_price_says_where_it_comes_from() -> None:
-    price = Price("p", "a/m", "usd", ONE, 2 * ONE, ONE // 2, NOON_MS)
+    price = a_price("p", "a/m", written=2 * ONE, cached=ONE // 2, updated_at_ms=NOON_MS)
 
-    own = price_response(price, is_override=True)
-    builtin = price_response(price, is_override=False)
+    own = price_response(price, table_date="2026-11-21")
+    builtin = price_response(replace(price, source="builtin"), table_date="2026-11-21")
 
-    assert own == {
+    assert {name: value for name, value in own.items() if value not in (None, [], {})} == {
         "provider": "p",
         "model": "a/m",
         "currency": "usd",
@@ -147,7 +148,12 @@ def test_a_price_says_where_it_comes_from() -> None:
         "source": "override",
         "updated_at": "2026-03-01T12:00:00.250Z",
     }
-    assert builtin == {**own, "source": "builtin", "updated_at": None}
+    assert builtin == {
+        **own,
+        "source": "builtin",
+        "table_date": "2026-11-21",
+        "updated_at": None,
+    }
 
 
 def test_a_rate_goes_from_one_unit_to_another() -> None:

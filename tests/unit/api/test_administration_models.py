@@ -17,8 +17,9 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.rates import Rate
-from spendgate_service.domain.tenants import PRICES_MAX, RATES_MAX, Price, Tenant
+from spendgate_service.domain.tenants import PRICES_MAX, RATES_MAX, Tenant
 from tests.support.api_requests import read, refused_param
+from tests.support.prices import a_price
 
 NOW_MS = 1_772_366_400_250
 
@@ -65,7 +66,7 @@ def test_a_price_is_in_usd_if_nothing_else_is_said() -> None:
 
     price = read(PriceBody, text).to_price(provider="p", model="m", now_ms=NOW_MS)
 
-    assert price == Price("p", "m", "usd", 25 * ONE // 10, 10 * ONE, None, NOW_MS)
+    assert price == a_price(read=25 * ONE // 10, written=10 * ONE, updated_at_ms=NOW_MS)
     assert refused_param(PriceBody, '{"input_per_million":1}') == "body.output_per_million"
 
 
@@ -93,8 +94,8 @@ def test_a_tenant_has_a_limited_number_of_rates_and_may_always_replace_one() -> 
 def test_a_tenant_has_a_limited_number_of_prices() -> None:
     tenant = Tenant("acme")
     for number in range(PRICES_MAX):
-        tenant = tenant.with_price(Price("p", f"m{number}", "usd", ONE, ONE))
+        tenant = tenant.with_price(a_price("p", f"m{number}"))
 
     with pytest.raises(InvalidValue, match="delete one first"):
-        tenant.with_price(Price("p", "more", "usd", ONE, ONE))
+        tenant.with_price(a_price("p", "more"))
     assert "p/m1" not in tenant.without_price("p/m1").prices

@@ -16,6 +16,7 @@ from spendgate_service.domain.requests import Record, Release, Settle
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
+from spendgate_service.pricing.priced_amounts import PricedAmounts
 from tests.support.api_requests import read, refused_param
 
 NOW_MS = 1_772_366_400_250
@@ -50,7 +51,7 @@ def test_a_float_that_comes_past_the_parser_is_no_amount() -> None:
 def test_a_request_is_made_for_the_tenant_and_key_of_the_credential() -> None:
     body = read(ReserveBody, '{"amounts": {"usd": 1}, "subjects": {"agent": "a", "tool": "x:y"}}')
 
-    request = body.to_request(CALLER, amounts=body.amounts, idempotency_key="k")
+    request = body.to_request(CALLER, priced=PricedAmounts(body.amounts), idempotency_key="k")
 
     assert request.tenant_id == "acme"
     assert request.subjects == (

@@ -20,7 +20,7 @@ from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.domain.tenants import ApiKey, Price, Tenant
+from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.wire.balances import balance_response
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.check import check_response
@@ -36,12 +36,13 @@ from spendgate_service.wire.statements import statement_response
 from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.token_caps import token_cap_response
 from tests.support.api_requests import BALANCE, NOON_MS, STATEMENT, balance
+from tests.support.prices import a_price
 from tests.unit.api.test_answers import ENTRY, RESERVATION, SUBJECTS
 
 DOCUMENT: Any = json.loads(json.dumps(document()))
 BUDGET = balance("10", "8.5", held="1")
 EXCEEDED = BudgetExceeded([BUDGET.violation(ONE)])
-PRICE = Price("openai", "m", "usd", ONE, ONE, None, NOON_MS)
+PRICE = a_price("openai", "m", updated_at_ms=NOON_MS)
 EVERYTHING = replace(
     BUDGET.budget, soft_limit=ONE, carry_over=CarryOver(unused=True), period=DurationPeriod(60)
 )
@@ -112,8 +113,8 @@ def test_operation_ids_are_unique() -> None:
         ("Error", error_to_response(NotFound("budget", "bud_1"), request_id="r").body),
         ("Key", key_created(ApiKey("key_1", "acme", "caller", None, NOON_MS), secret="s")),
         ("LedgerEntry", ledger_entry_response(ENTRY)),
-        ("Price", price_response(PRICE, is_override=True)),
-        ("Price", price_response(PRICE, is_override=False)),
+        ("Price", price_response(PRICE, table_date="2026-11-21")),
+        ("Price", price_response(replace(PRICE, source="builtin"), table_date="2026-11-21")),
         ("Rate", rate_response(Rate("eur", "usd", ONE, NOON_MS))),
         (
             "RecordedSpend",

@@ -9,7 +9,9 @@ from local.demo.prices import USD, Model, amounts_of
 from local.demo.scenario import AGENTS, RUNAWAY, PlannedRequest, plan
 from local.demo.trace import SHIPPED_TRACE, read_trace
 from spendgate_service.domain.amounts import amount_text
-from spendgate_service.pricing.usage import Usage, price_of
+from spendgate_service.domain.model_usage import Usage
+from spendgate_service.domain.prices import cost_of
+from spendgate_service.pricing.builtin import builtin_price
 
 
 @pytest.fixture(scope="module")
@@ -75,5 +77,7 @@ def test_the_price_is_worked_out_without_the_service_and_comes_to_the_same() -> 
     model = Model("anthropic", "claude-sonnet-4-5")
     own = amounts_of(model, input_tokens=1234, output_tokens=567)
     usage = Usage(model.provider, model.name, input_tokens=1234, output_tokens=567)
-    assert own[USD] == Decimal(amount_text(price_of(usage, now_ms=1_770_000_000_000)))
+    price = builtin_price(model.provider, model.name, now_ms=1_770_000_000_000)
+    assert price is not None
+    assert own[USD] == Decimal(amount_text(cost_of(usage, price).amount))
     assert own["tokens"] == 1801

@@ -12,6 +12,7 @@ from spendgate_service.domain.amounts import (
     amount_rounded_up,
     amount_text,
     parse_amount,
+    parse_spent_amount,
     tenths_of_percent,
 )
 
@@ -137,3 +138,27 @@ def test_a_share_is_rounded_down_to_tenths_of_a_per_cent() -> None:
 def test_of_nothing_every_share_is_all() -> None:
     assert tenths_of_percent(0, 0) == 1000
     assert tenths_of_percent(5, -1) == 1000
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [
+        ("0.0016150000000000001", 1_615_001),
+        ("0.30000000000000004", 300_000_001),
+        ("0.000008333333333333333", 8_334),
+        ("1e-10", 1),
+        ("3.0000000001", 3_000_000_001),
+        ("5", 5 * ONE),
+        ("0", 0),
+        ("0." + "0" * 40, 0),
+        ("999999999999999999.999999999", AMOUNT_MAX),
+    ],
+)
+def test_a_tail_of_spent_money_is_rounded_up_against_the_spender(written: str, amount: int) -> None:
+    assert parse_spent_amount(written) == parse_spent_amount(Decimal(written)) == amount
+
+
+@pytest.mark.parametrize("written", ["999999999999999999.9999999991", "1e18", "nan", "1e400", "x"])
+def test_an_amount_of_spent_money_keeps_the_other_bounds(written: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        parse_spent_amount(written)

@@ -14,7 +14,8 @@ ONE: Amount = 10**FRACTION_DIGITS_MAX
 AMOUNT_MAX: Amount = 10 ** (INTEGER_DIGITS_MAX + FRACTION_DIGITS_MAX) - 1
 
 _TEXT_LENGTH_MAX = 64
-_EXACT = Context(prec=80)
+_EXACT = Context(prec=120)
+_BILLIONTH = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
 
 
 def parse_amount(value: str | int | Decimal) -> Amount:
@@ -32,6 +33,22 @@ def parse_amount(value: str | int | Decimal) -> Amount:
     if abs(amount) > AMOUNT_MAX:
         raise ValueError(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
     return amount
+
+
+def parse_spent_amount(value: str | int | Decimal) -> Amount:
+    """Read an amount of spending, rounding a tail of fractional digits up to the next billionth.
+
+    A report of money that is spent already is never refused for its form. Raises ValueError as
+    `parse_amount` does, but for the fractional digits.
+    """
+    if isinstance(value, str):
+        value = _decimal_of(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return parse_amount(value)
+    if value.adjusted() >= INTEGER_DIGITS_MAX:
+        raise ValueError(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
+    rounded = value.quantize(_BILLIONTH, ROUND_CEILING, _EXACT)
+    return parse_amount(rounded or Decimal(0))
 
 
 def _decimal_of(text: str) -> Decimal:

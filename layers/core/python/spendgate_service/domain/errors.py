@@ -93,13 +93,22 @@ class NoBudget(SpendgateError):
 
 
 class UnknownPrice(SpendgateError):
-    """Usage of a model without a price."""
+    """Usage that cannot be priced: the model has no price, or its price lacks a rate.
 
-    def __init__(self, *, provider: str, model: str) -> None:
-        super().__init__(
-            f"no price is known for the model {model} of {provider}; "
-            "send what it costs instead of its usage"
+    `missing` is the name of the rate that the price lacks, None where there is no price at all.
+    """
+
+    def __init__(self, *, provider: str, model: str, missing: str | None = None) -> None:
+        known = (
+            f"no price is known for the model {model} of {provider}"
+            if missing is None
+            else f"the price of the model {model} of {provider} has no rate {missing}"
         )
+        super().__init__(
+            f"{known}; set an own price (PUT /v1/prices/{provider}/{model}) "
+            "or send what it costs instead of its usage"
+        )
+        self.missing = missing
 
 
 class UnknownRate(SpendgateError):

@@ -7,6 +7,7 @@ from spendgate_service.domain.errors import InvalidValue
 
 ORGANIZATION = "organization"
 API_KEY = "api_key"
+MODEL = "model"
 CREDENTIAL_TYPES = frozenset({ORGANIZATION, API_KEY})
 """Types that come from the credential and that a request may not name."""
 
@@ -23,7 +24,7 @@ _REFUSAL_ORDER = (
     "agent",
     "session",
     "tool",
-    "model",
+    MODEL,
 )
 _RANK = {subject_type: rank for rank, subject_type in enumerate(_REFUSAL_ORDER)}
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.prices import Price
 from spendgate_service.domain.rates import Rate
 
 type UnpricedModel = Literal["reject", "allow"]
@@ -16,28 +16,8 @@ TENANT_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 ROLES: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
 
 
-def price_key(provider: str, model: str) -> str:
-    """Return the unique name of a provider's model."""
-    return f"{provider}/{model}"
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A tenant's own price of a model per million tokens."""
-
-    provider: str
-    model: str
-    currency: str
-    input_per_million: Amount
-    output_per_million: Amount
-    cached_input_per_million: Amount | None = None
-    updated_at_ms: int = 0
-
-    @property
-    def key(self) -> str:
-        """The key of its model."""
-        return price_key(self.provider, self.model)
-
+DEFAULT_MAX_OUTPUT_TOKENS = 4096
+"""How many output tokens are held for a request that names no maximum, unless the tenant says."""
 
 PRICES_MAX = 100
 RATES_MAX = 100
@@ -56,6 +36,7 @@ class Tenant:
     name: str | None = None
     require_budget: bool = False
     unpriced_model: UnpricedModel = "reject"
+    default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     created_at_ms: int = 0
     updated_at_ms: int = 0
     rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
@@ -94,7 +75,7 @@ class Tenant:
 
     def without_price(self, key: str) -> "Tenant":
         """Return the tenant without this price."""
-        kept = {model_key: price for model_key, price in self.prices.items() if model_key != key}
+        kept = {name: price for name, price in self.prices.items() if name != key}
         return replace(self, prices=kept)
 
 

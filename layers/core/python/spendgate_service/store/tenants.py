@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.prices import Price, PriceTier, Rates
 from spendgate_service.domain.rates import Rate
-from spendgate_service.domain.tenants import Price, Tenant
+from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.values import (
@@ -61,6 +63,7 @@ def tenant_attributes(tenant: Tenant) -> Item:
     return {
         "require_budget": {"BOOL": tenant.require_budget},
         "unpriced_model": text(tenant.unpriced_model),
+        "default_max_output_tokens": number(tenant.default_max_output_tokens),
         "created_at_ms": number(tenant.created_at_ms),
         "updated_at_ms": number(tenant.updated_at_ms),
         "rates": {"L": [_rate_value(rate) for rate in _flat(tenant.rates)]},
@@ -106,31 +109,61 @@ def _price_value(price: Price) -> Value:
         "provider": text(price.provider),
         "model": text(price.model),
         "currency": text(price.currency),
-        "input_per_million": amount(price.input_per_million),
-        "output_per_million": amount(price.output_per_million),
+        "rates": _rates_value(price.rates),
         "updated_at_ms": number(price.updated_at_ms),
     }
-    if price.cached_input_per_million is not None:
-        fields["cached_input_per_million"] = amount(price.cached_input_per_million)
+    if price.tiers:
+        fields["tiers"] = {"L": [_tier_value(tier) for tier in price.tiers]}
+    if price.service_tiers:
+        factors = {name: amount(factor) for name, factor in price.service_tiers.items()}
+        fields["service_tiers"] = {"M": factors}
+    if price.per_request is not None:
+        fields["per_request"] = amount(price.per_request)
+    if price.per_web_search is not None:
+        fields["per_web_search"] = amount(price.per_web_search)
     return {"M": fields}
 
 
+def _rates_value(rates: Rates) -> Value:
+    return {"M": {name: amount(rate) for name, rate in rates.known()}}
+
+
+def _tier_value(tier: PriceTier) -> Value:
+    above = number(tier.above_input_tokens)
+    return {"M": {"above_input_tokens": above, "rates": _rates_value(tier.rates)}}
+
+
+def _read_rate_values(value: Value) -> Rates:
+    return Rates(**{name: read_amount(rate) for name, rate in value["M"].items()})
+
+
+def _optional_amount(fields: Item, name: str) -> Amount | None:
+    """Read an amount that may be absent."""
+    return read_amount(fields[name]) if name in fields else None
+
+
 def _read_prices(item: Item) -> dict[str, Price]:
-    prices = {}
-    for value in item["prices"]["L"] if "prices" in item else ():
-        fields: Item = value["M"]
-        cached = fields.get("cached_input_per_million")
-        price = Price(
-            provider=fields["provider"]["S"],
-            model=fields["model"]["S"],
-            currency=fields["currency"]["S"],
-            input_per_million=read_amount(fields["input_per_million"]),
-            output_per_million=read_amount(fields["output_per_million"]),
-            cached_input_per_million=read_amount(cached) if cached else None,
-            updated_at_ms=read_number(fields["updated_at_ms"]),
-        )
-        prices[price.key] = price
-    return prices
+    prices = [_read_price(value["M"]) for value in item["prices"]["L"]] if "prices" in item else []
+    return {price.key: price for price in prices}
+
+
+def _read_price(fields: Item) -> Price:
+    tiers = [value["M"] for value in fields["tiers"]["L"]] if "tiers" in fields else []
+    factors = fields["service_tiers"]["M"] if "service_tiers" in fields else {}
+    return Price(
+        provider=fields["provider"]["S"],
+        model=fields["model"]["S"],
+        currency=fields["currency"]["S"],
+        rates=_read_rate_values(fields["rates"]),
+        tiers=tuple(
+            PriceTier(read_number(tier["above_input_tokens"]), _read_rate_values(tier["rates"]))
+            for tier in tiers
+        ),
+        service_tiers={cast("Any", name): read_amount(value) for name, value in factors.items()},
+        per_request=_optional_amount(fields, "per_request"),
+        per_web_search=_optional_amount(fields, "per_web_search"),
+        updated_at_ms=read_number(fields["updated_at_ms"]),
+    )
 
 
 def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
@@ -142,6 +175,7 @@ def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
         name=read_text(item, "label"),
         require_budget=item["require_budget"]["BOOL"],
         unpriced_model=cast("Any", item["unpriced_model"]["S"]),
+        default_max_output_tokens=read_number(item["default_max_output_tokens"]),
         created_at_ms=read_number(item["created_at_ms"]),
         updated_at_ms=read_number(item["updated_at_ms"]),
         rates=_read_rates(item),

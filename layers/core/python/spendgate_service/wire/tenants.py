@@ -17,6 +17,9 @@ class TenantResponse(TypedDict):
         UnpricedModel,
         Doc("What happens to usage of a model without a price: reject, or allow in tokens only."),
     ]
+    default_max_output_tokens: Annotated[
+        int, Doc("How many output tokens are held for a usage without max_output_tokens.")
+    ]
     created_at: Annotated[Time, Doc("When the tenant was created.")]
     updated_at: Annotated[Time, Doc("When the settings were last changed.")]
     admin_key: NotRequired[
@@ -37,6 +40,7 @@ def tenant_response(tenant: Tenant) -> TenantResponse:
         "name": tenant.name,
         "require_budget": tenant.require_budget,
         "unpriced_model": tenant.unpriced_model,
+        "default_max_output_tokens": tenant.default_max_output_tokens,
         "created_at": time_on_wire(tenant.created_at_ms),
         "updated_at": time_on_wire(tenant.updated_at_ms),
     }

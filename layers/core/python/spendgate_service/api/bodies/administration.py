@@ -7,11 +7,12 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_va
 from pydantic.config import JsonDict
 
 from spendgate_service.api.bodies.fields import (
+    TOKENS_MAX,
     WORD_SCHEMA,
-    AmountField,
     Body,
     NameField,
     PositiveAmountField,
+    SpentAmountField,
     TenantIdField,
     TokensField,
     UnitField,
@@ -19,9 +20,13 @@ from spendgate_service.api.bodies.fields import (
     patch_schema,
 )
 from spendgate_service.domain.budgets import TokenCap
+from spendgate_service.domain.model_usage import ServiceTier
+from spendgate_service.domain.prices import Price, PriceTier, Rates
 from spendgate_service.domain.rates import Rate
-from spendgate_service.domain.tenants import Price, Tenant, UnpricedModel
-from spendgate_service.pricing.usage import PRICE_UNIT, TOKENS
+from spendgate_service.domain.tenants import DEFAULT_MAX_OUTPUT_TOKENS, Tenant, UnpricedModel
+from spendgate_service.pricing.builtin import PRICE_UNIT
+from spendgate_service.pricing.names import normalised_model, normalised_provider
+from spendgate_service.pricing.priced_amounts import TOKENS
 from spendgate_service.wire.fields import Doc
 
 _CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
@@ -31,7 +36,12 @@ def _caps(name: str) -> JsonDict:
     return {"required": [name], "properties": {name: {"type": "integer"}}}
 
 
+PRICE_TIERS_MAX = 8
+
 MAX_AGE_SECONDS_MAX = 366 * 86_400  # a rate that is good for longer needs no maximum age
+
+
+DefaultOutputField = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class CreateKeyBody(Body):
@@ -53,6 +63,10 @@ class CreateTenantBody(Body):
         UnpricedModel,
         Doc("What happens to usage of a model without a price: reject, or allow in tokens only."),
     ] = "reject"
+    default_max_output_tokens: Annotated[
+        DefaultOutputField,
+        Doc("How many output tokens are held for a usage without max_output_tokens."),
+    ] = DEFAULT_MAX_OUTPUT_TOKENS
 
     def to_tenant(self, *, now_ms: int) -> Tenant:
         """The tenant."""
@@ -61,6 +75,7 @@ class CreateTenantBody(Body):
             name=self.name,
             require_budget=self.require_budget,
             unpriced_model=self.unpriced_model,
+            default_max_output_tokens=self.default_max_output_tokens,
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )
@@ -79,6 +94,10 @@ class PatchTenantBody(Body):
         UnpricedModel | None,
         Doc("What happens to usage of a model without a price: reject, or allow in tokens only."),
     ] = None
+    default_max_output_tokens: Annotated[
+        DefaultOutputField | None,
+        Doc("How many output tokens are held for a usage without max_output_tokens."),
+    ] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -93,6 +112,9 @@ class PatchTenantBody(Body):
                 tenant.require_budget if self.require_budget is None else self.require_budget
             ),
             unpriced_model=self.unpriced_model or tenant.unpriced_model,
+            default_max_output_tokens=(
+                self.default_max_output_tokens or tenant.default_max_output_tokens
+            ),
             updated_at_ms=now_ms,
         )
 
@@ -138,26 +160,97 @@ CurrencyField = Annotated[
 ]
 
 
-class PriceBody(Body):
-    """What a model costs per million tokens; cached input costs the full rate if none is named."""
+class _RatesBody(Body):
+    """What a million tokens of each kind cost; a kind without a rate cannot be priced."""
 
-    input_per_million: Annotated[AmountField, Doc("The price of a million input tokens.")]
-    output_per_million: Annotated[AmountField, Doc("The price of a million output tokens.")]
     cached_input_per_million: Annotated[
-        AmountField | None,
-        Doc("The price of a million cached input tokens; null: that of input tokens."),
+        SpentAmountField | None, Doc("The price of a million cached input tokens.")
     ] = None
+    cache_write_per_million: Annotated[
+        SpentAmountField | None, Doc("The price of a million tokens written to a cache.")
+    ] = None
+    cache_write_1h_per_million: Annotated[
+        SpentAmountField | None,
+        Doc("The price of a million tokens written to a cache for an hour."),
+    ] = None
+    input_audio_per_million: Annotated[
+        SpentAmountField | None, Doc("The price of a million input tokens of audio.")
+    ] = None
+    cached_audio_per_million: Annotated[
+        SpentAmountField | None, Doc("The price of a million cached input tokens of audio.")
+    ] = None
+    output_audio_per_million: Annotated[
+        SpentAmountField | None, Doc("The price of a million output tokens of audio.")
+    ] = None
+
+    def to_rates(self) -> Rates:
+        """Return the rates."""
+        named = {name for name in Rates.__slots__ if name in type(self).model_fields}
+        return Rates(**self.model_dump(include=named))
+
+
+class PriceTierBody(_RatesBody):
+    """Rates of requests with more input tokens than that; the others stay."""
+
+    above_input_tokens: Annotated[
+        int,
+        Field(ge=1, le=TOKENS_MAX),
+        Doc("The tier applies to requests with more input tokens than this."),
+    ]
+    input_per_million: Annotated[
+        SpentAmountField | None, Doc("The price of a million input tokens.")
+    ] = None
+    output_per_million: Annotated[
+        SpentAmountField | None, Doc("The price of a million output tokens.")
+    ] = None
+
+
+class PriceBody(_RatesBody):
+    """What a model costs per million tokens of each kind, per call and per web search.
+
+    It replaces the built-in price whole. Cached input costs the input rate, and reasoning the
+    output rate, unless they have their own; any other kind without a rate is refused.
+    """
+
+    input_per_million: Annotated[SpentAmountField, Doc("The price of a million input tokens.")]
+    output_per_million: Annotated[SpentAmountField, Doc("The price of a million output tokens.")]
+    per_request: Annotated[
+        SpentAmountField | None, Doc("The price of one call, beside its tokens.")
+    ] = None
+    per_web_search: Annotated[SpentAmountField | None, Doc("The price of one web search.")] = None
+    tiers: Annotated[
+        list[PriceTierBody],
+        Field(max_length=PRICE_TIERS_MAX),
+        Doc("Rates of large requests, each for all tokens of a request above its threshold."),
+    ] = Field(default_factory=list)
+    service_tiers: Annotated[
+        dict[Literal["batch", "flex", "priority"], SpentAmountField],
+        Doc("The factor on the price of tokens in a service tier, such as 0.5 for batch."),
+    ] = Field(default_factory=dict)
     currency: Annotated[CurrencyField, Doc("The unit of the prices.")] = PRICE_UNIT
 
+    @model_validator(mode="after")
+    def _tiers_differ(self) -> Self:
+        thresholds = [tier.above_input_tokens for tier in self.tiers]
+        if len(set(thresholds)) < len(thresholds):
+            raise ValueError("two tiers have the same above_input_tokens")
+        return self
+
     def to_price(self, *, provider: str, model: str, now_ms: int) -> Price:
-        """The price."""
+        """Return the price, under the normalised names of its model."""
+        factors: dict[ServiceTier, int] = dict(self.service_tiers.items())
         return Price(
-            provider=provider,
-            model=model,
+            provider=normalised_provider(provider),
+            model=normalised_model(provider, model),
             currency=self.currency,
-            input_per_million=self.input_per_million,
-            output_per_million=self.output_per_million,
-            cached_input_per_million=self.cached_input_per_million,
+            rates=self.to_rates(),
+            tiers=tuple(
+                PriceTier(tier.above_input_tokens, tier.to_rates())
+                for tier in sorted(self.tiers, key=lambda tier: tier.above_input_tokens)
+            ),
+            per_request=self.per_request,
+            per_web_search=self.per_web_search,
+            service_tiers=factors,
             updated_at_ms=now_ms,
         )
 

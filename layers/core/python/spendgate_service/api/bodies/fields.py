@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from spendgate_service.domain.amounts import parse_amount
+from spendgate_service.domain.amounts import parse_amount, parse_spent_amount
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.hold_buckets import TTL_SECONDS_MAX
 from spendgate_service.domain.reservations import Provenance
@@ -37,6 +37,7 @@ LABEL_LENGTH_MAX = 64  # words for machines: meter_source, ref_type, provider, a
 EVENT_ID_LENGTH_MAX = 255  # does the job of an Idempotency-Key, and is as long
 OBJECT_ID_LENGTH_MAX = 64  # our own ids have at most 40 characters
 METADATA_BYTES_MAX = 4096  # as JSON; said by the interface
+PROVIDER_USAGE_BYTES_MAX = 8192
 UNITS_MAX = 10  # as many as subjects; each unit may touch a budget on each subject
 TOKENS_MAX = 10**12  # a million times the largest context window; priced, it is still an amount
 
@@ -81,6 +82,15 @@ def _amount(value: object) -> int:
         raise ValueError('an amount is a decimal number, such as 0.05 or "0.05"')
     amount = parse_amount(value)
     if amount < 0:
+        raise ValueError("an amount is not negative")
+    return amount
+
+
+def _spent_amount(value: object) -> int:
+    if not isinstance(value, (str, int, Decimal)):
+        raise ValueError('an amount is a decimal number, such as 0.05 or "0.05"')
+    amount = parse_spent_amount(value)
+    if amount < 0 or (not amount and str(value).startswith("-") and Decimal(value)):
         raise ValueError("an amount is not negative")
     return amount
 
@@ -136,6 +146,26 @@ def _metadata(value: dict[str, object]) -> dict[str, object]:
     return plain
 
 
+def _provider_usage(value: dict[str, object]) -> dict[str, object]:
+    plain = {name: _whole_numbers(inner) for name, inner in value.items()}
+    if len(json.dumps(plain)) > PROVIDER_USAGE_BYTES_MAX:
+        raise ValueError(f"provider_usage has at most {PROVIDER_USAGE_BYTES_MAX} bytes as JSON")
+    return plain
+
+
+def _whole_numbers(value: object) -> object:
+    """Counts are whole numbers; whatever else an object carries is left as JSON has it."""
+    match value:
+        case Decimal():
+            return int(value) if value.is_finite() and value == int(value) else float(value)
+        case dict():
+            return {name: _whole_numbers(inner) for name, inner in value.items()}
+        case list():
+            return [_whole_numbers(inner) for inner in value]
+        case _:
+            return value
+
+
 def _plain(value: object) -> object:
     """Metadata's numbers are not amounts: they become what JSON can carry anywhere."""
     match value:
@@ -165,6 +195,20 @@ AMOUNT_SCHEMA: _Schema = {
         {"type": "number", "minimum": 0, "exclusiveMaximum": 10**18},
     ],
 }
+SPENT_AMOUNT_SCHEMA: _Schema = {
+    "description": (
+        "A decimal of at most 18 digits before the point; more than 9 fractional digits are "
+        "rounded up to the next billionth."
+    ),
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^[0-9]{1,18}(\.[0-9]{1,40})?$",
+            "examples": ["0.0125"],
+        },
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**18},
+    ],
+}
 _POSITIVE_AMOUNT_SCHEMA = {
     "description": AMOUNT_SCHEMA["description"],
     "anyOf": [
@@ -190,7 +234,7 @@ SUBJECT_SCHEMA: _Schema = {
 _AMOUNTS_SCHEMA: _Schema = {
     "type": "object",
     "propertyNames": WORD_SCHEMA,
-    "additionalProperties": AMOUNT_SCHEMA,
+    "additionalProperties": SPENT_AMOUNT_SCHEMA,
     "maxProperties": UNITS_MAX,
 }
 SUBJECTS_SCHEMA: _Schema = {
@@ -201,12 +245,15 @@ SUBJECTS_SCHEMA: _Schema = {
 }
 
 AmountField = Annotated[int, PlainValidator(_amount), WithJsonSchema(AMOUNT_SCHEMA)]
+SpentAmountField = Annotated[
+    int, PlainValidator(_spent_amount), WithJsonSchema(SPENT_AMOUNT_SCHEMA)
+]
 PositiveAmountField = Annotated[
     int, PlainValidator(_amount), AfterValidator(_positive), WithJsonSchema(_POSITIVE_AMOUNT_SCHEMA)
 ]
 UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
 AmountsField = Annotated[
-    dict[UnitField, AmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
+    dict[UnitField, SpentAmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
 ]
 SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]
 SubjectIdField = Annotated[str, AfterValidator(_subject_id)]
@@ -216,6 +263,7 @@ SubjectsField = Annotated[
     WithJsonSchema(SUBJECTS_SCHEMA),
 ]
 MetadataField = Annotated[dict[str, object], AfterValidator(_metadata)]
+ProviderUsageField = Annotated[dict[str, object], AfterValidator(_provider_usage)]
 TtlField = Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)]
 TokensField = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
 

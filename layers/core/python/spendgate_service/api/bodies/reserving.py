@@ -21,22 +21,34 @@ from spendgate_service.api.validation import validated
 from spendgate_service.domain.amounts import ONE, Amount
 from spendgate_service.domain.caps import TokenCounts
 from spendgate_service.domain.hold_buckets import TTL_SECONDS_DEFAULT
+from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.pricing.usage import TOKENS, Usage
+from spendgate_service.pricing.priced_amounts import TOKENS, PricedAmounts
 from spendgate_service.wire.fields import Doc
 
 
 class EstimatedUsage(UsageBody):
     """What a call to a model may at most use; a model that writes nothing needs no maximum."""
 
+    input_tokens: Annotated[
+        TokensField, Doc("All tokens that go in: fresh, cached, written to a cache, audio.")
+    ]
     max_output_tokens: Annotated[
-        TokensField, Doc("How many tokens the model may write at most.")
-    ] = 0
+        TokensField | None,
+        Doc("The most that the model may write; without it the tenant's default is held."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        self.to_usage()
+        return self
 
     def to_usage(self) -> Usage:
-        """What is to be priced."""
-        return self._with_output(self.max_output_tokens)
+        """Return what is priced. Raises ValueError for counts that contradict each other."""
+        open_output = self.output_audio_tokens + self.reasoning_tokens
+        known = self.max_output_tokens is not None
+        return self._with_output(self.max_output_tokens or 0 if known else open_output)
 
 
 class ReserveBody(Body):
@@ -74,38 +86,48 @@ class ReserveBody(Body):
         """The usage as it was sent."""
         return self.usage.to_usage() if self.usage else None
 
-    def tokens(self, amounts: Mapping[str, Amount]) -> TokenCounts | None:
-        """What is held against the token caps: the usage, or else the tokens asked for."""
-        if self.usage is not None:
-            return TokenCounts(
-                total=self.usage.input_tokens + self.usage.max_output_tokens,
-                prompt=self.usage.input_tokens,
-                completion=self.usage.max_output_tokens,
-            )
-        if TOKENS not in amounts:
-            return None
-        return TokenCounts(total=-(-amounts[TOKENS] // ONE))
+    @property
+    def leaves_output_open(self) -> bool:
+        """Whether the usage names no maximum of what the model may write."""
+        return self.usage is not None and self.usage.max_output_tokens is None
 
     def to_request(
         self,
         principal: Principal,
         *,
-        amounts: Mapping[str, Amount],
+        priced: PricedAmounts,
         idempotency_key: str | None = None,
     ) -> SpendRequest:
-        """The wish of the principal to spend the (priced) amounts."""
+        """Return the principal's request to spend the priced amounts."""
         return SpendRequest(
             tenant_id=principal.tenant_id,
             subjects=subjects_of(
-                self.subjects, tenant_id=principal.tenant_id, key_id=principal.key_id
+                self.subjects,
+                tenant_id=principal.tenant_id,
+                key_id=principal.key_id,
+                usage=self.usage,
             ),
-            amounts=amounts,
+            amounts=priced.amounts,
             ttl_seconds=self.ttl_seconds,
             fingerprint=fingerprint("reserve", self),
             idempotency_key=idempotency_key,
             metadata=self.metadata,
-            tokens=self.tokens(amounts),
+            tokens=_token_counts(priced),
         )
+
+
+def _token_counts(priced: PricedAmounts) -> TokenCounts | None:
+    """What is held against the token caps: the usage, or else the tokens asked for."""
+    usage = priced.usage
+    if usage is not None:
+        return TokenCounts(
+            total=usage.input_tokens + usage.output_tokens,
+            prompt=usage.input_tokens,
+            completion=usage.output_tokens,
+        )
+    if TOKENS not in priced.amounts:
+        return None
+    return TokenCounts(total=-(-priced.amounts[TOKENS] // ONE))
 
 
 def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[Subject, ...]:

@@ -10,6 +10,7 @@ from spendgate_service.api.bodies.fields import (
     AmountsField,
     Body,
     ProvenanceBody,
+    ProviderUsageField,
     SubjectsField,
     TokensField,
     TtlField,
@@ -17,19 +18,63 @@ from spendgate_service.api.bodies.fields import (
 from spendgate_service.api.bodies.spending import UsageBody, one_of_these, subjects_of
 from spendgate_service.api.fingerprint import fingerprint
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.model_usage import ServiceTier, Usage
 from spendgate_service.domain.requests import Record, Settle
-from spendgate_service.pricing.usage import Usage
+from spendgate_service.pricing.provider_usage import read_provider_usage
 from spendgate_service.wire.fields import Doc
+
+_COUNTS_OR_OBJECT: JsonDict = {
+    "oneOf": [{"required": ["input_tokens"]}, {"required": ["provider_usage"]}]
+}
 
 
 class ActualUsage(UsageBody):
-    """What a call to a model used."""
+    """What a call to a model used: by counts, or as the provider's own usage object says."""
 
-    output_tokens: Annotated[TokensField, Doc("The tokens that the model wrote.")] = 0
+    model_config = ConfigDict(json_schema_extra=_COUNTS_OR_OBJECT)
+
+    output_tokens: Annotated[TokensField, Doc("All tokens that the model wrote.")] = 0
+    provider_usage: Annotated[
+        ProviderUsageField | None,
+        Doc("The provider's own usage object, in place of the counts (OpenAI, Anthropic, ...)."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _counts_or_object(self) -> Self:
+        counted = self.model_fields_set & _ALL_COUNTS
+        if self.provider_usage is None:
+            if self.input_tokens is None:
+                raise ValueError("send input_tokens, or provider_usage")
+        elif counted:
+            raise ValueError(
+                f"send provider_usage or the counts ({', '.join(sorted(counted))}), not both"
+            )
+        self.to_usage()
+        return self
 
     def to_usage(self) -> Usage:
-        """What is to be priced."""
-        return self._with_output(self.output_tokens)
+        """Return what is priced. Raises ValueError for counts that contradict each other."""
+        if self.provider_usage is None:
+            return self._with_output(self.output_tokens)
+        try:
+            return read_provider_usage(
+                self.provider,
+                self.model,
+                self.provider_usage,
+                requests=self.requests,
+                service_tier=self._named_tier(),
+            )
+        except InvalidValue as error:
+            raise ValueError(str(error)) from None
+
+    def _named_tier(self) -> ServiceTier | None:
+        return self.service_tier if "service_tier" in self.model_fields_set else None
+
+
+_ALL_COUNTS = set(ActualUsage.model_fields) - {
+    "provider", "model", "provider_usage", "requests", "service_tier",
+}  # fmt: skip
 
 
 _NOT_BOTH: JsonDict = {
@@ -63,6 +108,11 @@ class _ActualBody(ProvenanceBody):
     def named_usage(self) -> Usage | None:
         """The usage as it was sent."""
         return self.usage.to_usage() if self.usage else None
+
+    @property
+    def leaves_output_open(self) -> bool:
+        """Never: what was spent is known."""
+        return False
 
 
 class SettleBody(_ActualBody):
@@ -108,7 +158,9 @@ class RecordBody(_ActualBody):
         """The spend, at the (priced) actual amounts; a queue message comes without a key."""
         return Record(
             tenant_id=tenant_id,
-            subjects=subjects_of(self.subjects, tenant_id=tenant_id, key_id=key_id),
+            subjects=subjects_of(
+                self.subjects, tenant_id=tenant_id, key_id=key_id, usage=self.usage
+            ),
             actual=actual,
             fingerprint=fingerprint("record", self, fields=RecordBody.model_fields),
             idempotency_key=idempotency_key,

@@ -1,50 +1,93 @@
 """What the bodies of the hot path share: who spends, and by which call to a model."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import model_validator
 from pydantic.config import JsonDict
 
 from spendgate_service.api.bodies.fields import Body, LabelField, ReferenceField, TokensField
-from spendgate_service.domain.subjects import API_KEY, ORGANIZATION, Subject
-from spendgate_service.pricing.usage import Usage
+from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.model_usage import ServiceTier, Usage
+from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION, Subject
+from spendgate_service.pricing.names import subject_name
 from spendgate_service.wire.fields import Doc
 
 
 def subjects_of(
-    subjects: dict[str, str], *, tenant_id: str, key_id: str | None
+    subjects: Mapping[str, str],
+    *,
+    tenant_id: str,
+    key_id: str | None,
+    usage: "UsageBody | None" = None,
 ) -> tuple[Subject, ...]:
-    """Everybody who spends: the named subjects, the tenant, and the key if one was used."""
-    named = tuple(Subject(name, subject_id) for name, subject_id in subjects.items())
-    key = (Subject(API_KEY, key_id),) if key_id else ()
+    """List who spends: the named subjects, the tenant, the key if one was used, and the model.
+
+    The model of a usage is the subject `model` unless the request names another.
+    """
+    named = [Subject(name, subject_id) for name, subject_id in subjects.items()]
+    if usage is not None and MODEL not in subjects:
+        named.append(Subject(MODEL, subject_name(usage.provider, usage.model)))
+    key = [Subject(API_KEY, key_id)] if key_id else []
     return (Subject(ORGANIZATION, tenant_id), *key, *named)
 
 
 class UsageBody(Body):
-    """The model that was called, and what went into the call."""
+    """The model that was called, and what went into the call.
+
+    Of `input_tokens`: cached, written to the cache, audio. `requests` are billed calls.
+    """
 
     provider: Annotated[LabelField, Doc("The provider that runs the model.")]
     model: Annotated[ReferenceField, Doc("The model, as its provider names it.")]
-    input_tokens: Annotated[TokensField, Doc("The tokens of the prompt, cached ones included.")]
+    input_tokens: Annotated[
+        TokensField | None, Doc("All tokens that go in: fresh, cached, written to a cache, audio.")
+    ] = None
     cached_input_tokens: Annotated[
-        TokensField, Doc("The part of the input tokens that the provider had cached.")
+        TokensField, Doc("The part of the input tokens that was read from a cache.")
     ] = 0
-
-    @model_validator(mode="after")
-    def _cached_is_a_part(self) -> Self:
-        if self.cached_input_tokens > self.input_tokens:
-            raise ValueError("cached_input_tokens are a part of input_tokens, not more than them")
-        return self
+    cache_write_tokens: Annotated[
+        TokensField, Doc("The part of the input tokens that was written to a cache.")
+    ] = 0
+    cache_write_1h_tokens: Annotated[
+        TokensField, Doc("The part of the cache writes that is kept for an hour.")
+    ] = 0
+    input_audio_tokens: Annotated[
+        TokensField, Doc("The part of the input tokens that is audio.")
+    ] = 0
+    cached_audio_tokens: Annotated[
+        TokensField, Doc("The part of the cached input tokens that is audio.")
+    ] = 0
+    output_audio_tokens: Annotated[
+        TokensField, Doc("The part of the output tokens that is audio.")
+    ] = 0
+    reasoning_tokens: Annotated[
+        TokensField, Doc("The part of the output tokens that is reasoning.")
+    ] = 0
+    requests: Annotated[TokensField, Doc("How many calls are billed.")] = 1
+    web_searches: Annotated[TokensField, Doc("How many web searches are billed.")] = 0
+    service_tier: Annotated[
+        ServiceTier, Doc("The service tier of the provider: standard, batch, flex or priority.")
+    ] = "standard"
 
     def _with_output(self, output_tokens: int) -> Usage:
-        """What is to be priced."""
-        return Usage(
-            provider=self.provider,
-            model=self.model,
-            input_tokens=self.input_tokens,
-            output_tokens=output_tokens,
-            cached_input_tokens=self.cached_input_tokens,
+        """Return what is priced. Raises ValueError where parts are more than their total."""
+        counts = self.model_dump(include=_COUNTS)
+        usage = Usage(
+            self.provider,
+            self.model,
+            self.input_tokens or 0,
+            output_tokens,
+            service_tier=self.service_tier,
+            **counts,
         )
+        try:
+            usage.check()
+        except InvalidValue as error:
+            raise ValueError(str(error)) from None
+        return usage
+
+
+_COUNTS = set(UsageBody.model_fields) - {"provider", "model", "input_tokens", "service_tier"}
 
 
 def one_of_these(amounts: str) -> JsonDict:

@@ -21,7 +21,7 @@ def check(request: Request[ReserveBody]) -> Response:
         priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
     except UnknownPrice as refusal:
         return ok(check_response([], refusal=refusal, error_code=problem_of(refusal).code))
-    wish = body.to_request(request.principal, amounts=priced.amounts)
+    wish = body.to_request(request.principal, priced=priced)
     try:
         result = request.app.balances.check(wish)
     except (TokenCapExceeded, NoBudget, UnknownRate) as refusal:

@@ -8,8 +8,10 @@ from spendgate_service.api.parameters import FROM_UNIT, MODEL, PROVIDER, TO_UNIT
 from spendgate_service.api.query import refuse
 from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
 from spendgate_service.domain.errors import NotFound
-from spendgate_service.domain.tenants import Tenant, price_key
-from spendgate_service.pricing.usage import builtin_price
+from spendgate_service.domain.prices import Price, price_key
+from spendgate_service.domain.tenants import Tenant
+from spendgate_service.pricing.builtin import TABLE_DATE
+from spendgate_service.pricing.priced_amounts import own_price, price_for
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
 from spendgate_service.wire.prices import PriceResponse, price_response
@@ -20,14 +22,10 @@ from spendgate_service.wire.rates import RateResponse, rate_response
 def read_price(request: Request) -> Response:
     """Show what a model costs per million tokens: the tenant's own price, or the built-in one."""
     provider, model = _model_in_path(request)
-    key = price_key(provider, model)
-    own = _tenant(request).prices.get(key)
-    if own is not None:
-        return ok(price_response(own, is_override=True))
-    builtin = builtin_price(provider, model, now_ms=request.now_ms)
-    if builtin is None:
-        raise NotFound("price for", key)
-    return ok(price_response(builtin, is_override=False))
+    price = price_for(_tenant(request), provider, model, now_ms=request.now_ms)
+    if price is None:
+        raise NotFound("price for", price_key(provider, model))
+    return ok(_shown(price))
 
 
 @route("PUT /v1/prices/{provider}/{model+}", role=ADMIN, body=PriceBody, response=PriceResponse)
@@ -36,18 +34,22 @@ def put_price(request: Request[PriceBody]) -> Response:
     provider, model = _model_in_path(request)
     price = request.read_body().to_price(provider=provider, model=model, now_ms=request.now_ms)
     _change(request, lambda tenant: tenant.with_price(price))
-    return ok(price_response(price, is_override=True))
+    return ok(_shown(price))
 
 
 @route("DELETE /v1/prices/{provider}/{model+}", role=ADMIN, response=PriceResponse)
 def delete_price(request: Request) -> Response:
     """Delete the tenant's own price; the built-in one applies again."""
-    key = price_key(*_model_in_path(request))
-    last = _tenant(request).prices.get(key)
+    provider, model = _model_in_path(request)
+    last = own_price(_tenant(request), provider, model)
     if last is None:
-        raise NotFound("own price for", key)
-    _change(request, lambda tenant: tenant.without_price(key))
-    return ok(price_response(last, is_override=True))
+        raise NotFound("own price for", price_key(provider, model))
+    _change(request, lambda tenant: tenant.without_price(last.key))
+    return ok(_shown(last))
+
+
+def _shown(price: Price) -> PriceResponse:
+    return price_response(price, table_date=TABLE_DATE)
 
 
 @route("GET /v1/rates/{from}/{to}", role=ADMIN_READER, response=RateResponse)

@@ -21,7 +21,7 @@ def reserve(request: Request[ReserveBody]) -> Response:
     body, tenant_id = request.read_body(), request.tenant_id
     priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
     wish = body.to_request(
-        request.principal, amounts=priced.amounts, idempotency_key=request.idempotency_key
+        request.principal, priced=priced, idempotency_key=request.idempotency_key
     )
     answered = request.app.reservations.reserve(wish, notes=priced.notes, unpriced=priced.unpriced)
     return replayed(answered.answer) if answered.replayed else created(answered.answer)
