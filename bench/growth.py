@@ -23,10 +23,10 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, Policy
 from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import new_id, new_ulid
-from spendgate_service.store.ledger import ledger_page
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policies import policy_attributes
 from spendgate_service.store.values import Item

@@ -111,7 +111,7 @@ def _new_keys(api_url: str, ports: Ports, stack: DeployedStack) -> dict[str, str
 
 def _another_admin_key(table: Table) -> str:
     issued = new_key(TENANT_ID, "admin", name="local", now_ms=_now_ms())
-    create_key(table, issued, once=None)
+    create_key(table, issued, idempotency=None)
     return issued.bearer
 
 

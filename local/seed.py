@@ -51,7 +51,7 @@ def seed(table: Table, *, now_ms: int) -> None:
     """Create what is missing; leave what exists unchanged."""
     with suppress(AlreadyExists):
         tenant = Tenant(TENANT_ID, created_at_ms=now_ms, updated_at_ms=now_ms)
-        create_tenant(table, tenant, once=None)
+        create_tenant(table, tenant, idempotency=None)
     if verify(table, BEARER) is None:
         key = ApiKey(KEY_ID, TENANT_ID, "caller", "sample events", now_ms)
         table.transact([put_of_key(table, IssuedKey(key, BEARER))])
@@ -69,7 +69,7 @@ def seed(table: Table, *, now_ms: int) -> None:
                 updated_at_ms=now_ms,
                 name="sample of events/",
             )
-            create_budget(table, TENANT_ID, budget, once=None, now_ms=now_ms)
+            create_budget(table, TENANT_ID, budget, idempotency=None, now_ms=now_ms)
     _reserve(table, now_ms=now_ms)
     _spend_an_hour_ago(table, now_ms=now_ms)
 

@@ -197,7 +197,7 @@ class Storm:
         place = len(self.events)
         self.events.append(Event(start_ms, NEVER_MS, "credited", budget_id, ONE))
         given = Credit(budget_id, parse_subject("agent:hot"), ONE, Provenance())
-        credited = apply_credit(self.world.table, TENANT, given, once=None, now_ms=start_ms)
+        credited = apply_credit(self.world.table, TENANT, given, idempotency=None, now_ms=start_ms)
         assert isinstance(credited, Credited)
         balance = credited.balance
         counter = (budget_id, str(balance.subject), balance.period.key)

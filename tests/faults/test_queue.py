@@ -125,7 +125,7 @@ def fill(queue: MemoryQueue, world: World, dice: random.Random) -> Sent:
 def test_every_settlement_is_applied_once_though_consumers_are_killed_and_poison_is_put_aside(
     world: World, dynamodb_local_url: str, tell: Callable[[str], None]
 ) -> None:
-    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), once=None)
+    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     budget, agent = world.budget(10**6, on=ORGANIZATION), world.budget(10**6)
     queue = MemoryQueue(random.Random(SEED))
     sent = fill(queue, world, random.Random(SEED))

@@ -31,7 +31,7 @@ def context_for(authorizer: ModuleType, authorization: str | None) -> dict[str, 
 
 def test_a_valid_key_becomes_its_principal(authorizer: ModuleType, moto_table: Table) -> None:
     issued = new_key("acme", "caller", name=None, now_ms=NOW_MS)
-    create_key(moto_table, issued, once=None)
+    create_key(moto_table, issued, idempotency=None)
 
     assert context_for(authorizer, f"Bearer {issued.bearer}") == {
         "tenant_id": "acme",
@@ -58,7 +58,7 @@ def test_anything_else_becomes_nobody_and_is_not_denied(
 
 def test_a_revoked_key_becomes_nobody_at_once(authorizer: ModuleType, moto_table: Table) -> None:
     issued = new_key("acme", "caller", name=None, now_ms=NOW_MS)
-    create_key(moto_table, issued, once=None)
+    create_key(moto_table, issued, idempotency=None)
     assert "role" in context_for(authorizer, f"Bearer {issued.bearer}")
 
     revoke_key(moto_table, "acme", issued.key.key_id)

@@ -159,7 +159,7 @@ def test_a_credit_meets_the_budget_as_it_is_and_not_as_it_was_read(
 
     done = store.apply_credit(
         table, "acme", store.Credit(made["budget_id"], None, 5 * ONE, Provenance()),
-        once=None, now_ms=NOW_MS,
+        idempotency=None, now_ms=NOW_MS,
     )  # fmt: skip
 
     assert isinstance(done, store.Credited)

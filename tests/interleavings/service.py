@@ -82,7 +82,7 @@ def credit(
     once = IdempotencyRecord(TENANT, "credit", key, "fingerprint") if key is not None else None
     counted = parse_subject(subject) if subject else None
     top_up = Credit(budget.budget_id, counted, amount * ONE, Provenance())
-    return apply_credit(world.table, TENANT, top_up, once=once, now_ms=world.clock.now_ms())
+    return apply_credit(world.table, TENANT, top_up, idempotency=once, now_ms=world.clock.now_ms())
 
 
 def apply_batch(world: World, *commands: SettlementCommand) -> object:

@@ -42,7 +42,7 @@ def bearers(moto_table: Table) -> list[str]:
     """Keys that are good: those of two tenants and the operator's."""
     issued = [new_key(name, "admin", name=None, now_ms=NOW_MS) for name in ("acme", "acme.2")]
     for one in issued:
-        create_key(moto_table, one, once=None)
+        create_key(moto_table, one, idempotency=None)
     return [*(one.bearer for one in issued), create_operator_key(moto_table, NOW_MS)]
 
 

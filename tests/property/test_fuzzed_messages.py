@@ -161,7 +161,7 @@ def consumer(app: Spendgate) -> Consumer:
     vars(app)["dead_letters"] = dead
     world = World(app.table)
     created_at_ms = world.clock.now_ms()
-    create_tenant(app.table, Tenant(TENANT, created_at_ms=created_at_ms), once=None)
+    create_tenant(app.table, Tenant(TENANT, created_at_ms=created_at_ms), idempotency=None)
     budget = world.budget(1000)
     return Consumer(load_function("settle", app), world, dead, count(), budget.budget_id)
 

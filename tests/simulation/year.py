@@ -177,7 +177,7 @@ class Year:
         subject = parse_subject(self._who(budget))
         credit = Credit(budget.budget_id, subject, self.dice.randint(1, 5 * ONE), Provenance())
         now_ms = self.world.clock.now_ms()
-        apply_credit(self.world.table, TENANT, credit, once=None, now_ms=now_ms)
+        apply_credit(self.world.table, TENANT, credit, idempotency=None, now_ms=now_ms)
         self.happened["credited"] += 1
 
     def _change(self) -> None:

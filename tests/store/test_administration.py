@@ -48,7 +48,7 @@ def credited(
 ) -> Credited | Replay:
     once = IdempotencyRecord(TENANT, "credit", key, "f") if key else None
     credit = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance())
-    return apply_credit(world.table, TENANT, credit, once=once, now_ms=world.clock.now_ms())
+    return apply_credit(world.table, TENANT, credit, idempotency=once, now_ms=world.clock.now_ms())
 
 
 @pytest.mark.parametrize("period", PERIODS, ids=str)

@@ -21,7 +21,7 @@ LAST_UNIT = ["exhausted", "threshold_reached-80pct"]
 
 def top_up(world: World, budget: Budget, amount: int) -> None:
     credit = Credit(budget.budget_id, None, amount * ONE, Provenance())
-    apply_credit(world.table, TENANT, credit, once=None, now_ms=world.clock.now_ms())
+    apply_credit(world.table, TENANT, credit, idempotency=None, now_ms=world.clock.now_ms())
 
 
 def test_a_balance_that_was_topped_up_announces_anew_what_it_reaches_anew(world: World) -> None:

@@ -45,7 +45,7 @@ def before_the_end(world: World, act: Callable[[], object]) -> None:
 
 def credit(world: World, budget: Budget, amount: int) -> None:
     added = Credit(budget.budget_id, None, amount * ONE, Provenance())
-    apply_credit(world.table, TENANT, added, once=None, now_ms=world.clock.now_ms())
+    apply_credit(world.table, TENANT, added, idempotency=None, now_ms=world.clock.now_ms())
 
 
 def statements(world: World) -> list[Statement]:

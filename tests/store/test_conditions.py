@@ -31,7 +31,7 @@ def pausing(world: World, limit: int, *, at: int, on: str = AGENT) -> Budget:
 
 def credit(world: World, budget: Budget, amount: int) -> None:
     given = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance())
-    apply_credit(world.table, TENANT, given, once=None, now_ms=world.clock.now_ms())
+    apply_credit(world.table, TENANT, given, idempotency=None, now_ms=world.clock.now_ms())
 
 
 def test_a_lowered_default_refuses_what_only_a_lagging_counter_could_grant(world: World) -> None:

@@ -24,7 +24,7 @@ def test_a_rate_that_is_too_old_does_not_matter_to_a_budget_that_was_met_directl
     world: World,
 ) -> None:
     budget = world.budget(10)
-    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), once=None)
+    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     old = Rate("tokens", "usd", ONE, updated_at_ms=0, max_age_seconds=1)
     change_tenant(
         world.table, TENANT, lambda one: replace(one, rates={"usd": {"tokens": old}}), now_ms=2

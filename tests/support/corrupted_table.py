@@ -53,7 +53,7 @@ class Lived:
         world.delete(self.deleted)
         apply_credit(
             self.table, TENANT, Credit(self.balance.budget_id, None, 6 * ONE, Provenance()),
-            once=None, now_ms=world.clock.now_ms(),
+            idempotency=None, now_ms=world.clock.now_ms(),
         )  # fmt: skip
         world.set_limit(self.balance, 90)
         world.clock.advance(7200)

@@ -102,7 +102,7 @@ class World:
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )
-        create_budget(self.table, TENANT, budget, once=None, now_ms=now_ms)
+        create_budget(self.table, TENANT, budget, idempotency=None, now_ms=now_ms)
         return budget
 
     def set_limit(self, budget: Budget, limit: int) -> None:

@@ -28,7 +28,7 @@ NOW_MS = 1_772_971_200_000
 
 def issue(table: Table, tenant_id: str = "acme", *, now_ms: int = NOW_MS) -> IssuedKey:
     issued = new_key(tenant_id, "caller", name="ci", now_ms=now_ms)
-    assert create_key(table, issued, once=None) == issued
+    assert create_key(table, issued, idempotency=None) == issued
     return issued
 
 
@@ -107,7 +107,7 @@ def test_the_secret_is_in_no_item_no_repr_and_no_log(
     issued = new_key("acme", "admin", name=None, now_ms=NOW_MS)
     secret = issued.bearer.rpartition(".")[2]
 
-    create_key(moto_table, issued, once=once())
+    create_key(moto_table, issued, idempotency=once())
     verify(moto_table, issued.bearer)
 
     assert secret not in everything_in(moto_table) + repr(issued) + str(issued) + caplog.text
@@ -118,20 +118,22 @@ def test_creating_again_answers_without_a_secret_and_makes_no_second_key(
 ) -> None:
     first = new_key("acme", "caller", name=None, now_ms=NOW_MS)
     second = new_key("acme", "caller", name=None, now_ms=NOW_MS + 1)
-    create_key(moto_table, first, once=once())
+    create_key(moto_table, first, idempotency=once())
 
-    assert create_key(moto_table, second, once=once()) == Replay(
+    assert create_key(moto_table, second, idempotency=once()) == Replay(
         json_text({**key_response(first.key), "secret": None})
     )
     assert list_keys(moto_table, "acme", PageRequest()).data == (first.key,)
 
 
 def test_an_idempotency_key_for_another_key_is_a_conflict(moto_table: Table) -> None:
-    create_key(moto_table, new_key("acme", "caller", name=None, now_ms=NOW_MS), once=once())
+    create_key(moto_table, new_key("acme", "caller", name=None, now_ms=NOW_MS), idempotency=once())
 
     with pytest.raises(IdempotencyConflict):
         create_key(
-            moto_table, new_key("acme", "admin", name=None, now_ms=NOW_MS), once=once("other")
+            moto_table,
+            new_key("acme", "admin", name=None, now_ms=NOW_MS),
+            idempotency=once("other"),
         )
 
 

@@ -52,7 +52,7 @@ def a_budget(table: Table, subject: str, period: PeriodRule | None = None) -> Bu
         created_at_ms=NOW_MS,
         updated_at_ms=NOW_MS,
     )
-    create_budget(table, TENANT, budget, once=None, now_ms=NOW_MS)
+    create_budget(table, TENANT, budget, idempotency=None, now_ms=NOW_MS)
     return budget
 
 

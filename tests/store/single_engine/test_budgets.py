@@ -61,7 +61,7 @@ def a_budget(
 
 
 def create(table: Table, budget: Budget, *, now_ms: int = NOW_MS) -> Budget:
-    stored = create_budget(table, TENANT, budget, once=None, now_ms=now_ms)
+    stored = create_budget(table, TENANT, budget, idempotency=None, now_ms=now_ms)
     assert isinstance(stored, StoredBudget)
     return stored.budget
 
@@ -341,28 +341,30 @@ def test_a_full_policy_is_changed_in_one_transaction_at_the_end_of_a_period(
 def test_creating_again_with_the_same_idempotency_key_answers_as_the_first_time(
     moto_table: Table,
 ) -> None:
-    first = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+    first = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
-    again = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+    again = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     assert again == replay_of(first)
     assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 
 def test_an_idempotency_key_for_another_request_is_a_conflict(moto_table: Table) -> None:
-    create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+    create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     with pytest.raises(IdempotencyConflict):
-        create_budget(moto_table, TENANT, a_budget(), once=once(fingerprint="other"), now_ms=NOW_MS)
+        create_budget(
+            moto_table, TENANT, a_budget(), idempotency=once(fingerprint="other"), now_ms=NOW_MS
+        )
 
 
 def test_an_idempotency_key_is_forgotten_after_thirty_days_even_if_ttl_is_late(
     moto_table: Table,
 ) -> None:
-    create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+    create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     later_ms = NOW_MS + 30 * 86_400_000
-    again = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=later_ms)
+    again = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=later_ms)
 
     assert isinstance(again, StoredBudget)
 
@@ -373,14 +375,14 @@ def test_two_creations_racing_on_one_idempotency_key_make_one_budget(
     def after_a_rival(table: Table, writes: list[Any]) -> None:
         if not rivals:
             rivals.append(None)
-            rivals[0] = create_budget(table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+            rivals[0] = create_budget(table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
         transact(table, writes)
 
     rivals: list[StoredBudget | Replay | None] = []
     transact = Table.transact
     monkeypatch.setattr(Table, "transact", after_a_rival)
 
-    loser = create_budget(moto_table, TENANT, a_budget(), once=once(), now_ms=NOW_MS)
+    loser = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     (winner,) = rivals
     assert winner is not None and loser == replay_of(winner)

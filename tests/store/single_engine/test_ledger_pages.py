@@ -6,10 +6,11 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject
+from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import new_id, new_ulid
-from spendgate_service.store.ledger import entry_id, ledger_attributes, ledger_entries, ledger_page
+from spendgate_service.store.ledger import entry_id, ledger_attributes, ledger_entries
 from spendgate_service.store.paging import PageRequest
 
 TENANT = "acme"

@@ -66,7 +66,7 @@ def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
 def test_fresh_rules_leave_the_settings_of_tenants_alone(moto_table: Table) -> None:
     """Whoever hammers a paused budget reads afresh each time; all tenants share a partition."""
     world = World(moto_table)
-    create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), once=None)
+    create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     world.policy_cache.rules(TENANT, [AGENT])
     change_tenant(moto_table, TENANT, lambda one: replace(one, require_budget=True), now_ms=2)
 

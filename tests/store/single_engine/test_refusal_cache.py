@@ -252,4 +252,4 @@ def test_another_agent_under_the_same_default_is_not_refused_for_its_neighbour(
 
 def credit(world: World, budget: Budget, usd: int) -> None:
     topped_up = Credit(budget.budget_id, None, usd * ONE, Provenance())
-    apply_credit(world.table, TENANT, topped_up, once=None, now_ms=world.clock.now_ms())
+    apply_credit(world.table, TENANT, topped_up, idempotency=None, now_ms=world.clock.now_ms())

@@ -33,7 +33,7 @@ def once(key: str = "k-1", fingerprint: str = "f") -> IdempotencyRecord:
 
 
 def test_a_new_tenant_comes_with_a_key_for_its_first_admin(moto_table: Table) -> None:
-    made = create_tenant(moto_table, a_tenant(), once=None)
+    made = create_tenant(moto_table, a_tenant(), idempotency=None)
 
     assert isinstance(made, NewTenant)
     admin = verify(moto_table, made.admin_key.bearer)
@@ -43,32 +43,32 @@ def test_a_new_tenant_comes_with_a_key_for_its_first_admin(moto_table: Table) ->
 
 
 def test_a_tenants_id_is_given_once(moto_table: Table) -> None:
-    create_tenant(moto_table, a_tenant(), once=once())
+    create_tenant(moto_table, a_tenant(), idempotency=once())
 
     with pytest.raises(AlreadyExists):
-        create_tenant(moto_table, a_tenant(), once=once("k-2"))
+        create_tenant(moto_table, a_tenant(), idempotency=once("k-2"))
 
 
 def test_creating_again_with_the_same_idempotency_key_answers_without_the_key(
     moto_table: Table,
 ) -> None:
-    create_tenant(moto_table, a_tenant(), once=once())
+    create_tenant(moto_table, a_tenant(), idempotency=once())
 
-    assert create_tenant(moto_table, a_tenant(), once=once()) == Replay(
+    assert create_tenant(moto_table, a_tenant(), idempotency=once()) == Replay(
         json_text({**tenant_response(a_tenant()), "admin_key": None})
     )
 
 
 def test_an_idempotency_key_for_another_tenant_is_a_conflict(moto_table: Table) -> None:
-    create_tenant(moto_table, a_tenant(), once=once())
+    create_tenant(moto_table, a_tenant(), idempotency=once())
 
     with pytest.raises(IdempotencyConflict):
-        create_tenant(moto_table, a_tenant("globex"), once=once(fingerprint="other"))
+        create_tenant(moto_table, a_tenant("globex"), idempotency=once(fingerprint="other"))
 
 
 def test_tenants_are_listed_page_by_page(moto_table: Table) -> None:
     for tenant_id in ("b", "a", "c"):
-        create_tenant(moto_table, a_tenant(tenant_id), once=None)
+        create_tenant(moto_table, a_tenant(tenant_id), idempotency=None)
 
     first = list_tenants(moto_table, PageRequest(limit=2))
     rest = list_tenants(moto_table, PageRequest(limit=2, cursor=first.next_cursor))
@@ -82,7 +82,7 @@ def test_an_unknown_tenant_is_not_found(moto_table: Table) -> None:
 
 
 def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> None:
-    create_tenant(moto_table, a_tenant(), once=None)
+    create_tenant(moto_table, a_tenant(), idempotency=None)
     rivals = iter([None])
 
     def require_budget(tenant: Tenant) -> Tenant:
@@ -104,7 +104,7 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
     prices = {str(number): replace(price, model=f"{number:0250}") for number in range(1_000)}
     ids = [f"tenant-{number}" for number in range(4)]
     for tenant_id in ids:
-        create_tenant(local_table, a_tenant(tenant_id), once=None)
+        create_tenant(local_table, a_tenant(tenant_id), idempotency=None)
         change_tenant(
             local_table, tenant_id, lambda one: replace(one, prices=prices), now_ms=NOW_MS
         )

@@ -1,1 +1,35 @@
-"""The audit: compare every counter with its ledger."""
+"""Audit: check that every counter equals its ledger, and that all items about money agree.
+
+Model
+    Counters and ledger entries are written by the same transactions, so that one can be computed
+    from the other:
+
+        spent = the sum of the debits
+        available + spent + holds + carried_out = limit + carried_in + the sum of the credits
+
+    There are two audits. `GET /v1/budgets/{id}/audit` compares the counters of one budget with its
+    ledger. The command `python -m spendgate_service.audit` checks a whole table: also reservations,
+    statements, policies and the lists of budgets.
+
+    budget       one budget: counters against ledger
+    table        a whole table: a scan in parallel segments, partition by partition
+    partition    the checks within one partition
+    scan_index   a scratch index on disk for what spans partitions (Suspect, BucketTotal)
+    recheck      the second check of what the scan index found suspicious
+    __main__     the command
+
+Invariants
+    - An audit writes nothing to the table, and is correct on a live table: what looks wrong is read
+      a second time, consistently, and is a finding only if it is still wrong.
+    - Each finding has a kind, a sentence, and the keys of the items involved. Kinds are public:
+      scripts may depend on them.
+    - Memory is bounded by one partition per segment, whatever the size of the table.
+
+Cost
+    No write units. A budget: the read units of its counters (twice) and of its ledger. A table: one
+    consistent scan, and about as many read units again.
+
+Boundaries
+    The audit reports and never repairs. Periods whose retention is over are left out: TTL may have
+    removed a part of their items.
+"""

@@ -1,4 +1,4 @@
-"""Does everything in a table that has to do with money fit together? The differences, if any.
+"""Audit a table: check that all items that concern money are consistent; print what is not.
 
 python -m spendgate_service.audit --table NAME [--endpoint-url URL] [--segments N] [--json]
 """
@@ -19,31 +19,31 @@ from spendgate_service.terminal import printable
 SEGMENTS_DEFAULT = 4
 SEGMENTS_MAX = 64
 
-_SAY_EVERY_SECONDS = 2.0
+_PROGRESS_SECONDS = 2.0
 
 
 class Progress:
-    """Says on the standard error, every few seconds, how far the audit is."""
+    """Prints to standard error, every few seconds, how far the audit is."""
 
     def __init__(self) -> None:
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __call__(self, seen: Seen) -> None:
-        """Take note of what was seen so far."""
+        """Print the progress if it is time to."""
         now = time.monotonic()
-        if now - self._said_at >= _SAY_EVERY_SECONDS:
-            self._said_at = now
+        if now - self._printed_at >= _PROGRESS_SECONDS:
+            self._printed_at = now
             sys.stderr.write(f"{_summary(seen)} so far\n")
 
 
 def audit_table(table: Table, *, segments: int, as_json: bool, clock: Callable[[], int]) -> int:
-    """Audit a table and say what was found, a line each; 1 if anything was."""
+    """Audit a table and print each finding; return 1 if there is any, else 0."""
 
     def report(finding: Finding) -> None:
         involved = [{"pk": pk, "sk": sk} for pk, sk in finding.items]
         if as_json:
-            said = {"kind": finding.kind, "says": finding.says, "items": involved}
-            sys.stdout.write(json.dumps(said) + "\n")
+            line = {"kind": finding.kind, "says": finding.says, "items": involved}
+            sys.stdout.write(json.dumps(line) + "\n")
         else:
             sys.stdout.write(f"{finding.kind}: {printable(finding.says)}\n")
             for pk, sk in finding.items:
@@ -71,21 +71,24 @@ def _segments(text: str) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """What the command understands."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m spendgate_service.audit", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--table", required=True, help="the stack's output TableName")
-    parser.add_argument("--endpoint-url", help="of another DynamoDB than that of AWS")
+    parser.add_argument("--endpoint-url", help="the endpoint of DynamoDB, if not AWS's own")
     parser.add_argument(
-        "--segments", type=_segments, default=SEGMENTS_DEFAULT, help="read so many at a time (4)"
+        "--segments",
+        type=_segments,
+        default=SEGMENTS_DEFAULT,
+        help="parallel scan segments (4)",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each")
+    parser.add_argument("--json", action="store_true", help="print each finding as a JSON object")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Audit one table; the exit status: 0 if all is well, 1 if not, 2 if it could not be told."""
+    """Audit one table. Returns 0 if it is consistent, 1 if not, 2 if the audit failed."""
     options = command_line().parse_args(arguments)
     import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
@@ -98,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return audit_table(table, segments=options.segments, as_json=options.json, clock=_now_ms)
     except (BotoCoreError, ClientError, StoreError) as error:
         sys.stderr.write(f"the audit was not finished: {error}\n")
-    except Exception:  # noqa: BLE001 (Python would end with 1: that a difference was found)
+    except Exception:  # noqa: BLE001 (Python would exit with 1: differences found)
         sys.stderr.write(f"the audit was not finished: {traceback.format_exc()}")
     return 2
 

@@ -1,11 +1,11 @@
-"""The audit compares every counter of a budget with its ledger.
+"""Audit one budget: compare every counter with its ledger.
 
     spent = the sum of the debits        carried_in - carried_out = the sum of the carry-overs
     available + spent + holds + carried_out = limit + carried_in + the sum of the credits
 
-Both are kept by the same transactions, so a difference is a defect of ours, or somebody's hand in
-the table. Counters are read before and after their ledger: one that moves meanwhile is right if the
-ledger stands between the two.
+The same transactions write both, so a difference is a bug of Spendgate or a manual change of the
+table. Counters are read before and after their ledger: one that changes meanwhile is correct if the
+ledger's sum lies between the two.
 """
 
 import re
@@ -21,9 +21,9 @@ from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.counter_index import Row, counters_listed, counters_of, first_period
 from spendgate_service.store.counters import is_forgotten, read_counter
 from spendgate_service.store.ledger import ledger_entries
+from spendgate_service.store.listings import Row, counters_listed, counters_of, first_period
 from spendgate_service.store.paging import Page, PageRequest
 
 _POSITION = re.compile(r"(?P<period_key>[^\n]{1,100})\n(?P<subject>[a-z][a-z0-9_]*:.+)")
@@ -32,7 +32,7 @@ _NO_COUNTER = Counter(limit=0, spent=0, available=0, version=0)
 
 @dataclass(slots=True)
 class _Sums:
-    """The ledger of one period."""
+    """The sums of the ledger entries of one period."""
 
     debits: Amount = 0
     credits: Amount = 0
@@ -59,9 +59,9 @@ def audit_subject(
     now_ms: int,
     note: Callable[[LedgerEntry], None] = lambda _entry: None,
 ) -> Audit:
-    """Audit all periods of one subject under a budget; `note` is told of every entry, newest first.
+    """Audit all periods of a budget and subject; `note` is called for every entry, newest first.
 
-    Reads the whole ledger of the subject, page by page; keeps two sums for each period.
+    Reads the whole ledger of the subject page by page; keeps three sums for each period.
     """
     partition = keys.counter_partition(tenant_id, budget_id, subject)
     before = _counters(table, partition)
@@ -87,30 +87,30 @@ def audit_budget(
     table: Table,
     tenant_id: str,
     budget: Budget,
-    wanted: PageRequest,
+    page_request: PageRequest,
     *,
     now_ms: int,
     note: Callable[[LedgerEntry], None] = lambda _entry: None,
 ) -> Audit:
-    """Audit a budget: a default, for as many of its counters as are wanted at a time.
+    """Audit a budget; of a default, one page of its counters at a time.
 
-    A subject is audited, with all its periods, where its first counter comes up in the index. The
-    index follows within moments: a counter created just now may be missing.
+    A subject is audited, with all its periods, at its first counter in the index. The index follows
+    the table within moments: a counter that was created just now may be missing.
     """
     if not budget.subject.is_default:
         return audit_subject(
             table, tenant_id, budget.budget_id, budget.subject, now_ms=now_ms, note=note
         )
-    page = _listed_counters(table, tenant_id, budget.budget_id, wanted)
+    page = _listed_counters(table, tenant_id, budget.budget_id, page_request)
     audits = [
         audit_subject(table, tenant_id, budget.budget_id, subject, now_ms=now_ms, note=note)
         for period_key, subject in page.data
         if period_key == first_period(table, tenant_id, budget.budget_id, subject)
     ]
     return Audit(
-        counters=sum(one.counters for one in audits),
-        entries=sum(one.entries for one in audits),
-        differences=tuple(difference for one in audits for difference in one.differences),
+        counters=sum(audit.counters for audit in audits),
+        entries=sum(audit.entries for audit in audits),
+        differences=tuple(difference for audit in audits for difference in audit.differences),
         next_cursor=page.next_cursor,
     )
 
@@ -125,28 +125,35 @@ def _differences(
     if not _between(ledger.credits, before.credits, after.credits):
         expected = after.limit + after.carried_in + ledger.credits
         yield Difference(subject, period_key, "entitlement", expected, after.entitlement)
-    carried = [one.carried_in - one.carried_out for one in seen]
+    carried = [counter.carried_in - counter.carried_out for counter in seen]
     if not _between(ledger.carried, *carried):
         yield Difference(subject, period_key, "carried", ledger.carried, carried[-1])
 
 
-def _between(amount: Amount, one: Amount, other: Amount) -> bool:
-    return min(one, other) <= amount <= max(one, other)
+def _between(amount: Amount, before: Amount, after: Amount) -> bool:
+    return min(before, after) <= amount <= max(before, after)
 
 
 def _counters(table: Table, partition: str) -> Mapping[str, Counter]:
-    """All counters of a budget and subject, by period."""
+    """Read all counters of a budget and subject, by period."""
     return {
-        item["sk"]["S"].removeprefix(keys.PERIOD_PREFIX): read_counter(item)
+        keys.period_key_of(item["sk"]["S"]): read_counter(item)
         for item in table.query_items(**counters_of(partition))
     }
 
 
 def _listed_counters(
-    table: Table, tenant_id: str, budget_id: str, wanted: PageRequest
+    table: Table, tenant_id: str, budget_id: str, page_request: PageRequest
 ) -> Page[Row]:
-    """The counters of a budget as the index lists them: period and subject."""
-    position = wanted.position(_POSITION)
+    """Read a page of a budget's counters from the index: their periods and subjects."""
+    position = page_request.position(_POSITION)
     after = (position["period_key"], parse_subject(position["subject"])) if position else None
-    found = counters_listed(table, tenant_id, budget_id, after=after, page_size=wanted.limit + 1)
-    return wanted.page_of(list(islice(found, wanted.limit + 1)), lambda one: f"{one[0]}\n{one[1]}")
+    found = counters_listed(
+        table, tenant_id, budget_id, after=after, page_size=page_request.limit + 1
+    )
+    return page_request.page_of(list(islice(found, page_request.limit + 1)), _position_of)
+
+
+def _position_of(row: Row) -> str:
+    period_key, subject = row
+    return f"{period_key}\n{subject}"

@@ -1,4 +1,4 @@
-"""What the audit of a table checks within one partition, and between a budget and its lists."""
+"""Check one partition of the table, and a budget against the lists of budgets."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,23 +16,22 @@ from spendgate_service.domain.statements import Statement
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.counter_index import counters_of
 from spendgate_service.store.counters import is_forgotten, read_counter
 from spendgate_service.store.ledger import read_ledger
-from spendgate_service.store.listings import find_listed
+from spendgate_service.store.listings import counters_of, find_listed
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.statements import read_statement, statements_in
 from spendgate_service.store.values import Item
 
 ALL_OF_ONE_SUBJECT = "pk = :pk"
 
-_SAID_ALIKE = ("limit", "credits", "carried_in", "spent", "carried_out")
-"""What a counter and its last statement both say."""
+_COMMON_BALANCES = ("limit", "credits", "carried_in", "spent", "carried_out")
+"""The balances that a counter and its last statement have in common."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that does not fit: what kind of thing it is, a sentence, and the items involved."""
+    """An inconsistency: its kind, a sentence about it, and the keys of the items involved."""
 
     kind: str
     says: str
@@ -41,7 +40,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Checked:
-    """What the check of a partition saw, and what was wrong with it."""
+    """How much of a partition was checked, and what is wrong with it."""
 
     counters: int = 0
     entries: int = 0
@@ -50,7 +49,7 @@ class Checked:
 
 @dataclass(slots=True)
 class _Debits:
-    """What the ledger says was spent in a period at least, and at most, when it was closed."""
+    """The least and the most that was spent in a period, by the ledger, when it was closed."""
 
     at_least: Amount = 0
     at_most: Amount = 0
@@ -66,7 +65,7 @@ class _Debits:
 def audit_counters(
     table: Table, partition: str, *, now_ms: int, note: Callable[[LedgerEntry], None]
 ) -> Checked:
-    """Check the counters, the ledger and the statements of one budget and subject."""
+    """Check the counters, the ledger and the statements of a budget and subject."""
     tenant_id, budget_id, subject = keys.read_counter_partition(partition)
     statements = _latest_statements(table, partition)
     debits = {period_key: _Debits() for period_key in statements}
@@ -78,26 +77,26 @@ def audit_counters(
         note(entry)
 
     audit = audit_subject(table, tenant_id, budget_id, subject, now_ms=now_ms, note=noted)
-    found = [_unequal(partition, difference) for difference in audit.differences]
+    found = [_balance_finding(partition, difference) for difference in audit.differences]
     for item in table.query_items(**counters_of(partition)):
         key = (partition, item["sk"]["S"])
-        found += _impossible_counter(key, read_counter(item))
-        period_key = key[1].removeprefix(keys.PERIOD_PREFIX)
-        if "due_shard" in item:  # it is still to be closed, maybe once more
+        found += _counter_findings(key, read_counter(item))
+        period_key = keys.period_key_of(key[1])
+        if "due_shard" in item:  # not closed yet, or to be closed once more
             statements.pop(period_key, None)
         elif not is_forgotten(period_key, now_ms=now_ms):
-            found += _wrongly_closed(table, key, item)
+            found += _closing_findings(table, key, item)
     for period_key, (key, statement) in statements.items():
         if not is_forgotten(period_key, now_ms=now_ms):
-            found += _untrue_statement(key, statement, debits[period_key])
+            found += _statement_findings(key, statement, debits[period_key])
     if not _is_listed(table, tenant_id, budget_id):
-        says = f"{budget_id} is no budget of the tenant and never was"
+        says = f"the tenant has no budget {budget_id}, not even a deleted one"
         found.append(Finding("counter_without_budget", says, ((partition, ""),)))
     return Checked(audit.counters, audit.entries, found)
 
 
 def audit_policy(table: Table, partition: str) -> list[Finding]:
-    """Check that the tenant's list of budgets has those of one subject, on that subject."""
+    """Check that the list of budgets has every budget of one policy, with the right subject."""
     _, tenant_id, _, named = keys.parts_of(partition)
     subject = parse_subject(named)
     key = keys.policy_key(tenant_id, subject)
@@ -106,31 +105,31 @@ def audit_policy(table: Table, partition: str) -> list[Finding]:
         place = keys.budget_directory_key(tenant_id, budget.budget_id)
         row = table.get(values.key(place))
         if row is None:
-            says = f"{budget.budget_id} limits {subject} and is not in the list of budgets"
+            says = f"{budget.budget_id} limits {subject} but is not in the list of budgets"
             found.append(Finding("budget_not_listed", says, (key, place)))
         elif row["subject"]["S"] != str(subject):
-            says = f"{budget.budget_id} is listed on {row['subject']['S']} and limits {subject}"
+            says = f"{budget.budget_id} is listed on {row['subject']['S']} but limits {subject}"
             found.append(Finding("budget_listed_elsewhere", says, (key, place)))
     return found
 
 
 def audit_listing(table: Table, key: keys.Key, item: Item) -> list[Finding]:
-    """Check one row of a tenant's list of budgets, or of its deleted ones."""
+    """Check one row of a tenant's list of budgets, or of deleted budgets."""
     _, tenant_id, which = keys.parts_of(key[0])
     budget_id, subject = key[1], parse_subject(item["subject"]["S"])
     policy: Policy = read_policy_of(table, tenant_id, subject)
     place = keys.policy_key(tenant_id, subject)
-    if which == "BUDGETS" and policy.budget(budget_id) is None and _is_there(table, key):
-        says = f"{budget_id} is listed on {subject}, whose policy does not have it"
+    if which == "BUDGETS" and policy.budget(budget_id) is None and _exists(table, key):
+        says = f"{budget_id} is listed on {subject}, but the policy does not have it"
         return [Finding("listed_budget_missing", says, (key, place))]
     if which == "DELETED_BUDGETS" and policy.budget(budget_id) is not None:
-        says = f"{budget_id} is deleted, and the policy of {subject} still has it"
+        says = f"{budget_id} is deleted, but the policy of {subject} still has it"
         return [Finding("deleted_budget_in_force", says, (key, place))]
     return []
 
 
 def unreadable_items(table: Table, partition: str) -> list[keys.Key]:
-    """The counters, ledger items and statements of a partition that cannot be read."""
+    """Return the counters, ledger items and statements of a partition that cannot be read."""
     found = table.query_items(
         KeyConditionExpression=ALL_OF_ONE_SUBJECT,
         ExpressionAttributeValues={":pk": values.text(partition)},
@@ -143,7 +142,7 @@ def _is_readable(item: Item) -> bool:
     sort_key = item["sk"]["S"]
     try:
         if sort_key.startswith(keys.PERIOD_PREFIX):
-            period_of(sort_key.removeprefix(keys.PERIOD_PREFIX))
+            period_of(keys.period_key_of(sort_key))
             read_counter(item)
         elif sort_key.startswith(keys.LEDGER_PREFIX):
             for entry in read_ledger(item):
@@ -155,9 +154,9 @@ def _is_readable(item: Item) -> bool:
     return True
 
 
-def _unequal(partition: str, difference: Difference) -> Finding:
+def _balance_finding(partition: str, difference: Difference) -> Finding:
     expected, found = amount_text(difference.expected), amount_text(difference.found)
-    says = f"the {difference.balance} is {found}, by the ledger it is {expected}"
+    says = f"the {difference.balance} is {found}, by the ledger {expected}"
     return Finding(
         f"counter_{difference.balance}",
         says,
@@ -165,7 +164,7 @@ def _unequal(partition: str, difference: Difference) -> Finding:
     )
 
 
-def _impossible_counter(key: keys.Key, counter: Counter) -> Iterator[Finding]:
+def _counter_findings(key: keys.Key, counter: Counter) -> Iterator[Finding]:
     for bucket, amount in counter.holds.items():
         if amount < 0:
             says = f"the bucket {bucket} holds {amount_text(amount)}"
@@ -176,54 +175,58 @@ def _impossible_counter(key: keys.Key, counter: Counter) -> Iterator[Finding]:
         yield Finding("rolling_window", says, (key,))
 
 
-def _wrongly_closed(table: Table, key: keys.Key, item: Item) -> Iterator[Finding]:
-    """Check that a counter out of the index of what is due has a statement that says the same.
+def _closing_findings(table: Table, key: keys.Key, item: Item) -> Iterator[Finding]:
+    """Check that a counter that left the index of due counters has a statement that agrees with it.
 
-    The statement was written with the counter and never changes, so it is read after it.
+    The statement was written with the counter and never changes, so it is read after the counter.
     """
-    period = period_of(key[1].removeprefix(keys.PERIOD_PREFIX))
+    period = period_of(keys.period_key_of(key[1]))
     if period.ends_at is None:
         return
     number = item.get("statement_revision")
     revision = values.read_number(number) if number else 0
     if revision < 1:
-        yield Finding("not_due", "it was never closed, and nothing will close it", (key,))
+        yield Finding(
+            "not_due",
+            "it was never closed, and is not in the index of due counters",
+            (key,),
+        )
         return
     place = key[0], keys.statement_sort_key(period, revision)
     found = table.get(values.key(place))
     if found is None:
-        says = f"it was closed {revision} times, and statement {revision} is not there"
+        says = f"the period was closed {revision} times, but statement {revision} is missing"
         yield Finding("statement_missing", says, (key, place))
         return
     counter, statement = read_counter(item), read_statement(found)
-    for name in _SAID_ALIKE:
+    for name in _COMMON_BALANCES:
         has, states = amount_text(getattr(counter, name)), amount_text(getattr(statement, name))
         if has != states:
-            says = f"its {name} is {has}, by its last statement {states}, and it is not due"
+            says = f"the {name} is {has}, by the last statement {states}, and it is not due"
             yield Finding("statement_otherwise", says, (key, place))
 
 
-def _untrue_statement(key: keys.Key, statement: Statement, debits: _Debits) -> Iterator[Finding]:
+def _statement_findings(key: keys.Key, statement: Statement, debits: _Debits) -> Iterator[Finding]:
     if not debits.at_least <= statement.spent <= debits.at_most:
         says = (
-            f"it states {amount_text(statement.spent)} spent, "
+            f"the statement has {amount_text(statement.spent)} spent, "
             f"the ledger until then {amount_text(debits.at_most)}"
         )
         yield Finding("statement", says, (key,))
 
 
 def _latest_statements(table: Table, partition: str) -> dict[str, tuple[keys.Key, Statement]]:
-    """The last word on each period, by its key."""
+    """Read the last statement of each period, by the period's key."""
     return {
         keys.period_and_revision_of(item["sk"]["S"])[0]: (
-            (partition, item["sk"]["S"]),
+            keys.read_key(item),
             read_statement(item),
         )
         for item in statements_in(table, partition)
     }
 
 
-def _is_there(table: Table, key: keys.Key) -> bool:
+def _exists(table: Table, key: keys.Key) -> bool:
     return table.get(values.key(key)) is not None
 
 

@@ -1,7 +1,7 @@
-"""The second looks of a table's audit, at what spans partitions and did not seem to fit.
+"""Re-check what the scan found suspicious across partitions.
 
-What the scan noted is as old as the scan. Here the items are read anew, and only what is wrong with
-them now is a finding.
+What the scan stored is as old as the scan. Here the items are read again, and only what is wrong
+with them now is a finding.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,25 +15,25 @@ from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
-from spendgate_service.store.ledger import read_ledger
+from spendgate_service.store.ledger import ledger_items, read_ledger
 from spendgate_service.store.reservations import read_reservation
 
 
-def wrong_entries(table: Table, doubt: Suspect, *, clock: Callable[[], int]) -> list[Finding]:
-    """Compare one reservation with its ledger entries, all read anew.
+def wrong_entries(table: Table, suspect: Suspect, *, clock: Callable[[], int]) -> list[Finding]:
+    """Compare one reservation with its ledger entries, all read again.
 
-    An id comes again when its idempotency key is used again after the reservation was forgotten:
-    what the ledger has from before this reservation belongs to an earlier one. Reads the ledger
-    of each budget between the reservation and the last entry of it that can be.
+    A reservation's id is used again if its idempotency key is used again after the reservation was
+    deleted: older ledger entries belong to the earlier reservation. Reads the ledger of each budget
+    from the creation of the reservation to the last possible entry of it.
     """
-    tenant_id, reservation_id = doubt.tenant_id, doubt.reservation_id
+    tenant_id, reservation_id = suspect.tenant_id, suspect.reservation_id
     key = keys.reservation_key(tenant_id, reservation_id)
     before = _reservation(table, tenant_id, reservation_id)
     if before is None:
         return []
     ended_at_ms = clock() if before.finalized_at_ms is None else before.finalized_at_ms
     from_ms = before.created_at_ms - CLOCKS_DIFFER_MS
-    to_ms = max(ended_at_ms, doubt.last_entry_ms) + CLOCKS_DIFFER_MS
+    to_ms = max(ended_at_ms, suspect.last_entry_ms) + CLOCKS_DIFFER_MS
     found: list[Finding] = []
     for line in before.lines:
         partition = keys.counter_partition(tenant_id, line.budget_id, line.subject)
@@ -51,17 +51,9 @@ def wrong_entries(table: Table, doubt: Suspect, *, clock: Callable[[], int]) -> 
 def _entries_between(
     table: Table, partition: str, from_ms: int, to_ms: int
 ) -> Iterator[LedgerEntry]:
-    """What was entered from one moment on and before another; neither need be exact."""
-    found = table.query_items(
-        KeyConditionExpression=keys.SORTED_BETWEEN,
-        ExpressionAttributeValues={
-            ":pk": values.text(partition),
-            ":first": values.text(keys.ledger_moment(from_ms)),
-            ":last": values.text(keys.ledger_moment(to_ms)),
-        },
-        ConsistentRead=True,
-    )
-    for item in found:
+    """Read the ledger entries between two moments."""
+    first, last = keys.ledger_moment(from_ms), keys.ledger_moment(to_ms)
+    for item in ledger_items(table, partition, first=first, last=last):
         yield from read_ledger(item)
 
 
@@ -73,12 +65,14 @@ def _wrong_entries_of(
 ) -> Iterator[Finding]:
     if reservation.state != "settled":
         if entries:
-            says = f"it is {reservation.state}, and the ledger has {len(entries)} entries of it"
+            says = f"it is {reservation.state}, but the ledger has {len(entries)} entries of it"
             yield Finding("entry_of_unsettled", says, involved)
         return
     cost = line.cost(reservation.actual or {})
     if not entries:
-        yield Finding("entry_missing", f"it cost {amount_text(cost)}, without an entry", involved)
+        yield Finding(
+            "entry_missing", f"it cost {amount_text(cost)}, but the ledger has no entry", involved
+        )
     elif len(entries) > 1:
         yield Finding(
             "ledger_entry_duplicate", f"the ledger has {len(entries)} entries of it", involved
@@ -92,28 +86,30 @@ def _wrong_entries_of(
 
 
 def missing_holds(table: Table, held: BucketTotal, *, clock: Callable[[], int]) -> list[Finding]:
-    """Compare one bucket of a counter with the open reservations in it, all read anew if it must.
+    """Compare one bucket of a counter with the open reservations in it, read again if needed.
 
-    More in the bucket than anybody holds is what a crash leaves, until the bucket expires. Nothing
-    is said of one that expires meanwhile: then whoever spends next reclaims it.
+    A bucket with more than its reservations hold is no finding: a crash leaves that until the
+    bucket expires. A bucket that expires meanwhile is none either: the next request reclaims it.
     """
     before = _holds(table, held)
     if before >= held.amount:
         return []
     tenant_id = keys.tenant_of(held.counter[0])
-    wanted: Amount = 0
+    expected: Amount = 0
     for reservation_id in held.reservation_ids:
         reservation = _reservation(table, tenant_id, reservation_id)
         if reservation is not None and reservation.state == "held":
-            wanted += _held_by(reservation, held, tenant_id)
+            expected += _held_by(reservation, held, tenant_id)
     in_bucket = max(before, _holds(table, held))
-    if in_bucket >= wanted or is_expired(held.bucket, now_ms=clock() + CLOCKS_DIFFER_MS):
+    if in_bucket >= expected or is_expired(held.bucket, now_ms=clock() + CLOCKS_DIFFER_MS):
         return []
     says = (
-        f"open reservations hold {amount_text(wanted)} until {held.bucket}, "
+        f"open reservations hold {amount_text(expected)} until {held.bucket}, "
         f"the counter {amount_text(in_bucket)}"
     )
-    reservations = (keys.reservation_key(tenant_id, one) for one in held.reservation_ids)
+    reservations = (
+        keys.reservation_key(tenant_id, reservation_id) for reservation_id in held.reservation_ids
+    )
     return [Finding("hold_missing", says, (held.counter, *reservations))]
 
 

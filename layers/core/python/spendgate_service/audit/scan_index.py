@@ -1,7 +1,7 @@
-"""What a whole table says about reservations, gathered on disk so that memory stays flat.
+"""The audit's scratch index: reservations and their ledger entries, on disk in SQLite.
 
-Reservations and the ledger entries that they led to live in different partitions, which a scan
-meets in any order: both are noted here as they come, and compared at the end.
+Reservations and their ledger entries lie in different partitions, which a scan reads in any order.
+Both are stored here as they are read, and compared at the end. Memory stays flat.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.store import keys
 
 CLOCKS_DIFFER_MS = 60_000
-"""By how much the clocks may differ by which a table was written and is audited."""
+"""How much the clocks that wrote a table and the clock of its audit may differ."""
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -35,7 +35,7 @@ CREATE INDEX IF NOT EXISTS entries_by_reservation ON entries (reservation_id, pa
 CREATE INDEX IF NOT EXISTS lines_by_bucket ON lines (stage, partition, period, bucket);
 """
 
-_SETTLED_OTHERWISE = """
+_MISMATCHED = """
 SELECT tenant_id, reservation_id FROM lines
 WHERE stage = 'settled' AND 1 <> (
     SELECT count(*) FROM entries
@@ -45,28 +45,28 @@ WHERE stage = 'settled' AND 1 <> (
       AND entries.created_at_ms >= lines.since_ms
 )
 """
-"""Settled, and one of its lines has no ledger entry of just that amount, or several."""
+"""Settled, but one of its lines has not exactly one ledger entry of its amount."""
 
-_ENTERED_TWICE = """
+_DUPLICATED = """
 SELECT tenant_id, lines.reservation_id FROM entries
 JOIN lines ON lines.reservation_id = entries.reservation_id AND created_at_ms >= since_ms
 GROUP BY entries.reservation_id, entries.partition, lines.rowid HAVING count(*) > 1
 """
-"""One of its budgets has more than one entry of it, whatever they say."""
+"""One of its budgets has more than one entry of it, of any amount."""
 
 _NOT_SETTLED = """
 SELECT tenant_id, lines.reservation_id FROM lines
 JOIN entries ON entries.reservation_id = lines.reservation_id AND created_at_ms >= since_ms
 WHERE stage <> 'settled'
 """
-"""The ledger has an entry of it, and it was never settled."""
+"""Not settled, but the ledger has an entry of it."""
 
-_DOUBTFUL = f"""
+_SUSPECTS = f"""
 SELECT tenant_id, reservation_id, (
     SELECT coalesce(max(created_at_ms), 0) FROM entries
-    WHERE entries.reservation_id = doubtful.reservation_id
+    WHERE entries.reservation_id = suspect.reservation_id
 )
-FROM ({_SETTLED_OTHERWISE} UNION {_ENTERED_TWICE} UNION {_NOT_SETTLED}) AS doubtful
+FROM ({_MISMATCHED} UNION {_DUPLICATED} UNION {_NOT_SETTLED}) AS suspect
 """  # noqa: S608  # nosec B608
 
 _HELD = """
@@ -77,7 +77,7 @@ FROM lines WHERE stage = 'held' AND bucket > ? GROUP BY partition, period, bucke
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A reservation whose ledger entries do not fit it, and when the last of them was made."""
+    """A reservation that does not match its ledger entries, and when the last of them was made."""
 
     tenant_id: str
     reservation_id: str
@@ -86,7 +86,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class BucketTotal:
-    """What open reservations hold in one bucket of one counter, and which ones they are."""
+    """What open reservations hold in one bucket of one counter, and their ids."""
 
     counter: keys.Key
     bucket: int
@@ -94,16 +94,16 @@ class BucketTotal:
     reservation_ids: Sequence[str]
 
 
-class Tallies:
-    """The notes of one audit, in a temporary file; may be written by several threads."""
+class ScanIndex:
+    """The index of one audit, in a temporary file; several threads may write to it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._notes = sqlite3.connect("", check_same_thread=False)
-        self._notes.executescript(_SCHEMA)
+        self._database = sqlite3.connect("", check_same_thread=False)
+        self._database.executescript(_SCHEMA)
 
-    def note_reservation(self, tenant_id: str, reservation: Reservation) -> None:
-        """Keep what a reservation holds, or what it was settled at."""
+    def add_reservation(self, tenant_id: str, reservation: Reservation) -> None:
+        """Store what a reservation holds, or what it was settled at."""
         rows = [
             (
                 reservation.reservation_id,
@@ -119,10 +119,10 @@ class Tallies:
             for line in reservation.lines
         ]
         with self._lock:
-            self._notes.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def note_entry(self, partition: str, entry: LedgerEntry) -> None:
-        """Keep what a reservation was settled at, as the ledger has it."""
+    def add_entry(self, partition: str, entry: LedgerEntry) -> None:
+        """Store what a reservation was settled at according to the ledger."""
         if entry.reservation_id is None:
             return
         row = (
@@ -133,28 +133,30 @@ class Tallies:
             entry.created_at_ms,
         )
         with self._lock:
-            self._notes.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
+            self._database.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
 
-    def doubtful_reservations(self) -> Iterator[Suspect]:
-        """Each reservation whose ledger entries do not fit it, once.
+    def suspects(self) -> Iterator[Suspect]:
+        """Yield each reservation that does not match its ledger entries, once.
 
-        Entries from before it belong to an earlier reservation of the same id.
+        Older entries belong to an earlier reservation with the same id.
         """
-        self._notes.executescript(_INDEXES)
-        for row in self._notes.execute(_DOUBTFUL):
+        self._database.executescript(_INDEXES)
+        for row in self._database.execute(_SUSPECTS):
             yield Suspect(*row)
 
-    def held(self, *, now_ms: int) -> Iterator[BucketTotal]:
-        """What open reservations hold, for each counter and bucket that has not expired."""
-        self._notes.executescript(_INDEXES)
-        for partition, period, bucket, amounts, ids in self._notes.execute(_HELD, [now_ms // 1000]):
+    def bucket_totals(self, *, now_ms: int) -> Iterator[BucketTotal]:
+        """Yield what open reservations hold in each bucket that has not expired."""
+        self._database.executescript(_INDEXES)
+        for partition, period, bucket, amounts, ids in self._database.execute(
+            _HELD, [now_ms // 1000]
+        ):
             amount = sum(map(parse_amount, amounts.split(" ")))
             counter = partition, keys.PERIOD_PREFIX + period
             yield BucketTotal(counter, bucket, amount, ids.split(","))
 
     def close(self) -> None:
-        """Throw the notes away."""
-        self._notes.close()
+        """Delete the index."""
+        self._database.close()
 
 
 def _spent_on(line: Line, reservation: Reservation) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from spendgate_service.budgets.policy_writes import attempt, writes_of_change
+from spendgate_service.budgets.policy_writes import try_to_write, writes_of_change
 from spendgate_service.budgets.read import StoredBudget, read_budget
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, Policy
@@ -21,11 +21,10 @@ from spendgate_service.store.counters import RETENTION_SECONDS
 from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policies import Located, find_budget
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.budget_events import switch_detail
 from spendgate_service.wire.values import json_text
-
-_TRIES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,13 @@ def _replace_policy(
     event: ChangeEvent | None = None,
     now_ms: int,
 ) -> None:
-    subject = None
-    for _ in range(_TRIES_MAX):
+    subject = budget_id
+    for _ in attempts(
+        CHANGE_TRIES_MAX,
+        exhausted=lambda: BudgetChanged(subject),  # noqa: B023 (the last one that was read)
+    ):
         before, budget = find_budget(table, tenant_id, budget_id)
-        subject = budget.subject
+        subject = str(budget.subject)
         budgets = change(before)
         if budgets == before.budgets:
             return
@@ -103,9 +105,9 @@ def _replace_policy(
         except PolicyChanged:
             continue
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
-        if not attempt(table, [*writes, *event_put]):
+        if not try_to_write(table, [*writes, *event_put]):
             return
-    raise BudgetChanged(str(subject))
+    raise LoopEnded
 
 
 def _event_writes(

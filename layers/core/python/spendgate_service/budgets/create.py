@@ -2,18 +2,17 @@
 
 from dataclasses import replace
 
-from spendgate_service.budgets.policy_writes import attempt, writes_of_change
+from spendgate_service.budgets.policy_writes import try_to_write, writes_of_change
 from spendgate_service.budgets.read import StoredBudget
 from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import read_policy_of
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.values import json_text
-
-_TRIES_MAX = 5
 
 
 def create_budget(
@@ -21,31 +20,31 @@ def create_budget(
     tenant_id: str,
     budget: Budget,
     *,
-    once: IdempotencyRecord | None,
+    idempotency: IdempotencyRecord | None,
     now_ms: int,
 ) -> StoredBudget | Replay:
     """Create a budget, once under an idempotency key.
 
     Raises IdempotencyConflict, BudgetChanged, and InvalidValue if the subject has too many.
     """
-    replay = once.replay(table, now_ms=now_ms) if once else None
+    replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
-    for _ in range(_TRIES_MAX):
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: BudgetChanged(str(budget.subject))):
         before = read_policy_of(table, tenant_id, budget.subject)
         after = _with_one_more(before, budget)
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
         stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
-        if once:
+        if idempotency:
             response = budget_response(budget, version=stored.version, balance=stored.balance)
-            writes.append(once.put(table, json_text(response), now_ms=now_ms))
-        objections = attempt(table, writes)
+            writes.append(idempotency.put(table, json_text(response), now_ms=now_ms))
+        objections = try_to_write(table, writes)
         if not objections:
             return stored
-        replay = once.replay_of(objections[-1]) if once else None
+        replay = idempotency.replay_of(objections[-1]) if idempotency else None
         if replay:
             return replay
-    raise BudgetChanged(str(budget.subject))
+    raise LoopEnded
 
 
 def _with_one_more(policy: Policy, budget: Budget) -> Policy:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spendgate_service.budgets.policy_writes import attempt
+from spendgate_service.budgets.policy_writes import try_to_write
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, counted_subject
@@ -18,11 +18,10 @@ from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.postings import Posting, writes_of_ledger
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.credits import credit_response
 from spendgate_service.wire.values import json_text
-
-_TRIES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def apply_credit(
     tenant_id: str,
     credit: Credit,
     *,
-    once: IdempotencyRecord | None,
+    idempotency: IdempotencyRecord | None,
     now_ms: int,
 ) -> Credited | Replay:
     """Increase what the current period may spend, once under an idempotency key.
@@ -58,12 +57,15 @@ def apply_credit(
     IdempotencyConflict, BudgetChanged.
     """
     assert credit.amount > 0
-    replay = once.replay(table, now_ms=now_ms) if once else None
+    replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
     windows = Windows(table)
     subject = str(credit.subject)
-    for _ in range(_TRIES_MAX):
+    for _ in attempts(
+        CHANGE_TRIES_MAX,
+        exhausted=lambda: BudgetChanged(subject),  # noqa: B023 (the last one that was read)
+    ):
         policy, budget = find_budget(table, tenant_id, credit.budget_id)
         try:
             claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
@@ -72,16 +74,16 @@ def apply_credit(
             continue
         subject = str(budget.subject)
         writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
-        if once:
+        if idempotency:
             response = json_text(credit_response(credited.entry, credited.balance))
-            writes.append(once.put(table, response, now_ms=now_ms))
-        objections = attempt(table, writes)
+            writes.append(idempotency.put(table, response, now_ms=now_ms))
+        objections = try_to_write(table, writes)
         if not objections:
             return credited
-        replay = once.replay_of(objections[-1]) if once else None
+        replay = idempotency.replay_of(objections[-1]) if idempotency else None
         if replay:
             return replay
-    raise BudgetChanged(subject)
+    raise LoopEnded
 
 
 def _claim_on(

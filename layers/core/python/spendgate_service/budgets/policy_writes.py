@@ -77,7 +77,7 @@ def _list_writes(
     return [*added, *removed]
 
 
-def attempt(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
+def try_to_write(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
     """Try to write all or nothing: the objection of each write, or nothing if all were written."""
     try:
         table.transact(writes)

@@ -18,10 +18,10 @@ from spendgate_service.store.errors import PolicyChanged, Throttled
 from spendgate_service.store.listings import listed, start_of
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.policies import Located, find_budget, read_policy, read_policy_of
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.windows import Windows
 
 _BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
-_TRIES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def read_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) ->
 def list_budgets(
     table: Table,
     tenant_id: str,
-    wanted: PageRequest,
+    page_request: PageRequest,
     *,
     subject: Subject | None = None,
     now_ms: int,
@@ -58,14 +58,14 @@ def list_budgets(
     """
     if subject is None:
         partition = keys.budget_directory_partition(tenant_id)
-        rows = listed(table, partition, wanted, pattern=_BUDGET_ID)
+        rows = listed(table, partition, page_request, pattern=_BUDGET_ID)
         ids = [(row["sk"]["S"], parse_subject(row["subject"]["S"])) for row in rows]
     else:
-        after = start_of(wanted, _BUDGET_ID)
+        after = start_of(page_request, _BUDGET_ID)
         own = read_policy_of(table, tenant_id, subject)
         own_ids = sorted(budget.budget_id for budget in own.budgets)
         ids = [(budget_id, subject) for budget_id in own_ids if budget_id > after]
-    page = wanted.page_of(ids, lambda listed_id: listed_id[0])
+    page = page_request.page_of(ids, lambda listed_id: listed_id[0])
     found = _with_balances(
         table, tenant_id, lambda: _located(table, tenant_id, page.data), now_ms=now_ms
     )
@@ -134,9 +134,10 @@ def _with_balances(
 
 def _with_unchanged_policies[T](read: Callable[[], T]) -> T:
     """Read again if a policy changes between the read of it and that of its counters."""
-    for _ in range(_TRIES_MAX):
+    changing = "these budgets are being changed right now; try again"
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
         try:
             return read()
         except PolicyChanged:
             continue
-    raise Throttled("these budgets are being changed right now; try again")
+    raise LoopEnded

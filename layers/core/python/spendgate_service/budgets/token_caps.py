@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from spendgate_service.budgets.policy_writes import attempt, writes_of_change
+from spendgate_service.budgets.policy_writes import try_to_write, writes_of_change
 from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.errors import BudgetChanged, NotFound
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.client import Table
 from spendgate_service.store.policies import read_policy_of
-
-_TRIES_MAX = 5
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 
 
 def read_token_cap(table: Table, tenant_id: str, subject: Subject) -> TokenCap:
@@ -40,11 +39,13 @@ def delete_token_cap(table: Table, tenant_id: str, subject: Subject, *, now_ms: 
 def _replace(
     table: Table, tenant_id: str, subject: Subject, cap: TokenCap | None, *, now_ms: int
 ) -> None:
-    for _ in range(_TRIES_MAX):
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: BudgetChanged(str(subject))):
         before = read_policy_of(table, tenant_id, subject)
         if before.token_cap == cap:
             return
         after = replace(before, version=before.version + 1, token_cap=cap)
-        if not attempt(table, writes_of_change(table, tenant_id, before, after, now_ms=now_ms)):
+        if not try_to_write(
+            table, writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
+        ):
             return
-    raise BudgetChanged(str(subject))
+    raise LoopEnded

@@ -1,7 +1,6 @@
-"""Events: what a change of the table, as its stream records it, means to those outside.
+"""Turn a record of the table's stream into an event, if the change is one.
 
-The filters of the template let through what is read here and nothing else; what is let through all
-the same is no event.
+The event filters of the template pass the records that are read here; any other record is no event.
 """
 
 import json
@@ -29,7 +28,7 @@ from spendgate_service.wire.values import json_text
 SOURCE = "spendgate"
 
 TTL_SERVICE = "dynamodb.amazonaws.com"
-"""Who removes an item whose TTL has run out, as the stream names it."""
+"""The principal in the stream that removes items whose TTL has expired."""
 
 type Record = Mapping[str, Any]
 """A record of the table's stream, as Lambda gets it."""
@@ -39,7 +38,7 @@ type Record = Mapping[str, Any]
 class Event:
     """Something that happened to a budget or a reservation.
 
-    The same happening always has the same id, however often it is published.
+    An event has the same id each time it is published.
     """
 
     event_id: str
@@ -61,14 +60,14 @@ class Event:
 
     @property
     def entry(self) -> BusEntry:
-        """The event as it is put on the bus."""
+        """The event as an entry for the bus."""
         return BusEntry(SOURCE, self.event_type, self.detail, self.occurred_at_ms)
 
 
 def event_of(record: Record) -> Event | None:
-    """The event that a change means; None if it means none.
+    """Return the event of a change; None if there is none.
 
-    Raises one of `store.values.UNREADABLE` for a record of what the store never writes.
+    Raises one of `store.values.UNREADABLE` for an item that the service never writes.
     """
     change = record["dynamodb"]
     _, sort_key = keys.read_key(change["Keys"])
@@ -96,7 +95,7 @@ def _from_outbox(item: Item) -> Event:
 
 
 def _period_closed(item: Item) -> Event:
-    """A statement; whether it is still the current one, nobody knows who is told of it later."""
+    """Build the event of a statement, without `is_current`, which may change before delivery."""
     stored = newest_statement(item)
     key = keys.read_key(item)
     closed: PeriodClosedDetail = {
@@ -115,7 +114,7 @@ def _period_closed(item: Item) -> Event:
 
 
 def _balance_at_closing(stored: StoredStatement) -> Balance:
-    """The balance that a statement tells of; a statement knows no name and no soft limit."""
+    """Build the balance of a statement, which has no budget name and no soft limit."""
     statement = stored.statement
     period, closed_at_ms = statement.period, statement.closed_at_ms
     assert period.starts_at is not None
@@ -144,7 +143,7 @@ def _overrun(item: Item) -> Event:
 
 
 def _has_expired(record: Record) -> bool:
-    """Whether TTL removed it while it was held; anything else was settled, released or deleted."""
+    """Whether TTL removed a reservation that was still held: not settled, released or deleted."""
     removed_by = record.get("userIdentity") or {}
     is_ttl = (removed_by.get("type"), removed_by.get("principalId")) == ("Service", TTL_SERVICE)
     return is_ttl and record["dynamodb"]["OldImage"]["stage"]["S"] == "held"

@@ -1,12 +1,12 @@
-"""The ledger of a whole tenant for a stretch of time, bit by bit.
+"""Export the ledger of a whole tenant for a span of time, in parts.
 
-In the order of the budgets' ids (that is, of their creation), deleted ones included; of a default,
-subject by subject in the order of the index; within a budget and subject by time. Every step says
-where it has come to, so that an export of any size goes on where the last answer ended.
+The order is: budgets by id (that is, by creation), deleted ones included; for a default, subject by
+subject in the order of the index; for one budget and subject, by time. Every step returns its
+place, so that an export of any size continues where the last response ended.
 
-The subjects of a default are those that have counters: whoever's last counter has been removed by
-TTL is no longer found. A subject comes where its first counter does that has to do with the span:
-not with one of long ago, since TTL may remove that meanwhile, and the subject would come again.
+The subjects of a default are those that have counters: a subject whose last counter was removed by
+TTL is not found. A subject is exported at its first counter that may have entries in the span, not
+at an older one: TTL may remove the older one during the export, and the subject would come twice.
 """
 
 import re
@@ -17,21 +17,26 @@ from typing import Self
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.period_keys import period_of
 from spendgate_service.domain.subjects import Subject, parse_subject
-from spendgate_service.store import keys, values
+from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.counter_index import counters_listed, earlier_periods
-from spendgate_service.store.ledger import read_ledger
-from spendgate_service.store.listings import ListedBudget, budgets_ever, find_listed
+from spendgate_service.store.ledger import ledger_items, read_ledger
+from spendgate_service.store.listings import (
+    ListedBudget,
+    budgets_ever,
+    counters_listed,
+    earlier_periods,
+    find_listed,
+)
 
 LATEST_ENTRY_SECONDS = 31 * 86_400
-"""How long after its end a period may get entries: longer than a settlement can be late, or than
-the closing of periods may stand still and nobody sees it."""
+"""How long after its end a period may get entries: longer than a settlement can be late, and longer
+than the closing of periods can fail unnoticed."""
 
 _PAGE_SIZE = 200
-"""How many items of the ledger are read at a time: 2 MB at most, and usually far less."""
+"""How many ledger items are read at a time: 2 MB at most, usually far less."""
 
 _ROWS_AT_ONCE = 1000
-"""How many rows of the index are read at a time: keys alone, 200 KB of them."""
+"""How many rows of the index are read at a time: they have keys only, 200 KB of them."""
 
 _PLACE = re.compile(
     r"(?P<budget_id>bud_[0-9a-z]{26})\n(?P<period_key>[^\n]{0,100})\n(?P<subject>[^\n]*)\n"
@@ -42,10 +47,10 @@ _DONE = "~"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far an export has come: everything up to here is in what was answered.
+    """How far an export has come: everything up to this place has been returned.
 
-    `period_key` and `subject` name a row of the index of a default's counters, and are empty for
-    a budget on one subject. `after` is the last item of the ledger; `~` stands for its end.
+    `period_key` and `subject` name a row of the index of a default's counters; they are empty for a
+    budget on one subject. `after` is the sort key of the last ledger item; `~` stands for the end.
     """
 
     budget_id: str
@@ -55,43 +60,43 @@ class Place:
 
     @property
     def text(self) -> str:
-        """The place as a cursor has it."""
+        """The place as text, for a cursor."""
         return f"{self.budget_id}\n{self.period_key}\n{self.subject}\n{self.after}"
 
     @property
     def ends_a_budget(self) -> bool:
-        """Whether nothing of the budget is left."""
+        """Whether the whole budget has been exported."""
         return not self.subject and self.after == _DONE
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """The place that a text stands for, if it does for any."""
+        """Read a place from the text of a cursor; None if it is malformed."""
         matched = _PLACE.fullmatch(text)
         return cls(**{name: matched[name] for name in cls.__slots__}) if matched else None
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time, its start included and its end not, in milliseconds since the epoch."""
+    """A span of time in epoch milliseconds, with its start and without its end."""
 
     from_ms: int
     to_ms: int
 
-    def has_to_do_with(self, period_key: str) -> bool:
-        """Whether a period may have entries that were made in it."""
+    def may_have_entries_of(self, period_key: str) -> bool:
+        """Whether a period may have ledger entries in this span."""
         ends_at = period_of(period_key).ends_at
         return ends_at is None or self.from_ms <= (ends_at + LATEST_ENTRY_SECONDS) * 1000
 
 
 type Step = tuple[Place, list[LedgerEntry]]
-"""The entries of one item of the ledger, oldest first, and the place after them; or none, where
-something was looked at that has none in the span. A step costs two reads at most."""
+"""The entries of one ledger item, oldest first, and the place after them. A step without entries
+reports that a budget, a subject or a part of the index was passed. It costs two reads at most."""
 
 
 def export_ledger(
     table: Table, tenant_id: str, span: Span, *, start: Place | None
 ) -> Iterator[Step]:
-    """Go through the ledger of a tenant, from the place that was reached before."""
+    """Export the ledger of a tenant, step by step, from the place that the last part reached."""
     if start is not None and not start.ends_a_budget:
         budget = find_listed(table, tenant_id, start.budget_id)
         yield from _of_budget(table, tenant_id, budget, span, start)
@@ -113,9 +118,9 @@ def _of_budget(
     rows = counters_listed(table, tenant_id, budget.budget_id, after=row, page_size=_ROWS_AT_ONCE)
     for passed, (period_key, subject) in enumerate(rows, start=1):
         place = Place(budget.budget_id, period_key, str(subject))
-        if span.has_to_do_with(period_key):
+        if span.may_have_entries_of(period_key):
             earlier = earlier_periods(table, tenant_id, budget.budget_id, subject, period_key)
-            if any(map(span.has_to_do_with, earlier)):
+            if any(map(span.may_have_entries_of, earlier)):
                 yield _at_its_end(place), []
             else:
                 yield from _of_subject(table, tenant_id, place, subject, span)
@@ -127,24 +132,15 @@ def _of_budget(
 def _of_subject(
     table: Table, tenant_id: str, place: Place, subject: Subject, span: Span
 ) -> Iterator[Step]:
-    """The ledger of one budget and subject, from that place on."""
+    """Export the ledger of one budget and subject, from that place on."""
     if place.after == _DONE:
         return
     first, last = keys.ledger_moment(span.from_ms), keys.ledger_moment(span.to_ms)
     if place.after:
         first = max(first, f"{place.after} ")
     if first <= last:
-        found = table.query_items(
-            KeyConditionExpression=keys.SORTED_BETWEEN,
-            ExpressionAttributeValues={
-                ":pk": values.text(keys.counter_partition(tenant_id, place.budget_id, subject)),
-                ":first": values.text(first),
-                ":last": values.text(last),
-            },
-            ConsistentRead=True,
-            Limit=_PAGE_SIZE,
-        )
-        for item in found:
+        partition = keys.counter_partition(tenant_id, place.budget_id, subject)
+        for item in ledger_items(table, partition, first=first, last=last, page_size=_PAGE_SIZE):
             here = Place(place.budget_id, place.period_key, place.subject, item["sk"]["S"])
             yield here, read_ledger(item)
     yield _at_its_end(place), []

@@ -31,14 +31,14 @@ def find_statements_of(table: Table, tenant_id: str, budget_id: str) -> ListedBu
 
 
 def statements_page(
-    table: Table, tenant_id: str, budget: ListedBudget, subject: Subject, wanted: PageRequest
+    table: Table, tenant_id: str, budget: ListedBudget, subject: Subject, page_request: PageRequest
 ) -> Page[StoredStatement]:
     """Read a page of statements, latest period first, and the last of each period first.
 
     Raises InvalidValue for a foreign cursor.
     """
     assert budget.unit is not None
-    position = wanted.position(_POSITION)
+    position = page_request.position(_POSITION)
     last = f"{keys.STATEMENT_PREFIX}{position[0]}" if position else _LAST
     answer = table.query(
         KeyConditionExpression=keys.SORTED_BETWEEN,
@@ -49,10 +49,10 @@ def statements_page(
         },
         ScanIndexForward=False,
         ConsistentRead=True,
-        Limit=wanted.limit + 2,
+        Limit=page_request.limit + 2,
     )
     found: list[Item] = [item for item in answer["Items"] if not position or item["sk"]["S"] < last]
-    page = wanted.page_of(found, _position_of)
+    page = page_request.page_of(found, _position_of)
     shown: list[StoredStatement] = []
     newer = last if position else None
     for item in page.data:

@@ -1,4 +1,4 @@
-"""Ids: 26 characters that sort by the time they were made (a ULID), after a prefix."""
+"""Ids: a prefix and a ULID, 26 characters that sort by the time of their creation."""
 
 import secrets
 
@@ -8,12 +8,12 @@ _RANDOM_BITS = 80
 
 
 def new_id(prefix: str, *, now_ms: int) -> str:
-    """A new id such as `bud_01jd...`; `prefix` includes its underscore."""
+    """Generate an id such as `bud_01jd...`; `prefix` includes its underscore."""
     return prefix + new_ulid(now_ms=now_ms)
 
 
 def new_ulid(*, now_ms: int) -> str:
-    """48 bits of time, then 80 random ones, in Crockford's base 32."""
+    """Generate a ULID: 48 bits of time and 80 random bits, in Crockford's base 32."""
     value = (now_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
     digits = []
     for _ in range(_CHARACTERS):

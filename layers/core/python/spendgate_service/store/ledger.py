@@ -4,16 +4,13 @@ What all of them have in common stands once on the item; every entry is readable
 alone. An entry's id is the item's batch and its place in it.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from spendgate_service.domain.ledger import EntryKind, LedgerEntry
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.values import Item, Value, number, text
 
 ENTRIES_PER_ITEM_MAX = 100
@@ -27,11 +24,9 @@ _OPTIONAL_TEXTS = (
     "description",
 )
 
-_FIRST = keys.LEDGER_PREFIX
-_LAST = f"{keys.LEDGER_PREFIX}~"
+LEDGER_FIRST = keys.LEDGER_PREFIX
+LEDGER_LAST = f"{keys.LEDGER_PREFIX}~"
 """After every entry: a sort key goes on with digits."""
-
-_POSITION = re.compile(r"(?P<created_at_ms>\d{1,15}) led_(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
 
 
 def entry_id(batch_id: str, place: int) -> str:
@@ -113,23 +108,27 @@ def put_of_entries(
     }
 
 
-def ledger_page(
-    table: Table, tenant_id: str, budget_id: str, subject: Subject, wanted: PageRequest
-) -> Page[LedgerEntry]:
-    """Read a page of entries, newest first; entries added meanwhile do not move later pages.
-
-    Raises InvalidValue for a foreign cursor.
-    """
-    partition = keys.counter_partition(tenant_id, budget_id, subject)
-    position = wanted.position(_POSITION)
-    last = _LAST if position is None else _sort_key(position)
-    entries = (
-        entry
-        for item in _items(table, partition, last, page_size=wanted.limit + 1)
-        for entry in reversed(read_ledger(item))
-        if position is None or item["sk"]["S"] < last or entry.entry_id < _entry_id(position)
+def ledger_items(
+    table: Table,
+    partition: str,
+    *,
+    first: str = LEDGER_FIRST,
+    last: str = LEDGER_LAST,
+    newest_first: bool = False,
+    page_size: int | None = None,
+) -> Iterator[Item]:
+    """Read the ledger's items between two sort keys, both included, consistently page by page."""
+    return table.query_items(
+        KeyConditionExpression=keys.SORTED_BETWEEN,
+        ExpressionAttributeValues={
+            ":pk": text(partition),
+            ":first": text(first),
+            ":last": text(last),
+        },
+        ConsistentRead=True,
+        **({"ScanIndexForward": False} if newest_first else {}),
+        **({"Limit": page_size} if page_size else {}),
     )
-    return wanted.page_of(list(islice(entries, wanted.limit + 1)), _position_of)
 
 
 def ledger_entries(
@@ -137,32 +136,5 @@ def ledger_entries(
 ) -> Iterator[LedgerEntry]:
     """Yield every entry, newest first, read consistently page by page."""
     partition = keys.counter_partition(tenant_id, budget_id, subject)
-    for item in _items(table, partition, _LAST, page_size=None):
+    for item in ledger_items(table, partition, newest_first=True):
         yield from reversed(read_ledger(item))
-
-
-def _items(table: Table, partition: str, last: str, *, page_size: int | None) -> Iterator[Item]:
-    """The ledger's items, the newest first, up to and with the sort key `last`."""
-    return table.query_items(
-        KeyConditionExpression=keys.SORTED_BETWEEN,
-        ExpressionAttributeValues={
-            ":pk": text(partition),
-            ":first": text(_FIRST),
-            ":last": text(last),
-        },
-        ScanIndexForward=False,
-        ConsistentRead=True,
-        **({"Limit": page_size} if page_size else {}),
-    )
-
-
-def _position_of(entry: LedgerEntry) -> str:
-    return f"{entry.created_at_ms} {entry.entry_id}"
-
-
-def _sort_key(position: re.Match[str]) -> str:
-    return keys.ledger_sort_key(int(position["created_at_ms"]), position["batch"])
-
-
-def _entry_id(position: re.Match[str]) -> str:
-    return f"led_{position['batch']}{position['place']}"

@@ -1,6 +1,10 @@
-"""Partitions that list things: budgets, keys, tenants, each under its id.
+"""Lists: of budgets, API keys and tenants, each by id, and of the counters of a budget.
 
-A budget that is deleted moves to the list of the deleted ones, so that its ledger stays readable.
+A deleted budget moves to the list of deleted budgets, so that its ledger stays readable.
+
+The subjects of a default are found by an index of its counters. A subject has a row for each of its
+periods and is taken at its first one, so that it is taken once. The index follows the table within
+moments: a counter that was created just now may be missing.
 """
 
 import re
@@ -19,21 +23,29 @@ from spendgate_service.store.values import Item
 
 LISTED_AFTER = "pk = :pk AND sk > :after"
 
+BUDGET_INDEX = "by_budget"
+COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"
+COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
+
+type Row = tuple[str, Subject]
+"""A counter as the index lists it: the key of its period, and its subject."""
+
 _BEFORE_ALL_IDS = " "
-_AT_A_TIME = 100
+_BUDGETS_AT_A_TIME = 100
+_COUNTERS_AT_A_TIME = 100
 
 
-def start_of(wanted: PageRequest, pattern: re.Pattern[str]) -> str:
-    """The id after which a page begins. Raises InvalidValue for a cursor of another list."""
-    position = wanted.position(pattern)
+def start_of(page_request: PageRequest, pattern: re.Pattern[str]) -> str:
+    """Return the id after which a page begins. Raises InvalidValue for a cursor of another list."""
+    position = page_request.position(pattern)
     return position[0] if position else _BEFORE_ALL_IDS
 
 
 def listed(
-    table: Table, partition: str, wanted: PageRequest, *, pattern: re.Pattern[str]
+    table: Table, partition: str, page_request: PageRequest, *, pattern: re.Pattern[str]
 ) -> list[Item]:
-    """The items of a page in the order of their ids, and one more if the list goes on."""
-    return _after(table, partition, start_of(wanted, pattern), limit=wanted.limit + 1)
+    """Read the items of a page in the order of their ids, and one more if the list goes on."""
+    return _after(table, partition, start_of(page_request, pattern), limit=page_request.limit + 1)
 
 
 def _after(table: Table, partition: str, after: str, *, limit: int) -> list[Item]:
@@ -48,7 +60,7 @@ def _after(table: Table, partition: str, after: str, *, limit: int) -> list[Item
 
 @dataclass(frozen=True, slots=True)
 class ListedBudget:
-    """What the lists know of a budget. `unit` is known of deleted ones alone."""
+    """A budget as the lists have it; `unit` is set for deleted budgets only."""
 
     budget_id: str
     subject: Subject
@@ -56,7 +68,7 @@ class ListedBudget:
 
 
 def find_listed(table: Table, tenant_id: str, budget_id: str) -> ListedBudget:
-    """A budget that is there, or was once, read consistently. Raises NotFound."""
+    """Read the row of a budget, deleted or not, consistently. Raises NotFound."""
     places = (
         keys.budget_directory_key(tenant_id, budget_id),
         keys.deleted_budget_key(tenant_id, budget_id),
@@ -70,37 +82,37 @@ def find_listed(table: Table, tenant_id: str, budget_id: str) -> ListedBudget:
 def find_listed_many(
     table: Table, budgets: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], ListedBudget]:
-    """The budgets, by tenant and id, that are there or were once."""
+    """Read the rows of budgets, deleted or not, by tenant and id."""
     places = {
-        key: one
-        for one in budgets
-        for key in (keys.budget_directory_key(*one), keys.deleted_budget_key(*one))
+        key: budget
+        for budget in budgets
+        for key in (keys.budget_directory_key(*budget), keys.deleted_budget_key(*budget))
     }
     return {
-        places[item["pk"]["S"], item["sk"]["S"]]: _listed_budget(item)
+        places[keys.read_key(item)]: _listed_budget(item)
         for item in table.get_many(map(values.key, places))
     }
 
 
 def budgets_ever(table: Table, tenant_id: str, *, after: str = "") -> Iterator[ListedBudget]:
-    """Every budget that is there or was once, by id.
+    """Yield every budget of a tenant, deleted or not, by id.
 
-    A budget that is deleted meanwhile comes once: it is looked for among the deleted ones last.
-    Two reads per 100 budgets.
+    A budget that is deleted meanwhile is yielded once: the deleted budgets are read last. Two reads
+    per 100 budgets.
     """
     while True:
         live = _after(
             table, keys.budget_directory_partition(tenant_id), after or _BEFORE_ALL_IDS,
-            limit=_AT_A_TIME,
+            limit=_BUDGETS_AT_A_TIME,
         )  # fmt: skip
         deleted = _after(
             table, keys.deleted_budgets_partition(tenant_id), after or _BEFORE_ALL_IDS,
-            limit=_AT_A_TIME,
+            limit=_BUDGETS_AT_A_TIME,
         )  # fmt: skip
         by_id = {item["sk"]["S"]: item for item in (*live, *deleted)}
-        complete = sorted(by_id)[:_AT_A_TIME]
+        complete = sorted(by_id)[:_BUDGETS_AT_A_TIME]
         yield from (_listed_budget(by_id[budget_id]) for budget_id in complete)
-        if len(complete) < _AT_A_TIME:
+        if len(complete) < _BUDGETS_AT_A_TIME:
             return
         after = complete[-1]
 
@@ -111,7 +123,7 @@ def _listed_budget(item: Item) -> ListedBudget:
 
 
 def listing(table: Table, tenant_id: str, budget: Budget) -> dict[str, Any]:
-    """The write that lists a new budget."""
+    """Build the write that adds a new budget to the list."""
     return {
         "Put": {
             "TableName": table.name,
@@ -125,7 +137,7 @@ def listing(table: Table, tenant_id: str, budget: Budget) -> dict[str, Any]:
 
 
 def unlisting(table: Table, tenant_id: str, budget: Budget, *, now_ms: int) -> list[dict[str, Any]]:
-    """The writes that move a budget to the list of the deleted ones."""
+    """Build the writes that move a budget to the list of deleted budgets."""
     listed_at = values.key(keys.budget_directory_key(tenant_id, budget.budget_id))
     tombstone = {
         **values.key(keys.deleted_budget_key(tenant_id, budget.budget_id)),
@@ -137,3 +149,73 @@ def unlisting(table: Table, tenant_id: str, budget: Budget, *, now_ms: int) -> l
         {"Delete": {"TableName": table.name, "Key": listed_at}},
         {"Put": {"TableName": table.name, "Item": tombstone}},
     ]
+
+
+def counters_listed(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    *,
+    after: Row | None = None,
+    page_size: int = _COUNTERS_AT_A_TIME,
+) -> Iterator[Row]:
+    """Yield the counters of a budget in the order of the index, page by page."""
+    budget_ref = values.text(keys.budget_ref(tenant_id, budget_id))
+    start: dict[str, Item] = {}
+    if after is not None:
+        period_key, subject = after
+        key = keys.counter_key(tenant_id, budget_id, subject, period_key)
+        start["ExclusiveStartKey"] = {**values.key(key), "budget_ref": budget_ref}
+    found = table.query_items(
+        IndexName=BUDGET_INDEX,
+        KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
+        ExpressionAttributeValues={":budget_ref": budget_ref},
+        Limit=page_size,
+        **start,
+    )
+    for item in found:
+        _, _, subject = keys.read_counter_partition(item["pk"]["S"])
+        yield _period_key(item), subject
+
+
+def first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:
+    """Return the period of a subject's first counter. Half a read unit, one if it is large."""
+    partition = keys.counter_partition(tenant_id, budget_id, subject)
+    page = table.query(**counters_of(partition), Limit=1)
+    return next((_period_key(item) for item in page["Items"]), None)
+
+
+def earlier_periods(
+    table: Table, tenant_id: str, budget_id: str, subject: Subject, period_key: str
+) -> Iterator[str]:
+    """Yield the periods of a subject's counters before one of them, the nearest first.
+
+    A read unit for the nearest; one more call if the caller takes more than that.
+    """
+    key = keys.counter_key(tenant_id, budget_id, subject, period_key)
+    backwards = {
+        **counters_of(key[0]),
+        "ScanIndexForward": False,
+        "ExclusiveStartKey": values.key(key),
+    }
+    nearest = table.query(**backwards, Limit=1)
+    yield from map(_period_key, nearest["Items"])
+    if "LastEvaluatedKey" in nearest:
+        backwards["ExclusiveStartKey"] = nearest["LastEvaluatedKey"]
+        yield from map(_period_key, table.query_items(**backwards))
+
+
+def counters_of(partition: str) -> dict[str, Any]:
+    """Build the query for the counters of one budget and subject."""
+    return {
+        "KeyConditionExpression": COUNTERS_OF_ONE_SUBJECT,
+        "ExpressionAttributeValues": {
+            ":pk": values.text(partition),
+            ":period": values.text(keys.PERIOD_PREFIX),
+        },
+        "ConsistentRead": True,
+    }
+
+
+def _period_key(item: Item) -> str:
+    return keys.period_key_of(item["sk"]["S"])

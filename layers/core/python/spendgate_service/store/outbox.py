@@ -1,7 +1,7 @@
-"""The outbox: an item for each event about a budget, which a consumer of the stream publishes.
+"""The outbox: an item for each event about a budget, which the stream's consumer publishes.
 
-The key says what happened and in which stretch of time it happens once, so an event that is put
-twice is there once. Its id follows from the key.
+The key has the type of event and the period in which it happens once. So an event that is written
+twice exists once. Its id is derived from the key.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ _ID_DIGITS = 26
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """An event about a budget; `detail` is JSON, in the words of the interface.
+    """An event about a budget; `detail` is JSON, with the fields of the API.
 
-    `expires_at` (epoch seconds) is when TTL may remove it; None if never.
+    `expires_at` (epoch seconds) is when TTL may remove it; None: never.
     """
 
     key: keys.Key
@@ -28,7 +28,7 @@ class OutboxEvent:
 
     @property
     def item(self) -> Item:
-        """The event as it is stored."""
+        """The event's item."""
         item = {
             **values.key(self.key),
             "event_type": values.text(self.event_type),
@@ -43,9 +43,9 @@ class OutboxEvent:
 
 
 def read_outbox_event(item: Item) -> OutboxEvent:
-    """An event out of its item."""
+    """Read an event from its item."""
     return OutboxEvent(
-        key=(item["pk"]["S"], item["sk"]["S"]),
+        key=keys.read_key(item),
         event_type=item["event_type"]["S"],
         occurred_at_ms=values.read_number(item["occurred_at_ms"]),
         detail=item["detail"]["S"],
@@ -54,6 +54,6 @@ def read_outbox_event(item: Item) -> OutboxEvent:
 
 
 def event_id(key: keys.Key, what: str = "") -> str:
-    """The id of an event: it follows from the item that it is about, and what became of that."""
+    """Derive an event's id from the key of the item that it is about, and what happened to it."""
     digest = hashlib.sha256("\n".join((*key, what)).encode()).hexdigest()
     return f"evt_{digest[:_ID_DIGITS]}"

@@ -1,4 +1,4 @@
-"""Pages of a list, and the opaque cursors between them."""
+"""Pages of a list, and the opaque cursors that link them."""
 
 import base64
 import re
@@ -13,7 +13,7 @@ PAGE_SIZE_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Page[T]:
-    """Some of a list; `next_cursor` leads to what follows, None if nothing does."""
+    """A part of a list; `next_cursor` leads to the next part, None at the end of the list."""
 
     data: tuple[T, ...]
     next_cursor: str | None
@@ -21,7 +21,7 @@ class Page[T]:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page of a list: at most `limit` elements, from where `cursor` says or the start."""
+    """A request for a page: at most `limit` elements, after `cursor` or from the start."""
 
     limit: int = PAGE_SIZE_DEFAULT
     cursor: str | None = None
@@ -30,9 +30,9 @@ class PageRequest:
         assert 1 <= self.limit <= PAGE_SIZE_MAX
 
     def position(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """After which element to go on; None at the start.
+        """Return the position after which the page begins; None at the start.
 
-        Raises InvalidValue if the cursor is none that we gave out for such a list.
+        Raises InvalidValue if the cursor is not one of such a list.
         """
         if self.cursor is None:
             return None
@@ -45,17 +45,17 @@ class PageRequest:
         return matched
 
     def page_of[T](self, found: Sequence[T], position: Callable[[T], str]) -> Page[T]:
-        """The page, of a look for one element more, which tells whether it goes on.
+        """Build the page from up to `limit` + 1 elements; the last one shows that the list goes on.
 
-        `position` says where an element stands in the list.
+        `position` returns an element's position in the list.
         """
         page = tuple(found[: self.limit])
-        goes_on = len(found) > self.limit
-        return Page(page, cursor_after(position(page[-1])) if goes_on else None)
+        has_more = len(found) > self.limit
+        return Page(page, cursor_after(position(page[-1])) if has_more else None)
 
 
 def cursor_after(position: str) -> str:
-    """The cursor that leads to what follows a position."""
+    """Return the cursor of the page after a position."""
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
@@ -63,5 +63,5 @@ def _decoded(cursor: str) -> str:
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except ValueError:  # what is not base64, not ASCII or not UTF-8
+    except ValueError:  # not base64, not ASCII or not UTF-8
         return ""

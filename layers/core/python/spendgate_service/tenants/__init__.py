@@ -1,1 +1,29 @@
-"""Tenants and their API keys."""
+"""Tenants and their API keys: who may call, and the settings of an organisation.
+
+Model
+    A tenant is one organisation and the isolation boundary: its id is part of every key of the
+    table. Its item has its settings: whether a request needs a budget, rates between units, prices
+    that override the built-in table. An API key acts for one tenant in one role (admin, caller or
+    reader). The operator belongs to no tenant, and creates tenants.
+
+    tenants     create, read, list and change tenants
+    api_keys    create, verify, list and revoke API keys
+    __main__    the command that creates the operator key of a stack, or revokes it
+
+Invariants
+    - The tenant of a request comes from its API key, never from its body.
+    - A key is `sg.<tenant>.<key id>.<secret>`. The table has a SHA-256 hash of the secret. The
+      response that creates the key is the only place where the secret appears.
+    - A tenant is created together with its first admin key.
+    - Settings are replaced on condition that they are as they were read.
+
+Cost
+    In write units: a tenant 4 (two items in one transaction; 6 with an idempotency key), a key 2 (4
+    with an idempotency key), a change of settings 1 per KB, a revocation 1. Verifying a key: one
+    consistent read, which API Gateway caches for up to a minute; so a revoked key may work that
+    long.
+
+Boundaries
+    What a role may do is declared on each route (`api`). Policies and settings are cached for the
+    spending path in `store/policy_cache.py`: a change takes effect there within seconds.
+"""

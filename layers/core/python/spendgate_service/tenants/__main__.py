@@ -21,7 +21,7 @@ from spendgate_service.tenants.api_keys import create_key, new_key, revoke_key
 def create_operator_key(table: Table, now_ms: int) -> str:
     """Create an operator key and return it; it cannot be read again."""
     issued = new_key(OPERATOR_TENANT, "operator", name=None, now_ms=now_ms)
-    create_key(table, issued, once=None)
+    create_key(table, issued, idempotency=None)
     return issued.bearer
 
 

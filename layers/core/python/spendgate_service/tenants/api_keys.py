@@ -60,25 +60,25 @@ def put_of_key(table: Table, issued: IssuedKey) -> dict[str, Any]:
 
 
 def create_key(
-    table: Table, issued: IssuedKey, *, once: IdempotencyRecord | None
+    table: Table, issued: IssuedKey, *, idempotency: IdempotencyRecord | None
 ) -> IssuedKey | Replay:
     """Make a new key valid, once under an idempotency key. Raises IdempotencyConflict.
 
     The response for replays is built from the key without its secret.
     """
     now_ms = issued.key.created_at_ms
-    replay = once.replay(table, now_ms=now_ms) if once else None
+    replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
     writes = [put_of_key(table, issued)]
-    if once:
+    if idempotency:
         writes.append(
-            once.put(table, json_text(key_created(issued.key, secret=None)), now_ms=now_ms)
+            idempotency.put(table, json_text(key_created(issued.key, secret=None)), now_ms=now_ms)
         )
     try:
         table.transact(writes)
     except TransactionFailed as failed:
-        replay = once.replay_of(failed.objections[-1]) if once else None
+        replay = idempotency.replay_of(failed.objections[-1]) if idempotency else None
         if replay is None:
             raise
         return replay
@@ -101,10 +101,12 @@ def verify(table: Table, bearer: str) -> ApiKey | None:
     return read_api_key(claimed["tenant_id"], item)
 
 
-def list_keys(table: Table, tenant_id: str, wanted: PageRequest) -> Page[ApiKey]:
+def list_keys(table: Table, tenant_id: str, page_request: PageRequest) -> Page[ApiKey]:
     """Read a page of a tenant's keys, in the order of their creation."""
-    found = listed(table, keys.api_keys_partition(tenant_id), wanted, pattern=_KEY_ID)
-    return wanted.page_of([read_api_key(tenant_id, item) for item in found], lambda key: key.key_id)
+    found = listed(table, keys.api_keys_partition(tenant_id), page_request, pattern=_KEY_ID)
+    return page_request.page_of(
+        [read_api_key(tenant_id, item) for item in found], lambda key: key.key_id
+    )
 
 
 def revoke_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:

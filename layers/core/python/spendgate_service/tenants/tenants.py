@@ -12,6 +12,7 @@ from spendgate_service.store.errors import ConditionFailed, Throttled, Transacti
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.tenants import (
     put_of_tenant,
     read_tenant,
@@ -25,7 +26,6 @@ from spendgate_service.wire.values import json_text
 FIRST_KEY_NAME = "first admin key"
 
 _TENANT_ID = re.compile(TENANT_ID_PATTERN)
-_TRIES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class NewTenant:
 
 
 def create_tenant(
-    table: Table, tenant: Tenant, *, once: IdempotencyRecord | None
+    table: Table, tenant: Tenant, *, idempotency: IdempotencyRecord | None
 ) -> NewTenant | Replay:
     """Create a tenant with a first admin key, once under an idempotency key.
 
@@ -45,19 +45,19 @@ def create_tenant(
     IdempotencyConflict.
     """
     now_ms = tenant.created_at_ms
-    replay = once.replay(table, now_ms=now_ms) if once else None
+    replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
     admin_key = new_key(tenant.tenant_id, "admin", name=FIRST_KEY_NAME, now_ms=now_ms)
     writes = [put_of_tenant(table, tenant), put_of_key(table, admin_key)]
-    if once:
+    if idempotency:
         writes.append(
-            once.put(table, json_text(tenant_created(tenant, admin_key=None)), now_ms=now_ms)
+            idempotency.put(table, json_text(tenant_created(tenant, admin_key=None)), now_ms=now_ms)
         )
     try:
         table.transact(writes)
     except TransactionFailed as failed:
-        replay = once.replay_of(failed.objections[-1]) if once else None
+        replay = idempotency.replay_of(failed.objections[-1]) if idempotency else None
         if replay:
             return replay
         if failed.objections[0] is None:
@@ -66,10 +66,10 @@ def create_tenant(
     return NewTenant(tenant, admin_key)
 
 
-def list_tenants(table: Table, wanted: PageRequest) -> Page[Tenant]:
+def list_tenants(table: Table, page_request: PageRequest) -> Page[Tenant]:
     """Read a page of all tenants, by id."""
-    found = listed(table, keys.TENANTS_PARTITION, wanted, pattern=_TENANT_ID)
-    return wanted.page_of(
+    found = listed(table, keys.TENANTS_PARTITION, page_request, pattern=_TENANT_ID)
+    return page_request.page_of(
         [read_tenant(item["sk"]["S"], item) for item in found], lambda tenant: tenant.tenant_id
     )
 
@@ -82,7 +82,8 @@ def change_tenant(
     Reservations use the new settings within seconds. `change` may be called several times. Raises
     NotFound.
     """
-    for _ in range(_TRIES_MAX):
+    changing = "the tenant's settings are being changed right now; try again"
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
         before = read_tenant_of(table, tenant_id)
         moment_ms = max(now_ms, before.updated_at_ms + 1)
         after = replace(change(before), updated_at_ms=moment_ms)
@@ -91,4 +92,4 @@ def change_tenant(
         except ConditionFailed:
             continue
         return after
-    raise Throttled("the tenant's settings are being changed right now; try again")
+    raise LoopEnded

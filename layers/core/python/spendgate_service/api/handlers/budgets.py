@@ -40,7 +40,7 @@ def create_budget(request: Request[CreateBudgetBody]) -> Response:
         request.app.table,
         tenant_id,
         body.to_budget(tenant_id=tenant_id, budget_id=budget_id, now_ms=now_ms),
-        once=idempotency_record_of(request, "create_budget", body),
+        idempotency=idempotency_record_of(request, "create_budget", body),
         now_ms=now_ms,
     )
     return replayed(made.answer) if isinstance(made, Replay) else created(_response(made))
@@ -164,7 +164,7 @@ def credit_budget(request: Request[CreditBody]) -> Response:
         request.app.table,
         request.tenant_id,
         Credit(budget_id, body.to_subject(), body.amount, body.to_provenance()),
-        once=idempotency_record_of(request, "credit_budget", body, target=budget_id),
+        idempotency=idempotency_record_of(request, "credit_budget", body, target=budget_id),
         now_ms=request.now_ms,
     )
     return (

@@ -13,8 +13,8 @@ from spendgate_service.domain.budgets import counted_subject
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.reports.export import export_ledger
+from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.reports.statements import find_statements_of, statements_page
-from spendgate_service.store import ledger
 from spendgate_service.store.listings import find_listed
 from spendgate_service.store.policies import find_budget
 from spendgate_service.wire.audit import AuditResponse, audit_response
@@ -69,7 +69,7 @@ def read_ledger(request: Request) -> Response:
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     wanted, asked = request.page(), request.subject()
     subject = counted_subject(find_listed(request.app.table, tenant_id, budget_id).subject, asked)
-    page = ledger.ledger_page(request.app.table, tenant_id, budget_id, subject, wanted)
+    page = ledger_page(request.app.table, tenant_id, budget_id, subject, wanted)
     return ok(
         page_response(
             [ledger_entry_response(entry) for entry in page.data], next_cursor=page.next_cursor

@@ -29,8 +29,8 @@ def create_key(request: Request[CreateKeyBody]) -> Response:
     """Create an API key; its secret is shown once."""
     body = request.read_body()
     issued = api_keys.new_key(request.tenant_id, body.role, name=body.name, now_ms=request.now_ms)
-    once = idempotency_record_of(request, "create_key", body)
-    made = api_keys.create_key(request.app.table, issued, once=once)
+    idempotency = idempotency_record_of(request, "create_key", body)
+    made = api_keys.create_key(request.app.table, issued, idempotency=idempotency)
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(key_created(made.key, secret=made.bearer))
@@ -82,8 +82,8 @@ def create_tenant(request: Request[CreateTenantBody]) -> Response:
     """Create a tenant; the secret of its first admin key is shown once."""
     body = request.read_body()
     tenant = body.to_tenant(now_ms=request.now_ms)
-    once = idempotency_record_of(request, "create_tenant", body)
-    made = tenants.create_tenant(request.app.table, tenant, once=once)
+    idempotency = idempotency_record_of(request, "create_tenant", body)
+    made = tenants.create_tenant(request.app.table, tenant, idempotency=idempotency)
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(tenant_created(made.tenant, admin_key=made.admin_key.bearer))
