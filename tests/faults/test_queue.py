@@ -20,7 +20,7 @@ from tests.support.engines import client_at
 from tests.support.faulty_client import Killed
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.numbered_calls import Fault, FaultyWire, put_on_wire
-from tests.support.settlement_queue import PutAside, finishing
+from tests.support.settlement_queue import RecordingDeadLetters, finishing
 from tests.support.sqs import MemoryQueue
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 
@@ -52,7 +52,7 @@ class Consumers:
     world: World
     url: str
     queue: MemoryQueue
-    aside: PutAside = field(default_factory=PutAside)
+    aside: RecordingDeadLetters = field(default_factory=RecordingDeadLetters)
     kills: int = 0
 
     def work(self, number: int) -> None:

@@ -39,7 +39,7 @@ from tests.scenarios.service import Party, Service, tenant
 from tests.support.clock import FakeClock
 from tests.support.engines import table_at
 from tests.support.functions import HttpAnswer, LongContext, load_function
-from tests.support.settlement_queue import PutAside, finishing, send
+from tests.support.settlement_queue import RecordingDeadLetters, finishing, send
 from tests.support.strategies import (
     AMOUNT,
     AMOUNTS,
@@ -78,7 +78,7 @@ class Comparison(RuleBasedStateMachine):
         self.leaving = ExitStack()
         self.clock = FakeClock()
         self.table = table_at(self.url)
-        self.aside = PutAside()
+        self.aside = RecordingDeadLetters()
         self.service = Service(self.table, self.clock, {"dead_letters": self.aside})
         self.party: Party = tenant(self.service, TENANT)
         self.model = Model(self.clock.at_ms, RATES)

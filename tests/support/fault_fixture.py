@@ -30,7 +30,7 @@ from tests.support.functions import (
     load_function,
 )
 from tests.support.numbered_calls import FaultyWire, put_on_wire
-from tests.support.settlement_queue import PutAside, Record
+from tests.support.settlement_queue import Record, RecordingDeadLetters
 
 TABLE_NAME = "spendgate-faults"
 TENANT = "acme"
@@ -62,7 +62,7 @@ class Stage:
     clock: FakeClock
     party: Party
     waits: list[float]
-    dead_letters: PutAside
+    dead_letters: RecordingDeadLetters
     audited: Table = field(default_factory=lambda: Table(cast("DynamoClient", Shelf()), TABLE_NAME))
     waiting: list[Record] = field(default_factory=list)
 
@@ -141,7 +141,7 @@ def a_stage() -> Iterator[Stage]:
         wire = FaultyWire(_answered_by_moto)
         put_on_wire(client, wire)
         table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=waits.append)
-        aside = PutAside()
+        aside = RecordingDeadLetters()
         patch.setattr(ids, "secrets", SimpleNamespace(randbits=_numbers()))
         service = Service(table, clock, {"budgets_pool": Inline(), "dead_letters": aside})
         party = tenant(service, TENANT).on(**SUBJECTS)

@@ -15,7 +15,7 @@ type Record = dict[str, Any]
 
 
 @dataclass
-class PutAside(DeadLetters):
+class RecordingDeadLetters(DeadLetters):
     """A dead-letter queue that keeps which messages it got, and why."""
 
     codes: list[str] = field(default_factory=list)
