@@ -17,7 +17,7 @@ Invariants
     - A change is one transaction: the policy, every counter that a reserve with the old policy can
       still reach, the list of budgets, and the event if the change pauses or resumes the budget.
     - It is conditional on the policy being as it was read; if another change came first, it is
-      built again (`store.retrying.CHANGE_TRIES_MAX`), then refused with `conflict`.
+      built again (`store.retrying.CHANGE_TRIES_MAX`), then refused with `budget_changed`.
     - So a lower limit or a pause on one subject takes effect at once. A change to a default takes
       effect when cached policies expire, within 5 s.
     - Creations and credits happen once under an idempotency key: its record is written in the same
