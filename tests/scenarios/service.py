@@ -21,6 +21,9 @@ from tests.support.http_events import Context, a_principal, http_event
 
 FUNCTIONS = ("admin", "check", "reserve", "settle")
 HOUR, DAY = 3600, 86_400
+CLOCKS_DIFFER_SECONDS = 1
+"""By which the clocks of two functions may differ: that much later what was spent comes back."""
+
 RULES_SECONDS_MAX = 5
 """How long a function may go by rules that it has read."""
 
