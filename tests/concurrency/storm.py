@@ -25,7 +25,7 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from tests.concurrency.history import NEVER_MS, CounterKey, Event
 from tests.support.clock import FakeClock
-from tests.support.engines import client_at
+from tests.support.engines import patient_client_at
 from tests.support.world import ORGANIZATION, TENANT, World, record, release, settle
 
 PROCESSES = 8
@@ -78,7 +78,7 @@ def keep_signals(start: Barrier, shared: Shared) -> None:
 def blow(weather: Weather, number: int) -> int:
     """Live through the storm; the history is in a file of the folder. Answers how many calls."""
     with ThreadPoolExecutor(4) as pool:
-        table = Table(client_at(weather.url), weather.table_name)
+        table = Table(patient_client_at(weather.url), weather.table_name)
         one = Storm(World(table, weather.clock, pool), weather, random.Random(number))
         _start.wait(_START_SECONDS_MAX)
         for _ in range(weather.rounds):

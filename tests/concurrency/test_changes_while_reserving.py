@@ -22,7 +22,7 @@ from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoP
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.support.clock import FakeClock
-from tests.support.engines import client_at
+from tests.support.engines import patient_client_at
 from tests.support.ledger_invariants import assert_books_balance, read_books
 from tests.support.world import AGENT, TENANT, World
 
@@ -78,7 +78,7 @@ def reserve_until_stopped(url: str, table_name: str, subjects: list[str]) -> Log
     """Reserve for one subject after the other; the first round comes before the start."""
     log = Log()
     with ThreadPoolExecutor(1) as pool:
-        world = World(Table(client_at(url), table_name), RealClock(), pool)
+        world = World(Table(patient_client_at(url), table_name), RealClock(), pool)
         _reserve_once(world, subjects, log)
         _signals.start.wait(_START_SECONDS_MAX)
         while not _signals.stop.is_set():

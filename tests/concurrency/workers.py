@@ -12,7 +12,7 @@ from spendgate_service.settlements.plan import Recorded, Settled
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from tests.support.clock import FakeClock
-from tests.support.engines import client_at
+from tests.support.engines import patient_client_at
 from tests.support.world import World, id_in, record, release, settle
 
 PROCESSES = 4
@@ -30,7 +30,7 @@ class Track:
 
     def world(self, pool: ThreadPoolExecutor) -> World:
         # Throttles and lost transactions are waited for in earnest: they are what a race is about.
-        table = Table(client_at(self.url), self.table_name)
+        table = Table(patient_client_at(self.url), self.table_name)
         return World(table, FakeClock(self.at_ms), pool)
 
     def wait_for_the_start(self) -> None:
@@ -58,7 +58,7 @@ class Score:
 
 
 def warm_up(url: str) -> str:
-    client_at(url)
+    patient_client_at(url)
     time.sleep(0.2)  # long enough for every process of the pool to take one
     return url
 

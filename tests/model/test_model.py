@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Comparison
 
-EXAMPLES = int(os.environ.get("SPENDGATE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("SPENDGATE_EXAMPLES", "20"))
 SEED = int(os.environ.get("SPENDGATE_SEED", random.randrange(2**32)))
 
 

@@ -161,7 +161,7 @@ LATE = st.tuples(st.just("settle_late"), st.integers(0, 9), AMOUNTS)
 
 type Step = tuple[object, ...]
 
-tries = settings(max_examples=40, deadline=None, database=None, phases=[Phase.generate])
+tries = settings(max_examples=15, deadline=None, database=None, phases=[Phase.generate])
 """Nothing is made smaller: every try goes to an engine, and that would take minutes."""
 
 

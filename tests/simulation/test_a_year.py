@@ -19,7 +19,7 @@ from tests.simulation.year import DAY, Year
 from tests.support.ledger_invariants import Books, assert_books_balance
 from tests.support.world import World
 
-STEPS = int(os.environ.get("SPENDGATE_YEAR_STEPS", "700"))
+STEPS = int(os.environ.get("SPENDGATE_YEAR_STEPS", "250"))
 
 
 def test_a_year_of_forty_budgets(world: World) -> None:

@@ -52,8 +52,9 @@ def forty_rules() -> list[tuple[PeriodRule, CarryOver | None]]:
     rules: list[tuple[PeriodRule, CarryOver | None]] = []
     for place, zone in enumerate(ZONES):
         for unit in CALENDAR_UNITS:
-            # A budget that carries over has a counter in every period: hours would be many.
-            many = unit == "hour" or (unit == "day" and place % 2)
+            # A budget that carries over has a counter in every period: hours would be many, and
+            # days are in all zones but the one that moves its clocks by half an hour.
+            many = unit == "hour" or (unit == "day" and zone != "Australia/Lord_Howe")
             terms = None if many else TERMS[place % len(TERMS)]
             rules.append((CalendarPeriod(unit, zone), terms))
     for place, seconds in enumerate((5 * HOUR, 5 * HOUR, DAY, 30 * DAY, 45 * DAY)):

@@ -14,8 +14,8 @@ from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 
-_PATIENT = Config(read_timeout=60)
-"""For an engine that has just started, on a machine that has much else to do."""
+_PATIENT = CLIENT_CONFIG.merge(Config(connect_timeout=60, read_timeout=60))
+"""The functions' own, but for the time that an engine may take on a busy machine."""
 
 _NOT_FOR_CREATION = {
     "DeletionProtectionEnabled",
@@ -79,8 +79,14 @@ def client_at(url: str, config: Config = CLIENT_CONFIG) -> DynamoClient:
     return cast("DynamoClient", client)
 
 
+def patient_client_at(url: str) -> DynamoClient:
+    """The same for a test whose result must not depend on how busy the machine is."""
+    return client_at(url, _PATIENT)
+
+
 def table_at(url: str) -> Table:
     """A new table of its own in an engine on this machine."""
     name = f"spendgate-{uuid.uuid4().hex}"
-    create_table(client_at(url, _PATIENT), name)
-    return Table(client_at(url), name, sleep=lambda _seconds: None)
+    client = patient_client_at(url)
+    create_table(client, name)
+    return Table(client, name, sleep=lambda _seconds: None)
