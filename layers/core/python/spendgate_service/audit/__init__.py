@@ -23,7 +23,7 @@ Invariants
       a second time, consistently, and is a finding only if it is still wrong.
     - Each finding has a kind, a sentence, and the keys of the items involved. Kinds are public:
       scripts may depend on them.
-    - Memory is bounded by one partition per segment, whatever the size of the table.
+    - Memory is bounded by one partition per segment, for a table of any size.
 
 Cost
     No write units. A budget: the read units of its counters (twice) and of its ledger. A table: one

@@ -54,7 +54,7 @@ def list_budgets(
 ) -> Page[StoredBudget]:
     """Read a page of the tenant's budgets, or of one subject's, in the order of their creation.
 
-    At most three rounds of reads, whatever the limit. Raises InvalidValue for a foreign cursor.
+    At most three rounds of reads for any limit. Raises InvalidValue for a foreign cursor.
     """
     if subject is None:
         partition = keys.budget_directory_partition(tenant_id)
