@@ -1,4 +1,4 @@
-"""Balances: a counter as callers see it, at one moment."""
+"""Balances: a counter as callers see it at one time."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ type BalanceStatus = Literal["active", "warning", "paused", "exhausted", "disabl
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A counter as people see it, at one moment."""
+    """A counter as callers see it at `now_ms`."""
 
     budget: Budget
     subject: Subject
@@ -27,32 +27,32 @@ class Balance:
 
     @property
     def available(self) -> Amount:
-        """What could be granted now; below 0 after an overrun."""
+        """The amount that can be granted now; negative after an overrun."""
         return self.counter.available_at(now_ms=self.now_ms)
 
     @property
     def held(self) -> Amount:
-        """What is held and not yet expired."""
+        """The held amount that has not expired."""
         return self.counter.held(now_ms=self.now_ms)
 
     @property
     def spent(self) -> Amount:
-        """What is spent in the period, or in the window that ends now."""
+        """The amount spent in the period, or in the window that ends now."""
         return self.counter.spent_at(now_ms=self.now_ms)
 
     @property
     def overrun(self) -> Amount:
-        """By how much the spent amount is above the entitlement; 0 if it is not."""
+        """The amount by which `spent` exceeds the entitlement, at least 0."""
         return self.counter.overrun(now_ms=self.now_ms)
 
     @property
     def utilization_tenths_pct(self) -> int:
-        """Tenths of a per cent of the entitlement that are spent."""
+        """The spent amount in tenths of a percent of the entitlement."""
         return tenths_of_percent(self.spent, self.counter.entitlement)
 
     @property
     def is_warning(self) -> bool:
-        """Whether what is spent has reached the soft limit or the lowest threshold."""
+        """Whether the spent amount has reached the soft limit or the lowest threshold."""
         soft_limit, thresholds = self.budget.soft_limit, self.budget.warn_at_pct
         if soft_limit is not None and self.spent >= soft_limit:
             return True
@@ -60,13 +60,13 @@ class Balance:
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is paused, by hand or by its soft limit."""
+        """Whether it is paused by an admin or by its soft limit."""
         pauses_at = self.budget.pauses_at(self.period)
         return self.budget.paused or (pauses_at is not None and self.spent >= pauses_at)
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether nothing is left to grant; what an ended period carried on was left."""
+        """Whether nothing is left to grant; a carried-out amount counts as left."""
         return self.available + self.counter.carried_out <= 0
 
     @property
@@ -76,10 +76,7 @@ class Balance:
 
     @property
     def status(self) -> BalanceStatus:
-        """The worst that is true: disabled, paused, exhausted, warning, active.
-
-        It is exhausted when nothing is left to grant.
-        """
+        """The first that is true of: disabled, paused, exhausted, warning, active."""
         if self.budget.disabled:
             return "disabled"
         if self.is_paused:
@@ -90,24 +87,24 @@ class Balance:
 
     @property
     def resets_in_seconds(self) -> int | None:
-        """Whole seconds until the period ends; None where nothing resets."""
+        """The whole seconds until the period ends; None if nothing resets."""
         if self.resets_at is None:
             return None
         return _seconds_until(self.resets_at, now_ms=self.now_ms)
 
     @property
     def resets_at(self) -> int | None:
-        """When the period ends, or the last of what is spent now has left the rolling window."""
+        """When the period ends, or when all of `spent` has left the rolling window."""
         if isinstance(self.budget.period, RollingPeriod):
             live = [at for at in self.counter.slices if not is_expired(at, now_ms=self.now_ms)]
             return max(live, default=None)
         return self.period.ends_at
 
     def retry_after_seconds(self, requested: Amount) -> int | None:
-        """Whole seconds until an amount might be granted, at least 1; None if time will not help.
+        """Return the seconds until an amount may be granted, at least 1; None if never.
 
-        A period's end, or in a rolling window the moment at which enough has come back on every
-        clock.
+        That is the period's end, or in a rolling window the time at which enough has returned on
+        every clock.
         """
         if not isinstance(self.budget.period, RollingPeriod):
             return self.resets_in_seconds
@@ -117,10 +114,10 @@ class Balance:
         return _seconds_until(enough_at + CLOCKS_DIFFER_SECONDS_MAX, now_ms=self.now_ms)
 
     def could_grant_later(self, requested: Amount) -> bool:
-        """Whether time alone could make an amount available: if nothing were spent or held.
+        """Return whether an amount may be granted once nothing is spent or held.
 
-        The next period has the limit and what this one leaves to it, which may grow from period to
-        period; a rolling window keeps its credits.
+        The next period has the limit plus the carried-over amount, which may grow from period to
+        period. A rolling window keeps its credits.
         """
         carry_over = self.budget.carry_over
         if carry_over is not None and carry_over.unused:
@@ -129,7 +126,7 @@ class Balance:
         return requested <= (self.counter.entitlement if is_rolling else self.budget.limit)
 
     def violation(self, requested: Amount) -> Violation:
-        """The refusal of an amount by this budget."""
+        """Return the refusal of an amount by this budget."""
         return Violation(
             budget_id=self.budget.budget_id,
             subject=str(self.subject),
@@ -145,5 +142,5 @@ class Balance:
 
 
 def _seconds_until(moment: int, *, now_ms: int) -> int:
-    """Whole seconds, rounded up, and at least 1, so that clients never retry immediately."""
+    """Return whole seconds, rounded up, at least 1 so that clients never retry immediately."""
     return max(1, moment - now_ms // 1000)

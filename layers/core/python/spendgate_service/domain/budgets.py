@@ -21,12 +21,12 @@ type Mode = Literal["enforce", "shadow"]
 
 WARN_AT_PCT_DEFAULT = (80,)
 BUDGETS_PER_SUBJECT_MAX = 20
-"""Keeps a policy item small and a change to it within one transaction."""
+"""Keeps a policy item small and its change within one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class CarryOver:
-    """What goes into the next period: what was not used, up to `max`, and what was overdrawn."""
+    """What goes into the next period: the unused amount up to `max`, and the overrun (`debt`)."""
 
     unused: bool = False
     max: Amount | None = None
@@ -35,16 +35,16 @@ class CarryOver:
 
 @dataclass(frozen=True, slots=True)
 class PastLimit:
-    """A limit that another one replaced, and when."""
+    """A replaced limit and the time of its replacement."""
 
     limit: Amount
     until_ms: int
 
 
 LIMITS_REMEMBERED_MAX = 60
-"""How many past limits a budget remembers, which keeps a policy item small.
+"""The maximum number of past limits of a budget, which keeps a policy item small.
 
-As many periods in a row could be closed late, each with a limit of its own.
+This many consecutive periods can be closed late, each with its own limit.
 """
 
 
@@ -52,10 +52,10 @@ As many periods in a row could be closed late, each with a limit of its own.
 class Budget:
     """A limit on one subject, in one unit, over one kind of period.
 
-    A `shadow` budget decides and reports, but never refuses. A disabled one is not enforced and not
-    counted. `resumed_at_ms` lifts the pause of a soft limit for the period in which it lies.
-    `limit_since_ms` is when the limit was last changed; None if it never was. `past_limits` are
-    those before, oldest first, that were in force when a period ended.
+    A `shadow` budget decides and reports, but never refuses. A disabled budget is neither enforced
+    nor counted. `resumed_at_ms` lifts the pause of a soft limit for the period that contains it.
+    `limit_since_ms` is the last change of the limit, or None. `past_limits` are the earlier limits
+    that were current at the end of a period, oldest first.
     """
 
     budget_id: str
@@ -85,13 +85,13 @@ class Budget:
 
     @property
     def pausing(self) -> tuple[object, ...]:
-        """All by which it is paused or not, besides what is spent."""
+        """The fields that decide whether it is paused, besides the spent amount."""
         if self.on_soft_limit != "pause":
             return (self.paused,)
         return self.paused, self.soft_limit, self.resumed_at_ms, self.period
 
     def limit_in(self, period: Period) -> Amount:
-        """The limit that was in force when that period ended, or is if it has not ended."""
+        """Return the limit at the end of the period, or the current one if it has not ended."""
         if period.ends_at is None:
             return self.limit
         ended_ms = period.ends_at * 1000
@@ -99,10 +99,10 @@ class Budget:
         return next(limits, self.limit)
 
     def remembering_limit_of(self, before: "Budget", *, now_ms: int, forgotten_ms: int) -> "Budget":
-        """The budget with its limit in force from now, and that of `before` remembered.
+        """Return the budget with its limit current from now on and that of `before` in the past.
 
-        A limit under which no period ended is of no use later; one that was replaced before
-        `forgotten_ms` belongs to periods that are gone.
+        A limit under which no period ended is not kept; one that was replaced before
+        `forgotten_ms` belongs to periods that are deleted.
         """
         past = [past for past in before.past_limits if past.until_ms >= forgotten_ms]
         since_ms = before.created_at_ms if before.limit_since_ms is None else before.limit_since_ms
@@ -113,7 +113,7 @@ class Budget:
         return replace(self, limit_since_ms=now_ms, past_limits=remembered)
 
     def pauses_at(self, period: Period) -> Amount | None:
-        """The spent amount from which it pauses in that period; None if it does not."""
+        """Return the spent amount at which it pauses in the period, or None."""
         if self.soft_limit is None or self.on_soft_limit != "pause" or self._resumed_in(period):
             return None
         return self.soft_limit
@@ -124,7 +124,7 @@ class Budget:
         return period.starts_at is None or period.starts_at * 1000 <= self.resumed_at_ms
 
     def resumed(self, *, now_ms: int) -> "Budget":
-        """The budget after a resume: it ends a pause by hand, or else one by the soft limit.
+        """Return the budget after a resume, which ends an admin's pause or else a soft limit's.
 
         The latter stays lifted until the period ends.
         """
@@ -140,9 +140,9 @@ class Budget:
 def counted_subject(
     own: Subject, asked: Subject | None, *, param: str = "query.subject"
 ) -> Subject:
-    """Whose counter is meant of a budget on `own`: on a default, the subject's that was asked for.
+    """Return the subject whose counter a query means: `own`, or for a default the subject named.
 
-    Raises InvalidValue where that is nobody, or somebody whom the budget does not count.
+    Raises InvalidValue if a default has no such subject, or `own` is another subject.
     """
     if not own.is_default:
         if asked not in {None, own}:
@@ -156,7 +156,7 @@ def counted_subject(
 
 
 def check_fits_together(budget: Budget) -> None:
-    """Raises InvalidValue where one part of a budget contradicts another."""
+    """Raise InvalidValue if the fields of a budget contradict each other."""
     if budget.soft_limit is None and budget.on_soft_limit == "pause":
         _refuse("on_soft_limit", "there is no soft_limit to pause at; send one as well")
     if budget.soft_limit is not None and budget.soft_limit > budget.limit:
@@ -171,7 +171,7 @@ def check_fits_together(budget: Budget) -> None:
 
 
 def _may_have_ended(rule: PeriodRule, from_ms: int, until_ms: int) -> bool:
-    """Whether a period ended after one moment and not after another; unknown of a duration."""
+    """Return whether a period may have ended between the times; always true for a duration."""
     if isinstance(rule, DurationPeriod):
         return True
     ends_at = period_in_force(rule, now_ms=from_ms).ends_at
@@ -185,7 +185,7 @@ def _refuse(field_name: str, what_to_do: str) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class TokenCap:
-    """A limit on the tokens of one request; None where there is none."""
+    """A limit on the tokens of one request; None means no limit."""
 
     max_prompt_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -194,10 +194,10 @@ class TokenCap:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that is laid down for one subject; every change increases `version`.
+    """The budgets and the token cap of one subject; every change increases `version`.
 
-    Version 0 is the policy of a subject for which nothing was ever laid down. A policy that was
-    emptied keeps its version, so that a version never stands for two sets of rules.
+    Version 0 means that the subject never had a policy. An emptied policy keeps its version, so
+    that a version never identifies two policies.
     """
 
     subject: Subject
@@ -211,17 +211,17 @@ class Policy:
         return tuple(budget for budget in self.budgets if not budget.disabled)
 
     def budget(self, budget_id: str) -> Budget | None:
-        """The budget of that id, if it is on this subject."""
-        return next((one for one in self.budgets if one.budget_id == budget_id), None)
+        """Return the budget with this id, if it is on this subject."""
+        return next((budget for budget in self.budgets if budget.budget_id == budget_id), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One budget that a request must satisfy: how much of it, and for whom it counts.
+    """One budget that a request must satisfy, with the amount and the subject.
 
-    `subject` is the one that spends, also where the budget is a default of its type.
-    `policy_version` is the version of the policy that the claim was read from. `amount` is in the
-    budget's unit; where the request named others, `conversions` say how it came about.
+    `subject` spends, also if the budget is a default of its type. `policy_version` is the version
+    of the policy that the claim was read from. `amount` is in the budget's unit; `conversions` are
+    those of other units of the request.
     """
 
     budget: Budget
@@ -232,10 +232,7 @@ class Claim:
 
 
 def policy_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
-    """The policy that limits a subject: its own if it has budgets, else its type's defaults.
-
-    A disabled budget is as good as none.
-    """
+    """Return the policy of a subject: its own if it has an enabled budget, else the defaults."""
     own = policies[subject]
     return own if own.enabled else policies[subject.default]
 
@@ -243,13 +240,10 @@ def policy_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Pol
 def budgets_on(
     subjects: Iterable[Subject], policies: Mapping[Subject, Policy]
 ) -> list[tuple[Subject, Budget, int]]:
-    """Every budget that limits one of the subjects, with the version of its policy.
-
-    In the order in which refusals are reported.
-    """
+    """Return every budget on the subjects with its policy's version, in the order of refusals."""
     return [
         (subject, budget, policy.version)
-        for subject in sorted(subjects, key=lambda one: one.refusal_rank)
+        for subject in sorted(subjects, key=lambda subject: subject.refusal_rank)
         for policy in (policy_in_force(subject, policies),)
         for budget in policy.enabled
     ]
@@ -264,11 +258,11 @@ def claims_on(
     now_ms: int,
     but_not: Collection[tuple[str, Subject]] = (),
 ) -> list[Claim]:
-    """What a request must be granted by every budget that applies to it.
+    """Return a claim for every budget that applies to a request.
 
-    A budget in a unit that the request does not name is met through the tenant's conversion rates
-    (`rates[unit][named unit]`); where there is none it does not apply. `but_not` are budgets, by id
-    and subject, that are met already. Raises UnknownRate for a rate that is too old.
+    For a budget in a unit that the request does not name, the tenant's conversion rates
+    (`rates[unit][named unit]`) apply; without a rate the budget does not apply. `but_not` are
+    budgets, by id and subject, that are claimed already. Raises UnknownRate for an old rate.
     """
     claims = []
     for subject, budget, version in budgets_on(subjects, policies):

@@ -1,7 +1,7 @@
-"""Clocks: by how much two execution environments may disagree about the time.
+"""Clocks: the assumed maximum difference between two execution environments.
 
-A hold, or a slice of a rolling window, is shown as ended when it ends. It is given to others only
-when it has ended on every clock.
+A hold, or a slice of a rolling window, is shown as ended when it ends. Its amount is granted again
+only when it has ended on every clock.
 """
 
 CLOCKS_DIFFER_SECONDS_MAX = 1

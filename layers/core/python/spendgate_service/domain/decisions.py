@@ -1,4 +1,4 @@
-"""Deciding: whether one budget grants a claim, and what a request as a whole meets."""
+"""Decisions: whether one budget grants a claim, and the result for a whole request."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from spendgate_service.domain.periods import Period
 
 type Verdict = Literal["granted", "paused", "exceeded"]
 type Refused = tuple[Balance, Amount, Verdict]
-"""A budget that refuses, what was asked of it, and what it said."""
+"""A refusing budget's balance, the requested amount and the verdict."""
 
 type Refusal = BudgetExceeded | BudgetPaused
 
@@ -21,7 +21,7 @@ type Refusal = BudgetExceeded | BudgetPaused
 def verdict_on(
     budget: Budget, period: Period, counter: Counter, amount: Amount, *, now_ms: int
 ) -> Verdict:
-    """What a budget says to an amount. A shadow budget grants whatever it says (`refuses`)."""
+    """Return a budget's verdict on an amount; that of a shadow budget never refuses (`refuses`)."""
     if budget.paused:
         return "paused"
     pauses_at = budget.pauses_at(period)
@@ -31,12 +31,12 @@ def verdict_on(
 
 
 def refuses(budget: Budget, verdict: Verdict) -> bool:
-    """Whether a verdict keeps a request from being granted."""
+    """Return whether a verdict refuses the request."""
     return verdict != "granted" and not budget.is_shadow
 
 
 def refusal_of(refused: Sequence[Refused]) -> Refusal | None:
-    """The refusal of a request: the first budget that refuses decides which kind it is."""
+    """Return the refusal of a request; the first refusing budget decides its kind."""
     if not refused:
         return None
     balance, _, verdict = refused[0]
@@ -50,9 +50,9 @@ def refusal_of(refused: Sequence[Refused]) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The balances that a request meets, and the refusal it would get, if any.
+    """The balances of a request's budgets, and the refusal that it would get, if any.
 
-    `shadowed` are shadow budgets that would refuse it if they could.
+    `shadowed` are the shadow budgets that would have refused.
     """
 
     balances: Sequence[Balance]
@@ -61,7 +61,7 @@ class CheckResult:
 
 
 def check_result_of(asked: Iterable[tuple[Balance, Amount]]) -> CheckResult:
-    """Judge what is asked of each balance, in the order of the balances."""
+    """Decide on the amount requested of each balance, in their order."""
     balances: list[Balance] = []
     shadowed: list[Balance] = []
     refused: list[Refused] = []
@@ -77,7 +77,7 @@ def check_result_of(asked: Iterable[tuple[Balance, Amount]]) -> CheckResult:
 
 
 def shadowed_after(balances: Iterable[Balance]) -> list[Balance]:
-    """The shadow budgets that would have refused what has just been held on them."""
+    """Return the shadow budgets that would have refused the hold just taken."""
     return [
         balance
         for balance in balances

@@ -1,9 +1,9 @@
-"""A forecast: how fast a balance is being spent, and when its limit is reached at that rate.
+"""A forecast: how fast a balance is spent, and when its limit is reached at that rate.
 
-The rate is the mean since the period began, or since the budget was made if that was later; in a
-rolling window the mean over the window, and after its end that over the whole period. What is held
-does not count: it may come back. In the first minute of a period the mean is taken over a whole
-minute, so that one call is no trend.
+The rate is the mean since the period started, or since the budget was created if that was later; in
+a rolling window the mean over the window, and after a period's end the mean over the period. Held
+amounts do not count, because they may return. In the first minute of a period the mean is taken
+over a whole minute, so that one call is not a trend.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The burn rate, rounded down, and the moment at which nothing is left at it.
+    """The burn rate, rounded down, and the time at which nothing is left at that rate.
 
-    That is None where the period ends first, and the present moment where nothing is left already.
+    The time is None if the period ends first, and the current time if nothing is left already.
     """
 
     burn_rate_per_hour: Amount
@@ -28,7 +28,7 @@ class Forecast:
 
 
 def forecast_of(balance: Balance) -> Forecast | None:
-    """The forecast for a balance; None where there is no period to forecast."""
+    """Return the forecast of a balance; None if its budget has no period."""
     span = _span_ms(balance)
     if span is None:
         return None
@@ -46,7 +46,7 @@ def forecast_of(balance: Balance) -> Forecast | None:
 
 
 def _span_ms(balance: Balance) -> tuple[int, int] | None:
-    """From when on it was spent, and until when the limit holds."""
+    """Return the start of the spending and the end of the limit."""
     rule, period, made_ms = balance.budget.period, balance.period, balance.budget.created_at_ms
     if isinstance(rule, RollingPeriod):
         began_ms = max(made_ms, balance.now_ms - rule.seconds * 1000)

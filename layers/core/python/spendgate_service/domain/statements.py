@@ -1,7 +1,7 @@
-"""Statements: what a closed period came to, and what it leaves to the next one.
+"""Statements: the totals of a closed period, and what it carries over.
 
-A statement is never edited. Where something changes after it was written (a hold was still open, a
-settlement came late), a further one with the next `revision` takes its place.
+A statement is never edited. If something changes afterwards (an open hold, a late settlement), a
+further statement with the next `revision` replaces it.
 """
 
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from spendgate_service.domain.periods import Period
 from spendgate_service.domain.subjects import Subject
 
 CLOSING_GRACE_SECONDS = 60
-"""How long after its end a period is left open: more than a call may take and clocks differ."""
+"""How long a period stays open after its end: longer than a call takes and clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """The balances of a period when it was closed.
 
-    `unused = limit + credits + carried_in - spent - held`, and `carried_out` is the part of it that
-    went on. It is final unless something was still held; even then a late settlement may lead to a
-    further one.
+    `unused = limit + credits + carried_in - spent - held`, and `carried_out` is its part that went
+    to the next period. A statement is final if nothing was held; a late settlement may still lead
+    to a further one.
     """
 
     revision: int
@@ -37,26 +37,26 @@ class Statement:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing was held any more."""
+        """Whether nothing was held."""
         return self.held == 0
 
     @property
     def entitlement(self) -> Amount:
-        """What could be spent in the period."""
+        """The amount that could be spent in the period."""
         return self.limit + self.credits + self.carried_in
 
     @property
     def unused(self) -> Amount:
-        """What was neither spent nor is held; negative after an overrun."""
+        """The amount that was neither spent nor held; negative after an overrun."""
         return self.entitlement - self.spent - self.held
 
     @property
     def overrun(self) -> Amount:
-        """By how much the spent amount is above the entitlement; 0 if it is not."""
+        """The amount by which `spent` exceeds the entitlement, at least 0."""
         return max(0, self.spent - self.entitlement)
 
     def says_the_same_as(self, other: "Statement") -> bool:
-        """Whether two statements differ in nothing but their number and when they were written."""
+        """Return whether two statements differ only in revision and time."""
         return all(
             getattr(self, name) == getattr(other, name)
             for name in ("limit", "credits", "carried_in", "spent", "held", "carried_out")
@@ -65,10 +65,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StoredStatement:
-    """A statement with its id, what it is about, and whether a newer one replaces it.
+    """A statement with its id, its budget and subject, and whether it is the latest.
 
-    `corrects` is the id of the statement that it replaces. `unit` is None where it was read from a
-    statement that was written after its budget was deleted.
+    `corrects` is the id of the statement that it replaces. `unit` is None if the statement was
+    written after its budget was deleted.
     """
 
     statement_id: str
@@ -81,15 +81,15 @@ class StoredStatement:
 
 
 def may_close(*, ends_at: int, now_ms: int) -> bool:
-    """Whether a period can be closed.
+    """Return whether a period can be closed.
 
-    The grace is for a reservation that was under way when the period ended.
+    The grace time is for a reservation in progress when the period ended.
     """
     return (ends_at + CLOSING_GRACE_SECONDS) * 1000 <= now_ms
 
 
 def carries_over(terms: CarryOver | None, unused: Amount) -> Amount:
-    """How much of what a period leaves goes into the next one; negative for a debt."""
+    """Return the amount that a period carries over; negative for a debt."""
     if terms is None:
         return 0
     if unused < 0:
@@ -102,9 +102,9 @@ def carries_over(terms: CarryOver | None, unused: Amount) -> Amount:
 def statement_of(
     counter: Counter, period: Period, *, terms: CarryOver | None, revision: int, now_ms: int
 ) -> Statement:
-    """The statement of a period that may close, with what is carried on from it.
+    """Return the statement of a period that may close, with its carried-over amount.
 
-    What is held is not carried on: it may yet be spent.
+    Held amounts are not carried over, because they may still be spent.
     """
     assert period.ends_at is not None
     assert may_close(ends_at=period.ends_at, now_ms=now_ms)

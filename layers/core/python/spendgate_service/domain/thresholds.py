@@ -1,7 +1,7 @@
-"""Announcements: what a balance has reached that somebody wants to be told of, once per period.
+"""Threshold levels of a balance that produce an event, once per period.
 
-Levels are looked at, not edges: whoever looks later sees what was missed before. So a balance that
-never resets has to show by itself that it may have left a level: by its credits and its limit.
+The rules use levels, not edges: a later check finds what an earlier one missed. A balance that
+never resets shows by its credits and its limit that it may have left a level.
 """
 
 from collections.abc import Iterator
@@ -17,16 +17,14 @@ from spendgate_service.domain.periods import BALANCE, Period, RollingPeriod
 type LevelType = Literal["budget.threshold_reached", "budget.exhausted", "budget.paused"]
 
 ANNOUNCEMENT_RETENTION_SECONDS = 30 * 86_400
-"""How long it is known, after a period's end, what was announced in it: longer than anything that
-is settled into an ended period can be late."""
+"""How long after a period's end its events are remembered: longer than a settlement can be late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A level of what is spent: a percentage of the limit and its credits, or the soft limit.
+    """A level of the spent amount: a percentage of the limit and its credits, or the soft limit.
 
-    With neither of them, the level at which nothing is left. A soft limit that is moved is another
-    level.
+    With neither, it is the level at which nothing is left. A moved soft limit is a new level.
     """
 
     event_type: LevelType
@@ -35,14 +33,14 @@ class Level:
 
     @property
     def name(self) -> str:
-        """Tells it from the other levels of a budget."""
+        """Its unique name among the levels of a budget."""
         kind = self.event_type.removeprefix("budget.")
         if self.pct is not None:
             return f"{kind}-{self.pct}pct"
         return kind if self.soft_limit is None else f"{kind}-{amount_text(self.soft_limit)}"
 
     def is_reached(self, balance: Balance) -> bool:
-        """Whether that much is spent, or nothing is left."""
+        """Return whether the balance has reached the level."""
         if self.pct is not None:
             return balance.utilization_tenths_pct >= self.pct * 10
         if self.soft_limit is not None:
@@ -54,7 +52,7 @@ NOTHING_LEFT = Level("budget.exhausted")
 
 
 def levels_of(budget: Budget, *, can_pause: bool) -> Iterator[Level]:
-    """Every level that is announced; the one that pauses only where a soft limit can pause it."""
+    """Yield every level with an event; the pausing one only if a soft limit can pause."""
     for pct in sorted(set(budget.warn_at_pct)):
         yield Level("budget.threshold_reached", pct=pct)
     if budget.soft_limit is not None:
@@ -65,19 +63,21 @@ def levels_of(budget: Budget, *, can_pause: bool) -> Iterator[Level]:
 
 
 def levels_reached(balance: Balance) -> list[Level]:
-    """The levels at or above which a balance is."""
+    """Return the levels that a balance has reached."""
     if not balance.is_exhausted and not balance.is_warning:
         return []
     can_pause = not balance.has_ended and balance.budget.pauses_at(balance.period) is not None
     return [
-        one for one in levels_of(balance.budget, can_pause=can_pause) if one.is_reached(balance)
+        level
+        for level in levels_of(balance.budget, can_pause=can_pause)
+        if level.is_reached(balance)
     ]
 
 
 def announced_period(period: Period, *, now_ms: int) -> Period:
-    """The stretch of time in which a level is announced once.
+    """Return the time span in which a level produces one event.
 
-    The period itself. A rolling window never ends, so time is cut into stretches of its length.
+    That is the period. A rolling window never ends, so time is divided into spans of its length.
     """
     rule = rule_of(period.key)
     if not isinstance(rule, RollingPeriod):
@@ -88,10 +88,10 @@ def announced_period(period: Period, *, now_ms: int) -> Period:
 
 
 def announced_stretch(level: Level, balance: Balance) -> Period:
-    """The same, for a level of a balance.
+    """Return the time span in which a level of a balance produces one event.
 
-    What is spent of one that never resets falls below a level only by a credit or another limit, so
-    each of them begins another stretch; but a soft limit that is spent is spent for good.
+    In a balance that never resets, only a credit or another limit can lower a level, so each of
+    them starts a new span. A soft limit, once reached, stays reached.
     """
     if balance.period != BALANCE or level.soft_limit is not None:
         return announced_period(balance.period, now_ms=balance.now_ms)
@@ -100,10 +100,10 @@ def announced_stretch(level: Level, balance: Balance) -> Period:
 
 
 def announcement_expires_at(period: Period) -> int | None:
-    """When it may be forgotten (epoch seconds) what was announced; None in one that never ends."""
+    """Return when (epoch seconds) the event may be forgotten; None if the span never ends."""
     return None if period.ends_at is None else period.ends_at + ANNOUNCEMENT_RETENTION_SECONDS
 
 
 def is_period_of(budget: Budget, period: Period) -> bool:
-    """Whether a budget has that period still: its rule may have been changed meanwhile."""
+    """Return whether the period still fits the budget, whose rule may have changed."""
     return rule_of(period.key) == budget.period

@@ -1,7 +1,8 @@
-"""Apply settlements, releases and records: each takes effect once, a batch in few transactions.
+"""Applies settlements, releases and records: each takes effect once, a batch in few transactions.
 
-A batch is planned by what is stored, and written in one transaction whose conditions say that it
-is still so. Whatever objects is taken out and planned again; the rest goes through.
+A batch is planned from the stored items and written in one transaction whose conditions require
+them to be unchanged. A command whose condition fails is taken out and planned again; the others
+are written.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
