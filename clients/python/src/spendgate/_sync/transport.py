@@ -106,7 +106,7 @@ class CallGuard:
         )
 
     def _outbound(self, request: Any, content: bytes | None) -> Any:
-        """The request as the provider gets it: no header of ours, no compressed answer."""
+        """Return the request for the provider: no Spendgate headers, no compression."""
         headers = request.headers.copy()
         headers.pop(_subjects.SUBJECTS_HEADER, None)
         headers["accept-encoding"] = "identity"

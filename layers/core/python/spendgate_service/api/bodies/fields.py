@@ -154,7 +154,7 @@ def _provider_usage(value: dict[str, object]) -> dict[str, object]:
 
 
 def _whole_numbers(value: object) -> object:
-    """Counts are whole numbers; whatever else an object carries is left as JSON has it."""
+    """Convert whole numbers to integers and other numbers to floats; keep all other values."""
     match value:
         case Decimal():
             return int(value) if value.is_finite() and value == int(value) else float(value)
