@@ -1,4 +1,4 @@
-.PHONY: client-models test-client lock-client
+.PHONY: client-models test-client test-client-long lock-client
 
 # The Python client: an environment per SDK set, each with the Python that it is tested on.
 CLIENT := clients/python
@@ -10,7 +10,7 @@ CLIENT_STAMPS := $(CLIENT_ENVS:%=.local/venvs/client-%/.stamp)
 .local/venvs/client-%/.stamp: $(CLIENT)/requirements/%.txt .local/venvs/uv/.stamp
 	@$(say) "Installing $< into .local/venvs/client-$*"
 	@$(UV) venv --quiet --clear --python $(CLIENT_PYTHON_$*) .local/venvs/client-$*
-	@$(UV) pip sync --quiet --compile-bytecode --require-hashes \
+	@$(UV) pip sync --quiet --require-hashes \
 	    --python .local/venvs/client-$*/bin/python $<
 	@touch $@
 
@@ -21,16 +21,36 @@ client-models: .venv/.stamp ## Write the client's models and its synchronous cod
 	@$(BIN)/python $(CLIENT)/tools/unasync.py $(CLIENT)/src/spendgate
 	@$(BIN)/ruff check --quiet --fix $(CLIENT)/src && $(BIN)/ruff format --quiet $(CLIENT)/src
 
-test-client: .venv/.stamp $(CLIENT_STAMPS) ## Check and test the Python client, each SDK set beside the other
-	@$(say) "Client: types, then tests with $(CLIENT_ENVS)"
-	@cd $(CLIENT) && ../../.local/venvs/client-openai3/bin/mypy
-	@cd $(CLIENT) && for name in $(CLIENT_ENVS); do \
-	    ../../.local/venvs/client-$$name/bin/python -m pytest $(PYTEST_ARGS) \
-	        > ../../.local/test-client-$$name.log 2>&1 & pids="$${pids:-} $$!"; \
-	done; \
+# What runs side by side: the suites that need no SDK, and the scenarios with each SDK set.
+CLIENT_RUNS := core openai3 openai2
+CLIENT_ARGS_core := openai3 --ignore=tests/sdk
+CLIENT_ARGS_openai3 := openai3 tests/sdk
+CLIENT_ARGS_openai2 := openai2 tests/sdk
+
+# $(call client-runs,names): run those, show what each printed, fail if one failed.
+define client-runs
+	@mkdir -p .local; cd $(CLIENT); pids=""; failed=0; \
+	$(foreach name,$(1),set -- $(CLIENT_ARGS_$(name)); environment=$$1; shift; \
+	    ../../.local/venvs/client-$$environment/bin/python -m pytest -q "$$@" \
+	    > ../../.local/test-client-$(name).log 2>&1 & pids="$$pids $$!";) \
 	for pid in $$pids; do wait $$pid || failed=1; done; \
-	for name in $(CLIENT_ENVS); do echo "-- $$name"; cat ../../.local/test-client-$$name.log; done; \
-	exit $${failed:-0}
+	for name in $(1); do echo "-- $$name"; cat ../../.local/test-client-$$name.log; done; \
+	exit $$failed
+endef
+
+test-client: .venv/.stamp $(CLIENT_STAMPS) ## Check and test the Python client, each SDK set beside the other
+	@$(say) "Client: types (mypy --strict)"
+	@cd $(CLIENT) && ../../.local/venvs/client-openai3/bin/mypy
+	@$(say) "Client: tests ($(CLIENT_RUNS))"
+	$(call client-runs,$(CLIENT_RUNS))
+
+test-client-long: .venv/.stamp $(CLIENT_STAMPS) ## Make 1,000 random calls per SDK set, and break each rule of the client once
+	@$(say) "Client: random calls"
+	@export SPENDGATE_CLIENT_CALLS=1000; for name in $(CLIENT_ENVS); do \
+	    (cd $(CLIENT) && ../../.local/venvs/client-$$name/bin/python -m pytest -q tests/sdk/test_random.py); \
+	done
+	@$(say) "Client: broken rules"
+	@cd $(CLIENT) && ../../.local/venvs/client-openai3/bin/python tools/mutants.py
 
 lock-client: .local/venvs/uv/.stamp ## Resolve the client's requirements anew and pin them with hashes
 	@for name in $(CLIENT_ENVS); do \

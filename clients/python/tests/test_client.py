@@ -183,6 +183,7 @@ def test_admins_manage_everything(admin: Spendgate, account: Account) -> None:
     admin.prices.delete("own", f"m/{account.agent}")
     assert admin.rates.set("eur", "usd", rate="1.08").rate == Decimal("1.08")
     assert admin.rates.delete("eur", "usd").from_ == "eur"
+    assert "gift" in "".join(admin.export_ledger())
     key = admin.keys.create(role="reader", name="finance")
     assert key.secret is not None
     assert key.key_id in {listed.key_id for listed in admin.keys.list()}

@@ -187,8 +187,8 @@ def test_provider_usage_is_read_by_its_shape() -> None:
         "input_tokens": 3, "cache_creation_input_tokens": 12304, "cache_read_input_tokens": 10,
         "output_tokens": 550, "cache_creation": {"ephemeral_1h_input_tokens": 12304},
     }  # fmt: skip
-    assert usage_from_provider("anthropic", "claude-sonnet-4-5", messages) == Usage(
-        provider="anthropic", model="claude-sonnet-4-5", input_tokens=12_317,
+    assert usage_from_provider("anthropic", "claude-sonnet-4-6", messages) == Usage(
+        provider="anthropic", model="claude-sonnet-4-6", input_tokens=12_317,
         cached_input_tokens=10, cache_write_tokens=12_304, cache_write_1h_tokens=12_304,
         output_tokens=550,
     )  # fmt: skip

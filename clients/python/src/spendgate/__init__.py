@@ -10,9 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spendgate._local_cap import LocalCap
 from spendgate._sync.client import Spendgate
-from spendgate._sync.hold import Hold
 from spendgate._version import __version__
 from spendgate.errors import (
     APIConnectionError,
@@ -41,17 +39,32 @@ from spendgate.errors import (
     VersionMismatch,
     WrongEventLoop,
 )
-from spendgate.estimators import ByteEstimator, Estimator, LearnedEstimator, TiktokenEstimator
-from spendgate.usage import Usage, usage_from_provider
 
 if TYPE_CHECKING:
     from spendgate import models, params
     from spendgate._async.client import AsyncSpendgate
     from spendgate._async.hold import AsyncHold
+    from spendgate._local_cap import LocalCap
+    from spendgate._sync.hold import Hold
+    from spendgate.estimators import (
+        ByteEstimator,
+        Estimator,
+        LearnedEstimator,
+        TiktokenEstimator,
+    )
+    from spendgate.usage import Usage, usage_from_provider
 
 _LAZY = {
     "AsyncSpendgate": "spendgate._async.client",
     "AsyncHold": "spendgate._async.hold",
+    "ByteEstimator": "spendgate.estimators",
+    "Estimator": "spendgate.estimators",
+    "Hold": "spendgate._sync.hold",
+    "LearnedEstimator": "spendgate.estimators",
+    "LocalCap": "spendgate._local_cap",
+    "TiktokenEstimator": "spendgate.estimators",
+    "Usage": "spendgate.usage",
+    "usage_from_provider": "spendgate.usage",
 }
 
 __all__ = [
@@ -98,7 +111,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import asyncio and pydantic when something that needs them is first used."""
+    """Import what is not needed by every program when it is first used."""
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name in ("models", "params"):

@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from spendgate._version import __version__
-from spendgate.usage import Usage
+
+if TYPE_CHECKING:
+    from spendgate.usage import Usage
 
 Amounts = Mapping[str, Decimal | int | float | str]
 

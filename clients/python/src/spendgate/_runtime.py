@@ -8,16 +8,19 @@ import os
 import weakref
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from spendgate._deliveries import Delivery
-from spendgate._heartbeat import Heartbeat
-from spendgate._journal import Journal
 from spendgate._requests import request
 from spendgate._settings import Settings, in_lambda
 from spendgate._sync._http import API
-from spendgate._worker import Worker
-from spendgate.usage import Usage
+
+if TYPE_CHECKING:
+    from spendgate._deliveries import Delivery
+    from spendgate._heartbeat import Heartbeat
+    from spendgate._journal import Journal
+    from spendgate._worker import Worker
+    from spendgate.usage import Usage
 
 _log = logging.getLogger("spendgate")
 
@@ -34,18 +37,44 @@ class Runtime:
         self.settings = settings
         self.api = API(settings)
         self._beats_api = API(settings, timeout=_HEARTBEAT_TIMEOUT_SECONDS, max_retries=0)
-        self.heartbeat = Heartbeat(self._extend)
-        self.journal = Journal(settings.journal) if settings.journal is not None else None
-        self.worker = Worker(self.send, self.journal)
         self._queue: Any = None
-        self._adopted: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._async_api: Any = None
         self.closed = False
         _runtimes.add(self)
-        self.worker.recover()
+        if settings.journal is not None:
+            self.worker.recover()
 
-    def adopt(self, api: Any) -> None:
-        """Make a client's connections anew in a forked child as well."""
-        self._adopted.add(api)
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """Extends the holds of calls that run."""
+        from spendgate._heartbeat import Heartbeat  # noqa: PLC0415 (loaded when it is needed)
+
+        return Heartbeat(self._extend)
+
+    @cached_property
+    def journal(self) -> Journal | None:
+        """The journal, if one is configured."""
+        if self.settings.journal is None:
+            return None
+        from spendgate._journal import Journal  # noqa: PLC0415 (loaded when it is needed)
+
+        return Journal(self.settings.journal)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """Delivers in the background."""
+        from spendgate._worker import Worker  # noqa: PLC0415 (loaded when it is needed)
+
+        return Worker(self.send, self.journal)
+
+    @property
+    def async_api(self) -> Any:
+        """The connections of the asynchronous client, made when it is first used."""
+        if self._async_api is None:
+            from spendgate._async._http import AsyncAPI  # noqa: PLC0415 (asyncio where it is used)
+
+            self._async_api = AsyncAPI(self.settings)
+        return self._async_api
 
     def send(self, delivery: Delivery) -> None:
         """Deliver once, by HTTP or by SQS; raises SpendgateError."""
@@ -65,6 +94,12 @@ class Runtime:
             return
         self.worker.submit(delivery)
 
+    def keep_release(self, reservation_id: str) -> None:
+        """Release a hold later."""
+        from spendgate._deliveries import Delivery  # noqa: PLC0415 (loaded when it is needed)
+
+        self.keep(Delivery("release", reservation_id))
+
     def grants_locally(
         self,
         amounts: Mapping[str, Decimal | int | float | str] | None,
@@ -79,8 +114,9 @@ class Runtime:
         if self.closed:
             return True
         self.closed = True
-        self.heartbeat.close()
-        flushed = self.worker.flush(timeout)
+        if "heartbeat" in self.__dict__:
+            self.heartbeat.close()
+        flushed = self.flush(timeout)
         if not flushed:
             kept = "they stay in the journal" if self.journal else "their holds expire"
             _log.error("spendgate: %s deliveries remain; %s", self.worker.pending, kept)
@@ -88,15 +124,20 @@ class Runtime:
         self._beats_api.close()
         return flushed
 
+    def flush(self, timeout: float | None) -> bool:
+        """Wait until everything is delivered; False if the time was too short."""
+        return self.worker.flush(timeout) if "worker" in self.__dict__ else True
+
     def after_fork(self) -> None:
         """Make everything anew in the child: locks, threads and connections are the parent's."""
-        for api in (self.api, *self._adopted):
-            api.after_fork()
+        self.api.after_fork()
+        if self._async_api is not None:
+            self._async_api.after_fork()
         self._beats_api.after_fork()
-        self.heartbeat.after_fork()
-        if self.journal is not None:
-            self.journal.after_fork()
-        self.worker.after_fork()
+        for part in ("heartbeat", "journal", "worker"):
+            made = self.__dict__.get(part)
+            if made is not None:
+                made.after_fork()
         if self.settings.on_unavailable is not None:
             self.settings.on_unavailable.after_fork()
         self._queue = None

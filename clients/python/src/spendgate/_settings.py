@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from spendgate._local_cap import LocalCap
 from spendgate._subjects import named
 from spendgate.errors import ConfigurationError
-from spendgate.estimators import ByteEstimator, Estimator
+
+if TYPE_CHECKING:
+    from spendgate._local_cap import LocalCap
+    from spendgate.estimators import Estimator
 
 Settlement = Literal["inline", "background", "sqs"]
 
@@ -86,12 +88,18 @@ def resolve(
         subjects=named(subjects or {}),
         ttl_seconds=ttl_seconds,
         heartbeat=heartbeat,
-        estimator=estimator or ByteEstimator(),
+        estimator=estimator or _default_estimator(),
         on_unavailable=on_unavailable,
         settlement=settlement,
         journal=Path(journal) if journal is not None else None,
         queue_url=queue_url,
     )
+
+
+def _default_estimator() -> Estimator:
+    from spendgate.estimators import ByteEstimator  # noqa: PLC0415 (loaded when it is needed)
+
+    return ByteEstimator()
 
 
 def _check_settlement(

@@ -17,14 +17,15 @@ class Model(BaseModel):
 
 
 class Difference(Model):
-    """The `Difference` object."""
+    """A number of a counter that is not what the ledger adds up to."""
 
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject whose counter it is, as type:id."""
     period_key: str
-    """The name of the period that it belongs to."""
+    """The key of the counter's period."""
     balance: str
-    """Which of the counter's numbers differs."""
+    """Which number differs: entitlement is the limit with credits and what was carried in,
+    carried is what was carried in less what was carried out."""
     expected: Decimal
     """What the ledger adds up to."""
     found: Decimal
@@ -32,35 +33,35 @@ class Difference(Model):
 
 
 class Audit(Model):
-    """The `Audit` object."""
+    """What was compared, and what differs."""
 
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget that was audited."""
     counters: int
     """How many counters were compared."""
     entries: int
-    """How many entries were added up."""
+    """How many ledger entries were added up."""
     differences: list[Difference]
-    """Every counter that does not equal its ledger; empty if all is well."""
+    """Every number of a counter that does not equal its ledger; empty if all are equal."""
     next_cursor: str | None
-    """Where the next page begins; null on the last."""
+    """Where the next page begins; null on the last page."""
 
 
 class Period(Model):
-    """The `Period` object."""
+    """One period of a budget."""
 
     type: str
-    """Of which kind it is."""
+    """The kind of period: none, calendar, duration or rolling."""
     key: str
-    """The name of the period, unique within the budget."""
+    """The key of the period, unique within the budget."""
     starts_at: datetime | None
-    """The first moment of the period; null where it never began."""
+    """The first moment of the period; null: no start."""
     ends_at: datetime | None
-    """The first moment after the period; null where it never ends."""
+    """The first moment after the period; null: no end."""
 
 
-class BalanceForecast(Model):
-    """The `BalanceForecast` object."""
+class Forecast(Model):
+    """When the limit is reached if spending goes on at its mean rate."""
 
     burn_rate_per_hour: Decimal
     """What was spent per hour on average since the period began."""
@@ -69,26 +70,26 @@ class BalanceForecast(Model):
 
 
 class Balance(Model):
-    """The `Balance` object."""
+    """A budget's balance for one subject and period."""
 
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget that the balance belongs to."""
     name: str | None
-    """A name for people."""
+    """The budget's name for people."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject that spends, as type:id."""
     unit: str
-    """What is counted: a lower-case word such as usd or tokens."""
+    """The unit of the amounts: a lower-case word such as usd or tokens."""
     period: Period
-    """Over which stretch of time the limit holds."""
+    """The period that the balance is of."""
     limit: Decimal
     """What may be spent in one period."""
     credits: Decimal
-    """Top-ups and refunds."""
+    """Top-ups and refunds in the period."""
     carried_in: Decimal
-    """What came over from the period before; negative for a debt."""
+    """What was carried over from the previous period; negative for a debt."""
     soft_limit: Decimal | None
-    """The spent amount at which it warns or pauses; null for none."""
+    """The spent amount at which the budget warns or pauses; null: none."""
     spent: Decimal
     """What was spent in the period."""
     held: Decimal
@@ -101,105 +102,105 @@ class Balance(Model):
     utilization_pct: float
     """How much of the limit is spent, in per cent."""
     percent_remaining: float
-    """How much of the limit is not spent, whatever is held."""
+    """How much of the limit is not spent, in per cent; holds do not count."""
     status: str
-    """The worst that is true: disabled, paused, exhausted, warning, active."""
+    """The first that applies of disabled, paused, exhausted, warning, active."""
     resets_at: datetime | None
-    """When what is spent counts no more; null where nothing resets."""
+    """When what was spent stops counting; null where nothing resets."""
     resets_in_seconds: int | None
     """The same in seconds from now, at least 1."""
-    forecast: BalanceForecast | None
-    """When the limit is reached if spending goes on as it did; null where no period is."""
+    forecast: Forecast | None
+    """When the limit is reached at the mean rate so far; null without a period."""
 
 
 class PeriodRule(Model):
-    """The `PeriodRule` object."""
+    """Over which periods the limit of a budget holds."""
 
     type: str
-    """Of which kind it is."""
+    """The kind of period."""
     unit: str | None = None
     """hour, day, week (from Monday), month or year."""
     timezone: str | None = None
     """An IANA time zone."""
     seconds: int | None = None
-    """The length of the period; send this or window."""
+    """The length of the period in seconds."""
     window: str | None = None
-    """The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."""
+    """The same as text, such as 30m, 5h, 7d or 2w."""
 
 
-class BudgetCarryOver(Model):
-    """The `BudgetCarryOver` object."""
+class CarryOver(Model):
+    """What a period carries over to the next one."""
 
     unused: bool
-    """What was not used."""
+    """Whether what was not used is carried over."""
     max: Decimal | None
-    """How much of what was not used goes into the next period; null for all."""
+    """How much of what was not used is carried over at most; null: all."""
     debt: bool
-    """Whether an overrun is taken off the next period."""
+    """Whether an overrun is subtracted from the next period."""
 
 
 class Budget(Model):
-    """The `Budget` object."""
+    """A budget."""
 
     budget_id: str
-    """The budget that it belongs to."""
+    """The id of the budget."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject that the budget is on, as type:id; type:* is the default of the type."""
     unit: str
     """What is counted: a lower-case word such as usd or tokens."""
     limit: Decimal
     """What may be spent in one period."""
     soft_limit: Decimal | None
-    """The spent amount at which it warns or pauses; null for none."""
+    """The spent amount at which the budget warns or pauses; null: none."""
     on_soft_limit: str
     """What happens at the soft limit: a warning, or a pause."""
     warn_at_pct: list[int]
-    """The parts of the limit, in per cent, from which on it warns."""
+    """The percentages of the limit from which on the budget warns."""
     period: PeriodRule
-    """Over which stretch of time the limit holds."""
-    carry_over: BudgetCarryOver | None
-    """What goes into the next period; null for nothing."""
+    """Over which periods the limit holds."""
+    carry_over: CarryOver | None
+    """What a period carries over to the next one; null: nothing."""
     mode: str
-    """shadow decides and reports, but never refuses."""
+    """A budget in shadow mode decides and reports, but never refuses."""
     name: str | None
     """A name for people."""
     metadata: dict[str, Any]
-    """Anything, up to 4 KB as JSON; kept and shown, never looked at."""
+    """Any JSON object up to 4 KB; stored and returned unread."""
     status: str
-    """The worst that is true: disabled, paused, exhausted, warning, active."""
+    """The first that applies of disabled, paused, exhausted, warning, active."""
     version: int
-    """Increases with every change to the budgets of the subject."""
+    """The version of the subject's policy; every change to its budgets increases it."""
     created_at: datetime
-    """When it was made."""
+    """When the budget was created."""
     updated_at: datetime
-    """When it was last changed."""
+    """When the budget was last changed."""
     balance: Balance | None = None
-    """The balance of the budget in the period in force."""
+    """The balance of the current period; a default has one per subject."""
 
 
 class Check(Model):
-    """The `Check` object."""
+    """What a reservation of the same request would meet now."""
 
-    action: str
-    """What to do: continue, warn (go on, but heed the warnings), pause or stop."""
-    allowed: bool
-    """Whether a reservation of the same body would be granted now."""
     message: str | None
-    """A sentence for people."""
+    """A sentence for people; null if nothing restricts."""
     error_code: str | None
-    """The code that a reservation would be refused with."""
+    """The code with which a reservation would be refused; null if granted."""
     budget_id: str | None
     """The most restrictive budget."""
     balance: Decimal | None
     """What the most restrictive budget has available."""
     currency: str | None
-    """The unit of the amount beside it."""
+    """The unit of the balance."""
     retry_after_seconds: int | None
-    """When to come back, in seconds from now; null if time will not help."""
+    """In how many seconds to retry; null if waiting does not help."""
+    action: str
+    """What to do: continue, warn (go on, but consider the warnings), pause or stop."""
+    allowed: bool
+    """Whether a reservation of the same body would be granted now."""
     warnings: list[str]
     """A sentence for each budget past a threshold, and each shadow that would refuse."""
     unpriced: bool
-    """Whether a usage counts in tokens only, for want of a price."""
+    """Whether a usage counts in tokens only, because its model has no price."""
     hint: str
     """One sentence that an agent can act on."""
     budgets: list[Balance]
@@ -207,51 +208,51 @@ class Check(Model):
 
 
 class Credit(Model):
-    """The `Credit` object."""
+    """The ledger entry of a credit, with the balance after it."""
 
     id: str
-    """Its own id."""
+    """The id of the entry."""
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget that the entry belongs to."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject whose balance it changes, as type:id."""
     period_key: str
-    """The name of the period that it belongs to."""
+    """The key of the period that the entry belongs to."""
     amount: Decimal
-    """Positive is a debit, negative a credit."""
+    """The amount: a debit is positive, a credit negative."""
     unit: str
-    """What is counted: a lower-case word such as usd or tokens."""
+    """The unit of the amount."""
     meter_source: str | None
-    """Who counted it, for example the provider's answer."""
+    """Who counted the usage, for example the provider's response."""
     ref_type: str | None
-    """What kind of thing it was spent on."""
+    """The type of what the amount was spent on."""
     ref_id: str | None
-    """The id of what it was spent on, in a system of yours."""
+    """The id, in your system, of what it was spent on."""
     session_id: str | None
-    """The session among the subjects, if one was."""
+    """The id of the session among the subjects, if any."""
     reservation_id: str | None
-    """The reservation that it belongs to."""
+    """The reservation that was settled, if any."""
     description: str | None
     """A sentence for people."""
     kind: str
-    """Whether it was spent, credited, or carried over from or to another period."""
+    """Whether the amount was spent, credited, or carried over from or to another period."""
     created_at: datetime
-    """When it was made."""
+    """When the entry was written."""
     balance: Balance
-    """The balance of the budget in the period in force."""
+    """The balance of the current period."""
 
 
 class Violation(Model):
-    """The `Violation` object."""
+    """Why one budget refused a request."""
 
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget that refused."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject whose balance it is, as type:id."""
     scope: str
     """The type of the subject."""
     unit: str
-    """What is counted: a lower-case word such as usd or tokens."""
+    """The unit of the amounts."""
     limit: Decimal
     """What may be spent in one period."""
     spent: Decimal
@@ -259,108 +260,150 @@ class Violation(Model):
     held: Decimal
     """What open reservations hold."""
     available: Decimal
-    """What can be granted now: limit, credits and what was carried over, less spent and held;
-    below 0 after an overrun."""
+    """What can be granted now."""
     requested: Decimal
-    """What was asked of the budget, in its unit."""
+    """What the request asked of the budget, in its unit."""
     retry_after_seconds: int | None
-    """When to come back, in seconds from now; null if time will not help."""
+    """In how many seconds to retry; null if waiting does not help."""
 
 
-class ErrorError(Model):
-    """What went wrong."""
+class ErrorDetails(Model):
+    """One error."""
 
     code: str
     """What went wrong, as a word that never changes."""
     type: str
-    """Of which kind it is."""
+    """The kind of error; several codes share one."""
     message: str
     """A sentence for people."""
     param: str | None
-    """The path of the field that is wrong; null where none is."""
+    """The path of the field that is wrong; null if none is."""
     violations: list[Violation] | None = None
     """Every budget that refused, in the order of refusals."""
     budget_id: str | None = None
-    """The budget that it belongs to."""
+    """The budget that is paused."""
 
 
 class Error(Model):
-    """The `Error` object."""
+    """A request that failed."""
 
-    error: ErrorError
+    error: ErrorDetails
     """What went wrong."""
 
 
 class Key(Model):
-    """The `Key` object."""
+    """An API key."""
 
     key_id: str
     """The id of the API key; not secret."""
     tenant_id: str
-    """The tenant."""
+    """The tenant that the key acts for."""
     role: str
     """What the key may do."""
     name: str | None
     """A name for people."""
     created_at: datetime
-    """When it was made."""
+    """When the key was created."""
     secret: str | None = None
-    """The bearer of the key. Shown once, in the answer that creates the key; null in a replay
-    of it."""
+    """What the Authorization header takes after Bearer. Shown once, in the response that
+    creates the key; null in a replay of it."""
 
 
 class LedgerEntry(Model):
-    """The `LedgerEntry` object."""
+    """One debit or credit on one budget; entries are never changed."""
 
     id: str
-    """Its own id."""
+    """The id of the entry."""
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget that the entry belongs to."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject whose balance it changes, as type:id."""
     period_key: str
-    """The name of the period that it belongs to."""
+    """The key of the period that the entry belongs to."""
     amount: Decimal
-    """Positive is a debit, negative a credit."""
+    """The amount: a debit is positive, a credit negative."""
     unit: str
-    """What is counted: a lower-case word such as usd or tokens."""
+    """The unit of the amount."""
     meter_source: str | None
-    """Who counted it, for example the provider's answer."""
+    """Who counted the usage, for example the provider's response."""
     ref_type: str | None
-    """What kind of thing it was spent on."""
+    """The type of what the amount was spent on."""
     ref_id: str | None
-    """The id of what it was spent on, in a system of yours."""
+    """The id, in your system, of what it was spent on."""
     session_id: str | None
-    """The session among the subjects, if one was."""
+    """The id of the session among the subjects, if any."""
     reservation_id: str | None
-    """The reservation that it belongs to."""
+    """The reservation that was settled, if any."""
     description: str | None
     """A sentence for people."""
     kind: str
-    """Whether it was spent, credited, or carried over from or to another period."""
+    """Whether the amount was spent, credited, or carried over from or to another period."""
     created_at: datetime
-    """When it was made."""
+    """When the entry was written."""
+
+
+class PriceTier(Model):
+    """Rates of requests with more input tokens than a threshold; null: as without the tier."""
+
+    input_per_million: Decimal | None
+    """The price of a million input tokens."""
+    cached_input_per_million: Decimal | None
+    """The price of a million cached input tokens; null: that of input tokens."""
+    cache_write_per_million: Decimal | None
+    """The price of a million tokens written to the cache."""
+    cache_write_1h_per_million: Decimal | None
+    """The price of a million tokens written to the cache for an hour."""
+    input_audio_per_million: Decimal | None
+    """The price of a million input tokens of audio."""
+    cached_audio_per_million: Decimal | None
+    """The price of a million cached input tokens of audio."""
+    output_per_million: Decimal | None
+    """The price of a million output tokens."""
+    output_audio_per_million: Decimal | None
+    """The price of a million output tokens of audio."""
+    above_input_tokens: int
+    """The tier applies above so many input tokens."""
 
 
 class Price(Model):
-    """The `Price` object."""
+    """What a model costs."""
 
-    provider: str
-    """Who runs the model."""
-    model: str
-    """The model as its provider names it."""
-    currency: str
-    """The unit of the amount beside it."""
-    input_per_million: Decimal
+    input_per_million: Decimal | None
     """The price of a million input tokens."""
-    output_per_million: Decimal
-    """The price of a million output tokens."""
     cached_input_per_million: Decimal | None
-    """The price of a million cached input tokens; null for the full."""
+    """The price of a million cached input tokens; null: that of input tokens."""
+    cache_write_per_million: Decimal | None
+    """The price of a million tokens written to the cache."""
+    cache_write_1h_per_million: Decimal | None
+    """The price of a million tokens written to the cache for an hour."""
+    input_audio_per_million: Decimal | None
+    """The price of a million input tokens of audio."""
+    cached_audio_per_million: Decimal | None
+    """The price of a million cached input tokens of audio."""
+    output_per_million: Decimal | None
+    """The price of a million output tokens."""
+    output_audio_per_million: Decimal | None
+    """The price of a million output tokens of audio."""
+    provider: str
+    """The provider that runs the model."""
+    model: str
+    """The model, as its provider names it."""
+    currency: str
+    """The unit of the prices."""
+    per_request: Decimal | None
+    """The price of one call, beside its tokens."""
+    per_web_search: Decimal | None
+    """The price of one web search."""
+    tiers: list[PriceTier]
+    """Rates of large requests, in ascending order of threshold."""
+    service_tiers: dict[str, Decimal]
+    """The factor on the price of tokens in each service tier that has one."""
     source: str
     """builtin for the price table, override for the tenant's own price."""
+    table_date: str | None
+    """The day on which the price table was published; null for override."""
     updated_at: datetime | None
-    """When it was last changed."""
+    """When the tenant set the price; null for builtin."""
 
 
 class Rate(Model):
@@ -369,189 +412,191 @@ class Rate(Model):
     from_: str = Field(..., alias="from")
     """The unit that is converted."""
     to: str
-    """The unit that is converted to."""
+    """The unit that it is converted to."""
     rate: Decimal
-    """How much of the one unit one of the other is worth."""
+    """How much of `to` one of `from` is worth."""
     max_age_seconds: int | None
-    """How long the rate may be used after it was set; null for ever."""
+    """How long the rate is valid after it was set; null: without limit."""
     updated_at: datetime
-    """When it was last changed."""
+    """When the rate was set."""
 
 
 class RecordedSpend(Model):
-    """The `RecordedSpend` object."""
+    """Spend that was recorded without a reservation."""
 
     subjects: dict[str, str]
-    """Who or what spends: the id for each type."""
+    """The subjects that the request named: the id of each type."""
     actual: dict[str, Decimal]
     """What was spent, by unit."""
     entries: list[LedgerEntry]
-    """The ledger entries."""
+    """The ledger entries that it made."""
     unpriced: bool
-    """Whether a usage counts in tokens only, for want of a price."""
+    """Whether the usage counts in tokens only, because its model has no price."""
     created_at: datetime
-    """When it was made."""
+    """When the spend was recorded."""
 
 
-class ReservationLine(Model):
-    """The `ReservationLine` object."""
+class Line(Model):
+    """The `Line` object."""
 
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget on which the amount was held."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject whose balance it is, as type:id."""
     unit: str
-    """What is counted: a lower-case word such as usd or tokens."""
+    """The budget's unit."""
     period_key: str
-    """The name of the period that it belongs to."""
+    """The key of the period in which it was held."""
     amount: Decimal
-    """Positive is a debit, negative a credit."""
+    """What was held, in the budget's unit."""
     from_: str | None = Field(..., alias="from")
-    """The unit that is converted."""
+    """The unit of the request that was converted; null: none was."""
     rate: Decimal | None
-    """How much of the one unit one of the other is worth."""
+    """How much of the budget's unit one of `from` was worth."""
 
 
 class Reservation(Model):
-    """The `Reservation` object."""
+    """A reservation and what became of it."""
 
     reservation_id: str
-    """The reservation that it belongs to."""
+    """The id of the reservation."""
     expires_at: datetime
-    """When the hold gives itself back."""
+    """When the hold expires by itself."""
     created_at: datetime
-    """When it was made."""
+    """When the reservation was granted."""
     subjects: dict[str, str]
-    """Who or what spends: the id for each type."""
+    """The subjects that the request named: the id of each type."""
     amounts: dict[str, Decimal]
-    """What is to be held, by unit."""
+    """The amounts that the request asked for, by unit."""
+    unpriced: bool | None = None
+    """Sent if the usage was settled in tokens only, because its model has no price."""
     state: str
     """held, settled, released or expired."""
     finalized_at: datetime | None
-    """When it was settled or released."""
+    """When the reservation was settled or released; null: it was not."""
     actual: dict[str, Decimal] | None
-    """What was spent, by unit."""
+    """What was spent, by unit; null while it is held."""
     late: bool
     """Whether it was settled after its hold had expired."""
     overrun: bool
     """Whether it was settled above its estimate."""
-    lines: list[ReservationLine]
+    lines: list[Line]
     """What was held on each budget that applied, in the budget's unit."""
     metadata: dict[str, Any]
-    """Anything, up to 4 KB as JSON; kept and shown, never looked at."""
-    unpriced: bool | None = None
-    """Whether a usage counts in tokens only, for want of a price."""
+    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class ReservationGranted(Model):
-    """The `ReservationGranted` object."""
+    """A reservation that was granted just now."""
 
     reservation_id: str
-    """The reservation that it belongs to."""
+    """The id of the reservation."""
     expires_at: datetime
-    """When the hold gives itself back."""
+    """When the hold expires by itself."""
     created_at: datetime
-    """When it was made."""
+    """When the reservation was granted."""
     subjects: dict[str, str]
-    """Who or what spends: the id for each type."""
+    """The subjects that the request named: the id of each type."""
     amounts: dict[str, Decimal]
-    """What is to be held, by unit."""
+    """The amounts that the request asked for, by unit."""
     state: str
-    """held, settled, released or expired."""
+    """A new reservation is held."""
     action: str
-    """What to do: continue, warn (go on, but heed the warnings), pause or stop."""
+    """What to do: continue, or warn (go on, but consider the warnings)."""
     warnings: list[str]
     """A sentence for each budget past a threshold, and each shadow that would refuse."""
     unpriced: bool
-    """Whether a usage counts in tokens only, for want of a price."""
+    """Whether a usage counts in tokens only, because its model has no price."""
     budgets: list[Balance]
     """The balance of every budget that applies, in the order of refusals."""
 
 
 class Spend(Model):
-    """The `Spend` object."""
+    """The balances of every budget on some subjects."""
 
     tenant_id: str
     """The tenant."""
     subjects: dict[str, str]
-    """Who or what spends: the id for each type."""
+    """The subjects that the query named: the id of each type."""
     budgets: list[Balance]
-    """The balance of every budget that applies, in the order of refusals."""
+    """The balance of every budget on one of them, in the order of refusals."""
 
 
 class Statement(Model):
-    """The `Statement` object."""
+    """What a closed period came to."""
 
     id: str
-    """Its own id."""
+    """The id of the statement."""
     budget_id: str
-    """The budget that it belongs to."""
+    """The budget whose period was closed."""
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
-    unit: str
-    """What is counted: a lower-case word such as usd or tokens."""
+    """The subject that spent, as type:id."""
     period_key: str
-    """The name of the period that it belongs to."""
+    """The key of the period."""
     starts_at: datetime
-    """The first moment of the period; null where it never began."""
+    """The first moment of the period."""
     ends_at: datetime
-    """The first moment after the period; null where it never ends."""
+    """The first moment after the period."""
     limit: Decimal
-    """What may be spent in one period."""
+    """The limit of the period."""
     credits: Decimal
-    """Top-ups and refunds."""
+    """Top-ups and refunds in the period."""
     carried_in: Decimal
-    """What came over from the period before; negative for a debt."""
+    """What was carried over from the previous period; negative for a debt."""
     spent: Decimal
     """What was spent in the period."""
     held: Decimal
-    """What open reservations hold."""
+    """What open reservations held when the period was closed."""
     unused: Decimal
     """What was not used; negative after an overrun."""
     overrun: Decimal
-    """By how much the spent amount is above the limit."""
+    """By how much the spent amount is above what could be spent; 0 if not."""
     carried_out: Decimal
-    """What went into the next period; negative for a debt."""
+    """What was carried over to the next period; negative for a debt."""
     closed_at: datetime
     """When the statement was written."""
     revision: int
     """The number of the statement among those of its period, from 1."""
     corrects: str | None
-    """The statement of the same period that it takes the place of; null for the first."""
-    is_current: bool
-    """Whether no later statement has taken its place."""
+    """The id of the statement of the same period that it replaces; null for the first."""
     is_final: bool
     """Whether nothing was held any more when it was written."""
+    unit: str
+    """The unit of the amounts."""
+    is_current: bool
+    """Whether no later statement replaces it."""
 
 
 class Tenant(Model):
-    """The `Tenant` object."""
+    """A tenant and its settings."""
 
     tenant_id: str
-    """The tenant."""
+    """The id of the tenant."""
     name: str | None
     """A name for people."""
     require_budget: bool
-    """Whether a request that no budget limits is refused."""
+    """Whether a request to which no budget applies is refused."""
     unpriced_model: str
-    """What becomes of usage without a price: reject, or allow in tokens only."""
+    """What happens to usage of a model without a price: reject, or allow in tokens only."""
+    default_max_output_tokens: int
+    """How many output tokens are held for a usage without max_output_tokens."""
     created_at: datetime
-    """When it was made."""
+    """When the tenant was created."""
     updated_at: datetime
-    """When it was last changed."""
+    """When the settings were last changed."""
     admin_key: str | None = None
-    """The bearer of the tenant's first admin key. Shown once, in the answer that creates the
-    key; null in a replay of it."""
+    """The secret of the tenant's first admin key. Shown once, in the response that creates the
+    tenant; null in a replay of it."""
 
 
 class TokenCap(Model):
-    """The `TokenCap` object."""
+    """How many tokens one request of a subject may have."""
 
     subject: str
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject, as type:id; type:* is the default of the type."""
     max_prompt_tokens: int | None
-    """How many, at most, in one request; null for no cap."""
+    """How many prompt tokens one request may have; null: no cap."""
     max_completion_tokens: int | None
-    """How many, at most, in one request; null for no cap."""
+    """How many completion tokens one request may have; null: no cap."""
     max_total_tokens: int | None
-    """How many, at most, in one request; null for no cap."""
+    """How many tokens one request may have in all; null: no cap."""

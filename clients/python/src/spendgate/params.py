@@ -15,14 +15,14 @@ class NoPeriod(TypedDict, total=False):
     """A balance that never resets."""
 
     type: Required[Literal["none"]]
-    """Of which kind it is."""
+    """The kind of period."""
 
 
 class CalendarPeriod(TypedDict, total=False):
     """A period of the calendar, in a time zone."""
 
     type: Required[Literal["calendar"]]
-    """Of which kind it is."""
+    """The kind of period."""
     unit: Required[Literal["hour", "day", "week", "month", "year"]]
     """hour, day, week (from Monday), month or year."""
     timezone: str
@@ -33,61 +33,61 @@ class DurationPeriod(TypedDict, total=False):
     """A fixed length that starts at the first use and restarts when it has elapsed."""
 
     seconds: int | None
-    """The length of the period; send this or window."""
+    """The length of the period in seconds; send this or window."""
     window: str | None
     """The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."""
     type: Required[Literal["duration"]]
-    """Of which kind it is."""
+    """The kind of period."""
 
 
 class RollingPeriod(TypedDict, total=False):
     """A sliding window."""
 
     seconds: int | None
-    """The length of the period; send this or window."""
+    """The length of the period in seconds; send this or window."""
     window: str | None
     """The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."""
     type: Required[Literal["rolling"]]
-    """Of which kind it is."""
+    """The kind of period."""
 
 
 class CarryOver(TypedDict, total=False):
     """What goes into the next period: what was not used, up to `max`, and what was overdrawn."""
 
     unused: bool
-    """Whether what was not used goes into the next period."""
+    """Whether what was not used is carried over."""
     max: Amount | None
-    """How much of what was not used goes into the next period; null for all."""
+    """How much of what was not used is carried over at most; null: all."""
     debt: bool
-    """Whether an overrun is taken off the next period."""
+    """Whether an overrun is subtracted from the next period."""
 
 
 class CreateBudget(TypedDict, total=False):
     """A new budget."""
 
     subject: Required[str]
-    """Who or what spends, as type:id; type:* is the default of the type."""
+    """The subject of the budget, as type:id; type:* is the default of the type."""
     unit: Required[str]
     """What is counted: a lower-case word such as usd or tokens."""
     limit: Required[Amount]
     """What may be spent in one period. An exact decimal: at most 18 digits before the point
     and 9 after it."""
     soft_limit: Amount | None
-    """The spent amount at which it warns or pauses; null for none."""
+    """The spent amount at which the budget warns or pauses; null: none."""
     on_soft_limit: Literal["warn", "pause"]
     """What happens at the soft limit: a warning, or a pause."""
     warn_at_pct: Sequence[int]
-    """The parts of the limit, in per cent, from which on it warns."""
+    """The percentages of the limit from which on the budget warns."""
     period: NoPeriod | CalendarPeriod | DurationPeriod | RollingPeriod
-    """Over which stretch of time the limit holds."""
+    """Over which periods the limit holds."""
     carry_over: CarryOver | None
-    """What goes into the next period; null for nothing."""
+    """What a period carries over to the next one; null: nothing."""
     mode: Literal["enforce", "shadow"]
-    """shadow decides and reports, but never refuses."""
+    """A budget in shadow mode decides and reports, but never refuses."""
     name: str | None
     """A name for people."""
     metadata: Mapping[str, Any]
-    """Anything, up to 4 KB as JSON; kept and shown, never looked at."""
+    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class CreateKey(TypedDict, total=False):
@@ -103,31 +103,33 @@ class CreateTenant(TypedDict, total=False):
     """A new tenant."""
 
     tenant_id: Required[str]
-    """The tenant."""
+    """The id of the tenant."""
     name: str | None
     """A name for people."""
     require_budget: bool
-    """Whether a request that no budget limits is refused."""
+    """Whether a request to which no budget applies is refused."""
     unpriced_model: Literal["reject", "allow"]
-    """What becomes of usage without a price: reject, or allow in tokens only."""
+    """What happens to usage of a model without a price: reject, or allow in tokens only."""
+    default_max_output_tokens: int
+    """How many output tokens are held for a usage without max_output_tokens."""
 
 
 class Credit(TypedDict, total=False):
     """A top-up or refund; for a default, of the subject that it is for."""
 
     meter_source: str | None
-    """Who counted it, for example the provider's answer."""
+    """Who counted the usage, for example the provider's response."""
     ref_type: str | None
-    """What kind of thing it was spent on."""
+    """The type of what the amount was spent on."""
     ref_id: str | None
-    """The id of what it was spent on, in a system of yours."""
+    """The id, in your system, of what it was spent on."""
     description: str | None
     """A sentence for people."""
     amount: Required[Amount]
-    """How much more may be spent in the period in force. An exact decimal: at most 18 digits
+    """How much more may be spent in the current period. An exact decimal: at most 18 digits
     before the point and 9 after it."""
     subject: str | None
-    """Whose counter is meant, where the budget is a default."""
+    """The subject whose balance is credited, if the budget is a default."""
 
 
 class Extend(TypedDict, total=False):
@@ -142,24 +144,23 @@ class PatchBudget(TypedDict, total=False):
     may be set to null; any other null is refused."""
 
     limit: Amount
-    """What may be spent in one period. An exact decimal: at most 18 digits before the point
-    and 9 after it."""
+    """An exact decimal: at most 18 digits before the point and 9 after it."""
     soft_limit: Amount | None
-    """The spent amount at which it warns or pauses; null for none."""
+    """The spent amount at which the budget warns or pauses; null: none."""
     on_soft_limit: Literal["warn", "pause"]
     """What happens at the soft limit: a warning, or a pause."""
     warn_at_pct: Sequence[int]
-    """The parts of the limit, in per cent, from which on it warns."""
+    """The percentages of the limit from which on the budget warns."""
     period: NoPeriod | CalendarPeriod | DurationPeriod | RollingPeriod
-    """Over which stretch of time the limit holds."""
+    """Over which periods the limit holds."""
     carry_over: CarryOver | None
-    """What goes into the next period; null for nothing."""
+    """What a period carries over to the next one; null: nothing."""
     mode: Literal["enforce", "shadow"]
-    """shadow decides and reports, but never refuses."""
+    """A budget in shadow mode decides and reports, but never refuses."""
     name: str | None
     """A name for people."""
     metadata: Mapping[str, Any]
-    """Anything, up to 4 KB as JSON; kept and shown, never looked at."""
+    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class PatchTenant(TypedDict, total=False):
@@ -168,124 +169,206 @@ class PatchTenant(TypedDict, total=False):
     name: str | None
     """A name for people."""
     require_budget: bool
-    """Whether a request that no budget limits is refused."""
+    """Whether a request to which no budget applies is refused."""
     unpriced_model: Literal["reject", "allow"]
-    """What becomes of usage without a price: reject, or allow in tokens only."""
+    """What happens to usage of a model without a price: reject, or allow in tokens only."""
+    default_max_output_tokens: int
+    """How many output tokens are held for a usage without max_output_tokens."""
+
+
+class PriceTier(TypedDict, total=False):
+    """Rates of requests with more input tokens than that; the others stay."""
+
+    cached_input_per_million: Amount | None
+    """The price of a million cached input tokens."""
+    cache_write_per_million: Amount | None
+    """The price of a million tokens written to a cache."""
+    cache_write_1h_per_million: Amount | None
+    """The price of a million tokens written to a cache for an hour."""
+    input_audio_per_million: Amount | None
+    """The price of a million input tokens of audio."""
+    cached_audio_per_million: Amount | None
+    """The price of a million cached input tokens of audio."""
+    output_audio_per_million: Amount | None
+    """The price of a million output tokens of audio."""
+    above_input_tokens: Required[int]
+    """The tier applies to requests with more input tokens than this."""
+    input_per_million: Amount | None
+    """The price of a million input tokens."""
+    output_per_million: Amount | None
+    """The price of a million output tokens."""
 
 
 class Price(TypedDict, total=False):
-    """What a model costs per million tokens; cached input costs the full rate if none is
-    named."""
+    """What a model costs per million tokens of each kind, per call and per web search. It
+    replaces the built-in price whole. Cached input costs the input rate, and reasoning the
+    output rate, unless they have their own; any other kind without a rate is refused."""
 
-    input_per_million: Required[Amount]
-    """The price of a million input tokens. An exact decimal: at most 18 digits before the
-    point and 9 after it."""
-    output_per_million: Required[Amount]
-    """The price of a million output tokens. An exact decimal: at most 18 digits before the
-    point and 9 after it."""
     cached_input_per_million: Amount | None
-    """The price of a million cached input tokens; null for the full."""
+    """The price of a million cached input tokens."""
+    cache_write_per_million: Amount | None
+    """The price of a million tokens written to a cache."""
+    cache_write_1h_per_million: Amount | None
+    """The price of a million tokens written to a cache for an hour."""
+    input_audio_per_million: Amount | None
+    """The price of a million input tokens of audio."""
+    cached_audio_per_million: Amount | None
+    """The price of a million cached input tokens of audio."""
+    output_audio_per_million: Amount | None
+    """The price of a million output tokens of audio."""
+    input_per_million: Required[Amount]
+    """The price of a million input tokens. A decimal of at most 18 digits before the point;
+    more than 9 fractional digits are rounded up to the next billionth."""
+    output_per_million: Required[Amount]
+    """The price of a million output tokens. A decimal of at most 18 digits before the point;
+    more than 9 fractional digits are rounded up to the next billionth."""
+    per_request: Amount | None
+    """The price of one call, beside its tokens."""
+    per_web_search: Amount | None
+    """The price of one web search."""
+    tiers: Sequence[PriceTier]
+    """Rates of large requests, each for all tokens of a request above its threshold."""
+    service_tiers: Mapping[str, Amount]
+    """The factor on the price of tokens in a service tier, such as 0.5 for batch."""
     currency: str
-    """The unit of the amount beside it."""
+    """The unit of the prices."""
 
 
 class Rate(TypedDict, total=False):
     """How much of one unit one of another is worth; older than the maximum age it is no rate."""
 
     rate: Required[Amount]
-    """How much of the one unit one of the other is worth. An exact decimal: at most 18 digits
-    before the point and 9 after it."""
+    """How much of the second unit one of the first is worth. An exact decimal: at most 18
+    digits before the point and 9 after it."""
     max_age_seconds: int | None
-    """How long the rate may be used after it was set; null for ever."""
+    """How long the rate is valid after it was set; null: without limit."""
 
 
 class ActualUsage(TypedDict, total=False):
-    """What a call to a model used."""
+    """What a call to a model used: by counts, or as the provider's own usage object says."""
 
     provider: Required[str]
-    """Who runs the model."""
+    """The provider that runs the model."""
     model: Required[str]
-    """The model as its provider names it."""
-    input_tokens: Required[int]
-    """The tokens of the prompt, cached ones included."""
+    """The model, as its provider names it."""
+    input_tokens: int | None
+    """All tokens that go in: fresh, cached, written to a cache, audio."""
     cached_input_tokens: int
-    """The part of the input tokens that the provider had cached."""
+    """The part of the input tokens that was read from a cache."""
+    cache_write_tokens: int
+    """The part of the input tokens that was written to a cache."""
+    cache_write_1h_tokens: int
+    """The part of the cache writes that is kept for an hour."""
+    input_audio_tokens: int
+    """The part of the input tokens that is audio."""
+    cached_audio_tokens: int
+    """The part of the cached input tokens that is audio."""
+    output_audio_tokens: int
+    """The part of the output tokens that is audio."""
+    reasoning_tokens: int
+    """The part of the output tokens that is reasoning."""
+    requests: int
+    """How many calls are billed."""
+    web_searches: int
+    """How many web searches are billed."""
+    service_tier: Literal["standard", "batch", "flex", "priority"]
+    """The service tier of the provider: standard, batch, flex or priority."""
     output_tokens: int
-    """The tokens that the model wrote."""
+    """All tokens that the model wrote."""
+    provider_usage: Mapping[str, Any] | None
+    """The provider's own usage object, in place of the counts (OpenAI, Anthropic, ...)."""
 
 
 class Record(TypedDict, total=False):
     """The body of a record: spend that was never reserved."""
 
     meter_source: str | None
-    """Who counted it, for example the provider's answer."""
+    """Who counted the usage, for example the provider's response."""
     ref_type: str | None
-    """What kind of thing it was spent on."""
+    """The type of what the amount was spent on."""
     ref_id: str | None
-    """The id of what it was spent on, in a system of yours."""
+    """The id, in your system, of what it was spent on."""
     description: str | None
     """A sentence for people."""
     actual: Mapping[str, Amount] | None
     """What was spent, by unit."""
     usage: ActualUsage | None
-    """The tokens of a call to a model, to be priced here."""
+    """The tokens of a call to a model, which the service prices."""
     subjects: Mapping[str, str]
-    """Who or what spends: the id for each type."""
+    """Who or what spends: the id of each type."""
 
 
 class EstimatedUsage(TypedDict, total=False):
     """What a call to a model may at most use; a model that writes nothing needs no maximum."""
 
     provider: Required[str]
-    """Who runs the model."""
+    """The provider that runs the model."""
     model: Required[str]
-    """The model as its provider names it."""
+    """The model, as its provider names it."""
     input_tokens: Required[int]
-    """The tokens of the prompt, cached ones included."""
+    """All tokens that go in: fresh, cached, written to a cache, audio."""
     cached_input_tokens: int
-    """The part of the input tokens that the provider had cached."""
-    max_output_tokens: int
-    """The most that the model may write."""
+    """The part of the input tokens that was read from a cache."""
+    cache_write_tokens: int
+    """The part of the input tokens that was written to a cache."""
+    cache_write_1h_tokens: int
+    """The part of the cache writes that is kept for an hour."""
+    input_audio_tokens: int
+    """The part of the input tokens that is audio."""
+    cached_audio_tokens: int
+    """The part of the cached input tokens that is audio."""
+    output_audio_tokens: int
+    """The part of the output tokens that is audio."""
+    reasoning_tokens: int
+    """The part of the output tokens that is reasoning."""
+    requests: int
+    """How many calls are billed."""
+    web_searches: int
+    """How many web searches are billed."""
+    service_tier: Literal["standard", "batch", "flex", "priority"]
+    """The service tier of the provider: standard, batch, flex or priority."""
+    max_output_tokens: int | None
+    """The most that the model may write; without it the tenant's default is held."""
 
 
 class Reserve(TypedDict, total=False):
     """The body of check and reserve."""
 
     subjects: Mapping[str, str]
-    """Who or what spends: the id for each type."""
+    """Who or what spends: the id of each type."""
     amounts: Mapping[str, Amount]
-    """What is to be held, by unit."""
+    """The amounts to hold, by unit."""
     usage: EstimatedUsage | None
-    """The tokens of a call to a model, to be priced here."""
+    """The tokens of a call to a model, which the service prices."""
     ttl_seconds: int
     """How long the hold lasts from now on."""
     metadata: Mapping[str, Any]
-    """Anything, up to 4 KB as JSON; kept and shown, never looked at."""
+    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class Settle(TypedDict, total=False):
     """The body of settle; with neither actual nor usage it settles at the estimate."""
 
     meter_source: str | None
-    """Who counted it, for example the provider's answer."""
+    """Who counted the usage, for example the provider's response."""
     ref_type: str | None
-    """What kind of thing it was spent on."""
+    """The type of what the amount was spent on."""
     ref_id: str | None
-    """The id of what it was spent on, in a system of yours."""
+    """The id, in your system, of what it was spent on."""
     description: str | None
     """A sentence for people."""
     actual: Mapping[str, Amount] | None
     """What was spent, by unit."""
     usage: ActualUsage | None
-    """The tokens of a call to a model, to be priced here."""
+    """The tokens of a call to a model, which the service prices."""
 
 
 class TokenCap(TypedDict, total=False):
     """How many tokens one request of a subject may have; at least one of the three."""
 
     max_prompt_tokens: int | None
-    """How many, at most, in one request; null for no cap."""
+    """How many prompt tokens one request may have; null: no cap."""
     max_completion_tokens: int | None
-    """How many, at most, in one request; null for no cap."""
+    """How many completion tokens one request may have; null: no cap."""
     max_total_tokens: int | None
-    """How many, at most, in one request; null for no cap."""
+    """How many tokens one request may have in all; null: no cap."""

@@ -42,6 +42,10 @@ class Service:
         paths: list[str] = httpx2.get(f"{self.url}/_requests").json()
         return paths
 
+    def deliver(self, message: str) -> None:
+        """Give the consumer a message of the settlement queue; raises if it refuses it."""
+        httpx2.post(f"{self.url}/_deliver", content=message).raise_for_status()
+
     def admin(self) -> Spendgate:
         """A client with the admin's key."""
         return Spendgate(url=self.url, api_key=self.admin_key)
@@ -92,16 +96,19 @@ def running_service() -> Iterator[Service]:
     """The stack of SPENDGATE_TEST_STACK (a file as `make up` writes it), else one of our own."""
     stack_file = os.environ.get("SPENDGATE_TEST_STACK")
     if stack_file:
-        yield _service(Path(stack_file).read_text(encoding="utf-8"), has_faults=False)
+        text = Path(stack_file).read_text(encoding="utf-8")
+        yield _service(text, has_faults="has_faults" in json.loads(text))
         return
     python = os.environ.get("SPENDGATE_SERVICE_PYTHON", str(ROOT / ".venv/bin/python"))
+    foreign = ("PYTHON", "AWS_", "POWERTOOLS_", "SPENDGATE_")
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+        name: value for name, value in os.environ.items() if not name.startswith(foreign)
     }
     process = subprocess.Popen(
         [python, str(PROCESS)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if "CI" in os.environ else None,
         text=True,
         env=environment,
         cwd=ROOT,

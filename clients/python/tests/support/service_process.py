@@ -6,6 +6,7 @@ next responses fail.
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -16,16 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-import boto3
-import pytest
-from local.emulator import isolate_from_aws
-from moto import mock_aws
-from spendgate_service.store.client import Table
+from botocore.config import Config
+from local.dynamodb_local import dynamodb_local
 from tests.docs import service as in_process
-from tests.support.engines import REGION, create_table
-from tests.support.functions import forget_what_functions_keep
-
-_TABLE_NAME = "spendgate-client-tests"
+from tests.support.engines import client_at, table_at
 
 
 class Faults:
@@ -47,20 +42,34 @@ class Faults:
         return None
 
 
-class RealClock:
-    """Keeps the service's clock at the machine's; the helper would let it jump."""
+class Service(in_process.Service):
+    """The service with the clock of this machine, one request after the other."""
 
-    def __init__(self, service: Any) -> None:
-        self._service = service
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class OneAtATime:
+    """Keeps two requests from running the functions at once: Lambda never does that either."""
+
+    def __init__(self, service: Service) -> None:
         self.paths: list[str] = []
-        self._lock = threading.Lock()  # moto is not safe for threads
+        self._service = service
+        self._lock = threading.Lock()
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str) -> Any:
         """Answer one request."""
         with self._lock:
             self.paths.append(url)
-            self._service.at_ms = time.time_ns() // 1_000_000
             return self._service.request(method, url, headers, body)
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        """Hand a message of the settlement queue to the consumer, which must accept it."""
+        with self._lock:
+            self._service.deliver(message)
 
 
 class Front(BaseHTTPRequestHandler):
@@ -68,7 +77,7 @@ class Front(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    service: RealClock
+    service: OneAtATime
     faults: Faults
 
     def answer(self) -> None:
@@ -77,6 +86,9 @@ class Front(BaseHTTPRequestHandler):
         body = self.rfile.read(length).decode()
         if self.path == "/_faults":
             self.faults.plan(json.loads(body))
+            self.write(200, {}, "{}")
+        elif self.path == "/_deliver":
+            self.service.deliver(json.loads(body))
             self.write(200, {}, "{}")
         elif self.path == "/_requests":
             self.write(200, {}, json.dumps(self.service.paths))
@@ -128,22 +140,30 @@ class QuietServer(ThreadingHTTPServer):
         """Log nothing."""
 
 
+def _warm_up(url: str) -> None:
+    """Make the engine's first requests with patience: on a busy machine it starts slowly."""
+    client: Any = client_at(url, Config(read_timeout=60))
+    name = table_at(url).name
+    item = {"pk": {"S": "warm"}, "sk": {"S": "up"}}
+    put = {"Put": {"TableName": name, "Item": item}}
+    client.transact_write_items(TransactItems=[put])
+    client.get_item(TableName=name, Key=item)
+
+
 def main() -> int:
     """Serve until standard input closes."""
-    isolate_from_aws()
-    patch = pytest.MonkeyPatch()
-    patch.setenv("TABLE_NAME", _TABLE_NAME)
-    patch.setenv("AWS_DEFAULT_REGION", REGION)
-    patch.setenv("LOG_LEVEL", "CRITICAL")
-    patch.setattr(in_process, "BETWEEN_REQUESTS_SECONDS", 0)
-    output = sys.stdout
-    sys.stdout = sys.stderr
-    forget_what_functions_keep()
-    with mock_aws():
-        client: Any = boto3.client("dynamodb", region_name=REGION)
-        create_table(client, _TABLE_NAME)
-        service = in_process.service_over(Table(client, _TABLE_NAME), patch)
-        Front.service, Front.faults = RealClock(service), Faults()
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION="us-east-1",
+        LOG_LEVEL="CRITICAL",
+    )
+    output, sys.stdout = sys.stdout, sys.stderr
+    with dynamodb_local() as url:
+        _warm_up(url)
+        service = Service(table_at(url))
+        service.create_keys()
+        Front.service, Front.faults = OneAtATime(service), Faults()
         server = QuietServer(("127.0.0.1", 0), Front)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         stack = {
@@ -151,6 +171,7 @@ def main() -> int:
             "admin_key": service.keys["admin"],
             "caller_key": service.keys["caller"],
             "operator_key": service.keys["operator"],
+            "has_faults": True,
         }
         print(json.dumps(stack), file=output, flush=True)
         sys.stdin.read()

@@ -78,6 +78,13 @@ class Pending(Generic[EnteredT]):
 
 
 pending = Pending
+
+
+def api_of(runtime: Any) -> Any:
+    """The connections that the clients of a runtime share."""
+    return runtime.async_api
+
+
 sleep = asyncio.sleep
 run_blocking = asyncio.to_thread
 

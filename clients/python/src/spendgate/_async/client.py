@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from spendgate import _settings, _subjects
-from spendgate._async import _io, resources
+from spendgate._async import _io
+from spendgate._async._groups import AsyncResourceGroups
 from spendgate._async._http import AsyncAPI
-from spendgate._async.hold import AsyncHold
-from spendgate._deliveries import Delivery
-from spendgate._local_cap import LocalCap
 from spendgate._requests import Amounts, Reply, actual_body, new_key, request, spend_body
 from spendgate._runtime import Runtime
 from spendgate._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_SECONDS, DEFAULT_TTL_SECONDS
 from spendgate.errors import Unavailable
-from spendgate.estimators import Estimator
-from spendgate.usage import Usage
 
 if TYPE_CHECKING:
     from spendgate import models
+    from spendgate._async import hold
+    from spendgate._async.hold import AsyncHold
+    from spendgate._local_cap import LocalCap
+    from spendgate.estimators import Estimator
+    from spendgate.usage import Usage
 else:
-    from spendgate._lazy import models
+    from spendgate._lazy import LazyModule, models
+
+    hold = LazyModule("spendgate._async.hold")
 
 ClientT = TypeVar("ClientT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
-class AsyncSpendgate:
+class AsyncSpendgate(AsyncResourceGroups):
     """The asynchronous client of a Spendgate service.
 
     `url` and `api_key` default to SPENDGATE_URL and SPENDGATE_API_KEY. `subjects` apply to every
@@ -80,16 +83,7 @@ class AsyncSpendgate:
     def _set_up(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._settings = runtime.settings
-        self._api = AsyncAPI(runtime.settings)
-        self.budgets = resources.AsyncBudgets(self._api)
-        self.reservations = resources.AsyncReservations(self._api)
-        self.token_caps = resources.AsyncTokenCaps(self._api)
-        self.prices = resources.AsyncPrices(self._api)
-        self.rates = resources.AsyncRates(self._api)
-        self.keys = resources.AsyncKeys(self._api)
-        self.tenant = resources.AsyncTenant(self._api)
-        self.tenants = resources.AsyncTenants(self._api)
-        runtime.adopt(self._api)
+        self._api: AsyncAPI = _io.api_of(runtime)
 
     def wrap(
         self,
@@ -218,15 +212,15 @@ class AsyncSpendgate:
             if not self._runtime.grants_locally(amounts, usage):
                 raise
             granted = None
-        hold = AsyncHold(
+        made = hold.AsyncHold(
             self._runtime, self._api, granted, subjects=subjects, usage=usage, amounts=amounts
         )
         if self._settings.heartbeat if heartbeat is None else heartbeat:
-            hold.start_heartbeat(hold, ttl)
-        return hold
+            made.start_heartbeat(made, ttl)
+        return made
 
     def _give_back(self, reply: Reply) -> None:
-        self._runtime.keep(Delivery("release", reply.json()["reservation_id"]))
+        self._runtime.keep_release(reply.json()["reservation_id"])
 
     async def check(
         self,
@@ -273,6 +267,22 @@ class AsyncSpendgate:
         merged = _subjects.merged(self._settings.subjects, subjects)
         return await self._api.fetch(models.Spend, request("GET", "spend", query=merged))
 
+    async def export_ledger(
+        self,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        format: str = "csv",  # noqa: A002 (the name of the API)
+    ) -> AsyncIterator[str]:
+        """Export the ledger as `csv` or `jsonl`, a page of text at a time; times are RFC 3339."""
+        query = {"from": start, "to": end, "format": format}
+        while True:
+            reply = await self._api.send(request("GET", "export", "ledger", query=query))
+            yield reply.text
+            if "x-next-cursor" not in reply.headers:
+                return
+            query["cursor"] = reply.headers["x-next-cursor"]
+
     async def request(
         self,
         method: str,
@@ -287,7 +297,7 @@ class AsyncSpendgate:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until background settlements are delivered; False if the time was too short."""
-        return self._runtime.worker.flush(timeout)
+        return self._runtime.flush(timeout)
 
     async def aclose(self) -> None:
         """Deliver what waits and close the connections."""

@@ -239,13 +239,13 @@ def transport_class(lib: Any) -> type:
         def __init__(self, guard: AsyncCallGuard, inner: Any, owner: Any = None) -> None:
             self._guard = guard
             self._inner = inner
-            self._owner = owner  # keeps the client alive that the inner transport belongs to
+            self._owner = owner  # the client that the inner transport belongs to
 
         async def handle_async_request(self, request: Any) -> Any:
             return await self._guard.handle(request, self._inner)
 
         async def aclose(self) -> None:
-            await self._inner.aclose()
+            await (self._inner if self._owner is None else self._owner).aclose()
 
     _transport_classes[lib.__name__] = AsyncGuardTransport
     return AsyncGuardTransport

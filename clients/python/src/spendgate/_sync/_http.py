@@ -88,6 +88,7 @@ class API:
         return httpx2.Client(
             base_url=self._settings.url,
             timeout=self._timeout,
+            verify=self._settings.url.startswith("https:"),  # no certificates to load for http
             headers={
                 "Authorization": f"Bearer {self._settings.api_key}",
                 "User-Agent": USER_AGENT,

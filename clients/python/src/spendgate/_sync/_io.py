@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -22,6 +22,11 @@ class LoopBinding:
 
 Pending = Annotated[T, "done"]
 sleep = time.sleep
+
+
+def api_of(runtime: Any) -> Any:
+    """The connections that the clients of a runtime share."""
+    return runtime.api
 
 
 def pending(work: Callable[[], T]) -> T:

@@ -3,35 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from spendgate import _settings, _subjects
-from spendgate._deliveries import Delivery
-from spendgate._local_cap import LocalCap
 from spendgate._requests import Amounts, Reply, actual_body, new_key, request, spend_body
 from spendgate._runtime import Runtime
 from spendgate._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_SECONDS, DEFAULT_TTL_SECONDS
-from spendgate._sync import _io, resources
+from spendgate._sync import _io
+from spendgate._sync._groups import ResourceGroups
 from spendgate._sync._http import API
-from spendgate._sync.hold import Hold
 from spendgate.errors import Unavailable
-from spendgate.estimators import Estimator
-from spendgate.usage import Usage
 
 if TYPE_CHECKING:
     from spendgate import models
+    from spendgate._local_cap import LocalCap
+    from spendgate._sync import hold
+    from spendgate._sync.hold import Hold
+    from spendgate.estimators import Estimator
+    from spendgate.usage import Usage
 else:
-    from spendgate._lazy import models
+    from spendgate._lazy import LazyModule, models
+
+    hold = LazyModule("spendgate._sync.hold")
 
 ClientT = TypeVar("ClientT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
-class Spendgate:
+class Spendgate(ResourceGroups):
     """The synchronous client of a Spendgate service.
 
     `url` and `api_key` default to SPENDGATE_URL and SPENDGATE_API_KEY. `subjects` apply to every
@@ -81,16 +84,7 @@ class Spendgate:
     def _set_up(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._settings = runtime.settings
-        self._api = API(runtime.settings)
-        self.budgets = resources.Budgets(self._api)
-        self.reservations = resources.Reservations(self._api)
-        self.token_caps = resources.TokenCaps(self._api)
-        self.prices = resources.Prices(self._api)
-        self.rates = resources.Rates(self._api)
-        self.keys = resources.Keys(self._api)
-        self.tenant = resources.Tenant(self._api)
-        self.tenants = resources.Tenants(self._api)
-        runtime.adopt(self._api)
+        self._api: API = _io.api_of(runtime)
 
     def wrap(
         self,
@@ -219,15 +213,15 @@ class Spendgate:
             if not self._runtime.grants_locally(amounts, usage):
                 raise
             granted = None
-        hold = Hold(
+        made = hold.Hold(
             self._runtime, self._api, granted, subjects=subjects, usage=usage, amounts=amounts
         )
         if self._settings.heartbeat if heartbeat is None else heartbeat:
-            hold.start_heartbeat(hold, ttl)
-        return hold
+            made.start_heartbeat(made, ttl)
+        return made
 
     def _give_back(self, reply: Reply) -> None:
-        self._runtime.keep(Delivery("release", reply.json()["reservation_id"]))
+        self._runtime.keep_release(reply.json()["reservation_id"])
 
     def check(
         self,
@@ -274,6 +268,22 @@ class Spendgate:
         merged = _subjects.merged(self._settings.subjects, subjects)
         return self._api.fetch(models.Spend, request("GET", "spend", query=merged))
 
+    def export_ledger(
+        self,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        format: str = "csv",  # noqa: A002 (the name of the API)
+    ) -> Iterator[str]:
+        """Export the ledger as `csv` or `jsonl`, a page of text at a time; times are RFC 3339."""
+        query = {"from": start, "to": end, "format": format}
+        while True:
+            reply = self._api.send(request("GET", "export", "ledger", query=query))
+            yield reply.text
+            if "x-next-cursor" not in reply.headers:
+                return
+            query["cursor"] = reply.headers["x-next-cursor"]
+
     def request(
         self,
         method: str,
@@ -288,7 +298,7 @@ class Spendgate:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until background settlements are delivered; False if the time was too short."""
-        return self._runtime.worker.flush(timeout)
+        return self._runtime.flush(timeout)
 
     def close(self) -> None:
         """Deliver what waits and close the connections."""

@@ -238,13 +238,13 @@ def transport_class(lib: Any) -> type:
         def __init__(self, guard: CallGuard, inner: Any, owner: Any = None) -> None:
             self._guard = guard
             self._inner = inner
-            self._owner = owner  # keeps the client alive that the inner transport belongs to
+            self._owner = owner  # the client that the inner transport belongs to
 
         def handle_request(self, request: Any) -> Any:
             return self._guard.handle(request, self._inner)
 
         def close(self) -> None:
-            self._inner.close()
+            (self._inner if self._owner is None else self._owner).close()
 
     _transport_classes[lib.__name__] = GuardTransport
     return GuardTransport

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -161,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         prompt = _script.prompt_text(body)
         script = self.fake._begin(prompt, _script.read_script(prompt))
+        if any(name.lower().startswith("spendgate-") for name in self.headers):
+            script = replace(script, status=400)  # our headers must not reach a provider
         served: Served | None = None
         try:
             answer = self.fake._answer(body, prompt, script)
@@ -241,6 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("request-id", "req_fake")
+        self.send_header("retry-after-ms", "1")  # so that SDKs retry at once
         self.end_headers()
         self.wfile.write(content)
 

@@ -1,0 +1,61 @@
+"""The groups of operations that a client has: `guard.budgets`, `guard.keys`, ..."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from spendgate._async._http import AsyncAPI
+
+if TYPE_CHECKING:
+    from spendgate._async import resources
+else:
+    from spendgate._lazy import LazyModule
+
+    resources = LazyModule("spendgate._async.resources")
+
+
+class AsyncResourceGroups:
+    """Each group is made when it is first used."""
+
+    _api: AsyncAPI
+
+    @cached_property
+    def budgets(self) -> resources.AsyncBudgets:
+        """Budgets, their credits, ledgers and statements."""
+        return resources.AsyncBudgets(self._api)
+
+    @cached_property
+    def reservations(self) -> resources.AsyncReservations:
+        """Reservations by their id."""
+        return resources.AsyncReservations(self._api)
+
+    @cached_property
+    def token_caps(self) -> resources.AsyncTokenCaps:
+        """Limits on the tokens of one request."""
+        return resources.AsyncTokenCaps(self._api)
+
+    @cached_property
+    def prices(self) -> resources.AsyncPrices:
+        """Own prices of models."""
+        return resources.AsyncPrices(self._api)
+
+    @cached_property
+    def rates(self) -> resources.AsyncRates:
+        """Conversion rates between units."""
+        return resources.AsyncRates(self._api)
+
+    @cached_property
+    def keys(self) -> resources.AsyncKeys:
+        """API keys of the tenant."""
+        return resources.AsyncKeys(self._api)
+
+    @cached_property
+    def tenant(self) -> resources.AsyncTenant:
+        """Settings of the tenant."""
+        return resources.AsyncTenant(self._api)
+
+    @cached_property
+    def tenants(self) -> resources.AsyncTenants:
+        """All tenants; for operators."""
+        return resources.AsyncTenants(self._api)

@@ -1,0 +1,62 @@
+# Generated from `_async` by `make client-models`. Do not edit.
+"""The groups of operations that a client has: `guard.budgets`, `guard.keys`, ..."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from spendgate._sync._http import API
+
+if TYPE_CHECKING:
+    from spendgate._sync import resources
+else:
+    from spendgate._lazy import LazyModule
+
+    resources = LazyModule("spendgate._sync.resources")
+
+
+class ResourceGroups:
+    """Each group is made when it is first used."""
+
+    _api: API
+
+    @cached_property
+    def budgets(self) -> resources.Budgets:
+        """Budgets, their credits, ledgers and statements."""
+        return resources.Budgets(self._api)
+
+    @cached_property
+    def reservations(self) -> resources.Reservations:
+        """Reservations by their id."""
+        return resources.Reservations(self._api)
+
+    @cached_property
+    def token_caps(self) -> resources.TokenCaps:
+        """Limits on the tokens of one request."""
+        return resources.TokenCaps(self._api)
+
+    @cached_property
+    def prices(self) -> resources.Prices:
+        """Own prices of models."""
+        return resources.Prices(self._api)
+
+    @cached_property
+    def rates(self) -> resources.Rates:
+        """Conversion rates between units."""
+        return resources.Rates(self._api)
+
+    @cached_property
+    def keys(self) -> resources.Keys:
+        """API keys of the tenant."""
+        return resources.Keys(self._api)
+
+    @cached_property
+    def tenant(self) -> resources.Tenant:
+        """Settings of the tenant."""
+        return resources.Tenant(self._api)
+
+    @cached_property
+    def tenants(self) -> resources.Tenants:
+        """All tenants; for operators."""
+        return resources.Tenants(self._api)
