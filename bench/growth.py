@@ -21,7 +21,7 @@ from bench.report import Report, median
 from local.dynamodb_local import dynamodb_local
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, Policy
-from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.store import keys, values

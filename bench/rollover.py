@@ -20,7 +20,8 @@ from bench.report import Report
 from local.dynamodb_local import dynamodb_local
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
-from spendgate_service.domain.periods import CalendarPeriod, period_in_force
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import period_in_force
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.periods.run import Progress, close_due_periods
 from spendgate_service.store import keys, values

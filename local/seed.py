@@ -14,8 +14,9 @@ from local.emulator.account import aws_client
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import parse_amount
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import AlreadyExists, NotFound
-from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.periods import NoPeriod, PeriodRule
 from spendgate_service.domain.requests import Record, SpendRequest
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.domain.subjects import ORGANIZATION, Subject, parse_subject

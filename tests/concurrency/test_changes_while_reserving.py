@@ -17,8 +17,9 @@ import pytest
 
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import SpendgateError
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.support.clock import FakeClock

@@ -3,7 +3,7 @@
 from typing import Any
 
 from spendgate_service.domain.amounts import ONE
-from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
 from tests.concurrency.conftest import Race
 from tests.concurrency.workers import PROCESSES, apply_commands, live, reserve_many
 from tests.support.ledger_invariants import assert_books_balance

@@ -15,7 +15,8 @@ import pytest
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.periods.run import close_due_periods
 from tests.concurrency.history import Event, History
 from tests.concurrency.storm import PROCESSES, FastClock, Weather, blow, keep_signals

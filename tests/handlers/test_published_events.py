@@ -11,7 +11,7 @@ import pytest
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
-from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.events import schema
 from spendgate_service.events.envelope import Event, event_of

@@ -1,7 +1,8 @@
 """What scenarios begin with: a budget of each kind, something spent and something held."""
 
 from spendgate_service.domain.budgets import CarryOver
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from tests.interleavings.scenarios import Stage
 from tests.support.world import TENANT, World
 

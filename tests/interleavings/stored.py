@@ -9,8 +9,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget, Policy
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.period_keys import period_of
-from spendgate_service.domain.periods import Period
+from spendgate_service.domain.periods import Period, period_of
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.statements import Statement
 from spendgate_service.domain.subjects import Subject, parse_subject

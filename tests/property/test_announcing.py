@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
-from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.thresholds import levels_reached
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spendgate_service.domain.periods import CalendarUnit
+from spendgate_service.domain.calendar import CalendarUnit
 from tests.property.test_periods_tile import (
     MOMENTS,
     UNITS,
@@ -41,6 +41,7 @@ LABELS: Mapping[CalendarUnit, Callable[[datetime], tuple[object, ...]]] = {
     "day": lambda local: (local.date(),),
     "week": lambda local: local.isocalendar()[:2],
     "month": lambda local: (local.year, local.month),
+    "quarter": lambda local: (local.year, (local.month - 1) // 3),
     "year": lambda local: (local.year,),
 }
 """What a clock and a calendar on the wall show all through a period, and at no other time."""

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spendgate_service.domain.period_keys import period_of, rule_of
+from spendgate_service.domain.calendar import CalendarPeriod, CalendarUnit
 from spendgate_service.domain.periods import (
     WINDOW_SECONDS_MAX,
-    CalendarPeriod,
-    CalendarUnit,
     DurationPeriod,
     NoPeriod,
     PeriodRule,
     RollingPeriod,
     period_in_force,
+    period_of,
+    rule_of,
 )
 from tests.property.test_calendar import ODD_ZONES
 from tests.property.test_periods_tile import MOMENTS, UNITS, ZONES, moments_near_changes, often

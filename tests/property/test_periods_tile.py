@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spendgate_service.domain import periods
-from spendgate_service.domain.periods import (
+from spendgate_service.domain import calendar
+from spendgate_service.domain.calendar import (
     CALENDAR_UNITS,
+    NO_ANCHOR,
+    Anchor,
     CalendarPeriod,
     CalendarUnit,
-    Period,
-    period_in_force,
 )
+from spendgate_service.domain.periods import Period, period_in_force
 
 FIRST_YEAR, LAST_YEAR = 2012, 2060
 ZONES = st.sampled_from(sorted(available_timezones() - {"localtime"}))
@@ -27,10 +28,10 @@ MOMENTS = st.integers(
 often = settings(max_examples=400, deadline=None, database=None)
 
 
-def in_force(unit: CalendarUnit, timezone: str, moment: int) -> Period:
+def in_force(unit: CalendarUnit, timezone: str, moment: int, anchor: Anchor = NO_ANCHOR) -> Period:
     """Worked out from the moment alone, whatever period was asked for before."""
-    periods._last_periods.clear()  # a memory that would hide a contradiction
-    return period_in_force(CalendarPeriod(unit, timezone), now_ms=moment * 1000)
+    calendar._last_spans.clear()  # a memory that would hide a contradiction
+    return period_in_force(CalendarPeriod(unit, timezone, anchor), now_ms=moment * 1000)
 
 
 def boundaries(found: Period) -> tuple[int, int]:

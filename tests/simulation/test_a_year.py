@@ -10,8 +10,8 @@ import random
 import secrets
 
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.period_keys import period_of
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, period_in_force
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import DurationPeriod, period_in_force, period_of
 from spendgate_service.domain.statements import carries_over, may_close
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys

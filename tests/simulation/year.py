@@ -13,15 +13,9 @@ from spendgate_service.budgets.change import change_budget
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE, Amount, parse_amount
 from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.calendar import CALENDAR_UNITS, CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.periods import (
-    CALENDAR_UNITS,
-    CalendarPeriod,
-    DurationPeriod,
-    NoPeriod,
-    PeriodRule,
-    RollingPeriod,
-)
+from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule, RollingPeriod
 from spendgate_service.domain.requests import Record, Release, Settle
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject

@@ -10,13 +10,8 @@ from spendgate_service.budgets.credit import Credit, Credited, apply_credit
 from spendgate_service.budgets.token_caps import delete_token_cap, put_token_cap, read_token_cap
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, TokenCap
-from spendgate_service.domain.periods import (
-    CalendarPeriod,
-    DurationPeriod,
-    NoPeriod,
-    PeriodRule,
-    RollingPeriod,
-)
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.domain.subjects import Subject, parse_subject

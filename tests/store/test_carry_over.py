@@ -8,9 +8,10 @@ import pytest
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod
+from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.periods.run import Progress, close_due_periods
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX

@@ -9,8 +9,8 @@ from spendgate_service.budgets.change import ChangeEvent, change_budget
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetPaused
-from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.store.outbox import event_id
 from tests.support.outbox import detail_of, outbox, told

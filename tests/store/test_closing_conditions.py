@@ -7,7 +7,8 @@ import pytest
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS, Statement
 from spendgate_service.periods.run import close_due_periods

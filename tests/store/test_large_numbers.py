@@ -2,8 +2,8 @@
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.requests import CLAIMS_MAX
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import values

@@ -3,9 +3,10 @@
 import pytest
 
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import IdempotencyConflict
 from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
-from spendgate_service.domain.periods import SLICES_MAX, CalendarPeriod, RollingPeriod
+from spendgate_service.domain.periods import SLICES_MAX, RollingPeriod
 from spendgate_service.settlements.plan import Recorded
 from spendgate_service.store.idempotency import ONCE_RETENTION_SECONDS
 from tests.support.ledger_invariants import read_books

@@ -3,10 +3,10 @@
 import pytest
 
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import BudgetExceeded, IdempotencyConflict, InvalidValue
 from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
-from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.requests import CLAIMS_MAX
 from tests.support.ledger_invariants import read_books
 from tests.support.world import AGENT, ORGANIZATION, World, id_in, many_subjects

@@ -8,7 +8,7 @@ import pytest
 
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
-from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import Progress, close_due_periods

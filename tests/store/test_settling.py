@@ -3,8 +3,8 @@
 import pytest
 
 from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
-from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.settlements.apply import CounterGone
 from spendgate_service.settlements.plan import Settled
 from spendgate_service.store import values

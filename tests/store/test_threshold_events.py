@@ -7,8 +7,9 @@ import pytest
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX

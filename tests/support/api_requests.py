@@ -16,15 +16,10 @@ from spendgate_service.app import Spendgate
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import InvalidValue
-from spendgate_service.domain.periods import (
-    CalendarPeriod,
-    NoPeriod,
-    Period,
-    PeriodRule,
-    period_in_force,
-)
+from spendgate_service.domain.periods import NoPeriod, Period, PeriodRule, period_in_force
 from spendgate_service.domain.statements import Statement, StoredStatement
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.tenants import Role

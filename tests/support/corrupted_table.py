@@ -8,7 +8,8 @@ from spendgate_service.audit.table import TableAudit
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, RollingPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.periods import CalendarPeriod
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.reservations.refusal_cache import REFUSALS_UNTIL_BELIEVED

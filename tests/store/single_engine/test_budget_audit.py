@@ -9,7 +9,8 @@ from spendgate_service.budgets.create import create_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.audit import Audit
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import NoPeriod, PeriodRule
 from spendgate_service.domain.requests import Record
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.settlements.apply import Settlements

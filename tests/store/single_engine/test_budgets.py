@@ -16,13 +16,14 @@ from spendgate_service.budgets.read import (
 )
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Claim
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import (
     BudgetChanged,
     IdempotencyConflict,
     InvalidValue,
     NotFound,
 )
-from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule, period_in_force
+from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.reservations.hold import take_hold
 from spendgate_service.store import keys, values

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.reports import export as store_export
 from spendgate_service.reports.export import LATEST_ENTRY_SECONDS, Span, export_ledger
 from spendgate_service.store import values

@@ -5,9 +5,10 @@ import pytest
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.periods import CalendarPeriod, RollingPeriod
+from spendgate_service.domain.periods import RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.reservations.refusal_cache import BELIEVED_MS_MAX, REFUSALS_UNTIL_BELIEVED
 from tests.support.counting_client import CountingClient, counting

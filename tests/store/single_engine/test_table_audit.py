@@ -11,7 +11,7 @@ from spendgate_service.audit.recheck import missing_holds, wrong_entries
 from spendgate_service.audit.scan_index import BucketTotal, Suspect
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
-from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.periods import period_of
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import kept_until

@@ -7,7 +7,8 @@ import pytest
 
 from spendgate_service.budgets.change import ChangeEvent, change_budget
 from spendgate_service.domain.amounts import ONE
-from spendgate_service.domain.periods import CalendarPeriod, NoPeriod, PeriodRule
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import NoPeriod, PeriodRule
 from spendgate_service.domain.subjects import parse_subject
 from tests.support.counting_client import CountingClient, counting
 from tests.support.world import AGENT, TENANT, World, settle

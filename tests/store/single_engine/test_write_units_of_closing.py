@@ -3,7 +3,7 @@
 import pytest
 
 from spendgate_service.domain.budgets import CarryOver
-from spendgate_service.domain.periods import CalendarPeriod
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys
 from tests.support.counting_client import CountingClient, counting

@@ -6,8 +6,9 @@ import pytest
 
 from spendgate_service.api.bodies.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
 from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import InvalidValue
-from spendgate_service.domain.periods import CalendarPeriod, DurationPeriod, NoPeriod, RollingPeriod
+from spendgate_service.domain.periods import DurationPeriod, NoPeriod, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from tests.support.api_requests import read, refused_param
@@ -79,7 +80,7 @@ def test_a_budget_on_another_organization_is_refused() -> None:
         ({"period": {"type": "duration", "seconds": 0}}, "body.period.seconds"),
         ({"period": {"type": "rolling", "seconds": 366 * 86_400 + 1}}, "body.period.seconds"),
         ({"period": {"type": "rolling", "window": "367d"}}, "body.period.window"),
-        ({"period": {"type": "rolling", "window": "5 hours"}}, "body.period.window"),
+        ({"period": {"type": "rolling", "window": "5 hops"}}, "body.period.window"),
         ({"period": {"type": "calendar"}}, "body.period.unit"),
         ({"period": {"type": "calendar", "unit": "minute"}}, "body.period.unit"),
         (

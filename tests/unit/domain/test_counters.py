@@ -7,13 +7,13 @@ import pytest
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX, CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.counters import Counter, new_counter
 from spendgate_service.domain.decisions import check_result_of
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import (
     BALANCE,
-    CalendarPeriod,
     NoPeriod,
     Period,
     RollingPeriod,

@@ -5,10 +5,10 @@ import pytest
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.forecast import Forecast, forecast_of
 from spendgate_service.domain.periods import (
-    CalendarPeriod,
     DurationPeriod,
     NoPeriod,
     PeriodRule,

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from spendgate_service.domain.budgets import LIMITS_REMEMBERED_MAX, Budget
-from spendgate_service.domain.periods import BALANCE, CalendarPeriod, DurationPeriod, Period
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import BALANCE, DurationPeriod, Period
 from spendgate_service.domain.subjects import Subject
 from tests.support.clock import NOON_MS
 

@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from spendgate_service.domain.calendar import CalendarPeriod, CalendarUnit, zone
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import (
     BALANCE,
-    CalendarPeriod,
-    CalendarUnit,
     DurationPeriod,
     NoPeriod,
     Period,
@@ -16,7 +15,6 @@ from spendgate_service.domain.periods import (
     parse_window,
     period_in_force,
     window_text,
-    zone,
 )
 
 
@@ -151,7 +149,21 @@ def test_a_window_is_read_and_written(text: str, seconds: int) -> None:
     assert parse_window(window_text(seconds)) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "5", "h", "0h", "-5h", "5 h", "5H", "1.5h", "367d", "5y"])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30 min", 1800), ("7 d", 604_800), ("2wks", 1_209_600), ("3HRS", 10_800), ("45", 45),
+        (" 5h ", 18_000), ("1 week", 604_800), ("2 days", 172_800), ("90 Seconds", 90),
+        ("1 hour", 3600), ("15mins", 900),
+    ],
+)  # fmt: skip
+def test_the_usual_spellings_of_a_window_are_read(text: str, seconds: int) -> None:
+    assert parse_window(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "h", "0h", "0", "-5h", "1.5h", "367d", "5y", "5 hh", "5h 3m", "fiveh", "5 months"]
+)
 def test_what_is_no_window_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue):
         parse_window(text)

@@ -11,7 +11,7 @@ from spendgate_service.domain.budgets import Policy
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.statements import Statement
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.store import keys, values

@@ -5,14 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NoReturn
 
 from spendgate_service.domain.amounts import AMOUNT_MAX, Amount, amount_text
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import InvalidValue
-from spendgate_service.domain.periods import (
-    CalendarPeriod,
-    DurationPeriod,
-    Period,
-    PeriodRule,
-    period_in_force,
-)
+from spendgate_service.domain.periods import DurationPeriod, Period, PeriodRule, period_in_force
 from spendgate_service.domain.rates import Conversion, Rate, conversions_of, most_converted
 from spendgate_service.domain.subjects import Subject
 

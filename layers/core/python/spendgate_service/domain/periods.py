@@ -2,21 +2,19 @@
 
 Boundaries are whole seconds since the epoch; a period includes its start and excludes its end. The
 current period follows from the clock, so no process has to run at a boundary.
+
+A reservation and a ledger entry name their period by its key only: `rule_of` and `period_of` read
+keys back. They are the inverse of `period_in_force`; a property test compares the two.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
-from zoneinfo import ZoneInfo
 
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.calendar import CalendarPeriod, Span, rule_in, span_at, span_of
 from spendgate_service.domain.errors import InvalidValue
-
-type CalendarUnit = Literal["hour", "day", "week", "month", "year"]
-
-CALENDAR_UNITS: tuple[CalendarUnit, ...] = ("hour", "day", "week", "month", "year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +25,6 @@ class NoPeriod:
     def label(self) -> str:
         """The name of the period in a warning."""
         return "balance"
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarPeriod:
-    """An hour, day, week (from Monday), month or year in an IANA time zone."""
-
-    unit: CalendarUnit
-    timezone: str = "UTC"
-
-    @property
-    def label(self) -> str:
-        """The name of the period in a warning."""
-        return self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +73,43 @@ SLICES_MAX = 24
 WINDOW_SECONDS_MAX = 366 * 86_400
 """The longest duration or rolling window: a year."""
 
-_WINDOW_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_WINDOW = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIT_SPELLINGS = {
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "m": ("m", "min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "d": ("d", "day", "days"),
+    "w": ("w", "wk", "wks", "week", "weeks"),
+}
+_SECONDS_OF = {
+    spelling: _UNIT_SECONDS[unit]
+    for unit, spellings in _UNIT_SPELLINGS.items()
+    for spelling in spellings
+}
+_WINDOW = re.compile(r"([1-9][0-9]{0,8})\s*([a-z]*)")
 
 
 def parse_window(text: str) -> int:
-    """Parse a length such as `30m`, `5h`, `7d` or `2w` as seconds. Raises InvalidValue."""
-    match = _WINDOW.fullmatch(text)
-    if match is None:
-        raise InvalidValue("a window is a whole number of s, m, h, d or w, for example 5h or 30d")
-    seconds = int(match[1]) * _WINDOW_UNITS[match[2]]
+    """Read a length such as `30m`, `30 min`, `5h`, `7 days`, `2wks` or `45` as seconds.
+
+    Raises InvalidValue.
+    """
+    match = _WINDOW.fullmatch(text.strip().lower())
+    if match is None or (match[2] and match[2] not in _SECONDS_OF):
+        raise InvalidValue(
+            "a window is a whole number of seconds, minutes, hours, days or weeks, "
+            "for example 30 min, 5h or 30d"
+        )
+    seconds = int(match[1]) * _SECONDS_OF.get(match[2], 1)
     if seconds > WINDOW_SECONDS_MAX:
         raise InvalidValue(f"a window has at most {WINDOW_SECONDS_MAX} seconds (366d)")
     return seconds
 
 
 def window_text(seconds: int) -> str:
-    """Format a length in the largest unit that divides it: `5h`, `90m`."""
-    unit = next(unit for unit in "wdhms" if seconds % _WINDOW_UNITS[unit] == 0)
-    return f"{seconds // _WINDOW_UNITS[unit]}{unit}"
+    """A length in the largest unit that divides it: `5h`, `90m`."""
+    unit = next(unit for unit in "wdhms" if seconds % _UNIT_SECONDS[unit] == 0)
+    return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +140,6 @@ def duration_period(rule: DurationPeriod, *, starts_at: int) -> Period:
     return Period(key, starts_at, starts_at + rule.seconds)
 
 
-@lru_cache(maxsize=64)
-def zone(name: str) -> ZoneInfo:
-    """Return the time zone of an IANA name. Raises InvalidValue if there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):  # unknown, a folder of the database, malformed
-        raise InvalidValue(f"{name} is not the name of an IANA time zone") from None
-
-
 def period_in_force(rule: PeriodRule, *, now_ms: int, started_at: int | None = None) -> Period:
     """Return the current period.
 
@@ -156,7 +150,7 @@ def period_in_force(rule: PeriodRule, *, now_ms: int, started_at: int | None = N
         case NoPeriod():
             return BALANCE
         case CalendarPeriod():
-            return _calendar_period(rule.unit, rule.timezone, now_ms // 1000)
+            return calendar_period(span_at(rule, now_ms // 1000))
         case RollingPeriod():
             return rolling_period(rule)
         case DurationPeriod():
@@ -165,96 +159,38 @@ def period_in_force(rule: PeriodRule, *, now_ms: int, started_at: int | None = N
             return duration_period(rule, starts_at=started_at)
 
 
-def _calendar_period(unit: CalendarUnit, timezone: str, now: int) -> Period:
-    """Return the current calendar period from a cache; a period serves many calls."""
-    cached = _last_periods.get((unit, timezone))
-    if cached is None or not _contains(cached, now):
-        cached = _last_periods[unit, timezone] = _calendar_period_from(unit, timezone, now)
-    return cached
+def calendar_period(span: Span) -> Period:
+    """A period of the calendar."""
+    return Period(span.key, span.starts_at, span.ends_at)
 
 
-_last_periods: dict[tuple[CalendarUnit, str], Period] = {}
+_ROLLING = re.compile(r"rolling-(?P<window>\w+)")
+_DURATION = re.compile(r"(?P<start>[-\d]{10}T[:\d]{8}Z)/(?P<window>\w+)")
 
 
-def _contains(period: Period, now: int) -> bool:
-    assert period.starts_at is not None and period.ends_at is not None
-    return period.starts_at <= now < period.ends_at
+@lru_cache(maxsize=4096)
+def rule_of(period_key: str) -> PeriodRule:
+    """Return the rule of a period. The key must be one of `period_in_force`."""
+    if period_key == BALANCE.key:
+        return NoPeriod()
+    if rolling := _ROLLING.fullmatch(period_key):
+        return RollingPeriod(parse_window(rolling["window"]))
+    if duration := _DURATION.fullmatch(period_key):
+        return DurationPeriod(parse_window(duration["window"]))
+    return rule_in(period_key)
 
 
-def _calendar_period_from(unit: CalendarUnit, timezone: str, now: int) -> Period:
-    local = datetime.fromtimestamp(now, UTC).astimezone(zone(timezone))
-    if unit == "hour":
-        return _hour(local, timezone, now)
-    today = local.date()
-    first, after, key = _days(unit, today)
-    return Period(_keyed(key, timezone), _midnight(first, timezone), _midnight(after, timezone))
-
-
-def _days(unit: CalendarUnit, today: date) -> tuple[date, date, str]:
-    """Return the first day of the period, the first day after it, and its key."""
-    if unit == "day":
-        return today, today + timedelta(days=1), today.isoformat()
-    if unit == "week":
-        first = today - timedelta(days=today.weekday())
-        year, week, _ = today.isocalendar()
-        return first, first + timedelta(days=7), f"{year:04d}-W{week:02d}"
-    if unit == "month":
-        first = today.replace(day=1)
-        return first, (first + timedelta(days=32)).replace(day=1), f"{first:%Y-%m}"
-    assert unit == "year"
-    return date(today.year, 1, 1), date(today.year + 1, 1, 1), f"{today.year:04d}"
-
-
-def _keyed(key: str, timezone: str) -> str:
-    """Append the time zone to a key as in RFC 9557; UTC is omitted."""
-    return key if timezone == "UTC" else f"{key}[{timezone}]"
-
-
-def _midnight(day: date, timezone: str) -> int:
-    """Return the start of a day; if midnight is skipped, the end of the gap.
-
-    Local midnight is interpreted with the offset before a gap (PEP 495, fold=0), which is exactly
-    the first existing time after it.
-    """
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).timestamp())
-
-
-def _hour(local: datetime, timezone: str, now: int) -> Period:
-    """Return the clock hour; a daylight saving change may shorten it.
-
-    A repeated hour counts as two periods, which differ by their offset.
-    """
-    offset = local.utcoffset()
-    assert offset is not None
-    into_hour = local.minute * 60 + local.second
-    starts_at = now - into_hour
-    ends_at = starts_at + 3600
-    shift = _offset_change(timezone, starts_at, ends_at)
-    if shift is not None:
-        starts_at, ends_at = (shift, ends_at) if now >= shift else (starts_at, shift)
-    key = f"{local:%Y-%m-%dT%H}" + ("" if timezone == "UTC" else _offset_text(offset))
-    return Period(_keyed(key, timezone), starts_at, ends_at)
-
-
-def _offset_text(offset: timedelta) -> str:
-    seconds = int(offset.total_seconds())
-    hours, rest = divmod(abs(seconds), 3600)
-    minutes, seconds_left = divmod(rest, 60)
-    text = f"{'-' if seconds < 0 else '+'}{hours:02d}:{minutes:02d}"
-    return text if not seconds_left else f"{text}:{seconds_left:02d}"
-
-
-def _offset_change(timezone: str, start: int, end: int) -> int | None:
-    """Return the time in [start, end] at which the offset changes, or None."""
-    place = zone(timezone)
-
-    def offset_at(moment: int) -> timedelta | None:
-        return datetime.fromtimestamp(moment, place).utcoffset()
-
-    if offset_at(start) == offset_at(end - 1):
-        return None
-    low, high = start, end - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if offset_at(middle) == offset_at(start) else (low, middle)
-    return high
+@lru_cache(maxsize=4096)
+def period_of(period_key: str) -> Period:
+    """Return the period of a key. The key must be one of `period_in_force`."""
+    rule = rule_of(period_key)
+    match rule:
+        case NoPeriod():
+            return BALANCE
+        case RollingPeriod():
+            return rolling_period(rule)
+        case DurationPeriod():
+            started = datetime.fromisoformat(period_key.partition("/")[0])
+            return duration_period(rule, starts_at=int(started.timestamp()))
+        case CalendarPeriod():
+            return calendar_period(span_of(period_key))

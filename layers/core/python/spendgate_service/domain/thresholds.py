@@ -11,8 +11,7 @@ from typing import Literal
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.period_keys import rule_of
-from spendgate_service.domain.periods import BALANCE, Period, RollingPeriod
+from spendgate_service.domain.periods import BALANCE, Period, RollingPeriod, rule_of
 
 type LevelType = Literal["budget.threshold_reached", "budget.exhausted", "budget.paused"]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Counter
-from spendgate_service.domain.period_keys import rule_of
+from spendgate_service.domain.periods import rule_of
 from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.events.bus import BusEntry
 from spendgate_service.store import keys

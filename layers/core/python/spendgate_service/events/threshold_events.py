@@ -15,8 +15,7 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import freshness
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.period_keys import period_of
-from spendgate_service.domain.periods import BALANCE
+from spendgate_service.domain.periods import BALANCE, period_of
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import (
     Level,

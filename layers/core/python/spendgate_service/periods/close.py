@@ -11,12 +11,13 @@ from typing import Any
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget, CarryOver, Claim
 from spendgate_service.domain.counters import Counter, freshness
-from spendgate_service.domain.period_keys import period_of, rule_of
 from spendgate_service.domain.periods import (
     DurationPeriod,
     Period,
     duration_period,
     period_in_force,
+    period_of,
+    rule_of,
 )
 from spendgate_service.domain.statements import Statement, may_close, statement_of
 from spendgate_service.store import due_index, keys, values

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table

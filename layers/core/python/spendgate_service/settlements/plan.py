@@ -8,8 +8,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Claim, claims_on
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.period_keys import rule_of
-from spendgate_service.domain.periods import RollingPeriod
+from spendgate_service.domain.periods import RollingPeriod, rule_of
 from spendgate_service.domain.requests import (
     Record,
     Release,

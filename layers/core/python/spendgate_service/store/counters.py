@@ -12,8 +12,7 @@ from typing import Any
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Counter
-from spendgate_service.domain.period_keys import period_of
-from spendgate_service.domain.periods import Period
+from spendgate_service.domain.periods import Period, period_of
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.settings import Settings
 from spendgate_service.store import keys, values

@@ -8,14 +8,15 @@ from typing import Any, cast
 
 from spendgate_service.domain.amounts import amount_text, parse_amount
 from spendgate_service.domain.budgets import Budget, CarryOver, PastLimit, Policy, TokenCap
-from spendgate_service.domain.errors import NotFound
-from spendgate_service.domain.periods import (
+from spendgate_service.domain.calendar import (
+    NO_ANCHOR,
+    Anchor,
     CalendarPeriod,
-    DurationPeriod,
-    NoPeriod,
-    PeriodRule,
-    RollingPeriod,
+    CalendarUnit,
+    Weekday,
 )
+from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule, RollingPeriod
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
@@ -206,13 +207,30 @@ def _period_value(period: PeriodRule) -> Value:
     match period:
         case NoPeriod():
             return {"M": {"kind": text("none")}}
-        case CalendarPeriod(unit, timezone):
+        case CalendarPeriod(unit, timezone, anchor):
             fields = {"kind": text("calendar"), "each": text(unit), "timezone": text(timezone)}
+            if anchor != NO_ANCHOR:
+                fields["anchor"] = _anchor_value(anchor)
             return {"M": fields}
         case DurationPeriod(seconds):
             return {"M": {"kind": text("duration"), "length_seconds": number(seconds)}}
         case RollingPeriod(seconds):
             return {"M": {"kind": text("rolling"), "length_seconds": number(seconds)}}
+
+
+def _anchor_value(anchor: Anchor) -> Value:
+    numbers = {"on_month": anchor.month, "on_day": anchor.day, "on_hour": anchor.hour}
+    fields = {name: number(value) for name, value in numbers.items()}
+    return {"M": {**fields, "on_weekday": text(anchor.weekday)}}
+
+
+def _read_anchor(fields: Item) -> Anchor:
+    return Anchor(
+        month=read_number(fields["on_month"]),
+        day=read_number(fields["on_day"]),
+        weekday=cast("Weekday", fields["on_weekday"]["S"]),
+        hour=read_number(fields["on_hour"]),
+    )
 
 
 def _read_period(value: Value) -> PeriodRule:
@@ -221,7 +239,9 @@ def _read_period(value: Value) -> PeriodRule:
         case "none":
             return NoPeriod()
         case "calendar":
-            return CalendarPeriod(cast("Any", fields["each"]["S"]), fields["timezone"]["S"])
+            anchor = _read_anchor(fields["anchor"]["M"]) if "anchor" in fields else NO_ANCHOR
+            unit = cast("CalendarUnit", fields["each"]["S"])
+            return CalendarPeriod(unit, fields["timezone"]["S"], anchor)
         case "duration":
             return DurationPeriod(read_number(fields["length_seconds"]))
         case kind:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from spendgate_service.domain.period_keys import period_of
+from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.statements import Statement, StoredStatement
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table

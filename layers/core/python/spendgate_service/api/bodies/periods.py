@@ -6,17 +6,23 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from spendgate_service.api.bodies.fields import Body, LabelField
+from spendgate_service.domain.calendar import (
+    NO_ANCHOR,
+    Anchor,
+    CalendarPeriod,
+    CalendarUnit,
+    Weekday,
+    check_anchor,
+    zone,
+)
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import (
     WINDOW_SECONDS_MAX,
-    CalendarPeriod,
-    CalendarUnit,
     DurationPeriod,
     NoPeriod,
     PeriodRule,
     RollingPeriod,
     parse_window,
-    zone,
 )
 from spendgate_service.wire.fields import Doc
 
@@ -47,23 +53,69 @@ class NoPeriodBody(Body):
         return NoPeriod()
 
 
+class AnchorBody(Body):
+    """Where a calendar period turns: a billing day, a reset hour, the first day of the week."""
+
+    month: Annotated[
+        Annotated[int, Field(ge=1, le=12)] | None,
+        Doc("The month of a year, or the month within a quarter (1 to 3)."),
+    ] = None
+    day: Annotated[
+        Annotated[int, Field(ge=1, le=31)] | None,
+        Doc("The day of the month; a shorter month turns on its last day."),
+    ] = None
+    weekday: Annotated[Weekday | None, Doc("The first day of a week.")] = None
+    hour: Annotated[
+        Annotated[int, Field(ge=0, le=23)] | None, Doc("The hour, on the clocks of the time zone.")
+    ] = None
+
+    def to_anchor(self) -> Anchor:
+        """Return the anchor."""
+        return Anchor(**self.model_dump(exclude_none=True))
+
+
 class CalendarPeriodBody(Body):
     """A period of the calendar, in a time zone."""
 
     type: Annotated[Literal["calendar"], Doc("The kind of period.")]
-    unit: Annotated[CalendarUnit, Doc("hour, day, week (from Monday), month or year.")]
+    unit: Annotated[CalendarUnit, Doc("hour, day, week, month, quarter or year.")]
     timezone: Annotated[LabelField, AfterValidator(_timezone), Doc("An IANA time zone.")] = "UTC"
+    anchor: Annotated[
+        AnchorBody | None,
+        Doc(
+            "Where the period turns; without it where the calendar turns. day takes hour; week "
+            "takes weekday, hour; month takes day, hour; quarter and year take month, day, hour."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _anchor_fits_the_unit(self) -> Self:
+        if self.anchor is not None:
+            try:
+                check_anchor(self.unit, self.anchor.model_dump(exclude_none=True))
+            except InvalidValue as error:
+                raise ValueError(str(error)) from None
+        return self
 
     def to_period(self) -> PeriodRule:
         """The rule."""
-        return CalendarPeriod(self.unit, self.timezone)
+        anchor = NO_ANCHOR if self.anchor is None else self.anchor.to_anchor()
+        return CalendarPeriod(self.unit, self.timezone, anchor)
 
+
+WINDOW_PATTERN = (
+    r"^\s*[1-9][0-9]{0,8}\s*"
+    r"([sS]([eE][cC]([oO][nN][dD])?[sS]?)?|[mM]([iI][nN]([uU][tT][eE])?[sS]?)?"
+    r"|[hH]([rR][sS]?|[oO][uU][rR][sS]?)?|[dD]([aA][yY][sS]?)?"
+    r"|[wW]([kK][sS]?|[eE]{2}[kK][sS]?)?)?\s*$"
+)
+"""The spellings of `domain.periods.parse_window`, in any case."""
 
 SecondsField = Annotated[int, Field(ge=1, le=WINDOW_SECONDS_MAX)]
 WindowField = Annotated[
     LabelField,
     AfterValidator(_window),
-    Field(examples=["5h", "30d"], json_schema_extra={"pattern": "^[1-9][0-9]{0,8}[smhdw]$"}),
+    Field(examples=["5h", "30d"], json_schema_extra={"pattern": WINDOW_PATTERN}),
 ]
 
 
@@ -83,7 +135,7 @@ class _LengthBody(Body):
     ] = None
     window: Annotated[
         WindowField | None,
-        Doc("The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."),
+        Doc("The length of the period, such as 30 min, 5h, 7d or 2 weeks; send this or seconds."),
     ] = None
 
     @model_validator(mode="after")
