@@ -14,9 +14,9 @@ from bench.report import Aim, Report
 from local.dynamodb_local import dynamodb_local
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.metrics import MetricName
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
-from spendgate_service.store.metrics import MetricName
 from tests.support.clock import FakeClock
 from tests.support.counting_client import counting
 from tests.support.engines import client_at, table_at

@@ -22,7 +22,7 @@ CAPABILITIES = {
 
 RANK = {
     "domain": 0,
-    "clock": 1, "settings": 1, "observability": 1, "terminal": 1,
+    "cache": 1, "clock": 1, "metrics": 1, "settings": 1, "observability": 1, "terminal": 1,
     "store": 2, "wire": 2, "pricing": 2,
     "dead_letters": 3,
     "events": 4,

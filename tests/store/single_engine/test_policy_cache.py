@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from spendgate_service import cache as memory
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
-from spendgate_service.store import cache as memory
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
 from spendgate_service.tenants.tenants import change_tenant, create_tenant

@@ -20,7 +20,7 @@ The map; imports run downwards only (`tests/unit/test_layers.py` holds this):
     pricing           the usage of a model, in tokens and in money
     domain            the rules: no clock, no I/O, standard library only
 
-    settings, clock, observability, terminal
+    settings, clock, cache, metrics, observability, terminal
 
 No capability (the second group) imports another. Each folder's docstring has its model, its
 invariants, its cost in write units and its boundaries.

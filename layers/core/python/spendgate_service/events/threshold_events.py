@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+from spendgate_service.cache import BoundedCache
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import freshness
@@ -27,7 +28,6 @@ from spendgate_service.domain.thresholds import (
     levels_reached,
 )
 from spendgate_service.store import keys, values
-from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
 from spendgate_service.store.errors import ConditionFailed, StoreError

@@ -9,11 +9,11 @@ limit, which takes effect here within `BELIEVED_MS_MAX`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spendgate_service.cache import BoundedCache
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.counters import Counter, freshness
 from spendgate_service.domain.decisions import Refusal, Refused, refusal_of
 from spendgate_service.store import keys
-from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.claims import CounterClaim
 
 BELIEVED_MS_MAX = 1000

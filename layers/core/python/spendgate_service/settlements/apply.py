@@ -12,6 +12,7 @@ from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.events.threshold_events import ThresholdEvents
+from spendgate_service.metrics import MetricName
 from spendgate_service.settlements.plan import (
     Plan,
     Planner,
@@ -31,7 +32,6 @@ from spendgate_service.store.errors import (
     Unavailable,
 )
 from spendgate_service.store.holds import reclaim_expired
-from spendgate_service.store.metrics import MetricName
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
 from spendgate_service.store.retrying import BATCH_ROUNDS_MAX, BATCH_TRIES_MAX

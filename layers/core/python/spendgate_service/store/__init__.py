@@ -13,7 +13,6 @@ Model
     windows         when the window of a duration started, and what waits for the next one
     carry_over      the writes that bring an amount from one period into the next
     due_index       counters whose period has ended; the update that closes one
-    counter_index   the counters of one budget
     reservations    reservations and their lines
     ledger          ledger entries, one item per batch, budget and subject
     statements      statements of closed periods
@@ -24,7 +23,7 @@ Model
     client          the calls, their retries, and what each of boto3's errors means
     errors          those meanings; `messaging` has those of SQS and EventBridge
     retrying        every optimistic loop: `for attempt in attempts(...)`, and the counts
-    keys, values    keys and attribute values; `paging`, `ids`, `cache`, `metrics` are small helpers
+    keys, values    keys and attribute values; `paging` and `ids` are small helpers
 
 Invariants
     - Every condition is a named constant beside the rule that it mirrors. Tests break each clause

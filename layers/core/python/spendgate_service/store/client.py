@@ -21,6 +21,7 @@ import botocore.exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from spendgate_service.metrics import MetricName, Observe, unobserved
 from spendgate_service.store.errors import (
     ConditionFailed,
     Objection,
@@ -29,7 +30,6 @@ from spendgate_service.store.errors import (
     Throttled,
     TransactionFailed,
 )
-from spendgate_service.store.metrics import MetricName, Observe, unobserved
 from spendgate_service.store.values import Item
 
 TRIES_MAX = 5

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
+from spendgate_service.cache import BoundedCache
 from spendgate_service.domain.budgets import Policy
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store import keys, values
-from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.client import Table
 from spendgate_service.store.policies import read_policy
 from spendgate_service.store.tenants import read_tenant

@@ -1,6 +1,7 @@
 """Optimistic retries: read, decide, write on a condition; start again if others came first.
 
-Every such loop of the service is a `for attempt in attempts(...)` with one of the counts below.
+Such a loop is a `for attempt in attempts(...)` with one of the counts below. A batch of settlements
+counts its rounds itself: what is exhausted there is one command's outcome, not an exception.
 `store.client` repeats single calls by itself; its counts are there.
 """
 

@@ -8,6 +8,7 @@ carried into the counter in the transaction that starts the next one.
 from dataclasses import replace
 from typing import Any
 
+from spendgate_service.cache import BoundedCache
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget, Claim
 from spendgate_service.domain.periods import (
@@ -18,7 +19,6 @@ from spendgate_service.domain.periods import (
 )
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
-from spendgate_service.store.cache import BoundedCache
 from spendgate_service.store.carry_over import carry_in_waiting
 from spendgate_service.store.claims import CounterClaim, policy_is_as_read
 from spendgate_service.store.client import Table

@@ -1,4 +1,4 @@
-"""The metrics that the store and the capabilities count; `observability` publishes them."""
+"""The metrics that the service counts; `observability` publishes them."""
 
 from collections.abc import Callable
 from typing import Literal
