@@ -43,3 +43,12 @@ def test_every_decision_is_in_the_index_with_its_status_and_date() -> None:
         assert title and status, record.name
         row = f"| {title[1]} | [{title[2]}]({record.name}) | {status[1]} | {status[2]} |"
         assert row in index
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_module_that_a_document_names_exists(document: Path) -> None:
+    package = ROOT / "layers/core/python/spendgate_service"
+    names = re.findall(r"`([\w-]+(?:/[\w-]+)+\.py)`", document.read_text(encoding="utf-8"))
+
+    roots = (ROOT, package, package.parent)
+    assert not [name for name in names if not any((root / name).exists() for root in roots)]
