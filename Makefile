@@ -46,7 +46,7 @@ export COVERAGE_CORE := sysmon
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone bench check lint audit-dependencies template test test-long lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -129,6 +129,9 @@ tone: .venv/.stamp ## Check wording and spelling, and the format of the workflow
 	@$(BIN)/python -m tools.tone
 	@$(BIN)/codespell
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+wrap: .venv/.stamp ## Wrap the prose of the documents at 100 columns
+	@$(BIN)/python -m tools.wrap_prose
 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
 	@$(BIN)/python -m bench $(BENCH)

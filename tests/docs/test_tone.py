@@ -7,6 +7,7 @@ import pytest
 
 from local.paths import ROOT
 from tools.tone import AVOIDED, avoided_words, hits
+from tools.wrap_prose import wrapped
 
 
 @pytest.mark.parametrize("word", [*AVOIDED, "put aside", "puts aside", "put_aside"])
@@ -53,4 +54,21 @@ def test_prose_wraps_at_100_columns(document: Path) -> None:
         for line in text.splitlines()
         if len(line) > 100 and not line.startswith(("|", "#", "  `"))
     ]
-    assert not too_long
+    assert not too_long, "run make wrap"
+
+
+def test_prose_is_wrapped_and_everything_else_stays() -> None:
+    long = "word " * 30
+    text = (
+        f"# {long}\n\n- {long}\n  {long}\n\n```\n{long}\n```\n| {long} |\n\nA `{long}` b {long}\n"
+    )
+
+    result = wrapped(text)
+
+    assert result.split() == text.split()
+    assert f"# {long}\n" in result
+    assert f"```\n{long}\n```\n| {long} |\n" in result
+    assert "`word word" in result.replace("\n", "<break>")
+    assert result.splitlines()[2].startswith("- word")
+    assert all(line.startswith("  word") for line in result.splitlines()[3:5])
+    assert wrapped(result) == result

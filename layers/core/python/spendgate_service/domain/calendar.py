@@ -247,9 +247,9 @@ def _read(key: str) -> re.Match[str]:
 
 
 def _hour(local: datetime, timezone: str, moment: int) -> Span:
-    """The clock hour; when clocks change it may be longer or shorter than 3,600 seconds.
+    """Return the clock hour; a daylight saving change may make it longer or shorter.
 
-    An hour that the clocks show twice counts as two, told apart by their offset.
+    A repeated hour counts as two periods, which differ by their offset.
     """
     offset = local.utcoffset()
     assert offset is not None
