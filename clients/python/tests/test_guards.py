@@ -211,7 +211,6 @@ def test_a_local_cap_is_a_window_that_slides() -> None:
 
 
 def test_a_local_cap_in_usd_prices_the_usage() -> None:
-    pytest.importorskip("genai_prices", reason="checked with openai 3")
     cap = LocalCap({"usd": "0.0025"})
     assert cap.take(None, GPT_4O)  # 0.00125
     assert cap.take(None, GPT_4O)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-CALLS, WARM_UP = 150, 20
+CALLS, STREAMS, WARM_UP = 150, 40, 10
 STREAMED_WORDS = 200
 IMPORTS = 9
 
@@ -105,20 +105,22 @@ async def call_async(client: Any) -> None:
     await client.chat.completions.create(**arguments(words=5))
 
 
-def measure(work: Callable[[Any], Any], clients: dict[str, Any]) -> dict[str, dict[str, float]]:
+def measure(
+    work: Callable[[Any], Any], clients: dict[str, Any], times: int = CALLS
+) -> dict[str, dict[str, float]]:
     """Median CPU and waiting time of each client, in milliseconds."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in clients}
-    for _ in range(CALLS + WARM_UP):
+    for _ in range(times + WARM_UP):
         for name, client in clients.items():
             cpu, wall = time.process_time(), time.perf_counter()
             work(client)
             taken[name].append((time.process_time() - cpu, time.perf_counter() - wall))
     return {
         name: {
-            "cpu_ms": 1000 * statistics.median(cpu for cpu, _ in times[WARM_UP:]),
-            "wall_ms": 1000 * statistics.median(wall for _, wall in times[WARM_UP:]),
+            "cpu_ms": 1000 * statistics.median(cpu for cpu, _ in measured[WARM_UP:]),
+            "wall_ms": 1000 * statistics.median(wall for _, wall in measured[WARM_UP:]),
         }
-        for name, times in taken.items()
+        for name, measured in taken.items()
     }
 
 
@@ -143,9 +145,10 @@ def measure_calls(provider: str, service: str) -> list[dict[str, Any]]:
     rows = []
     with Spendgate(url=service, api_key="x") as guard:
         clients = {"bare": sdk(OpenAI), "guarded": guard.wrap(sdk(OpenAI), agent="a")}
-        for name, work in (("call", call), (f"stream of {STREAMED_WORDS} chunks", stream)):
+        kinds = (("call", call, CALLS), (f"stream of {STREAMED_WORDS} chunks", stream, STREAMS))
+        for name, work, times in kinds:
             trips = round_trips(service, lambda work=work: work(clients["guarded"]))  # type: ignore[misc]
-            rows.append({"name": name, "round_trips": trips, **measure(work, clients)})
+            rows.append({"name": name, "round_trips": trips, **measure(work, clients, times)})
 
     with asyncio.Runner() as runner:
 

@@ -216,6 +216,20 @@ def test_copies_of_a_wrapped_client_are_guarded_too(service: Service, account: A
         assert account.tokens == (provider.log()[0].total_tokens, 0)
 
 
+def test_a_synchronous_guard_wraps_an_asynchronous_client(
+    service: Service, account: Account
+) -> None:
+    async def work(guard: Spendgate, provider: FakeProvider) -> None:
+        client = __import__("openai").AsyncOpenAI(base_url=provider.openai_url, api_key=API_KEY)
+        async with guard.wrap(client, agent=account.agent) as wrapped:
+            await wrapped.embeddings.create(model="text-embedding-3-small", input="hello")
+
+    with FakeProvider() as provider:
+        with Spendgate(url=service.url, api_key=service.caller_key) as guard:
+            asyncio.run(work(guard, provider))
+        assert account.tokens == (provider.log()[0].total_tokens, 0)
+
+
 def test_a_client_that_cannot_be_wrapped_says_so(service: Service) -> None:
     with (
         Spendgate(url=service.url, api_key=service.caller_key) as guard,

@@ -17,10 +17,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
-from botocore.config import Config
 from local.dynamodb_local import dynamodb_local
 from tests.docs import service as in_process
-from tests.support.engines import client_at, table_at
+from tests.support.engines import table_at
 
 
 class Faults:
@@ -140,16 +139,6 @@ class QuietServer(ThreadingHTTPServer):
         """Log nothing."""
 
 
-def _warm_up(url: str) -> None:
-    """Make the engine's first requests with patience: on a busy machine it starts slowly."""
-    client: Any = client_at(url, Config(read_timeout=60))
-    name = table_at(url).name
-    item = {"pk": {"S": "warm"}, "sk": {"S": "up"}}
-    put = {"Put": {"TableName": name, "Item": item}}
-    client.transact_write_items(TransactItems=[put])
-    client.get_item(TableName=name, Key=item)
-
-
 def main() -> int:
     """Serve until standard input closes."""
     os.environ.update(
@@ -160,7 +149,6 @@ def main() -> int:
     )
     output, sys.stdout = sys.stdout, sys.stderr
     with dynamodb_local() as url:
-        _warm_up(url)
         service = Service(table_at(url))
         service.create_keys()
         Front.service, Front.faults = OneAtATime(service), Faults()

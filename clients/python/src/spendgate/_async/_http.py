@@ -32,6 +32,17 @@ class AsyncAPI:
         self._abandoned: list[httpx2.AsyncClient] = []
         self._client: httpx2.AsyncClient | None = None
         self._binding = _io.LoopBinding()
+        self._users = 0
+
+    def retain(self) -> None:
+        """Count a client or transport that uses the connections."""
+        self._users += 1
+
+    async def release(self) -> None:
+        """Close the connections with their last user."""
+        self._users -= 1
+        if self._users <= 0:
+            await self.aclose()
 
     async def fetch(self, model: type[ModelT], request: Request) -> ModelT:
         """Send a request and read its response as a model."""

@@ -43,6 +43,8 @@ class AsyncCallGuard:
         self.options = options
         self._runtime = runtime
         self._client = AsyncSpendgate._of(runtime)
+        self._client._api.retain()
+        self._is_open = True
         self._subjects = _subjects.named(subjects)
 
     async def handle(self, request: Any, inner: Any) -> Any:
@@ -60,6 +62,12 @@ class AsyncCallGuard:
         except SpendgateError as error:
             return self._refused(error, call, request)
         return await self._send(call, usage, hold, request, inner)
+
+    async def aclose(self) -> None:
+        """Close the connections to the service, unless another client uses them."""
+        if self._is_open:
+            self._is_open = False
+            await self._client._api.release()
 
     async def _reserve(self, call: ModelCall, request: Any) -> tuple[AsyncHold, Usage]:
         settings = self._runtime.settings
@@ -246,6 +254,7 @@ def transport_class(lib: Any) -> type:
 
         async def aclose(self) -> None:
             await (self._inner if self._owner is None else self._owner).aclose()
+            await self._guard.aclose()
 
     _transport_classes[lib.__name__] = AsyncGuardTransport
     return AsyncGuardTransport

@@ -33,6 +33,17 @@ class API:
         self._abandoned: list[httpx2.Client] = []
         self._client: httpx2.Client | None = None
         self._binding = _io.LoopBinding()
+        self._users = 0
+
+    def retain(self) -> None:
+        """Count a client or transport that uses the connections."""
+        self._users += 1
+
+    def release(self) -> None:
+        """Close the connections with their last user."""
+        self._users -= 1
+        if self._users <= 0:
+            self.close()
 
     def fetch(self, model: type[ModelT], request: Request) -> ModelT:
         """Send a request and read its response as a model."""

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from spendgate import _settings, _subjects
 from spendgate._requests import Amounts, Reply, actual_body, new_key, request, spend_body
@@ -15,6 +14,7 @@ from spendgate._runtime import Runtime
 from spendgate._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_SECONDS, DEFAULT_TTL_SECONDS
 from spendgate._sync import _io
 from spendgate._sync._groups import ResourceGroups
+from spendgate._sync._guards import Guards
 from spendgate._sync._http import API
 from spendgate.errors import Unavailable
 
@@ -30,11 +30,8 @@ else:
 
     hold = LazyModule("spendgate._sync.hold")
 
-ClientT = TypeVar("ClientT")
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-
-class Spendgate(ResourceGroups):
+class Spendgate(Guards, ResourceGroups):
     """The synchronous client of a Spendgate service.
 
     `url` and `api_key` default to SPENDGATE_URL and SPENDGATE_API_KEY. `subjects` apply to every
@@ -73,6 +70,7 @@ class Spendgate(ResourceGroups):
             queue_url=queue_url,
         )
         self._set_up(Runtime(settings))
+        self._api.retain()
 
     @classmethod
     def _of(cls, runtime: Runtime) -> Spendgate:
@@ -85,76 +83,6 @@ class Spendgate(ResourceGroups):
         self._runtime = runtime
         self._settings = runtime.settings
         self._api: API = _io.api_of(runtime)
-
-    def wrap(
-        self,
-        client: ClientT,
-        *,
-        provider: str | None = None,
-        models: Mapping[str, str] | None = None,
-        ask_for_usage: bool = True,
-        **subjects: object,
-    ) -> ClientT:
-        """A copy of an OpenAI or Anthropic client whose calls are reserved and settled.
-
-        Sync and async clients alike. `models` maps names that have no price, such as Azure's
-        deployments, to models. `ask_for_usage=False` leaves `stream_options` as they are.
-        """
-        from spendgate._wrap import wrap  # noqa: PLC0415 (only for those who wrap)
-
-        options = {"provider": provider, "models": models, "ask_for_usage": ask_for_usage}
-        wrapped: ClientT = wrap(self._runtime, client, options, subjects)
-        return wrapped
-
-    def transport(
-        self,
-        lib: Any,
-        *,
-        inner: Any = None,
-        provider: str | None = None,
-        models: Mapping[str, str] | None = None,
-        ask_for_usage: bool = True,
-        **subjects: object,
-    ) -> Any:
-        """A transport of `lib` (the module httpx2 or httpx) for any client built on it.
-
-        It sends through `inner`, by default a new HTTP transport.
-        """
-        from spendgate._sync.transport import guard_transport  # noqa: PLC0415
-
-        options = {"provider": provider, "models": models, "ask_for_usage": ask_for_usage}
-        return guard_transport(self._runtime, lib, inner, options, subjects)
-
-    def guard(
-        self,
-        *,
-        amounts: Any = None,
-        usage: Any = None,
-        actual: Callable[[Any], Any] | None = None,
-        release_on: tuple[type[BaseException], ...] = (),
-        **subjects: Any,
-    ) -> Callable[[FunctionT], FunctionT]:
-        """Decorate a function, a coroutine function or a generator: reserve before, settle after.
-
-        `amounts`, `usage` and each subject are values, or functions of the call's arguments.
-        `actual` turns the result (of a generator, the last value) into a `Usage` or amounts;
-        without it the call settles at its estimate. An exception leaves the hold to expire, unless
-        it is one of `release_on`.
-        """
-        from spendgate._decorator import decorator  # noqa: PLC0415 (only for those who decorate)
-
-        return decorator(
-            self._runtime,
-            amounts=amounts,
-            usage=usage,
-            actual=actual,
-            release_on=release_on,
-            subjects=subjects,
-        )
-
-    def subjects(self, **subjects: str) -> AbstractContextManager[None]:
-        """Add subjects to every call within a `with` block, in this thread or task."""
-        return _subjects.subjects_in_context(**subjects)
 
     def reserve(
         self,

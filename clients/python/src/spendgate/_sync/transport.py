@@ -44,6 +44,8 @@ class CallGuard:
         self.options = options
         self._runtime = runtime
         self._client = Spendgate._of(runtime)
+        self._client._api.retain()
+        self._is_open = True
         self._subjects = _subjects.named(subjects)
 
     def handle(self, request: Any, inner: Any) -> Any:
@@ -61,6 +63,12 @@ class CallGuard:
         except SpendgateError as error:
             return self._refused(error, call, request)
         return self._send(call, usage, hold, request, inner)
+
+    def close(self) -> None:
+        """Close the connections to the service, unless another client uses them."""
+        if self._is_open:
+            self._is_open = False
+            self._client._api.release()
 
     def _reserve(self, call: ModelCall, request: Any) -> tuple[Hold, Usage]:
         settings = self._runtime.settings
@@ -245,6 +253,7 @@ def transport_class(lib: Any) -> type:
 
         def close(self) -> None:
             (self._inner if self._owner is None else self._owner).close()
+            self._guard.close()
 
     _transport_classes[lib.__name__] = GuardTransport
     return GuardTransport
