@@ -36,5 +36,5 @@ def accounts(admin: Spendgate) -> Callable[..., Account]:
 @pytest.fixture
 def guard(service: Service) -> Iterator[Spendgate]:
     """A client with the caller's key, inline settlement and short retries."""
-    with Spendgate(url=service.url, api_key=service.caller_key) as guard:
+    with Spendgate(url=service.url, api_key=service.caller_key, timeout=60) as guard:
         yield guard

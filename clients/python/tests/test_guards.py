@@ -218,9 +218,12 @@ def test_a_local_cap_in_usd_prices_the_usage() -> None:
     assert not cap.take(None, Usage(provider="own", model="no-price", input_tokens=1))
 
 
+@pytest.mark.parametrize("in_lambda", [False, True])
 def test_a_local_grant_is_recorded_when_the_service_is_back(
-    service: Service, account: Account
+    service: Service, account: Account, monkeypatch: pytest.MonkeyPatch, *, in_lambda: bool
 ) -> None:
+    if in_lambda:  # where no thread runs between invocations
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
     cap = LocalCap({"usd": 1})
     with Spendgate(
         url=service.url, api_key=service.caller_key, max_retries=0, on_unavailable=cap

@@ -59,6 +59,7 @@ class Program:
             "api_key": self.service.caller_key,
             "provider_url": self.provider.openai_url,
             "agent": self.account.agent,
+            "timeout": 60,
             **options,
         }
         return subprocess.Popen(

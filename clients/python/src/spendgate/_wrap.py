@@ -17,12 +17,17 @@ def wrap(
     runtime: Runtime, client: Any, options: Mapping[str, Any], subjects: Mapping[str, object]
 ) -> Any:
     """A copy of an SDK's client over the same connections, with a guard in front of them."""
-    http = getattr(client, "_client", None)
+    http: Any = getattr(client, "_client", None)
     library = _library_of(http)
     if library is None or not callable(getattr(client, "copy", None)):
         raise ConfigurationError(
             f"cannot wrap {type(client).__name__}: pass a client of openai or anthropic, or give "
             "guard.transport(...) to the framework's HTTP client"
+        )
+    if hasattr(http._transport, "_guard"):
+        raise ConfigurationError(
+            "the client is wrapped already, and a second guard would reserve each call twice; "
+            "name more subjects by guard.subjects(...) or the header spendgate-subjects"
         )
     given = {**options, "provider": options.get("provider") or _provider_of(client)}
     guarded = _guarded_http_client(runtime, http, library, given, subjects)
@@ -95,12 +100,13 @@ def _translate_errors(client: Any) -> Any:
 def both(ours: SpendgateError, theirs: Exception) -> Exception:
     """One exception that is ours and the SDK's: `except RateLimitError` still catches it."""
     kind: Any = _both_class(type(ours), type(theirs))
-    error: Exception = kind.__new__(kind)
+    error: Any = kind.__new__(kind)
     error.args = ours.args
     error.__dict__.update(theirs.__dict__)
     error.__dict__.update(ours.__dict__)
-    error.__cause__ = ours
-    return error
+    error._ours = ours
+    found: Exception = error
+    return found
 
 
 _both_classes: dict[tuple[type, type], type[Exception]] = {}
@@ -113,7 +119,7 @@ def _both_class(ours: type[SpendgateError], theirs: type[Exception]) -> type[Exc
 
     def reduce(self: Exception) -> Any:
         """Cross process boundaries as our error: the SDK's needs a response."""
-        return self.__cause__.__reduce__()
+        return vars(self)["_ours"].__reduce__()
 
     names = {"__module__": ours.__module__, "__reduce__": reduce}
     made = type(ours.__name__, (ours, theirs), names)

@@ -113,15 +113,30 @@ class Balance(Model):
     """When the limit is reached at the mean rate so far; null without a period."""
 
 
+class Anchor(Model):
+    """Where a calendar period turns: the fields that its unit has."""
+
+    month: int | None = None
+    """The month of a year, or within a quarter."""
+    day: int | None = None
+    """The day of the month, or its last one."""
+    weekday: str | None = None
+    """The first day of a week."""
+    hour: int | None = None
+    """The hour, on the clocks of the time zone."""
+
+
 class PeriodRule(Model):
     """Over which periods the limit of a budget holds."""
 
     type: str
     """The kind of period."""
     unit: str | None = None
-    """hour, day, week (from Monday), month or year."""
+    """hour, day, week, month, quarter or year."""
     timezone: str | None = None
     """An IANA time zone."""
+    anchor: Anchor | None = None
+    """Where the period turns, if not where the calendar turns."""
     seconds: int | None = None
     """The length of the period in seconds."""
     window: str | None = None

@@ -18,15 +18,33 @@ class NoPeriod(TypedDict, total=False):
     """The kind of period."""
 
 
+class Anchor(TypedDict, total=False):
+    """Where a calendar period turns: a billing day, a reset hour, the first day of the week."""
+
+    month: int | None
+    """The month of a year, or the month within a quarter (1 to 3)."""
+    day: int | None
+    """The day of the month; a shorter month turns on its last day."""
+    weekday: (
+        Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | None
+    )
+    """The first day of a week."""
+    hour: int | None
+    """The hour, on the clocks of the time zone."""
+
+
 class CalendarPeriod(TypedDict, total=False):
     """A period of the calendar, in a time zone."""
 
     type: Required[Literal["calendar"]]
     """The kind of period."""
-    unit: Required[Literal["hour", "day", "week", "month", "year"]]
-    """hour, day, week (from Monday), month or year."""
+    unit: Required[Literal["hour", "day", "week", "month", "quarter", "year"]]
+    """hour, day, week, month, quarter or year."""
     timezone: str
     """An IANA time zone."""
+    anchor: Anchor | None
+    """Where the period turns; without it where the calendar turns. day takes hour; week takes
+    weekday, hour; month takes day, hour; quarter and year take month, day, hour."""
 
 
 class DurationPeriod(TypedDict, total=False):
@@ -35,7 +53,7 @@ class DurationPeriod(TypedDict, total=False):
     seconds: int | None
     """The length of the period in seconds; send this or window."""
     window: str | None
-    """The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."""
+    """The length of the period, such as 30 min, 5h, 7d or 2 weeks; send this or seconds."""
     type: Required[Literal["duration"]]
     """The kind of period."""
 
@@ -46,7 +64,7 @@ class RollingPeriod(TypedDict, total=False):
     seconds: int | None
     """The length of the period in seconds; send this or window."""
     window: str | None
-    """The length of the period, such as 30m, 5h, 7d or 2w; send this or seconds."""
+    """The length of the period, such as 30 min, 5h, 7d or 2 weeks; send this or seconds."""
     type: Required[Literal["rolling"]]
     """The kind of period."""
 

@@ -99,7 +99,9 @@ def test_what_is_settled_is_what_was_served(service: Service, account: Account) 
     with FakeProvider() as provider:
 
         async def work() -> None:
-            async with AsyncSpendgate(url=service.url, api_key=service.caller_key) as guard:
+            async with AsyncSpendgate(
+                url=service.url, api_key=service.caller_key, timeout=120
+            ) as guard:
                 made = clients(guard, provider, account.agent)
                 await run(calls, made, account.agent)
                 for client in made.values():
@@ -209,6 +211,8 @@ def test_copies_of_a_wrapped_client_are_guarded_too(service: Service, account: A
         ) as client,
     ):
         copy = client.with_options(timeout=30)
+        with pytest.raises(ValueError, match="wrapped already"):
+            guard.wrap(copy)
         header = {"spendgate-subjects": "tool=search%3Aweb,session=s-1"}
         copy.embeddings.create(model="text-embedding-3-small", input="hello", extra_headers=header)
         client.models.list()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,7 +43,7 @@ def driver(
     service: Service,
     account: Account,
 ) -> Driver:
-    options = {"url": service.url, "api_key": service.caller_key}
+    options = {"url": service.url, "api_key": service.caller_key, "timeout": 60}
     found: Driver = request.param(api, provider, options, account.agent)
     return found
 
@@ -135,7 +136,7 @@ def test_an_exception_of_the_application_settles_what_was_streamed(
 def test_a_cancelled_task_settles_what_was_streamed(
     api: Api, provider: FakeProvider, service: Service, account: Account, books: Books
 ) -> None:
-    options = {"url": service.url, "api_key": service.caller_key}
+    options = {"url": service.url, "api_key": service.caller_key, "timeout": 60}
     driver = AsyncDriver(api, provider, options, account.agent)
     driver.cancelled(f"{account.agent} hello !words=20 !wait=3", after=3)
     books.are(requests=1)
@@ -200,6 +201,7 @@ def test_a_refusal_reaches_the_application_and_not_the_provider(
         driver.stream(f"{poor.agent} hello")
     assert isinstance(refused.value, sdk_errors(driver).RateLimitError)
     assert refused.value.violations[0].available == 10
+    assert type(pickle.loads(pickle.dumps(refused.value))) is spendgate.BudgetExceeded
     assert service.requests().count("/v1/reservations") == asked + 1, "no SDK retries a refusal"
     assert provider.log_of(poor.agent) == []
     assert poor.tokens == NOTHING

@@ -49,7 +49,7 @@ class Service:
 
     def admin(self) -> Spendgate:
         """A client with the admin's key."""
-        return Spendgate(url=self.url, api_key=self.admin_key)
+        return Spendgate(url=self.url, api_key=self.admin_key, timeout=60)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from spendgate._deliveries import Delivery, fallback, is_temporary
 from spendgate._heartbeat import Beat
 from spendgate._requests import Amounts, actual_body, new_key, request
 from spendgate._runtime import Runtime
+from spendgate._settings import in_lambda
 from spendgate.errors import APIStatusError, SpendgateError
 from spendgate.usage import Usage, usage_from_provider
 
@@ -137,7 +138,7 @@ class AsyncHold:
         runtime = self._runtime
         if runtime.journal is not None:
             await _io.run_blocking(runtime.journal.write, delivery)
-        if runtime.settings.settlement == "background" or self.is_local:
+        if runtime.settings.settlement == "background" or (self.is_local and not in_lambda()):
             runtime.worker.submit(delivery)
             return
         try:

@@ -12,6 +12,7 @@ from spendgate._deliveries import Delivery, fallback, is_temporary
 from spendgate._heartbeat import Beat
 from spendgate._requests import Amounts, actual_body, new_key, request
 from spendgate._runtime import Runtime
+from spendgate._settings import in_lambda
 from spendgate._sync import _io
 from spendgate._sync._http import API
 from spendgate.errors import APIStatusError, SpendgateError
@@ -138,7 +139,7 @@ class Hold:
         runtime = self._runtime
         if runtime.journal is not None:
             _io.run_blocking(runtime.journal.write, delivery)
-        if runtime.settings.settlement == "background" or self.is_local:
+        if runtime.settings.settlement == "background" or (self.is_local and not in_lambda()):
             runtime.worker.submit(delivery)
             return
         try:
