@@ -221,6 +221,13 @@ class Invariants:
             entered = self.settled[reservation.reservation_id, counter]
             assert entered == (cost or 0), f"settled {cost}, but {entered} is in the ledger"
 
+    def check_no_orphans(self) -> None:
+        """Every hold that is in force belongs to a reservation: nothing was forgotten."""
+        for key, counter in self.counters.items():
+            for bucket, amount in counter.holds.items():
+                if bucket * 1000 > self.now_ms:
+                    assert amount == self.held[key, bucket], f"held by no reservation: {bucket}"
+
     def check_statements(self) -> None:
         """Every statement has the limit that was in force when its period ended."""
         for key, statement in self.statements.items():

@@ -10,6 +10,7 @@ from tests.support.world import AGENT, World, record, settle
 
 RESERVE = Operation("reserve", lambda world, _: world.reserve(2))
 RESERVE_MUCH = Operation("reserve much", lambda world, _: world.reserve(6, ttl_seconds=5))
+RESERVE_VERY_MUCH = Operation("reserve very much", lambda world, _: world.reserve(20))
 RESERVE_ONCE = Operation("reserve with a key", lambda world, _: world.ask(3, key="k").answer)
 SETTLE = Operation("settle", lambda world, stage: world.settle(stage["held"], 4))
 SETTLE_ABOVE = Operation("settle above", lambda world, stage: world.settle(stage["held"], 7))
@@ -37,8 +38,13 @@ DELETE = Operation("delete", lambda world, stage: world.delete(stage["budget"]))
 CREATE = Operation("create", lambda world, _: world.budget(3))
 CLOSE = Operation("close", lambda world, _: service.close(world))
 
+ENFORCE = Operation(
+    "enforce", lambda world, stage: service.change(world, stage["budget"], mode="enforce")
+)
+
 SPENDING = (RESERVE, RESERVE_ONCE, SETTLE, SETTLE_ABOVE, RELEASE, EXTEND, RECORD, BATCH)
 CHANGING = (CREDIT, LOWER, PAUSE, DELETE, CREATE)
+ABOVE_THE_LIMIT = (SETTLE, RECORD, LOWER, PAUSE, DELETE)
 CHANGING_DEFAULTS = (CREDIT_AGENT, LOWER, PAUSE, DELETE, CREATE)
 
 
@@ -107,6 +113,11 @@ STAGES = (
         (1_000, 61_000),
     ),
     PairStage("soft limit", stages.soft_limit, (*SPENDING, *CHANGING)),
+    PairStage("credited above the limit", stages.credited, (RESERVE_MUCH, *ABOVE_THE_LIMIT)),
+    PairStage(
+        "credited above a soft limit", stages.credited_soft_limit, (RESERVE_MUCH, *ABOVE_THE_LIMIT)
+    ),
+    PairStage("shadow", stages.shadow, (RESERVE_VERY_MUCH, SETTLE, RECORD, ENFORCE, LOWER, DELETE)),
     PairStage(
         "a reservation that TTL removes",
         stages.balance,

@@ -135,6 +135,8 @@ class PreparedScenario:
             if process.error is not None and not isinstance(process.error, service.REFUSALS):
                 raise process.error
             results[operation.name] = process.error or process.result
+        if not any(operation.losses for operation in self.scenario.operations):
+            self._books.check_no_orphans()
         if self.scenario.check is not None:
             self.scenario.check(Outcomes(results, self.stage, self._books))
         end = hash((run.now_ms, repr(sorted(run.engine.items.items()))))

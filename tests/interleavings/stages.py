@@ -1,8 +1,10 @@
 """What scenarios begin with: a budget of each kind, something spent and something held."""
 
+from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
+from tests.interleavings import service
 from tests.interleavings.scenarios import Stage
 from tests.support.world import TENANT, World
 
@@ -58,9 +60,32 @@ def elapsed_window(world: World) -> Stage:
 def soft_limit(world: World) -> Stage:
     """10 without a period that pause at 6: 5 spent, 2 held."""
     budget = world.budget(10)
-    world.change(budget, soft_limit=6_000_000_000, on_soft_limit="pause")
+    world.change(budget, soft_limit=6 * ONE, on_soft_limit="pause")
     world.record(5)
     return {"budget": budget, "held": world.reserve(2)}
+
+
+def credited(world: World) -> Stage:
+    """2 without a period and a credit of 8: 3 held, more than the limit."""
+    budget = world.budget(2)
+    service.credit(world, budget, 8)
+    return {"budget": budget, "held": world.reserve(3)}
+
+
+def credited_soft_limit(world: World) -> Stage:
+    """3 without a period that pause at 3, and a credit of 9: 2 spent, 2 held."""
+    budget = world.budget(3)
+    service.credit(world, budget, 9)
+    world.change(budget, soft_limit=3 * ONE, on_soft_limit="pause")
+    world.record(2)
+    return {"budget": budget, "held": world.reserve(2)}
+
+
+def shadow(world: World) -> Stage:
+    """10 without a period, which only a shadow counts: 5 held."""
+    budget = world.budget(10)
+    world.change(budget, mode="shadow")
+    return {"budget": budget, "held": world.reserve(5)}
 
 
 def two_budgets(world: World) -> Stage:
