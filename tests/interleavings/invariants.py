@@ -183,7 +183,12 @@ class Invariants:
             assert counter.version == policy.version, "granted by a policy that was replaced"
             assert budget is not None, "granted by a budget that is gone"
             assert counter.limit == budget.limit, "granted by a limit that was replaced"
-            assert not budget.paused and not budget.disabled, "granted though paused"
+            is_paused = budget.paused and not budget.is_shadow
+            assert not is_paused and not budget.disabled, "granted though paused"
+            pauses_at = budget.pauses_at(whose.period)
+            assert budget.is_shadow or pauses_at is None or counter.spent < pauses_at, (
+                "granted though paused by its soft limit"
+            )
         if budget is not None and budget.is_shadow:
             return
         in_force = self._in_force(key, counter)

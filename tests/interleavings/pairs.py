@@ -17,6 +17,7 @@ SETTLE_ABOVE = Operation("settle above", lambda world, stage: world.settle(stage
 RELEASE = Operation("release", lambda world, stage: world.release(stage["held"]))
 EXTEND = Operation("extend", lambda world, stage: world.extend(stage["held"], 600))
 RECORD = Operation("record", lambda world, _: world.record(4, key="event"))
+RECORD_ONE = Operation("record one", lambda world, _: world.record(1))
 BATCH = Operation(
     "batch",
     lambda world, stage: service.apply_batch(
@@ -86,7 +87,7 @@ STAGES = (
     PairStage(
         "a hold that ends, clocks apart",
         stages.expiring_hold,
-        _with_clocks((RESERVE_MUCH, SETTLE, RELEASE, EXTEND, RECORD, BATCH, CREDIT, LOWER)),
+        _with_clocks((RESERVE_MUCH, SETTLE, RELEASE, EXTEND, RECORD, BATCH, CREDIT, LOWER, PAUSE)),
         (4_500, 1_000),
     ),
     PairStage(
@@ -112,10 +113,12 @@ STAGES = (
         _with_clocks((RESERVE, SETTLE, RECORD, CREDIT, LOWER, DELETE, CLOSE)),
         (1_000, 61_000),
     ),
-    PairStage("soft limit", stages.soft_limit, (*SPENDING, *CHANGING)),
+    PairStage("soft limit", stages.soft_limit, (*SPENDING, RECORD_ONE, *CHANGING)),
     PairStage("credited above the limit", stages.credited, (RESERVE_MUCH, *ABOVE_THE_LIMIT)),
     PairStage(
-        "credited above a soft limit", stages.credited_soft_limit, (RESERVE_MUCH, *ABOVE_THE_LIMIT)
+        "credited above a soft limit",
+        stages.credited_soft_limit,
+        (RESERVE_MUCH, RECORD_ONE, *ABOVE_THE_LIMIT),
     ),
     PairStage("shadow", stages.shadow, (RESERVE_VERY_MUCH, SETTLE, RECORD, ENFORCE, LOWER, DELETE)),
     PairStage(

@@ -1,7 +1,7 @@
 """The service under every interleaving of its calls to DynamoDB.
 
 `SPENDGATE_INTERLEAVINGS` is how many complete interleavings of a scenario are tried at least where
-it has more: a few in `make test`, 500 in `make test-long`.
+it has more: a few in `make test`, 600 in `make test-long`.
 """
 
 import os

@@ -144,10 +144,19 @@ TRIPLES: tuple[Scenario, ...] = (
         stages.expiring_hold,
         (
             Operation("reclaim", lambda world, _: world.reserve(8, ttl_seconds=60)),
-            Operation("reserve", lambda world, _: world.reserve(2, ttl_seconds=1)),
+            Operation("reserve", lambda world, _: world.reserve(4, ttl_seconds=1)),
             Operation("late settle", lambda world, stage: world.settle(stage["held"], 5)),
         ),
         ticks_ms=(3_500, 1_000, 2_000),
+    ),
+    Scenario(
+        "a hold that is reclaimed before it is given back",
+        stages.two_budgets,
+        (
+            Operation("refused", lambda world, _: world.reserve(6, by=_BOTH, ttl_seconds=1)),
+            Operation("reclaim", lambda world, _: world.reserve(6, by=(ORGANIZATION,))),
+        ),
+        ticks_ms=(3_000,),
     ),
     Scenario(
         "sweep, late settle and late release",
