@@ -6,6 +6,7 @@ from typing import cast
 
 import boto3
 import pytest
+from hypothesis import settings
 from moto import mock_aws
 
 from local.emulator.account import isolate_from_aws
@@ -24,6 +25,10 @@ pytest_plugins = [
 ]
 
 TABLE_NAME = "spendgate-test"
+
+# No random test fails for the time that an example takes, nor by what an earlier run has found.
+settings.register_profile("spendgate", deadline=None, database=None)
+settings.load_profile("spendgate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

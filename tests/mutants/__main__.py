@@ -95,6 +95,7 @@ def tried(only: str) -> Iterator[tuple[Mutant, str | None]]:
 def main() -> int:
     """Try them; 1 if any survives."""
     os.environ.setdefault("SPENDGATE_SEED", "1")
+    os.environ.setdefault("SPENDGATE_LONGER", "3")
     for warm in ("moto", "moto.dynamodb.models", "hypothesis", "tests.conftest"):
         import_module(warm)
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")

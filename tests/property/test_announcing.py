@@ -16,6 +16,7 @@ from spendgate_service.domain.thresholds import levels_reached
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from tests.support.engines import table_at
+from tests.support.examples import examples
 from tests.support.outbox import outbox
 from tests.support.world import AGENT, TENANT, World
 
@@ -44,7 +45,7 @@ def a_budget(world: World) -> str:
 
 
 @settings(
-    max_examples=25, deadline=None, database=None,
+    max_examples=examples(10),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 @given(steps=STEPS)

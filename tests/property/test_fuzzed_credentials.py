@@ -11,6 +11,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from spendgate_service.tenants.__main__ import create_operator_key
 from spendgate_service.tenants.api_keys import create_key, new_key
+from tests.support.examples import examples
 from tests.support.functions import LambdaContext, load_function
 from tests.support.http_events import authorizer_event
 
@@ -18,9 +19,7 @@ NOW_MS = 1_772_971_200_000
 NOBODY = {"isAuthorized": True, "context": {"error": "invalid_api_key"}}
 
 FUZZED = settings(
-    max_examples=300,
-    deadline=None,
-    database=None,
+    max_examples=examples(100),
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

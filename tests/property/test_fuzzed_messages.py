@@ -24,6 +24,7 @@ from spendgate_service.domain.tenants import Tenant
 from spendgate_service.settlements.plan import Planner
 from spendgate_service.store.ledger import ledger_entries
 from spendgate_service.tenants.tenants import create_tenant
+from tests.support.examples import examples
 from tests.support.functions import LambdaContext, load_function
 from tests.support.world import AGENT, TENANT, World
 
@@ -167,9 +168,7 @@ def consumer(app: Spendgate) -> Consumer:
 
 
 @settings(
-    max_examples=60,
-    deadline=None,
-    database=None,
+    max_examples=examples(25),
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

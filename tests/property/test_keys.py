@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from spendgate_service.domain.periods import Period
 from spendgate_service.domain.subjects import Subject, make_subject
 from spendgate_service.store import keys
+from tests.support.examples import examples
 
 TOKENS = [
     "#",
@@ -86,7 +87,7 @@ def named_things(draw: st.DrawFn) -> tuple[tuple[Any, ...], keys.Key]:
     return (kind, *told), build(*arguments)
 
 
-@settings(max_examples=800, deadline=None, database=None)
+@settings(max_examples=examples(250))
 @given(one=named_things(), other=named_things())
 def test_two_things_have_the_same_key_only_if_they_are_the_same(
     one: tuple[tuple[Any, ...], keys.Key], other: tuple[tuple[Any, ...], keys.Key]
@@ -94,7 +95,7 @@ def test_two_things_have_the_same_key_only_if_they_are_the_same(
     assert (one[0] == other[0]) == (one[1] == other[1])
 
 
-@settings(max_examples=800, deadline=None, database=None)
+@settings(max_examples=examples(250))
 @given(parts=st.lists(TRICKY, min_size=4, max_size=4), data=st.data())
 def test_moving_a_character_from_one_part_to_the_next_makes_another_key(
     parts: list[str], data: st.DataObject
@@ -110,7 +111,7 @@ def test_moving_a_character_from_one_part_to_the_next_makes_another_key(
     assert (counter(*moved) == counter(*parts)) == same
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=examples(150))
 @given(one=st.tuples(PARTS, PARTS), other=st.tuples(PARTS, PARTS))
 def test_two_budgets_never_share_a_partition_of_an_index(
     one: tuple[str, str], other: tuple[str, str]

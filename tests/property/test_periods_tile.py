@@ -17,6 +17,7 @@ from spendgate_service.domain.calendar import (
     CalendarUnit,
 )
 from spendgate_service.domain.periods import Period, period_in_force
+from tests.support.examples import examples
 
 FIRST_YEAR, LAST_YEAR = 2012, 2060
 ZONES = st.sampled_from(sorted(available_timezones() - {"localtime"}))
@@ -25,7 +26,7 @@ MOMENTS = st.integers(
     int(datetime(FIRST_YEAR, 1, 2, tzinfo=UTC).timestamp()),
     int(datetime(LAST_YEAR, 1, 2, tzinfo=UTC).timestamp()),
 )
-often = settings(max_examples=400, deadline=None, database=None)
+often = settings(max_examples=examples(150))
 
 
 def in_force(unit: CalendarUnit, timezone: str, moment: int, anchor: Anchor = NO_ANCHOR) -> Period:
@@ -96,7 +97,7 @@ def test_the_next_period_starts_where_one_ends(
     assert after.key != found.key
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=examples(60))
 @given(near=moments_near_changes())
 def test_no_two_hours_share_a_key_where_the_clocks_change(near: tuple[str, int]) -> None:
     timezone, moment = near
@@ -108,7 +109,7 @@ def test_no_two_hours_share_a_key_where_the_clocks_change(near: tuple[str, int])
     assert len(set(keys)) == len(keys)
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=examples(30))
 @given(unit=st.sampled_from(["day", "week", "month"]), timezone=ZONES, moment=MOMENTS)
 def test_no_two_consecutive_periods_share_a_key(
     unit: CalendarUnit, timezone: str, moment: int

@@ -11,6 +11,7 @@ from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import RollingPeriod
 from tests.support.engines import table_at
+from tests.support.examples import examples
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import AGENT, World
 
@@ -161,7 +162,7 @@ LATE = st.tuples(st.just("settle_late"), st.integers(0, 9), AMOUNTS)
 
 type Step = tuple[object, ...]
 
-tries = settings(max_examples=15, deadline=None, database=None, phases=[Phase.generate])
+tries = settings(max_examples=examples(10), phases=[Phase.generate])
 """Nothing is made smaller: every try goes to an engine, and that would take minutes."""
 
 

@@ -26,15 +26,14 @@ from spendgate_service.store.ids import new_id
 from spendgate_service.store.postings import Posting, writes_of_counters
 from tests.support.clock import NOON_MS
 from tests.support.engines import table_at
+from tests.support.examples import examples
 
 NOW = NOON_MS // 1000
 VERSION = 3
 BUCKET = NOW + 300
 
 exactly = settings(
-    max_examples=120,
-    deadline=None,
-    database=None,
+    max_examples=examples(40),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
