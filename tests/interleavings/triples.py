@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.periods import DurationPeriod
 from tests.interleavings import service, stages
@@ -11,6 +12,7 @@ from tests.interleavings.pairs import (
     EXTEND,
     LOWER,
     RECORD,
+    RECORD_PAST,
     RELEASE,
     RESERVE,
     SETTLE,
@@ -56,6 +58,24 @@ def _unused_default(world: World) -> Stage:
     world.record(1)
     world.clock.advance(3598)
     return {"budget": budget}
+
+
+def _closed_period(world: World) -> Stage:
+    """10 an hour, of which 8 went on from the hour before: 2 spent then."""
+    stage = stages.end_of_period(world)
+    world.release(stage["held"])
+    world.clock.advance(_PAST_THE_GRACE_MS / 1000)
+    service.close(world)
+    return stage
+
+
+def _counted_once(outcomes: Outcomes) -> None:
+    """Both say the same, and what one of them took from the past came off what went on."""
+    answers = {result for result in outcomes.results.values() if isinstance(result, str)}
+    assert len(answers) == 1, "one key was answered differently"
+    past, current, *_ = (counter for _, counter in sorted(outcomes.books.counters.items()))
+    assert past.spent == 6 * ONE
+    assert current.carried_in == past.carried_out
 
 
 def _new_windows(world: World) -> Stage:
@@ -201,6 +221,18 @@ TRIPLES: tuple[Scenario, ...] = (
         stages.end_of_period,
         (RECORD, CLOSE, RESERVE),
         ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "a record of the past, close and reserve",
+        stages.end_of_period,
+        (RECORD_PAST, CLOSE, RESERVE),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "two records of the past of a closed period, and close",
+        _closed_period,
+        (RECORD_PAST, Operation("and again", RECORD_PAST.do), CLOSE),
+        check=_counted_once,
     ),
     Scenario(
         "windows started by three",

@@ -19,11 +19,15 @@ class RecordingDeadLetters(DeadLetters):
     """A dead-letter queue that keeps which messages it got, and why."""
 
     codes: list[str] = field(default_factory=list)
+    sent_at_ms: list[int | None] = field(default_factory=list)
     message_ids: list[str] = field(default_factory=list)
 
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(
+        self, body: str, *, code: str, reason: str, message_id: str, sent_at_ms: int | None = None
+    ) -> None:
         assert body and reason
         self.codes.append(code)
+        self.sent_at_ms.append(sent_at_ms)
         self.message_ids.append(message_id)
 
 

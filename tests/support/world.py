@@ -224,12 +224,22 @@ def release(reservation_id: str) -> Release:
 
 
 def record(
-    usd: int | None = None, *, by: tuple[str, ...] = (AGENT,), key: str | None = None, **others: int
+    usd: int | None = None,
+    *,
+    by: tuple[str, ...] = (AGENT,),
+    key: str | None = None,
+    occurred_at_ms: int | None = None,
+    **others: int,
 ) -> Record:
     actual = amounts_of(usd, **others)
     subjects = tuple(map(parse_subject, by))
     return Record(
-        TENANT, subjects, actual, fingerprint=_fingerprint(actual, by), idempotency_key=key
+        tenant_id=TENANT,
+        subjects=subjects,
+        actual=actual,
+        fingerprint=_fingerprint(actual, by),
+        idempotency_key=key,
+        occurred_at_ms=occurred_at_ms,
     )
 
 

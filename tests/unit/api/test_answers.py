@@ -12,7 +12,7 @@ from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, NoBudg
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.rates import Conversion
 from spendgate_service.domain.reservations import Line, Reservation
-from spendgate_service.domain.settlements import RecordedSpend
+from spendgate_service.domain.settlements import BudgetShare, RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.balances import balance_response, warnings_of
 from spendgate_service.wire.check import CheckResponse, Refusal, check_response
@@ -268,14 +268,27 @@ def test_a_ledger_entry() -> None:
     }
 
 
-def test_recorded_spend_names_what_it_debited() -> None:
-    recorded = RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS)
+SHARE = BudgetShare("bud_1", Subject("agent", "researcher"), None, "usd", ONE, counted=False)
+RECORDED = RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), (SHARE,), NOON_MS - 1000, NOON_MS)
 
-    assert recorded_spend_response(recorded) == {
+
+def test_recorded_spend_names_what_it_debited() -> None:
+    assert recorded_spend_response(RECORDED) == {
         "subjects": {"agent": "researcher"},
         "actual": {"usd": "1"},
         "entries": [ledger_entry_response(ENTRY)],
+        "budgets": [
+            {
+                "budget_id": "bud_1",
+                "subject": "agent:researcher",
+                "period_key": None,
+                "unit": "usd",
+                "amount": "1",
+                "counted": False,
+            }
+        ],
         "unpriced": False,
+        "occurred_at": "2026-03-01T11:59:59.250Z",
         "created_at": "2026-03-01T12:00:00.250Z",
     }
 

@@ -120,7 +120,7 @@ def test_the_same_settlement_has_the_same_fingerprint_over_http_and_from_the_que
     over_http = read(SettleBody, f"{{{body}}}").to_settle(
         tenant_id="acme", reservation_id="rsv_1", actual={}
     )
-    queued = command_of(message, NoTenants(), now_ms=NOW_MS)
+    queued = command_of(message, NoTenants(), now_ms=NOW_MS, sent_at_ms=NOW_MS)
 
     assert isinstance(queued, Settle)
     assert queued.fingerprint == over_http.fingerprint is not None
@@ -132,7 +132,7 @@ def test_spend_of_a_tenant_that_nobody_created_is_not_lost_in_silence() -> None:
     )
 
     with pytest.raises(NotFound, match="tenant ghost"):
-        command_of(record, NoTenants(), now_ms=NOW_MS)
+        command_of(record, NoTenants(), now_ms=NOW_MS, sent_at_ms=NOW_MS)
 
 
 def test_messages_become_commands() -> None:
@@ -148,13 +148,15 @@ def test_messages_become_commands() -> None:
         '"subjects":{"agent":"a"},"actual":{"tokens":900}}'
     )
 
-    settled = command_of(settle, NoTenants(), now_ms=NOW_MS)
+    settled = command_of(settle, NoTenants(), now_ms=NOW_MS, sent_at_ms=NOW_MS)
     assert isinstance(settled, Settle)
     assert replace(settled, fingerprint=None) == Settle(
         "acme", "rsv_1", {"usd": 31_000_000}, Provenance(ref_type="llm_generation", ref_id="gen-1")
     )
-    assert command_of(release, NoTenants(), now_ms=NOW_MS) == Release("acme", "rsv_1")
-    recorded = command_of(record, NoTenants(), now_ms=NOW_MS)
+    assert command_of(release, NoTenants(), now_ms=NOW_MS, sent_at_ms=NOW_MS) == Release(
+        "acme", "rsv_1"
+    )
+    recorded = command_of(record, NoTenants(), now_ms=NOW_MS, sent_at_ms=NOW_MS)
     assert isinstance(recorded, Record)
     assert recorded.idempotency_key == "evt-7"
     assert recorded.subjects == (Subject("organization", "acme"), Subject("agent", "a"))

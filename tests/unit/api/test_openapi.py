@@ -18,7 +18,6 @@ from spendgate_service.domain.budgets import CarryOver, TokenCap
 from spendgate_service.domain.errors import BudgetExceeded, NotFound
 from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.rates import Rate
-from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.wire.balances import balance_response
@@ -37,7 +36,7 @@ from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.token_caps import token_cap_response
 from tests.support.api_requests import BALANCE, NOON_MS, STATEMENT, balance
 from tests.support.prices import a_price
-from tests.unit.api.test_answers import ENTRY, RESERVATION, SUBJECTS
+from tests.unit.api.test_answers import ENTRY, RECORDED, RESERVATION, SUBJECTS
 
 DOCUMENT: Any = json.loads(json.dumps(document()))
 BUDGET = balance("10", "8.5", held="1")
@@ -118,7 +117,7 @@ def test_operation_ids_are_unique() -> None:
         ("Rate", rate_response(Rate("eur", "usd", ONE, NOON_MS))),
         (
             "RecordedSpend",
-            recorded_spend_response(RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), NOON_MS)),
+            recorded_spend_response(RECORDED),
         ),
         ("Reservation", reservation_response(RESERVATION, now_ms=NOON_MS)),
         ("ReservationGranted", reservation_granted(RESERVATION, [BUDGET])),

@@ -47,7 +47,10 @@ class Queue(DeadLetters):
     messages: list[tuple[str, str]] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
 
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(
+        self, body: str, *, code: str, reason: str, message_id: str, sent_at_ms: int | None = None
+    ) -> None:
+        assert sent_at_ms is None, "an event has a time of its own"
         assert reason
         if self.is_down:
             raise Unavailable("the queue does not answer")

@@ -8,6 +8,7 @@ neighbours. One that may succeed later stays in the queue; at its last try it go
 dead-letter queue too, so that the reason is known; if even that fails, SQS moves it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,14 @@ from spendgate_service.api.bodies.messages import command_of, read_message
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.exceptions import RequestError
 from spendgate_service.app import Spendgate
+from spendgate_service.dead_letters.queue import SENT_AT
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.observability import count, logger
 from spendgate_service.settlements.apply import Outcome, Settlements
 from spendgate_service.store.errors import StoreError, Unavailable
+
+_MOMENT = re.compile("[0-9]{1,15}")
 
 RECEIVES_MAX = 5
 """How often SQS delivers a message: `maxReceiveCount` of the settlement queue in the template."""
@@ -37,7 +41,13 @@ def consume(records: Sequence[Mapping[str, Any]], app: Spendgate) -> dict[str, o
         try:
             message = read_message(record["body"])
             tenant_id = message.tenant_id
-            command = command_of(message, app.policy_cache, now_ms=now_ms)
+            sent_at_ms = first_sent_at_ms(record)
+            command = command_of(
+                message,
+                app.policy_cache,
+                now_ms=now_ms,
+                sent_at_ms=now_ms if sent_at_ms is None else sent_at_ms,
+            )
         except Exception as error:  # noqa: BLE001 (a bug must not hold up the others)
             failed.append(_Failure(record, tenant_id, error))
             continue
@@ -89,7 +99,11 @@ def _dead_letter(failure: _Failure, app: Spendgate) -> bool:
         return False
     try:
         app.dead_letters.dead_letter(
-            record["body"], code=code, reason=details["reason"], message_id=message_id
+            record["body"],
+            code=code,
+            reason=details["reason"],
+            message_id=message_id,
+            sent_at_ms=first_sent_at_ms(record),
         )
     except Unavailable:
         logger.error("a message could not be dead-lettered", extra=details)
@@ -97,6 +111,17 @@ def _dead_letter(failure: _Failure, app: Spendgate) -> bool:
     logger.error("a message was dead-lettered", extra=details)
     count("dead_lettered")
     return True
+
+
+def first_sent_at_ms(record: Mapping[str, Any]) -> int | None:
+    """Return when a message was first sent: before a redrive, if there was one; None: unknown.
+
+    An attribute that names a later moment than SQS does is wrong, and counts for nothing.
+    """
+    sent = record.get("attributes", {}).get("SentTimestamp")
+    first = record.get("messageAttributes", {}).get(SENT_AT, {}).get("stringValue")
+    moments = [int(text) for text in (sent, first) if text and _MOMENT.fullmatch(text)]
+    return min(moments, default=None)
 
 
 def error_code(error: Exception) -> str:

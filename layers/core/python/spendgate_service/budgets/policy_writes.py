@@ -12,10 +12,9 @@ seconds for which the absence of a policy is cached (`store.policy_cache.ABSENT_
 exclude that, the default's counters would need a version that no policy of the default ever has.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.budgets import Budget, Claim, Policy
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.counters import Counter
@@ -57,11 +56,7 @@ def writes_of_change(
     claims += in_windows
     addresses = [claim.address for claim in claims]
     found = counters.read_counters(table, addresses, consistent=True)
-    changed = [
-        _counter_write(table, claim, found.get(claim.address))
-        for claim in claims
-        if claim.address in found or not _has_ended(claim.period, now_ms=now_ms)
-    ]
+    changed = [_counter_write(table, claim, found.get(claim.address)) for claim in claims]
     return [change, *changed, *windows, *listed]
 
 
@@ -80,20 +75,6 @@ def _list_writes(
         for write in unlisting(table, tenant_id, budget, now_ms=now_ms)
     ]
     return [*added, *removed]
-
-
-def twin_warnings(policy: Policy, budget: Budget) -> tuple[str, ...]:
-    """Warn of another budget with the same subject, unit and period: the lower limit decides."""
-    twin = policy.twin_of(budget)
-    if twin is None:
-        return ()
-    named = f" ({twin.name})" if twin.name else ""
-    limit = amount_text(twin.limit)
-    warning = (
-        f"{twin.budget_id}{named} limits {budget.subject} to {limit} {budget.unit} over the same "
-        "periods already; both must grant, so raising one of them alone changes nothing"
-    )
-    return (warning,)
 
 
 def try_to_write(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:
@@ -117,7 +98,7 @@ def _windows_in_reach(
     """
     checks: dict[keys.Key, dict[str, Any]] = {}
     claims: dict[keys.Key, CounterClaim] = {}
-    for budget in _by_period(before, after):
+    for budget in (*before.budgets, *after.budgets):
         rule = budget.period
         if not isinstance(rule, DurationPeriod):
             continue
@@ -125,26 +106,11 @@ def _windows_in_reach(
         seen = table.get(values.key(key))
         checks[key] = window_is_as_read(table.name, key, seen)
         started_at = values.read_number(seen["starts_at"]) if seen else None
-        slowest_ms = now_ms - CLOCKS_DIFFER_MS_MAX
-        if started_at is not None and slowest_ms < (started_at + rule.seconds) * 1000:
+        if started_at is not None and now_ms < (started_at + rule.seconds) * 1000:
             period = duration_period(rule, starts_at=started_at)
             claim = _claim_on(tenant_id, budget, period, version=after.version)
             claims[claim.address] = claim
     return list(checks.values()), list(claims.values())
-
-
-def _by_period(before: Policy, after: Policy) -> Collection[Budget]:
-    """List the budgets of both policies, one for each kind of period, as the new policy has it.
-
-    The window of each is read once: a window that starts between two reads would be taken for two.
-    """
-    budgets = (*before.budgets, *after.budgets)
-    return {(budget.budget_id, budget.period): budget for budget in budgets}.values()
-
-
-def _has_ended(period: Period, *, now_ms: int) -> bool:
-    """Whether a period is in use by slower clocks only; one without a counter gets none."""
-    return period.ends_at is not None and period.ends_at * 1000 <= now_ms
 
 
 def _claims_in_reach(
@@ -171,8 +137,9 @@ def _claim_on(tenant_id: str, budget: Budget, period: Period, *, version: int) -
 def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
     if isinstance(rule, DurationPeriod):
         return []
-    moments = (now_ms - CLOCKS_DIFFER_MS_MAX, now_ms, now_ms + STALE_MS_MAX)
-    return list(dict.fromkeys(period_in_force(rule, now_ms=moment) for moment in moments))
+    now = period_in_force(rule, now_ms=now_ms)
+    soon = period_in_force(rule, now_ms=now_ms + STALE_MS_MAX)
+    return [now] if soon == now else [now, soon]
 
 
 def _counter_write(table: Table, claim: CounterClaim, seen: Counter | None) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from spendgate_service.store.messaging import CallFailed, SqsClient, call
 
 _REASON_LENGTH_MAX = 1000
 
+SENT_AT = "sent_at_ms"
+"""The message attribute that says when a message was first sent, through every redrive."""
+
 _FINAL_CODES = frozenset({"InvalidMessageContents", "InvalidParameterValue"})
 """The errors of SQS that are about the message itself: its characters, or its size."""
 
@@ -16,15 +19,19 @@ class DeadLetters:
         self._client = client
         self._queue_url = queue_url
 
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(
+        self, body: str, *, code: str, reason: str, message_id: str, sent_at_ms: int | None = None
+    ) -> None:
         """Send a message to the dead-letter queue as it came. Raises Unavailable, NeverTaken.
 
-        The reason travels as message attributes: `code`, `reason`, `source_message_id`.
+        The reason travels as message attributes: `code`, `reason`, `source_message_id`, and so
+        does the moment at which the message was first sent.
         """
         attributes = {
             "code": code,
             "reason": _printable(reason[:_REASON_LENGTH_MAX]),
             "source_message_id": message_id,
+            **({} if sent_at_ms is None else {SENT_AT: str(sent_at_ms)}),
         }
         try:
             call(

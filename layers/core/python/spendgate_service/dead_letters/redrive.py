@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
+from spendgate_service.dead_letters.queue import SENT_AT
 from spendgate_service.store.messaging import SqsClient
 
 HIDDEN_SECONDS = 300
@@ -58,12 +59,17 @@ class DeadLetter:
 
     @property
     def attributes_to_send(self) -> dict[str, Any]:
-        """The attributes to send back: all but the reason of the failure, which may be outdated."""
-        return {
+        """The attributes to send back: all but the reason of the failure, which may be outdated.
+
+        A message that SQS itself moved keeps the moment at which it was sent, which is named here.
+        """
+        sent_at = {"DataType": "String", "StringValue": str(self.dead_lettered_at_ms)}
+        kept = {
             name: attribute
             for name, attribute in self.attributes.items()
             if name not in _FAILURE_ATTRIBUTES
         }
+        return {SENT_AT: sent_at, **kept}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.subjects import Subject
 
 type EntryKind = Literal["spend", "credit", "carry_over"]
-"""A carry-over is a pair: a debit in one period and a credit in another.
-
-A credit that corrects an earlier one takes something off again, so its amount is positive.
-"""
+"""A carry-over is a pair: a debit in one period and a credit in another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Spend that was never reserved; with an `idempotency_key` it counts once."""
+    """Spend that was never reserved; with an `idempotency_key` it counts once.
+
+    It occurred at `occurred_at_ms`, or (None) when it is applied.
+    """
 
     tenant_id: str
     subjects: tuple[Subject, ...]
@@ -79,6 +82,7 @@ class Record:
     idempotency_key: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
     unpriced: bool = False
+    occurred_at_ms: int | None = None
 
 
 type SettlementCommand = Settle | Release | Record

@@ -15,12 +15,29 @@ FINALIZED_RETENTION_SECONDS = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetShare:
+    """What recorded spend comes to on one budget.
+
+    It is not `counted` where the budget has no counter for the period in which it occurred.
+    """
+
+    budget_id: str
+    subject: Subject
+    period_key: str | None
+    unit: str
+    amount: Amount
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedSpend:
     """Recorded spend, as it took effect."""
 
     subjects: tuple[Subject, ...]
     actual: Mapping[str, Amount]
     entries: tuple[LedgerEntry, ...]
+    shares: tuple[BudgetShare, ...]
+    occurred_at_ms: int
     created_at_ms: int
     unpriced: bool = False
 

@@ -245,24 +245,28 @@ def _without_objectors(
     """Return the plans that can be tried again at once, and the places to be planned again.
 
     A reservation that objects has changed since it was read. A counter that objects shows that one
-    of its buckets was reclaimed, or that it does not exist.
+    of its buckets was reclaimed, or that it does not exist: spend of the past is not counted there.
     """
-    out: list[Plan] = []
+    out: list[int] = []
     retaken: list[int] = []
+    absent: set[keys.Key] = set()
     for owner, objection in zip(owners, failed.objections, strict=True):
         if objection is None or not objection.is_condition:
             continue
         if isinstance(owner, Plan):
-            out.append(owner)
+            out.append(owner.place)
             retaken.append(owner.place)
         elif owner is not None and objection.item is not None:
             seen[owner] = read_counter(objection.item)
         elif owner is not None:
-            for plan in plans:
-                if any(posting.counter == owner for posting in plan.postings):
-                    outcomes[plan.place] = CounterGone(f"there is no counter {owner[0]} {owner[1]}")
-                    out.append(plan)
-    return [plan for plan in plans if plan not in out], retaken
+            absent.add(owner)
+    left = [plan.without(absent) for plan in plans if plan.place not in out]
+    for plan in list(left):
+        if gone := absent & {posting.counter for posting in plan.postings}:
+            partition, sort_key = gone.pop()
+            outcomes[plan.place] = CounterGone(f"there is no counter {partition} {sort_key}")
+            left.remove(plan)
+    return left, retaken
 
 
 def _chunks(plans: list[Plan]) -> list[list[Plan]]:

@@ -1,38 +1,27 @@
 """Plan one settlement, release or record: decide by what is stored what has to be written."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.budgets import Claim, claims_on
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.periods import RollingPeriod, rule_of
 from spendgate_service.domain.requests import (
     Record,
     Release,
     Settle,
     SettlementCommand,
-    claims_fit_one_transaction,
 )
-from spendgate_service.domain.reservations import Line, Provenance, Reservation
-from spendgate_service.domain.settlements import (
-    RecordedSpend,
-    finalize,
-)
-from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.reservations import Line, Reservation
+from spendgate_service.domain.settlements import BudgetShare, RecordedSpend, finalize
+from spendgate_service.settlements.debits import Debit, Debits, Spending, leaves_at
 from spendgate_service.store import keys
-from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import PolicyChanged, Throttled
 from spendgate_service.store.idempotency import IdempotencyRecord
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import Posting
 from spendgate_service.store.reservations import counter_of, finalizing, read_reservation
-from spendgate_service.store.retrying import POLICY_READS_MAX, LoopEnded, attempts
 from spendgate_service.store.values import Item
-from spendgate_service.store.windows import Windows
 from spendgate_service.wire.spend import recorded_spend_response
 from spendgate_service.wire.values import json_text
 
@@ -71,35 +60,14 @@ class Plan:
     postings: Sequence[Posting]
     finish: Callable[[list[LedgerEntry]], tuple[dict[str, Any] | None, Result]]
 
-
-@dataclass(frozen=True, slots=True)
-class _Spending:
-    """What the ledger entries of one command have in common."""
-
-    subjects: Sequence[Subject]
-    provenance: Provenance
-    now_ms: int
-    reservation_id: str | None = None
-
-    def on(self, line: Line, amount: Amount) -> LedgerEntry:
-        """Make the entry on one budget; it gets its id when it is written."""
-        return LedgerEntry(
-            entry_id="",
-            budget_id=line.budget_id,
-            subject=line.subject,
-            period_key=line.period_key,
-            unit=line.unit,
-            amount=amount,
-            created_at_ms=self.now_ms,
-            session_id=next(
-                (subject.id for subject in self.subjects if subject.type == "session"), None
-            ),
-            reservation_id=self.reservation_id,
-            meter_source=self.provenance.meter_source,
-            ref_type=self.provenance.ref_type,
-            ref_id=self.provenance.ref_id,
-            description=self.provenance.description,
-        )
+    def without(self, absent: Collection[keys.Key]) -> "Plan":
+        """Return the plan without the postings that count only on a counter that exists."""
+        kept = [
+            posting
+            for posting in self.postings
+            if not (posting.must_exist and posting.counter in absent)
+        ]
+        return self if len(kept) == len(self.postings) else replace(self, postings=kept)
 
 
 class Planner:
@@ -107,8 +75,7 @@ class Planner:
 
     def __init__(self, table: Table, policy_cache: PolicyCache) -> None:
         self._table = table
-        self._policy_cache = policy_cache
-        self._windows = Windows(table)
+        self._debits = Debits(table, policy_cache)
 
     def plan(
         self, place: int, command: SettlementCommand, item: Item | None, now_ms: int
@@ -148,21 +115,22 @@ class Planner:
         if isinstance(command, Release):
             postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
         else:
-            spending = _Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
+            spending = Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
             actual = after.actual or {}
             postings = [
                 _returned(command.tenant_id, after, line, spending.on(line, line.cost(actual)))
                 for line in after.lines
             ]
             beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
-            postings += self._debits(
+            debits = self._debits.of_settlement(
                 command.tenant_id,
                 spending,
                 beyond,
-                period_at_ms=after.created_at_ms,
+                reserved_at_ms=after.created_at_ms,
                 slice_at_ms=_spent_by(after),
                 except_on={(line.budget_id, line.subject) for line in after.lines},
             )
+            postings += [debit.posting for debit in debits if debit.posting]
         return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
 
     def _plan_record(
@@ -172,80 +140,43 @@ class Planner:
         once: IdempotencyRecord | None,
         now_ms: int,
     ) -> Plan:
-        spending = _Spending(command.subjects, command.provenance, now_ms)
-        postings = self._debits(
-            command.tenant_id,
-            spending,
-            command.actual,
-            period_at_ms=now_ms,
-            slice_at_ms=now_ms,
+        spending = Spending(command.subjects, command.provenance, now_ms)
+        occurred_at_ms = now_ms if command.occurred_at_ms is None else command.occurred_at_ms
+        debits = self._debits.of_record(
+            command.tenant_id, spending, command.actual, at_ms=min(occurred_at_ms, now_ms)
         )
 
         def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
             spend = RecordedSpend(
-                command.subjects, command.actual, tuple(entries), now_ms, command.unpriced
+                subjects=command.subjects,
+                actual=command.actual,
+                entries=tuple(entries),
+                shares=_shares(debits, entries),
+                occurred_at_ms=occurred_at_ms,
+                created_at_ms=now_ms,
+                unpriced=command.unpriced,
             )
             response = json_text(recorded_spend_response(spend))
             write = once.put(self._table, response, now_ms=now_ms) if once else None
             return write, Recorded(response, replayed=False)
 
-        return Plan(place, postings, finish)
+        return Plan(place, [debit.posting for debit in debits if debit.posting], finish)
 
-    def _debits(
-        self,
-        tenant_id: str,
-        spending: _Spending,
-        actual: Mapping[str, Amount],
-        *,
-        period_at_ms: int,
-        slice_at_ms: int,
-        except_on: Collection[tuple[str, Subject]] = (),
-    ) -> list[Posting]:
-        """Debit every budget that applies, in the period of the spending.
 
-        In a rolling window it counts from `slice_at_ms`. `except_on` are budgets that the same
-        spending counts on already, in another unit. Raises Throttled, UnknownRate, InvalidValue.
-        """
-        if not actual:
-            return []
-        changing = "the budgets are being changed right now; try again"
-        for attempt in attempts(POLICY_READS_MAX, exhausted=lambda: Throttled(changing)):
-            rules = self._policy_cache.rules(tenant_id, spending.subjects, fresh=attempt > 0)
-            claims = claims_on(
-                spending.subjects,
-                actual,
-                rules.policies,
-                rules.tenant.rates,
-                now_ms=spending.now_ms,
-                but_not=except_on,
-            )
-            claims_fit_one_transaction(claims)
-            try:
-                return [
-                    self._debit(tenant_id, claim, spending, period_at_ms, slice_at_ms)
-                    for claim in claims
-                ]
-            except PolicyChanged:
-                continue
-        raise LoopEnded
-
-    def _debit(
-        self,
-        tenant_id: str,
-        claim: Claim,
-        spending: _Spending,
-        period_at_ms: int,
-        slice_at_ms: int,
-    ) -> Posting:
-        """Debit a counter on which nothing was held. Raises PolicyChanged."""
-        period = self._windows.use(tenant_id, claim, period_at_ms, now_ms=spending.now_ms)
-        counter_claim = CounterClaim(tenant_id, claim, period)
-        return Posting(
-            counter=counter_claim.address,
-            creation=counter_claim.creation,
-            entry=spending.on(counter_claim.line, claim.amount),
-            leaves_at=_leaves_at(period.key, slice_at_ms),
+def _shares(debits: Sequence[Debit], entries: Sequence[LedgerEntry]) -> tuple[BudgetShare, ...]:
+    """List what the spend comes to on each budget, and whether the budget counts it."""
+    counted = {(entry.budget_id, entry.subject) for entry in entries}
+    return tuple(
+        BudgetShare(
+            budget_id=debit.claim.budget.budget_id,
+            subject=debit.claim.subject,
+            period_key=debit.period.key if debit.period else None,
+            unit=debit.claim.budget.unit,
+            amount=debit.claim.amount,
+            counted=(debit.claim.budget.budget_id, debit.claim.subject) in counted,
         )
+        for debit in debits
+    )
 
 
 def own_key(command: SettlementCommand) -> keys.Key | None:
@@ -264,7 +195,7 @@ def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry
         returned=line.amount,
         bucket=after.bucket,
         entry=entry,
-        leaves_at=_leaves_at(line.period_key, _spent_by(after)),
+        leaves_at=leaves_at(line.period_key, _spent_by(after)),
     )
 
 
@@ -272,9 +203,3 @@ def _spent_by(after: Reservation) -> int:
     """Return the latest moment at which it can have been spent, also if it is settled late."""
     assert after.finalized_at_ms is not None
     return min(after.finalized_at_ms, after.bucket * 1000)
-
-
-def _leaves_at(period_key: str, spent_at_ms: int) -> int | None:
-    """Return when what is spent leaves a rolling window; None in any other period."""
-    rule = rule_of(period_key)
-    return rule.leaves_at(spent_at_ms=spent_at_ms) if isinstance(rule, RollingPeriod) else None

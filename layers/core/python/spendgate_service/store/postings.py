@@ -41,8 +41,9 @@ class Posting:
     """What one command does to one counter.
 
     `returned` goes back from `bucket` to what is available, then `entry.amount` is spent; a release
-    has no entry. `creation` has the values of a counter that may be absent. In a rolling window,
-    `leaves_at` is the moment at which what is spent leaves it.
+    has no entry. `creation` has the values of a counter that may be absent. One that `must_exist`
+    counts only if the counter is there, also an amount of 0. In a rolling window, `leaves_at` is
+    the moment at which what is spent leaves it.
     """
 
     counter: keys.Key
@@ -51,6 +52,7 @@ class Posting:
     entry: LedgerEntry | None = None
     creation: Item | None = None
     leaves_at: int | None = None
+    must_exist: bool = False
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class CounterDelta:
     returned: dict[int, Amount] = field(default_factory=dict)
     slices: dict[int, Amount] = field(default_factory=dict)
     creation: Item | None = None
+    must_exist: bool = False
 
     def add(self, posting: Posting) -> None:
         """Add one posting."""
@@ -69,6 +72,7 @@ class CounterDelta:
         if posting.leaves_at is not None and spent:
             self.slices[posting.leaves_at] = self.slices.get(posting.leaves_at, 0) + spent
         self.creation = self.creation or posting.creation
+        self.must_exist = self.must_exist or posting.must_exist
         if posting.bucket is not None and posting.returned:
             self.returned[posting.bucket] = self.returned.get(posting.bucket, 0) + posting.returned
 
@@ -82,8 +86,8 @@ class CounterDelta:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has to be written; a counter that is absent is always created."""
-        return not (self.spent or self.returned or self.creation)
+        """Whether nothing has to be written; a counter may have to be created, or to exist."""
+        return not (self.spent or self.returned or self.creation or self.must_exist)
 
 
 def writes_of_counters(

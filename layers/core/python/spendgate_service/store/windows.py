@@ -16,6 +16,8 @@ from spendgate_service.domain.periods import (
     Period,
     duration_period,
     period_in_force,
+    period_of,
+    rule_of,
 )
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
@@ -101,6 +103,25 @@ class Windows:
             self._start(CounterClaim(tenant_id, claim, period), key, now_ms=now_ms or at_ms)
         return replace(period, carried_in=0)
 
+    def open_at(
+        self, tenant_id: str, claim: Claim, rule: DurationPeriod, at_ms: int
+    ) -> Period | None:
+        """Return the window that was open at a moment of the past; None if none was.
+
+        One read unit where the last window is not known to have been open then, and one for an
+        earlier window.
+        """
+        key = window_key_of(tenant_id, claim, rule)
+        started_at = self._open.get(key)
+        if started_at is None or _has_elapsed(started_at, rule, at_ms):
+            started_at, _ = self._read(key)
+        if started_at is None or _has_elapsed(started_at, rule, at_ms):
+            return None
+        if started_at <= at_ms // 1000:
+            return duration_period(rule, starts_at=started_at)
+        partition = keys.counter_partition(tenant_id, claim.budget.budget_id, claim.subject)
+        return _used_window_at(self._table, partition, rule, at_ms // 1000)
+
     def _read(self, key: keys.Key) -> tuple[int | None, Amount]:
         """Read when the last window started, and what it left to the next one."""
         item = self._table.get(values.key(key))
@@ -139,6 +160,27 @@ class Windows:
             left = duration_period(rule, starts_at=self._open[key])
             writes += carry_in_waiting(name, claim, waiting, left=left, now_ms=now_ms)
         return writes
+
+
+def _used_window_at(
+    table: Table, partition: str, rule: DurationPeriod, moment: int
+) -> Period | None:
+    """Find the window that was open at a moment, if it has a counter. Windows sort by start."""
+    first, last = (
+        duration_period(rule, starts_at=start).key for start in (moment - rule.seconds + 1, moment)
+    )
+    used = table.query_items(
+        KeyConditionExpression=keys.SORTED_BETWEEN,
+        ExpressionAttributeValues={
+            ":pk": values.text(partition),
+            ":first": values.text(f"{keys.PERIOD_PREFIX}{first}"),
+            ":last": values.text(f"{keys.PERIOD_PREFIX}{last}"),
+        },
+        ProjectionExpression="sk",
+        ConsistentRead=True,
+    )
+    period_keys = (keys.period_key_of(item["sk"]["S"]) for item in used)
+    return next((period_of(key) for key in period_keys if rule_of(key) == rule), None)
 
 
 def window_key_of(tenant_id: str, claim: Claim, rule: DurationPeriod) -> keys.Key:

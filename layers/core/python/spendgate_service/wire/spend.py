@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Annotated, TypedDict
 
+from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.balances import Balance
-from spendgate_service.domain.settlements import RecordedSpend
+from spendgate_service.domain.settlements import BudgetShare, RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.balances import BalanceResponse, balance_response
-from spendgate_service.wire.fields import Amounts, Doc, Subjects, Time
+from spendgate_service.wire.fields import Amounts, AmountText, Doc, Subjects, Time
 from spendgate_service.wire.ledger import LedgerEntryResponse, ledger_entry_response
 from spendgate_service.wire.values import amounts_on_wire, subjects_on_wire, time_on_wire
 
@@ -23,15 +24,38 @@ class SpendResponse(TypedDict):
     ]
 
 
+class BudgetShareResponse(TypedDict):
+    """What recorded spend comes to on one budget."""
+
+    budget_id: Annotated[str, Doc("The budget.")]
+    subject: Annotated[str, Doc("The subject whose balance it is, as type:id.")]
+    period_key: Annotated[
+        str | None, Doc("The period in which the spend occurred; null: no window was open then.")
+    ]
+    unit: Annotated[str, Doc("The budget's unit.")]
+    amount: Annotated[AmountText, Doc("The amount, in the budget's unit.")]
+    counted: Annotated[
+        bool,
+        Doc(
+            "Whether the budget counts it; not if it had no balance in the period, or a rolling "
+            "window has passed."
+        ),
+    ]
+
+
 class RecordedSpendResponse(TypedDict):
     """Spend that was recorded without a reservation."""
 
     subjects: Annotated[Subjects, Doc("The subjects that the request named: the id of each type.")]
     actual: Annotated[Amounts, Doc("What was spent, by unit.")]
     entries: Annotated[list[LedgerEntryResponse], Doc("The ledger entries that it made.")]
+    budgets: Annotated[
+        list[BudgetShareResponse], Doc("Every budget that applies, in the order of refusals.")
+    ]
     unpriced: Annotated[
         bool, Doc("Whether the usage counts in tokens only, because its model has no price.")
     ]
+    occurred_at: Annotated[Time, Doc("When the spend occurred.")]
     created_at: Annotated[Time, Doc("When the spend was recorded.")]
 
 
@@ -52,6 +76,19 @@ def recorded_spend_response(recorded: RecordedSpend) -> RecordedSpendResponse:
         "subjects": subjects_on_wire(recorded.subjects),
         "actual": amounts_on_wire(recorded.actual),
         "entries": [ledger_entry_response(entry) for entry in recorded.entries],
+        "budgets": [_share(share) for share in recorded.shares],
         "unpriced": recorded.unpriced,
+        "occurred_at": time_on_wire(recorded.occurred_at_ms),
         "created_at": time_on_wire(recorded.created_at_ms),
+    }
+
+
+def _share(share: BudgetShare) -> BudgetShareResponse:
+    return {
+        "budget_id": share.budget_id,
+        "subject": str(share.subject),
+        "period_key": share.period_key,
+        "unit": share.unit,
+        "amount": amount_text(share.amount),
+        "counted": share.counted,
     }

@@ -7,6 +7,7 @@ is never guessed at.
 import json
 import re
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import isfinite
 from typing import Annotated, Any
@@ -42,6 +43,8 @@ UNITS_MAX = 10  # as many as subjects; each unit may touch a budget on each subj
 TOKENS_MAX = 10**12  # a million times the largest context window; priced, it is still an amount
 
 _TENANT_ID = re.compile(TENANT_ID_PATTERN)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Body(BaseModel):
@@ -101,13 +104,17 @@ def _positive(amount: int) -> int:
     return amount
 
 
-def _credited(value: object) -> int:
-    if not isinstance(value, (str, int, Decimal)):
-        raise ValueError('an amount is a decimal number, such as 5 or "-0.05"')
-    amount = parse_amount(value)
-    if not amount:
-        raise ValueError("a credit is greater than 0, or a correction below 0")
-    return amount
+def _moment(value: object) -> int:
+    """Read a time of RFC 3339 as milliseconds since the epoch."""
+    try:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            raise ValueError
+        moment = datetime.fromisoformat(value.upper())
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            "a time is written by RFC 3339 with its offset, such as 2026-03-08T12:00:00Z"
+        ) from None
 
 
 def _unit(text: str) -> str:
@@ -229,22 +236,6 @@ _POSITIVE_AMOUNT_SCHEMA = {
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**18},
     ],
 }
-_CREDIT_AMOUNT_SCHEMA = {
-    "description": AMOUNT_SCHEMA["description"],
-    "anyOf": [
-        {
-            "type": "string",
-            "pattern": r"^-?(?=.*[1-9])[0-9]{1,18}(\.[0-9]{1,9})?$",
-            "examples": ["5", "-0.0125"],
-        },
-        {
-            "type": "number",
-            "not": {"const": 0},
-            "exclusiveMinimum": -(10**18),
-            "exclusiveMaximum": 10**18,
-        },
-    ],
-}
 WORD_SCHEMA: _Schema = {"type": "string", "pattern": f"^{_WORD_PATTERN}$"}
 _SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"enum": sorted(CREDENTIAL_TYPES)}}
 _SUBJECT_ID_SCHEMA: _Schema = {
@@ -276,7 +267,6 @@ SpentAmountField = Annotated[
 PositiveAmountField = Annotated[
     int, PlainValidator(_amount), AfterValidator(_positive), WithJsonSchema(_POSITIVE_AMOUNT_SCHEMA)
 ]
-CreditAmountField = Annotated[int, PlainValidator(_credited), WithJsonSchema(_CREDIT_AMOUNT_SCHEMA)]
 UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
 AmountsField = Annotated[
     dict[UnitField, SpentAmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
@@ -287,6 +277,9 @@ SubjectsField = Annotated[
     dict[SubjectTypeField, SubjectIdField],
     Field(max_length=SUBJECTS_MAX),
     WithJsonSchema(SUBJECTS_SCHEMA),
+]
+MomentField = Annotated[
+    int, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 MetadataField = Annotated[dict[str, object], AfterValidator(_metadata)]
 ProviderUsageField = Annotated[dict[str, object], AfterValidator(_provider_usage)]

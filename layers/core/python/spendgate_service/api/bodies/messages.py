@@ -52,25 +52,34 @@ def read_message(body: str) -> Message:
     return validated(_MESSAGE.validate_python, read_object(body))
 
 
-def command_of(message: Message, policy_cache: KnowsTenants, *, now_ms: int) -> SettlementCommand:
+def command_of(
+    message: Message, policy_cache: KnowsTenants, *, now_ms: int, sent_at_ms: int
+) -> SettlementCommand:
     """Return the command of a message, with its usage priced by the settings of its tenant.
 
-    Raises UnknownPrice, and NotFound for spend of an unknown tenant.
+    Recorded spend without a time of its own occurred when the message was first sent.
+
+    Raises UnknownPrice, InvalidValue, and NotFound for spend of an unknown tenant.
     """
     if isinstance(message, ReleaseMessage):
         return Release(message.tenant_id, message.reservation_id)
     tenant_id = message.tenant_id
     if isinstance(message, RecordMessage) and not policy_cache.tenant(tenant_id).is_known:
         raise NotFound("tenant", tenant_id)
-    priced = priced_amounts(message, policy_cache, tenant_id, now_ms)
     if isinstance(message, SettleMessage):
+        priced = priced_amounts(message, policy_cache, tenant_id, now_ms)
         return message.to_settle(
             tenant_id=tenant_id, reservation_id=message.reservation_id, actual=priced.amounts
         )
+    occurred_at_ms = message.occurred_at_ms(reported_at_ms=sent_at_ms)
+    if occurred_at_ms is None:
+        occurred_at_ms = sent_at_ms
+    priced = priced_amounts(message, policy_cache, tenant_id, occurred_at_ms)
     return message.to_record(
         tenant_id=tenant_id,
         key_id=None,
         actual=priced.amounts,
         idempotency_key=message.event_id,
+        occurred_at_ms=occurred_at_ms,
         unpriced=priced.unpriced,
     )

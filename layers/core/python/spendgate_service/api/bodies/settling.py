@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from spendgate_service.api.bodies.fields import (
     AmountsField,
     Body,
+    MomentField,
     ProvenanceBody,
     ProviderUsageField,
     SubjectsField,
@@ -20,8 +21,10 @@ from spendgate_service.api.fingerprint import fingerprint
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import ServiceTier, Usage
+from spendgate_service.domain.occurrence import check_occurred_at
 from spendgate_service.domain.requests import Record, Settle
 from spendgate_service.pricing.provider_usage import read_provider_usage
+from spendgate_service.store.counters import RETENTION_SECONDS
 from spendgate_service.wire.fields import Doc
 
 _COUNTS_OR_OBJECT: JsonDict = {
@@ -140,6 +143,25 @@ class RecordBody(_ActualBody):
         default_factory=dict
     )
 
+    occurred_at: Annotated[
+        MomentField | None,
+        Doc(
+            "When it was spent, as RFC 3339: up to 35 days ago, and less than the retention. Left "
+            "out: now, or when the message was first sent."
+        ),
+    ] = None
+
+    def occurred_at_ms(self, *, reported_at_ms: int) -> int | None:
+        """Return when the spend occurred, if it says so. Raises InvalidValue out of range."""
+        if self.occurred_at is not None:
+            check_occurred_at(
+                self.occurred_at,
+                reported_at_ms=reported_at_ms,
+                retention_seconds=RETENTION_SECONDS,
+                param="body.occurred_at",
+            )
+        return self.occurred_at
+
     @model_validator(mode="after")
     def _spent_something(self) -> Self:
         if not self.actual and self.usage is None:
@@ -153,6 +175,7 @@ class RecordBody(_ActualBody):
         key_id: str | None,
         actual: Mapping[str, Amount],
         idempotency_key: str | None,
+        occurred_at_ms: int | None = None,
         unpriced: bool = False,
     ) -> Record:
         """The spend, at the (priced) actual amounts; a queue message comes without a key."""
@@ -166,6 +189,7 @@ class RecordBody(_ActualBody):
             idempotency_key=idempotency_key,
             provenance=self.to_provenance(),
             unpriced=unpriced,
+            occurred_at_ms=occurred_at_ms,
         )
 
 

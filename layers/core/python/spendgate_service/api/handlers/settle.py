@@ -92,13 +92,16 @@ def extend(request: Request[ExtendBody]) -> Response:
 def record(request: Request[RecordBody]) -> Response:
     """Record spend that was never reserved; it is never refused for lack of budget."""
     body, principal = request.read_body(), request.principal
-    priced = priced_amounts(body, request.app.policy_cache, principal.tenant_id, request.now_ms)
+    occurred_at_ms = body.occurred_at_ms(reported_at_ms=request.now_ms)
+    priced_at_ms = request.now_ms if occurred_at_ms is None else occurred_at_ms
+    priced = priced_amounts(body, request.app.policy_cache, principal.tenant_id, priced_at_ms)
     result = request.app.settlements.apply_one(
         body.to_record(
             tenant_id=principal.tenant_id,
             key_id=principal.key_id,
             actual=priced.amounts,
             idempotency_key=request.idempotency_key,
+            occurred_at_ms=occurred_at_ms,
             unpriced=priced.unpriced,
         )
     )
