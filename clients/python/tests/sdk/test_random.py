@@ -16,8 +16,8 @@ from spendgate.testing import FakeProvider
 from tests.support.drivers import API_KEY, APIS, MAX_TOKENS, Api
 from tests.support.service import Account, Service
 
-CALLS = int(os.environ.get("SPENDGATE_CLIENT_CALLS", "100"))
-SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
+CALLS = int(os.environ.get("SPENDGATE_CLIENT_CALLS") or 100)
+SEED = int(os.environ.get("SEED") or 0) or random.SystemRandom().randrange(1, 2**32)
 AT_ONCE = 8
 
 EXACT = (
