@@ -436,6 +436,24 @@ class Rate(Model):
     """When the rate was set."""
 
 
+class BudgetShare(Model):
+    """What recorded spend comes to on one budget."""
+
+    budget_id: str
+    """The budget."""
+    subject: str
+    """The subject whose balance it is, as type:id."""
+    period_key: str | None
+    """The period in which the spend occurred; null: no window was open then."""
+    unit: str
+    """The budget's unit."""
+    amount: Decimal
+    """The amount, in the budget's unit."""
+    counted: bool
+    """Whether the budget counts it; not if it had no balance in the period, or a rolling
+    window has passed."""
+
+
 class RecordedSpend(Model):
     """Spend that was recorded without a reservation."""
 
@@ -445,8 +463,12 @@ class RecordedSpend(Model):
     """What was spent, by unit."""
     entries: list[LedgerEntry]
     """The ledger entries that it made."""
+    budgets: list[BudgetShare]
+    """Every budget that applies, in the order of refusals."""
     unpriced: bool
     """Whether the usage counts in tokens only, because its model has no price."""
+    occurred_at: datetime
+    """When the spend occurred."""
     created_at: datetime
     """When the spend was recorded."""
 

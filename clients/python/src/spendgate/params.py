@@ -314,6 +314,9 @@ class Record(TypedDict, total=False):
     """The tokens of a call to a model, which the service prices."""
     subjects: Mapping[str, str]
     """Who or what spends: the id of each type."""
+    occurred_at: str | None
+    """When it was spent, as RFC 3339: up to 35 days ago, and less than the retention. Left
+    out: now, or when the message was first sent."""
 
 
 class EstimatedUsage(TypedDict, total=False):
