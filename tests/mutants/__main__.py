@@ -38,6 +38,7 @@ SUITES = (
     ("model", ["tests/model"]),
     ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),
     ("year", ["tests/simulation"]),
+    ("interleavings", ["tests/interleavings/test_scenarios.py"]),
 )
 """The quickest first: which suite is named is the first that notices, not the only one."""
 
