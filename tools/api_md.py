@@ -18,7 +18,8 @@ TEMPLATE = Path(__file__).with_name("api.md.in")
 _BUDGET = "/v1/budgets/{id}"
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Tenants and keys": (
-        "POST /v1/tenants", "GET /v1/tenants", "GET /v1/tenant", "PATCH /v1/tenant",
+        "POST /v1/tenants", "GET /v1/tenants", "POST /v1/tenants/{id}/keys", "GET /v1/tenant",
+        "PATCH /v1/tenant",
         "POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}",
     ),
     "Budgets": (

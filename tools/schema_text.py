@@ -15,6 +15,7 @@ from spendgate_service.api.openapi.headers import headers_of_error
 
 _MEANINGS = {
     "already_exists": "An object with this name exists already.",
+    "last_admin_key": "The key is the tenant's last admin key; create another one first.",
     "budget_changed": "A concurrent change to the subject's budgets won; nothing was changed.",
     "budget_paused": "A budget that applies is paused.",
     "forbidden": "The role of the key does not allow this request.",

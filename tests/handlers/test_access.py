@@ -46,6 +46,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/keys": {"role": "reader"},
     "PATCH /v1/tenant": {"require_budget": False},
     "POST /v1/tenants": {"tenant_id": "another"},
+    "POST /v1/tenants/{id}/keys": {"role": "reader"},
 }
 
 
@@ -83,6 +84,7 @@ def new_objects(ask: Ask, tenant_id: str) -> Objects:
         "budgets": budget["budget_id"],
         "reservations": post("/v1/reservations", wish)["reservation_id"],
         "keys": post("/v1/keys", {"role": "reader"})["key_id"],
+        "tenants": tenant_id,
     }
 
 

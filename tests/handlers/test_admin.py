@@ -208,6 +208,45 @@ def test_the_operator_creates_a_tenant_with_its_first_admin_key(
     assert (taken.status, taken.code) == (409, "already_exists")
 
 
+def test_the_operator_issues_a_key_to_a_tenant_whose_first_response_was_lost(
+    ask: Ask, moto_table: Table
+) -> None:
+    ask("POST", "/v1/tenants", {"tenant_id": "globex"}, principal=OPERATOR)
+    body, path = {"role": "admin", "name": "second"}, "/v1/tenants/globex/keys"
+
+    made = ask("POST", path, body, principal=OPERATOR, headers=keyed())
+    again = ask("POST", path, body, principal=OPERATOR, headers=keyed())
+
+    assert made.status == 201
+    issued = verify(moto_table, made.body["secret"])
+    assert issued is not None and (issued.tenant_id, issued.role) == ("globex", "admin")
+    assert again.body == {**made.body, "secret": None}
+
+
+def test_a_key_is_issued_by_the_operator_to_an_existing_tenant_only(ask: Ask) -> None:
+    ask("POST", "/v1/tenants", {"tenant_id": "globex"}, principal=OPERATOR)
+    ask("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=OPERATOR)
+    body = {"role": "admin"}
+
+    unknown = ask("POST", "/v1/tenants/unknown/keys", body, principal=OPERATOR)
+    invalid = ask("POST", "/v1/tenants/a!/keys", body, principal=OPERATOR)
+    admin = ask("POST", "/v1/tenants/acme/keys", body)
+    first = ask("POST", "/v1/tenants/acme/keys", body, principal=OPERATOR, headers=keyed())
+    other = ask("POST", "/v1/tenants/globex/keys", body, principal=OPERATOR, headers=keyed())
+
+    assert (unknown.status, invalid.status, admin.status) == (404, 404, 403)
+    assert (first.status, other.status) == (201, 409)
+    assert other.code == "idempotency_conflict"
+
+
+def test_the_last_admin_key_is_not_revoked(ask: Ask) -> None:
+    made = ask("POST", "/v1/keys", {"role": "admin"})
+
+    refused = ask("DELETE", f"/v1/keys/{made.body['key_id']}")
+
+    assert (refused.status, refused.code) == (409, "last_admin_key")
+
+
 def test_a_tenants_settings_are_changed_by_its_admin(ask: Ask) -> None:
     ask("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=OPERATOR)
 

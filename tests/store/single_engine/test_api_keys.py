@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from spendgate_service.domain.errors import IdempotencyConflict, NotFound
+from spendgate_service.domain.errors import IdempotencyConflict, LastAdminKey, NotFound
+from spendgate_service.domain.tenants import Role, Tenant
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
@@ -19,6 +20,7 @@ from spendgate_service.tenants.api_keys import (
     revoke_key,
     verify,
 )
+from spendgate_service.tenants.tenants import create_tenant
 from spendgate_service.wire.keys import key_response
 from spendgate_service.wire.values import json_text
 from tests.conftest import TABLE_NAME
@@ -26,8 +28,10 @@ from tests.conftest import TABLE_NAME
 NOW_MS = 1_772_971_200_000
 
 
-def issue(table: Table, tenant_id: str = "acme", *, now_ms: int = NOW_MS) -> IssuedKey:
-    issued = new_key(tenant_id, "caller", name="ci", now_ms=now_ms)
+def issue(
+    table: Table, tenant_id: str = "acme", *, role: Role = "caller", now_ms: int = NOW_MS
+) -> IssuedKey:
+    issued = new_key(tenant_id, role, name="ci", now_ms=now_ms)
     assert create_key(table, issued, idempotency=None) == issued
     return issued
 
@@ -100,6 +104,34 @@ def test_another_tenants_key_cannot_be_revoked(moto_table: Table) -> None:
         revoke_key(moto_table, "globex", issued.key.key_id)
 
 
+@pytest.mark.parametrize("others", [(), ("caller", "reader")])
+def test_the_last_admin_key_of_a_tenant_is_not_revoked(
+    moto_table: Table, others: tuple[Role, ...]
+) -> None:
+    """Keys of another role, or of another tenant, do not count."""
+    last = issue(moto_table, role="admin")
+    issue(moto_table, "globex", role="admin")
+    for role in others:
+        issue(moto_table, role=role)
+
+    with pytest.raises(LastAdminKey, match=r"create another one first \(POST /v1/keys"):
+        revoke_key(moto_table, "acme", last.key.key_id)
+
+    assert verify(moto_table, last.bearer) == last.key
+
+
+def test_an_admin_key_is_revoked_while_another_one_remains(moto_table: Table) -> None:
+    first, second = (issue(moto_table, role="admin", now_ms=NOW_MS + n) for n in range(2))
+
+    assert revoke_key(moto_table, "acme", first.key.key_id) == first.key
+
+    assert verify(moto_table, first.bearer) is None
+    with pytest.raises(NotFound):
+        revoke_key(moto_table, "acme", first.key.key_id)
+    with pytest.raises(LastAdminKey):
+        revoke_key(moto_table, "acme", second.key.key_id)
+
+
 def test_the_secret_is_in_no_item_no_repr_and_no_log(
     moto_table: Table, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,7 +190,7 @@ def test_the_operators_key_belongs_to_no_tenant(moto_table: Table) -> None:
 def test_the_command_prints_an_operator_key_that_works(
     moto_table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    operator_key.main(["--table", TABLE_NAME])
+    operator_key.main(["operator-key", "--table", TABLE_NAME])
 
     assert verify(moto_table, capsys.readouterr().out.strip()) is not None
 
@@ -169,18 +201,34 @@ def test_the_command_revokes_an_operator_key_by_its_id(
     bearer = create_operator_key(moto_table, NOW_MS)
     _, _, key_id, _ = bearer.split(".")
 
-    operator_key.main(["--table", TABLE_NAME, "--revoke", key_id])
+    operator_key.main(["operator-key", "--table", TABLE_NAME, "--revoke", key_id])
 
     assert verify(moto_table, bearer) is None
     assert capsys.readouterr().out == f"revoked {key_id}\n"
+
+
+@pytest.mark.parametrize("role", ["admin", "caller"])
+def test_the_command_issues_a_key_to_a_tenant(
+    moto_table: Table, capsys: pytest.CaptureFixture[str], role: str
+) -> None:
+    create_tenant(moto_table, Tenant("acme", created_at_ms=NOW_MS), idempotency=None)
+    said = [] if role == "admin" else ["--role", role]
+
+    operator_key.main(["tenant-key", "--table", TABLE_NAME, "--tenant", "acme", *said])
+
+    found = verify(moto_table, capsys.readouterr().out.strip())
+    assert found is not None
+    assert (found.tenant_id, found.role) == ("acme", role)
 
 
 @pytest.mark.usefixtures("moto_table")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--table", "no-such-table"], "resource not found"),
-        (["--table", TABLE_NAME, "--revoke", "key_nobody"], "key_nobody"),
+        (["operator-key", "--table", "no-such-table"], "resource not found"),
+        (["operator-key", "--table", TABLE_NAME, "--revoke", "key_unknown"], "key_unknown"),
+        (["tenant-key", "--table", TABLE_NAME, "--tenant", "unknown"], "no tenant unknown"),
+        (["tenant-key", "--table", TABLE_NAME, "--tenant", "-"], "no tenant -"),
     ],
 )
 def test_a_command_that_fails_says_why_in_one_line(

@@ -97,6 +97,7 @@ def test_an_unavailable_table_asks_to_come_back(error: Unavailable) -> None:
         (errors.IdempotencyConflict(), 409, "idempotency_conflict"),
         (errors.ReservationFinalized("rsv_1", why="was released"), 409, "reservation_finalized"),
         (errors.AlreadyExists("tenant", "acme"), 409, "already_exists"),
+        (errors.LastAdminKey("key_1"), 409, "last_admin_key"),
         (errors.BudgetChanged("agent:a"), 409, "budget_changed"),
         (exceptions.Forbidden(role="reader", roles=["admin"]), 403, "forbidden"),
     ],

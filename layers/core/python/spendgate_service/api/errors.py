@@ -64,6 +64,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
         409, "reservation_finalized", "conflict_error", refusal=True
     ),
     domain.AlreadyExists: Problem(409, "already_exists", "conflict_error"),
+    domain.LastAdminKey: Problem(409, "last_admin_key", "conflict_error"),
     domain.BudgetChanged: Problem(409, "budget_changed", "conflict_error"),
     Unavailable: Problem(503, "unavailable", "api_error"),
 }

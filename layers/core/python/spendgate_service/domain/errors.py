@@ -12,6 +12,7 @@ SpendgateError
 ├── IdempotencyConflict    an idempotency key with a different request
 ├── ReservationFinalized   a reservation that has ended in another way
 ├── AlreadyExists          an object with that name exists
+├── LastAdminKey           a tenant's last admin key cannot be revoked
 └── BudgetChanged          a concurrent change to the subject's budgets won
 
 An exception has fields, and its text is derived from them. `api.errors` has the table from these
@@ -157,6 +158,16 @@ class AlreadyExists(SpendgateError):
 
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"the {kind} {object_id} exists already")
+
+
+class LastAdminKey(SpendgateError):
+    """The key is the tenant's last one of the role admin."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"{key_id} is the last admin key of this tenant; create another one first "
+            '(POST /v1/keys with {"role": "admin"}), then revoke this one'
+        )
 
 
 class BudgetChanged(SpendgateError):

@@ -18,6 +18,11 @@ from spendgate_service.store.values import (
 )
 
 IS_THERE = "attribute_exists(pk)"
+KEYS_OF_ONE_TENANT = "pk = :pk"
+IS_ADMIN = "acts_as = :admin"
+"""Also says that the key exists."""
+
+_ADMIN: Item = {":admin": text("admin")}
 
 
 def find_api_key(table: Table, tenant_id: str, key_id: str) -> Item | None:
@@ -39,16 +44,62 @@ def put_of_api_key(table: Table, api_key: ApiKey, *, secret_sha256: str) -> dict
     }
 
 
-def delete_api_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:
-    """Delete an API key and return it as it was. Raises NotFound."""
+def read_api_key_of(table: Table, tenant_id: str, key_id: str) -> ApiKey:
+    """Read an API key consistently. Raises NotFound."""
     item = find_api_key(table, tenant_id, key_id)
     if item is None:
         raise NotFound("key", key_id)
+    return read_api_key(tenant_id, item)
+
+
+def delete_api_key(table: Table, tenant_id: str, key_id: str) -> None:
+    """Delete an API key. Raises NotFound."""
     try:
         table.delete(_key(tenant_id, key_id), ConditionExpression=IS_THERE)
     except ConditionFailed:
         raise NotFound("key", key_id) from None
-    return read_api_key(tenant_id, item)
+
+
+def find_admin_key(table: Table, tenant_id: str, *, but_not: str) -> str | None:
+    """Return the id of an admin key of the tenant other than `but_not`; None if it has no other.
+
+    It reads the tenant's keys consistently, until it finds one.
+    """
+    found = table.query_items(
+        KeyConditionExpression=KEYS_OF_ONE_TENANT,
+        FilterExpression=IS_ADMIN,
+        ExpressionAttributeValues={":pk": text(keys.api_keys_partition(tenant_id)), **_ADMIN},
+        ConsistentRead=True,
+    )
+    ids = (keys.read_key(item)[1] for item in found)
+    return next((key_id for key_id in ids if key_id != but_not), None)
+
+
+def delete_admin_key(table: Table, tenant_id: str, key_id: str, *, other_id: str) -> None:
+    """Delete an admin key if another one exists at that moment: 4 write units.
+
+    Two admins who revoke each other's keys at the same time cannot both succeed. Raises
+    TransactionFailed: the first objection is about the key, the second about the other one.
+    """
+    table.transact(
+        [
+            {
+                "Delete": {
+                    "TableName": table.name,
+                    "Key": _key(tenant_id, key_id),
+                    "ConditionExpression": IS_THERE,
+                }
+            },
+            {
+                "ConditionCheck": {
+                    "TableName": table.name,
+                    "Key": _key(tenant_id, other_id),
+                    "ConditionExpression": IS_ADMIN,
+                    "ExpressionAttributeValues": _ADMIN,
+                }
+            },
+        ]
+    )
 
 
 def api_key_attributes(api_key: ApiKey, *, secret_sha256: str) -> Item:

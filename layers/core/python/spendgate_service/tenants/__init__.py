@@ -8,18 +8,20 @@ Model
 
     tenants     create, read, list and change tenants
     api_keys    create, verify, list and revoke API keys
-    __main__    the command that creates the operator key of a stack, or revokes it
+    __main__    the command: creates and revokes operator keys, creates keys of tenants
 
 Invariants
     - The tenant of a request comes from its API key, never from its body.
     - A key is `sg.<tenant>.<key id>.<secret>`. The table has a SHA-256 hash of the secret. The
       response that creates the key is the only place where the secret appears.
-    - A tenant is created together with its first admin key.
+    - A tenant is created together with its first admin key, and always has one: the last admin key
+      cannot be revoked. If it is lost, the operator or the command creates another one.
     - Settings are replaced on condition that they are as they were read.
 
 Cost
     In write units: a tenant 4 (two items in one transaction; 6 with an idempotency key), a key 2 (4
-    with an idempotency key), a change of settings 1 per KB, a revocation 1. Verifying a key: one
+    with an idempotency key), a change of settings 1 per KB, a revocation 1 (4 for an
+    admin key, whose transaction checks that another one remains). Verifying a key: one
     consistent read, which API Gateway caches for up to a minute; so a revoked key may work that
     long.
 

@@ -11,20 +11,25 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from spendgate_service.domain.errors import LastAdminKey, NotFound
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
 from spendgate_service.store import keys
 from spendgate_service.store.api_keys import (
+    delete_admin_key,
     delete_api_key,
+    find_admin_key,
     find_api_key,
     put_of_api_key,
     read_api_key,
+    read_api_key_of,
 )
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import TransactionFailed
+from spendgate_service.store.errors import Throttled, TransactionFailed
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.wire.keys import key_created
 from spendgate_service.wire.values import json_text
 
@@ -112,9 +117,33 @@ def list_keys(table: Table, tenant_id: str, page_request: PageRequest) -> Page[A
 def revoke_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:
     """Make a key invalid and return it; API Gateway may accept it for up to a minute more.
 
-    Raises NotFound.
+    Raises NotFound, and LastAdminKey for the tenant's only admin key.
     """
-    return delete_api_key(table, tenant_id, key_id)
+    revoked = read_api_key_of(table, tenant_id, key_id)
+    if revoked.role == "admin":
+        _revoke_admin_key(table, tenant_id, key_id)
+    else:
+        delete_api_key(table, tenant_id, key_id)
+    return revoked
+
+
+def _revoke_admin_key(table: Table, tenant_id: str, key_id: str) -> None:
+    """Delete an admin key, on condition that another one remains."""
+    changing = "the tenant's admin keys are being revoked right now; try again"
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
+        other_id = find_admin_key(table, tenant_id, but_not=key_id)
+        if other_id is None:
+            raise LastAdminKey(key_id)
+        try:
+            delete_admin_key(table, tenant_id, key_id, other_id=other_id)
+        except TransactionFailed as failed:
+            if not failed.may_succeed_next:
+                raise
+            if failed.objections[0] is not None and failed.objections[0].is_condition:
+                raise NotFound("key", key_id) from failed
+            continue
+        return
+    raise LoopEnded
 
 
 def _sha256(secret: str) -> str:

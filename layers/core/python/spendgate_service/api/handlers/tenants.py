@@ -43,9 +43,9 @@ def list_keys(request: Request) -> Response:
     return ok(page_response([key_response(key) for key in page.data], next_cursor=page.next_cursor))
 
 
-@route("DELETE /v1/keys/{id}", role=ADMIN, response=KeyResponse)
+@route("DELETE /v1/keys/{id}", role=ADMIN, response=KeyResponse, errors=("last_admin_key",))
 def revoke_key(request: Request) -> Response:
-    """Revoke an API key."""
+    """Revoke an API key; the tenant's last admin key cannot be revoked."""
     key_id = request.path_id("key")
     return ok(key_response(api_keys.revoke_key(request.app.table, request.tenant_id, key_id)))
 
@@ -87,6 +87,27 @@ def create_tenant(request: Request[CreateTenantBody]) -> Response:
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(tenant_created(made.tenant, admin_key=made.admin_key.bearer))
+
+
+@route(
+    "POST /v1/tenants/{id}/keys",
+    role=OPERATOR,
+    body=CreateKeyBody,
+    response=KeyResponse,
+    status=201,
+    errors=IDEMPOTENCY,
+    idempotent=True,
+)
+def create_tenants_key(request: Request[CreateKeyBody]) -> Response:
+    """Create an API key for a tenant, for example if its admin keys are lost."""
+    tenant_id, body = request.path_id("tenant"), request.read_body()
+    read_tenant_of(request.app.table, tenant_id)
+    issued = api_keys.new_key(tenant_id, body.role, name=body.name, now_ms=request.now_ms)
+    idempotency = idempotency_record_of(request, "create_tenant_key", body, target=tenant_id)
+    made = api_keys.create_key(request.app.table, issued, idempotency=idempotency)
+    if isinstance(made, Replay):
+        return replayed(made.answer)
+    return created(key_created(made.key, secret=made.bearer))
 
 
 @route("GET /v1/tenants", role=OPERATOR, response=PageResponse[TenantResponse], paged=True)
