@@ -175,7 +175,7 @@ def _read_cap(item: Item) -> TokenCap | None:
     return TokenCap(**{name: read_number(value) for name, value in fields.items()})
 
 
-def _read_budget(subject: Subject, value: Value) -> Budget:
+def _read_budget(subject: Subject, value: Value, *, with_metadata: bool) -> Budget:
     """Read a budget from its subject's policy item."""
     fields: Item = value["M"]
     return Budget(
@@ -187,7 +187,7 @@ def _read_budget(subject: Subject, value: Value) -> Budget:
         warn_at_pct=tuple(read_number(pct) for pct in fields["warn_at_pct"]["L"]),
         created_at_ms=read_number(fields["created_at_ms"]),
         updated_at_ms=read_number(fields["updated_at_ms"]),
-        metadata=json.loads(fields["metadata"]["S"]),
+        metadata=json.loads(fields["metadata"]["S"]) if with_metadata else {},
         name=read_text(fields, "label"),
         soft_limit=read_amount(fields["soft_limit"]) if "soft_limit" in fields else None,
         on_soft_limit=cast("Any", read_text(fields, "on_soft_limit") or "warn"),
@@ -249,9 +249,14 @@ def _read_period(value: Value) -> PeriodRule:
             return RollingPeriod(read_number(fields["length_seconds"]))
 
 
-def read_policy(subject: Subject, item: Item | None) -> Policy:
-    """Read the policy of a subject from its item; without an item it is the empty policy."""
+def read_policy(subject: Subject, item: Item | None, *, with_metadata: bool = True) -> Policy:
+    """Read the policy of a subject from its item; without an item it is the empty policy.
+
+    Enforcement reads it without the budgets' metadata, which may be large.
+    """
     if item is None:
         return Policy(subject)
-    budgets = tuple(_read_budget(subject, value) for value in item["budgets"]["L"])
+    budgets = tuple(
+        _read_budget(subject, value, with_metadata=with_metadata) for value in item["budgets"]["L"]
+    )
     return Policy(subject, read_number(item["version"]), budgets, _read_cap(item))

@@ -3,6 +3,9 @@
 A cached policy can be stale, and that is safe: the version on the counter shows it (`freshness`).
 An absent policy is cached for a shorter time than one that exists, so that the first budget of a
 subject takes effect soon.
+
+All tenants share a function's memory, so the cache is bounded by an estimate of its bytes, and it
+keeps only what enforcement reads: not the metadata of budgets.
 """
 
 import time
@@ -10,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from spendgate_service.cache import BoundedCache
-from spendgate_service.domain.budgets import Policy
+from spendgate_service.cache import SizedCache
+from spendgate_service.domain.budgets import Budget, Policy
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store import keys, values
@@ -22,6 +25,16 @@ from spendgate_service.store.values import Item
 
 PRESENT_SECONDS_MAX = 5.0
 ABSENT_SECONDS_MAX = 1.0
+CACHED_BYTES_MAX = 32 * 1024 * 1024
+
+_ENTRY_BYTES = 1_500
+_BUDGET_BYTES = 1_200
+_PAST_LIMIT_BYTES = 150
+_RATE_BYTES = 600
+_PRICE_BYTES = 2_500
+_TIER_BYTES = 1_000
+_CHARACTER_BYTES = 4
+"""Estimates of the memory that each part of an entry takes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,9 @@ class PolicyCache:
     def __init__(self, table: Table, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._table = table
         self._monotonic = monotonic
-        self._cache = BoundedCache[keys.Key, tuple[float, Policy | Tenant]]()
+        self._cache = SizedCache[keys.Key, tuple[float, Policy | Tenant]](
+            bytes_of=_bytes_of, bytes_max=CACHED_BYTES_MAX
+        )
 
     def rules(self, tenant_id: str, subjects: Iterable[Subject], *, fresh: bool = False) -> Rules:
         """Return the rules for a request. `fresh` reads the policies again, consistently.
@@ -128,4 +143,27 @@ def _is_there(found: Policy | Tenant) -> bool:
 def _read(tenant_id: str, subject: Subject | None, item: Item | None) -> Policy | Tenant:
     if subject is None:
         return read_tenant(tenant_id, item)
-    return read_policy(subject, item)
+    return read_policy(subject, item, with_metadata=False)
+
+
+def _bytes_of(key: keys.Key, entry: tuple[float, Policy | Tenant]) -> int:
+    """Estimate the memory of an entry, rather too high."""
+    _, found = entry
+    bytes_of_key = _ENTRY_BYTES + 2 * _CHARACTER_BYTES * len(key[0])
+    if isinstance(found, Policy):
+        return bytes_of_key + sum(map(_bytes_of_budget, found.budgets))
+    rates = sum(map(len, found.rates.values()))
+    tiers = sum(len(price.tiers) for price in found.prices.values())
+    names = sum(map(len, found.prices)) + len(found.name or "")
+    return (
+        bytes_of_key
+        + rates * _RATE_BYTES
+        + len(found.prices) * _PRICE_BYTES
+        + tiers * _TIER_BYTES
+        + 2 * names * _CHARACTER_BYTES
+    )
+
+
+def _bytes_of_budget(budget: Budget) -> int:
+    names = len(budget.name or "") * _CHARACTER_BYTES
+    return _BUDGET_BYTES + names + len(budget.past_limits) * _PAST_LIMIT_BYTES
