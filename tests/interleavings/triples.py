@@ -229,6 +229,12 @@ TRIPLES: tuple[Scenario, ...] = (
         ticks_ms=(_PAST_THE_GRACE_MS,),
     ),
     Scenario(
+        "a record of the past, close and late settle",
+        stages.end_of_period,
+        (RECORD_PAST, CLOSE, SETTLE_ABOVE),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
         "two records of the past of a closed period, and close",
         _closed_period,
         (RECORD_PAST, Operation("and again", RECORD_PAST.do), CLOSE),
