@@ -7,6 +7,7 @@ from typing import Any
 from spendgate_service.api.errors import (
     INSUFFICIENT_QUOTA,
     INTERNAL_ERROR,
+    PROBLEM_BY_CODE,
     PROBLEMS,
     RATE_LIMIT_EXCEEDED,
 )
@@ -28,9 +29,10 @@ _MEANINGS = {
     "method_not_allowed": "The path does not support this method.",
     "no_budget": "No budget applies, and the tenant requires one (`require_budget`).",
     "not_found": "The path, or the object in the caller's tenant, does not exist.",
-    "rate_limit_exceeded": "Refused by budgets that all reset by themselves: retry later.",
+    "rate_limit_exceeded": "Refused by budgets that all have enough again later.",
     "request_too_large": "The body is larger than 64 KB.",
-    "reservation_finalized": "The reservation has ended, and this request differs.",
+    "reservation_expired": "The hold has expired; `error.reservation` shows the reservation.",
+    "reservation_finalized": "It was settled or released; `error.reservation` shows it.",
     "token_cap_exceeded": "The request has more tokens than the subject's token cap allows.",
     "unavailable": "The table is unavailable or overloaded; the same request may succeed later.",
     "unknown_price": "The model has no price.",
@@ -53,8 +55,10 @@ def errors_table() -> str:
 
 def _headers(code: str, status: int) -> str:
     names = [name for name in headers_of_error(status) if name != "X-Request-Id"]
-    if status == 429:
-        names = ["x-should-retry" if code == INSUFFICIENT_QUOTA.code else "Retry-After"]
+    if code == INSUFFICIENT_QUOTA.code:
+        names = ["x-should-retry"]
+    if status == 409 and not PROBLEM_BY_CODE[code].stays:
+        names = []
     return ", ".join(f"`{name}`" for name in names)
 
 

@@ -13,7 +13,7 @@ from tests.support.ledger_invariants import assert_books_balance
 from tests.support.strategies import TENANT
 
 BALANCE = ("budget_id", "subject", "unit", "limit", "spent", "held", "available", "status")
-VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds")
+VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds", "blocked_by")
 
 
 def same_balances(balances: list[dict[str, Any]], views: list[View]) -> None:
@@ -63,14 +63,16 @@ def comes_as_foretold(answer: HttpAnswer, check: Mapping[str, Any]) -> None:
     wait = answer.headers.get("Retry-After")
     assert (check["error_code"], check["message"]) == (error["code"], error["message"])
     assert check["retry_after_seconds"] == (None if wait is None else int(wait))
-    first = error.get("violations", [error])[0]
-    assert check["budget_id"] == first["budget_id"]
+    assert check["hint"] == error["hint"]
+    violations = error["violations"]
+    short = [one for one in violations if one["blocked_by"] != "pause"] or violations
+    assert check["budget_id"] == short[0]["budget_id"]
 
 
 def same_end(answer: HttpAnswer, one: Reservation, done: bool) -> None:
     assert answer.status == (200 if done else 409), answer
     if not done:
-        assert answer.code == "reservation_finalized", answer
+        assert answer.code in {"reservation_finalized", "reservation_expired"}, answer
         return
     assert answer.body["state"] == one.state
     assert answer.body["actual"] == on_wire(one.actual)
@@ -86,10 +88,13 @@ def same_refusal(answer: HttpAnswer, refused: Refused) -> None:
         assert answer.status == 409 and error["budget_id"] == refused.by[0][0].rule.budget_id
     else:
         assert answer.status == 429
-        assert [shown(one, VIOLATION) for one in error["violations"]] == [
-            {**seen(view, VIOLATION), "requested": plain(asked), "retry_after_seconds": wait}
-            for view, asked, wait in refused.by
-        ]
+    assert [shown(one, VIOLATION) for one in error["violations"]] == [
+        {
+            **seen(view, VIOLATION), "requested": plain(asked),
+            "retry_after_seconds": wait, "blocked_by": blocked_by,
+        }
+        for view, asked, wait, blocked_by in refused.by
+    ]  # fmt: skip
 
 
 def same_books(table: Table, model: Model) -> None:

@@ -132,24 +132,39 @@ class Model:
 
     def judge(self, subjects: Collection[str], amounts: Amounts) -> Refused | None:
         """Whether a request would be refused, and by whom."""
-        refused, paused = [], []
+        refused: list[tuple[View, Decimal, int | None, str]] = []
         for subject, rule, amount, _ in self._claims(subjects, amounts):
             by_any_clock = self.view(rule, subject, late_ms=CLOCKS_DIFFER_MS)
-            if not rule.shadow and (by_any_clock.is_paused or by_any_clock.available < amount):
-                wait = self._wait(by_any_clock, amount)
-                refused.append((self.view(rule, subject), amount, wait))
-                paused.append(by_any_clock.is_paused)
+            is_short = amount > 0 and by_any_clock.available < amount
+            if rule.shadow or not (by_any_clock.is_paused or is_short):
+                continue
+            view, wait, blocked_by = self.view(rule, subject), None, "pause"
+            if not by_any_clock.is_paused:
+                wait, blocked_by = self._wait(by_any_clock, amount), "spent"
+                if by_any_clock.available + by_any_clock.held >= amount:
+                    wait, blocked_by = self._wait_for_holds(by_any_clock, amount), "held"
+            refused.append((view, amount, wait, blocked_by))
         if not refused:
             return None
-        if paused[0]:
-            return Refused("budget_paused", (refused[0],))
-        short = tuple(one for one, pauses in zip(refused, paused, strict=True) if not pauses)
-        resets = all(wait is not None for _, _, wait in short)
-        return Refused("rate_limit_exceeded" if resets else "insufficient_quota", short)
+        waits = [wait for _, _, wait, blocked_by in refused if blocked_by != "pause"]
+        if not waits:
+            return Refused("budget_paused", tuple(refused))
+        code = "insufficient_quota" if None in waits else "rate_limit_exceeded"
+        return Refused(code, tuple(refused))
+
+    def _wait_for_holds(self, view: View, amount: Decimal) -> int:
+        waits = [5, self._until_returned(view, amount)]
+        if view.rule.every.kind in {"calendar", "duration"} and view.ends_in is not None:
+            waits.append(view.ends_in)
+        return min(wait for wait in waits if wait is not None)
 
     def _wait(self, view: View, amount: Decimal) -> int | None:
         if view.rule.every.kind != "rolling":
             return view.ends_in
+        wait = self._until_returned(view, amount)
+        return view.rule.every.seconds if wait is None else wait
+
+    def _until_returned(self, view: View, amount: Decimal) -> int | None:
         key = self._key(view.rule, view.subject, self.now_ms)
         counter = self.counters.get(key, Counter())
         back = self._holds(key, CLOCKS_DIFFER_MS) + [
@@ -160,7 +175,7 @@ class Model:
             available += amount_back
             if available >= amount:
                 return self._seconds_until(moment + CLOCKS_DIFFER_MS // 1000)
-        return view.rule.every.seconds
+        return None
 
     def reserve(
         self, subjects: Sequence[str], amounts: Amounts, ttl_seconds: int

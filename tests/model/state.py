@@ -96,10 +96,10 @@ class View:
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal: its code, and the budgets behind it with what was asked of them."""
+    """A refusal: its code, and the budgets behind it: what was asked, how long to wait, and why."""
 
     code: str
-    by: tuple[tuple[View, Decimal, int | None], ...] = ()
+    by: tuple[tuple[View, Decimal, int | None, str], ...] = ()
 
 
 def plain(amount: Decimal) -> str:

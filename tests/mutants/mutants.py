@@ -14,7 +14,8 @@ CONDITIONS = {
     "spendgate_service.store.keys": ("IS_NEW",),
     "spendgate_service.store.counters": ("POLICY_IS_KNOWN", "IS_AS_SEEN"),
     "spendgate_service.store.holds": (
-        "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW",
+        "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW", "IS_BELOW_PAUSE",
+        "IS_BELOW_PAUSE_OR_IS_NEW",
         "CAN_GRANT_OR_IS_NEW", "CAN_GRANT_BELOW_PAUSE_OR_IS_NEW", "ENOUGH_COMES_BACK",
         "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_HELD_THERE",
     ),

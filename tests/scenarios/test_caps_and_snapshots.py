@@ -37,7 +37,7 @@ class TestCostCaps:
 
         checked, granted = agent.check("0.5"), agent.reserve("0.5")
 
-        sentence = "agent:plain usd hour at 85.0%: 8.50 of 10"
+        sentence = "agent:plain usd hour soft limit exceeded: 9 of 8 (limit 10)"
         assert (checked["action"], checked["allowed"]) == ("warn", True)
         assert checked["warnings"] == granted["warnings"] == [sentence]
         assert granted["action"] == "warn"

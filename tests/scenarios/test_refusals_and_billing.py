@@ -80,7 +80,7 @@ def test_sessions_together_stay_within_the_total(enforcer: Party) -> None:
     assert scopes(fresh.try_reserve(1)) == ["organization"]
 
 
-def test_the_first_in_the_order_decides_between_a_pause_and_a_refusal(acme: Party) -> None:
+def test_a_budget_with_too_little_left_decides_before_one_that_is_paused(acme: Party) -> None:
     total = acme.budget("organization:acme", 10)
     agent = acme.budget("agent:a", 10)
     both = acme.on(agent="a")
@@ -89,8 +89,10 @@ def test_the_first_in_the_order_decides_between_a_pause_and_a_refusal(acme: Part
     assert both.try_reserve(11).code == "insufficient_quota"
     acme.switch(agent, "resume")
     acme.switch(total, "pause")
-    paused = both.try_reserve(11)
+    refused, paused = both.try_reserve(11), both.try_reserve(1)
 
+    assert refused.code == "insufficient_quota"
+    assert [one["blocked_by"] for one in refused.body["error"]["violations"]] == ["pause", "spent"]
     assert (paused.status, paused.code) == (409, "budget_paused")
     assert paused.body["error"]["budget_id"] == total["budget_id"]
 

@@ -4,9 +4,8 @@ import pytest
 
 from tests.scenarios.service import HOUR, RULES_SECONDS_MAX, Body, Party, calendar
 
-ASK_AN_ADMIN = (
-    "Ask for at most 2 usd, or ask an admin for a higher limit, "
-    "because this balance does not reset by itself."
+NEVER_RESETS = (
+    "Ask for at most 2 usd; this balance does not reset by itself, and only an admin can raise it."
 )
 
 
@@ -163,10 +162,10 @@ class TestActions:
     @pytest.mark.parametrize(
         ("period", "hint"),
         [
-            (calendar("hour"), "Ask for at most 2 usd, or try again in 3600 seconds."),
+            (calendar("hour"), "Ask for at most 2 usd, or try again in about 60 minutes."),
             (
                 {"type": "none"},
-                ASK_AN_ADMIN,
+                NEVER_RESETS,
             ),
         ],
     )

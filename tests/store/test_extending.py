@@ -2,7 +2,12 @@
 
 import pytest
 
-from spendgate_service.domain.errors import BudgetExceeded, NotFound, ReservationFinalized
+from spendgate_service.domain.errors import (
+    BudgetExceeded,
+    NotFound,
+    ReservationExpired,
+    ReservationFinalized,
+)
 from spendgate_service.domain.hold_buckets import BUCKETS_PER_TTL_MAX, DEAD_BUCKETS_MAX
 from tests.support.faulty_client import faulty, meanwhile
 from tests.support.world import AGENT, ORGANIZATION, World
@@ -64,7 +69,7 @@ def test_a_hold_that_has_expired_cannot_be_extended(world: World) -> None:
     reservation = world.reserve(5, ttl_seconds=10)
     world.clock.advance(10)
 
-    with pytest.raises(ReservationFinalized, match="has expired"):
+    with pytest.raises(ReservationExpired, match="has expired"):
         world.extend(reservation, 60)
 
 
@@ -114,7 +119,7 @@ def test_a_hold_that_was_reclaimed_meanwhile_cannot_be_extended(world: World) ->
 
     client.fail("transact_write_items", meanwhile(time_passes_and_others_reserve))
 
-    with pytest.raises(ReservationFinalized, match="has lost its hold"):
+    with pytest.raises(ReservationExpired, match="has lost its hold"):
         world.on(table).extend(reservation, 120)
 
 

@@ -5,7 +5,13 @@ import pytest
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
-from spendgate_service.domain.errors import BudgetExceeded, IdempotencyConflict, InvalidValue
+from spendgate_service.domain.errors import (
+    BudgetExceeded,
+    IdempotencyConflict,
+    InvalidValue,
+    ReservationExpired,
+    ReservationFinalized,
+)
 from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
 from spendgate_service.domain.requests import CLAIMS_MAX
 from tests.support.ledger_invariants import read_books
@@ -90,7 +96,7 @@ def test_a_refusal_says_what_was_spent_held_and_asked(world: World) -> None:
     assert violation.budget_id == budget.budget_id
     assert (violation.limit, violation.spent, violation.held) == (10 * ONE, 3 * ONE, 5 * ONE)
     assert (violation.available, violation.requested) == (2 * ONE, 4 * ONE)
-    assert violation.retry_after_seconds is None
+    assert (violation.blocked_by, violation.retry_after_seconds) == ("held", 5)
 
 
 def test_a_refusal_by_a_period_tells_the_seconds_until_it_ends(world: World) -> None:
@@ -124,13 +130,39 @@ def test_a_replay_gets_the_first_answer_also_where_nothing_is_left_to_grant(worl
     assert world.ask(4, key="k").answer == first.answer
 
 
-def test_a_replay_of_a_settled_reservation_still_gets_the_first_answer(world: World) -> None:
+def test_a_replay_of_a_settled_reservation_is_refused_and_holds_nothing(world: World) -> None:
     budget = world.budget(10)
     first = world.ask(4, key="k")
     world.settle(id_in(first), 3)
 
-    assert world.ask(4, key="k").answer == first.answer
+    with pytest.raises(ReservationFinalized, match="was settled"):
+        world.ask(4, key="k")
     assert world.spent_and_held(budget) == (3, 0)
+
+
+def test_a_replay_of_an_expired_reservation_is_refused_and_holds_nothing(world: World) -> None:
+    budget = world.budget(10)
+    world.ask(4, key="k", ttl_seconds=10)
+    world.clock.advance(10)
+
+    with pytest.raises(ReservationExpired) as refused:
+        world.ask(4, key="k", ttl_seconds=10)
+    assert refused.value.reservation.state == "held"
+    assert world.spent_and_held(budget) == (0, 0)
+
+
+def test_an_amount_of_0_is_granted_also_below_an_overrun_and_at_a_limit_of_0(world: World) -> None:
+    empty, overrun = world.budget(0, on="user:u"), world.budget(1)
+    world.record(5)
+
+    assert world.reserve(0, by=("user:u", AGENT))
+    assert world.spent_and_held(overrun) == (5, 0)
+    assert world.spent_and_held(empty, "user:u") == (0, 0)
+    with pytest.raises(BudgetExceeded) as refused:
+        world.reserve(1, by=("user:u", AGENT))
+    assert [one.budget_id for one in refused.value.violations] == [
+        empty.budget_id, overrun.budget_id,
+    ]  # fmt: skip
 
 
 def test_the_same_key_with_another_request_is_a_conflict_and_holds_nothing(world: World) -> None:

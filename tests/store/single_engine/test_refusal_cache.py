@@ -12,7 +12,7 @@ from spendgate_service.domain.periods import RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.reservations.refusal_cache import BELIEVED_MS_MAX, REFUSALS_UNTIL_BELIEVED
 from tests.support.counting_client import CountingClient, counting
-from tests.support.world import AGENT, ORGANIZATION, TENANT, World, id_in
+from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 
 MOMENT_SECONDS = BELIEVED_MS_MAX / 1000
 
@@ -159,7 +159,7 @@ def test_a_retry_of_what_was_granted_gets_its_first_answer_however_spent_the_bud
 ) -> None:
     world.budget(10)
     first = world.ask(10, key="k")
-    world.settle(id_in(first), 10)
+    world.record(10)
     hammer(world, 10)
 
     again = world.ask(10, key="k")

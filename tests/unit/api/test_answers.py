@@ -15,7 +15,8 @@ from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.domain.settlements import BudgetShare, RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.balances import balance_response, warnings_of
-from spendgate_service.wire.check import CheckResponse, Refusal, check_response
+from spendgate_service.wire.check import CheckResponse, check_response
+from spendgate_service.wire.hints import Refusal
 from spendgate_service.wire.ledger import ledger_entry_response
 from spendgate_service.wire.reservations import reservation_granted, reservation_response
 from spendgate_service.wire.spend import recorded_spend_response, spend_response
@@ -37,6 +38,10 @@ RESERVATION = Reservation(
     expires_at_ms=NOON_MS + 300_000,
     fingerprint="f",
     metadata={"trace_id": "t"},
+)
+ON_ONE_BUDGET = replace(
+    RESERVATION,
+    lines=(Line("bud_1", Subject("agent", "researcher"), "usd", "2026-03-01", ONE // 20),),
 )
 
 
@@ -100,7 +105,25 @@ def test_a_warning_is_the_sentence_of_the_interface() -> None:
 
 
 def test_a_budget_below_its_threshold_does_not_warn() -> None:
-    assert warnings_of([balance("10", "7.99"), balance("10", "0", held="9")]) == []
+    assert warnings_of([balance("10", "7.99"), balance("10", "0", held="7.99")]) == []
+
+
+def test_a_warning_counts_what_is_spent_held_and_asked_for() -> None:
+    asked = replace(balance("10", "3", held="3"), asked=2 * ONE)
+
+    assert warnings_of([asked]) == ["agent:researcher usd day at 80.0%: 8 of 10"]
+    assert not asked.is_warning
+
+
+def test_above_a_soft_limit_the_warning_names_it_and_not_the_threshold() -> None:
+    day = balance("10", "8.5")
+    soft = replace(day, budget=replace(day.budget, soft_limit=8 * ONE, warn_at_pct=(50,)))
+    below = replace(soft, counter=balance("10", "7.99").counter)
+
+    assert warnings_of([soft]) == [
+        "agent:researcher usd day soft limit exceeded: 8.50 of 8 (limit 10)"
+    ]
+    assert warnings_of([below]) == ["agent:researcher usd day at 79.9%: 7.99 of 10"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +135,7 @@ def test_a_fraction_in_a_sentence_has_two_digits_at_least(amount: str, text: str
 
 
 def test_a_granted_reservation() -> None:
-    answer = reservation_granted(RESERVATION, [balance("10", "8.5")])
+    answer = reservation_granted(ON_ONE_BUDGET, [balance("10", "8.5")])
 
     assert answer == {
         "reservation_id": "rsv_1",
@@ -129,7 +152,7 @@ def test_a_granted_reservation() -> None:
 
 
 def test_a_grant_without_warnings_goes_on() -> None:
-    assert reservation_granted(RESERVATION, [balance()])["action"] == "continue"
+    assert reservation_granted(ON_ONE_BUDGET, [balance()])["action"] == "continue"
     assert reservation_granted(RESERVATION, [], notes=["no price"])["action"] == "warn"
 
 
@@ -215,7 +238,7 @@ def test_a_refused_check_describes_the_first_budget_that_refuses() -> None:
     assert answer["error_code"] == "rate_limit_exceeded"
     assert (answer["budget_id"], answer["balance"]) == ("bud_2", "0.5")
     assert answer["retry_after_seconds"] == 43_200
-    assert answer["hint"] == "Ask for at most 0.5 usd, or try again in 43200 seconds."
+    assert answer["hint"] == "Ask for at most 0.5 usd, or try again in about 12 hours."
 
 
 def test_a_check_refused_by_an_empty_balance_says_who_can_help() -> None:
@@ -224,11 +247,13 @@ def test_a_check_refused_by_an_empty_balance_says_who_can_help() -> None:
     answer = check_refused([empty], BudgetExceeded([empty.violation(ONE)]))
 
     assert (answer["error_code"], answer["retry_after_seconds"]) == ("insufficient_quota", None)
-    assert str(answer["hint"]).startswith("Stop and ask an admin")
+    assert answer["hint"] == (
+        "Stop; this balance does not reset by itself, and only an admin can raise it."
+    )
 
 
 def test_a_check_may_be_refused_by_a_pause_or_for_want_of_a_budget() -> None:
-    paused = check_refused([balance()], BudgetPaused(budget_id="bud_1", subject="agent:researcher"))
+    paused = check_refused([balance()], BudgetPaused([balance().violation(ONE, is_paused=True)]))
     unlimited = check_refused([], NoBudget())
 
     assert (paused["action"], paused["error_code"]) == ("pause", "budget_paused")

@@ -15,6 +15,7 @@ from spendgate_service.domain.errors import (
     UnknownRate,
 )
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
+from spendgate_service.domain.wording import duration_text
 from spendgate_service.wire.check import check_response
 from tests.support.api_requests import BALANCE, balance
 
@@ -28,8 +29,8 @@ def hint_to(asked: int, *refusing: Balance) -> object:
 
 def test_to_wait_is_no_advice_where_a_whole_period_allows_less() -> None:
     assert hint_to(11, balance("10", "9")) == (
-        "Ask for at most 1 usd, or ask an admin for a higher limit, "
-        "because a whole period allows less."
+        "Ask for at most 1 usd; a whole period allows less than was asked for, "
+        "and only an admin can raise the limit."
     )
 
 
@@ -37,11 +38,11 @@ def test_what_periods_leave_to_the_next_may_add_up_to_more_than_the_limit() -> N
     day = balance("10", "9")
     carrying = replace(day, budget=replace(day.budget, carry_over=CarryOver(unused=True)))
 
-    assert hint_to(11, carrying) == "Ask for at most 1 usd, or try again in 43200 seconds."
+    assert hint_to(11, carrying) == "Ask for at most 1 usd, or try again in about 12 hours."
 
 
 @pytest.mark.parametrize(
-    ("period", "advice"), [(ROLLING, "try again in"), (DurationPeriod(3600), "ask an admin")]
+    ("period", "advice"), [(ROLLING, ", or try again in"), (DurationPeriod(3600), "only an admin")]
 )
 def test_a_credit_is_there_again_in_a_rolling_window_alone(
     period: RollingPeriod | DurationPeriod, advice: str
@@ -49,25 +50,50 @@ def test_a_credit_is_there_again_in_a_rolling_window_alone(
     spent = balance("10", "10", period=period)
     credited = replace(spent, counter=spent.counter.credited(5 * ONE))
 
-    assert f", or {advice}" in str(hint_to(12, credited))
+    assert advice in str(hint_to(12, credited))
 
 
 def test_what_is_held_by_others_may_come_back_sooner_than_the_period_ends() -> None:
     assert hint_to(3, balance("10", "2", held="6")) == (
-        "Ask for at most 2 usd, or try again when what is held has come back, "
-        "in 43200 seconds at the latest."
+        "Ask for at most 2 usd, or try again in 5 seconds, when held amounts may have come back."
     )
 
 
 def test_what_is_held_may_come_back_where_nothing_resets() -> None:
     assert hint_to(3, balance("10", "2", held="8", period=BALANCE)) == (
-        "Stop and try again when what is held has come back."
+        "Stop and try again in 5 seconds, when held amounts may have come back."
     )
 
 
 def test_holds_that_would_not_suffice_are_not_worth_waiting_for() -> None:
-    assert str(hint_to(9, balance("10", "2", held="8", period=BALANCE))).startswith(
-        "Stop and ask an admin"
+    assert "only an admin" in str(hint_to(9, balance("10", "2", held="8", period=BALANCE)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1, "1 second"),
+        (119, "119 seconds"),
+        (120, "about 2 minutes"),
+        (3600, "about 60 minutes"),
+        (47_503, "about 13 hours"),
+        (172_800, "about 2 days"),
+        (2_895_713, "about 34 days"),
+    ],
+)
+def test_long_waits_are_told_in_units_that_people_count_in(seconds: int, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_a_pause_beside_a_shortage_is_named_and_nothing_is_advised_against_it() -> None:
+    short, paused = balance("10", "9"), balance("10", "0", budget_id="bud_2")
+    refusal = BudgetExceeded([paused.violation(2 * ONE, is_paused=True), short.violation(2 * ONE)])
+
+    answer = check_response([paused, short], refusal=refusal, error_code=problem_of(refusal).code)
+
+    assert (answer["action"], answer["budget_id"]) == ("stop", "bud_1")
+    assert answer["hint"] == (
+        "Stop: too little is left, and a budget is paused until an admin resumes it."
     )
 
 
@@ -88,12 +114,12 @@ def test_one_second_is_not_many() -> None:
         (
             UnknownPrice(provider="me", model="m"),
             "unknown_price",
-            "Send amounts instead of usage, or ask an admin to set a price for this model.",
+            "Send amounts instead of usage: only an admin can set a price for this model.",
         ),
         (
             UnknownRate(source="eur", target="usd"),
             "unknown_rate",
-            "Stop and ask an admin to set the rate from eur to usd anew.",
+            "Stop: only an admin can set the rate from eur to usd anew.",
         ),
     ],
 )

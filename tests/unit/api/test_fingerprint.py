@@ -8,6 +8,7 @@ from spendgate_service.api.bodies.settling import RecordBody
 from spendgate_service.api.fingerprint import fingerprint
 from spendgate_service.api.json_body import read_object
 from spendgate_service.api.validation import read_model
+from spendgate_service.pricing.priced_amounts import PricedAmounts
 
 
 def of(text: str, operation: str = "reserve", target: str = "") -> str:
@@ -63,10 +64,10 @@ def test_a_record_has_the_same_fingerprint_by_queue_and_by_http() -> None:
     assert isinstance(message, RecordMessage)
 
     by_http = body.to_record(
-        tenant_id="acme", key_id="key_1", actual={"usd": 1}, idempotency_key="e"
+        tenant_id="acme", key_id="key_1", priced=PricedAmounts({"usd": 1}), idempotency_key="e"
     )
     by_queue = message.to_record(
-        tenant_id="acme", key_id=None, actual={"usd": 1}, idempotency_key="e"
+        tenant_id="acme", key_id=None, priced=PricedAmounts({"usd": 1}), idempotency_key="e"
     )
 
     assert by_http.fingerprint == by_queue.fingerprint

@@ -36,7 +36,7 @@ from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.token_caps import token_cap_response
 from tests.support.api_requests import BALANCE, NOON_MS, STATEMENT, balance
 from tests.support.prices import a_price
-from tests.unit.api.test_answers import ENTRY, RECORDED, RESERVATION, SUBJECTS
+from tests.unit.api.test_answers import ENTRY, ON_ONE_BUDGET, RECORDED, RESERVATION, SUBJECTS
 
 DOCUMENT: Any = json.loads(json.dumps(document()))
 BUDGET = balance("10", "8.5", held="1")
@@ -120,7 +120,7 @@ def test_operation_ids_are_unique() -> None:
             recorded_spend_response(RECORDED),
         ),
         ("Reservation", reservation_response(RESERVATION, now_ms=NOON_MS)),
-        ("ReservationGranted", reservation_granted(RESERVATION, [BUDGET])),
+        ("ReservationGranted", reservation_granted(ON_ONE_BUDGET, [BUDGET])),
         ("Spend", spend_response(tenant_id="acme", subjects=SUBJECTS, balances=[BUDGET])),
         ("Statement", statement_response(STATEMENT)),
         ("Tenant", tenant_response(Tenant("acme"))),

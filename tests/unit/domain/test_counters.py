@@ -75,9 +75,11 @@ def test_an_amount_is_granted_up_to_what_is_available_and_not_a_billionth_more()
     assert not counter(100, 40).can_grant(61, now_ms=NOON_MS)
 
 
-def test_nothing_is_granted_below_zero_not_even_nothing() -> None:
-    assert not counter(100, 101).can_grant(0, now_ms=NOON_MS)
-    assert counter(100, 100).can_grant(0, now_ms=NOON_MS)
+def test_below_zero_nothing_is_granted_but_a_request_for_nothing() -> None:
+    assert counter(100, 101).can_grant(0, now_ms=NOON_MS)
+    assert not counter(100, 101).is_spent_for(0, now_ms=NOON_MS)
+    assert not counter(100, 101).can_grant(1, now_ms=NOON_MS)
+    assert not counter(100, 100).can_grant(1, now_ms=NOON_MS)
 
 
 def test_a_grant_reclaims_expired_holds_and_keeps_the_others() -> None:
@@ -141,7 +143,10 @@ def test_a_violation_tells_what_people_need_to_know() -> None:
 
     assert (violation.held, violation.available, violation.requested) == (ONE, 5 * ONE, 9 * ONE)
     assert violation.retry_after_seconds == 3600
-    assert str(violation) == "agent:a has 5 usd of 10 left and 9 was asked for"
+    assert violation.blocked_by == "spent"
+    assert str(violation) == (
+        "agent:a usd balance budget bud_1 has 5 of 10 left and 9 was asked for"
+    )
 
 
 def test_an_outlook_names_every_refusal_in_the_order_of_the_balances() -> None:

@@ -22,12 +22,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """How callers see an exception; a `refusal` answers a well-formed request, and is counted."""
+    """How callers see an exception; a `refusal` answers a well-formed request, and is counted.
+
+    Of a conflict that `stays` SDKs are told, since they retry a 409.
+    """
 
     status: int
     code: str
     type: str
     refusal: bool = False
+    stays: bool = False
 
     @property
     def metric(self) -> str | None:
@@ -49,7 +53,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     RouteNotFound: Problem(404, "not_found", "not_found_error"),
     MethodNotAllowed: Problem(405, "method_not_allowed", "invalid_request_error"),
     domain.InvalidValue: Problem(422, "invalid_request", "invalid_request_error"),
-    domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error", refusal=True),
+    domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error", refusal=True, stays=True),
     domain.NoBudget: Problem(403, "no_budget", "permission_error", refusal=True),
     domain.UnknownPrice: Problem(422, "unknown_price", "invalid_request_error", refusal=True),
     domain.UnknownRate: Problem(422, "unknown_rate", "invalid_request_error", refusal=True),
@@ -58,13 +62,16 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     ),
     domain.NotFound: Problem(404, "not_found", "not_found_error"),
     domain.IdempotencyConflict: Problem(
-        409, "idempotency_conflict", "idempotency_error", refusal=True
+        409, "idempotency_conflict", "idempotency_error", refusal=True, stays=True
     ),
     domain.ReservationFinalized: Problem(
-        409, "reservation_finalized", "conflict_error", refusal=True
+        409, "reservation_finalized", "conflict_error", refusal=True, stays=True
     ),
-    domain.AlreadyExists: Problem(409, "already_exists", "conflict_error"),
-    domain.LastAdminKey: Problem(409, "last_admin_key", "conflict_error"),
+    domain.ReservationExpired: Problem(
+        409, "reservation_expired", "conflict_error", refusal=True, stays=True
+    ),
+    domain.AlreadyExists: Problem(409, "already_exists", "conflict_error", stays=True),
+    domain.LastAdminKey: Problem(409, "last_admin_key", "conflict_error", stays=True),
     domain.BudgetChanged: Problem(409, "budget_changed", "conflict_error"),
     Unavailable: Problem(503, "unavailable", "api_error"),
 }
@@ -101,19 +108,30 @@ def error_to_response(error: Exception, *, request_id: str) -> Response:
         if problem.status >= 500:
             _log.warning("request %s got no result: %s", request_id, error)
     body = error_response(error, code=problem.code, error_type=problem.type, message=message)
-    return Response(problem.status, body, _headers(error))
+    return Response(problem.status, body, _headers(error, problem))
 
 
-def _headers(error: Exception) -> dict[str, str]:
+SDK_WAIT_SECONDS_MAX = 60
+"""The longest wait that an SDK may sleep through; with a longer one it is told not to retry."""
+
+_NOT_TO_RETRY = {"x-should-retry": "false"}
+
+
+def _headers(error: Exception, problem: Problem) -> dict[str, str]:
     """Return the headers by which clients and SDKs decide what to do next."""
     match error:
-        case domain.BudgetExceeded() if error.retry_after_seconds is None:
-            return {"x-should-retry": "false"}
         case domain.BudgetExceeded() | Unavailable():
-            return {"Retry-After": str(max(1, error.retry_after_seconds or 1))}
+            return _retry_headers(error.retry_after_seconds)
         case InvalidApiKey():
             return {"WWW-Authenticate": "Bearer"}
         case MethodNotAllowed():
             return {"Allow": ", ".join(error.allowed)}
-        case _:
-            return {}
+    return _NOT_TO_RETRY if problem.stays else {}
+
+
+def _retry_headers(seconds: int | None) -> dict[str, str]:
+    """Return when to retry, and whether an SDK may wait so long by itself."""
+    if seconds is None:
+        return _NOT_TO_RETRY
+    retry_after = {"Retry-After": str(max(1, seconds))}
+    return {**retry_after, **_NOT_TO_RETRY} if seconds > SDK_WAIT_SECONDS_MAX else retry_after

@@ -31,6 +31,9 @@ READER: tuple[Role, ...] = ("admin", "caller", "reader")
 ADMIN_READER: tuple[Role, ...] = ("admin", "reader")
 
 IDEMPOTENCY = ("idempotency_conflict",)
+REPLAYS = ("reservation_finalized", "reservation_expired")
+"""The codes of a replay whose hold has ended."""
+
 PRICING = ("unknown_price", "unknown_rate")
 REFUSALS = (
     "rate_limit_exceeded",

@@ -105,8 +105,11 @@ class Counter:
         return None
 
     def can_grant(self, amount: Amount, *, now_ms: int) -> bool:
-        """Return whether the full amount is available: the hard limit."""
-        return self.grantable_at(now_ms=now_ms) >= amount
+        """Return whether the full amount is available: the hard limit.
+
+        An amount of 0 needs nothing, so it is granted also below an overrun.
+        """
+        return amount == 0 or self.grantable_at(now_ms=now_ms) >= amount
 
     def is_spent_for(self, amount: Amount, *, now_ms: int) -> bool:
         """Return whether an amount would not fit even if all holds were returned.
@@ -114,7 +117,8 @@ class Counter:
         Then no caller can make it fit: only time, a credit or another limit can.
         """
         if_all_returned = self.available + sum(self.holds.values())
-        return if_all_returned + sum(self.reclaimable_slices(now_ms=now_ms).values()) < amount
+        past = sum(self.reclaimable_slices(now_ms=now_ms).values())
+        return amount > 0 and if_all_returned + past < amount
 
     def hold(self, amount: Amount, *, bucket: int, now_ms: int) -> "Counter":
         """Return the counter after a grant, with expired holds and slices reclaimed."""

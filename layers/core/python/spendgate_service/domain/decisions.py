@@ -1,14 +1,14 @@
 """Decisions: whether one budget grants a claim, and the result for a whole request."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Counter
-from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, Violation
+from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate_service.domain.periods import Period
 
 type Verdict = Literal["granted", "paused", "exceeded"]
@@ -36,16 +36,18 @@ def refuses(budget: Budget, verdict: Verdict) -> bool:
 
 
 def refusal_of(refused: Sequence[Refused]) -> Refusal | None:
-    """Return the refusal of a request; the first refusing budget decides its kind."""
+    """Return the refusal of a request, which names every budget that refuses.
+
+    A budget with too little left decides before one that is paused.
+    """
     if not refused:
         return None
-    balance, _, verdict = refused[0]
-    if verdict == "paused":
-        return BudgetPaused(budget_id=balance.budget.budget_id, subject=str(balance.subject))
-    violations: list[Violation] = [
-        balance.violation(amount) for balance, amount, verdict in refused if verdict == "exceeded"
+    violations = [
+        balance.violation(amount, is_paused=verdict == "paused")
+        for balance, amount, verdict in refused
     ]
-    return BudgetExceeded(violations)
+    is_exceeded = any(verdict == "exceeded" for _, _, verdict in refused)
+    return BudgetExceeded(violations) if is_exceeded else BudgetPaused(violations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def check_result_of(asked: Iterable[tuple[Balance, Amount]]) -> CheckResult:
     balances: list[Balance] = []
     shadowed: list[Balance] = []
     refused: list[Refused] = []
-    for balance, amount in asked:
+    for current, amount in asked:
+        balance = replace(current, asked=amount)
         balances.append(balance)
         budget, counter = balance.budget, balance.counter
         verdict = verdict_on(budget, balance.period, counter, amount, now_ms=balance.now_ms)
@@ -76,10 +79,11 @@ def check_result_of(asked: Iterable[tuple[Balance, Amount]]) -> CheckResult:
     return CheckResult(balances, shadowed, refusal_of(refused))
 
 
-def shadowed_after(balances: Iterable[Balance]) -> list[Balance]:
-    """Return the shadow budgets that would have refused the hold just taken."""
+def shadowed_after(held: Iterable[tuple[Balance, Amount]]) -> list[Balance]:
+    """Return the shadow budgets that would have refused the amounts just held."""
     return [
         balance
-        for balance in balances
-        if balance.budget.is_shadow and (balance.available < 0 or balance.is_paused)
+        for balance, amount in held
+        if balance.budget.is_shadow
+        and ((amount > 0 and balance.available < 0) or balance.is_paused)
     ]

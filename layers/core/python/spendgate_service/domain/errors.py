@@ -2,15 +2,17 @@
 
 SpendgateError
 ├── InvalidValue           a value that breaks a rule of its field
-├── BudgetExceeded         one or more budgets refuse the request
-├── BudgetPaused           a budget that applies is paused
+├── BudgetExceeded         one or more budgets have too little left
+├── BudgetPaused           the budgets that refuse are all paused
 ├── NoBudget               no budget applies, and the tenant requires one
 ├── UnknownPrice           usage of a model without a price
 ├── UnknownRate            a conversion rate that is too old
 ├── TokenCapExceeded       a request with more tokens than one request may have
 ├── NotFound               no such object in the caller's tenant
 ├── IdempotencyConflict    an idempotency key with a different request
-├── ReservationFinalized   a reservation that has ended in another way
+├── ReservationEnded       a reservation whose hold has ended
+│   ├── ReservationFinalized   by a settlement or a release
+│   └── ReservationExpired     by itself
 ├── AlreadyExists          an object with that name exists
 ├── LastAdminKey           a tenant's last admin key cannot be revoked
 └── BudgetChanged          a concurrent change to the subject's budgets won
@@ -21,8 +23,15 @@ to HTTP.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from spendgate_service.domain.amounts import Amount, amount_text
+
+if TYPE_CHECKING:
+    from spendgate_service.domain.fitting import FittingOutput
+    from spendgate_service.domain.reservations import Reservation
+
+type BlockedBy = Literal["held", "spent", "pause"]
 
 
 class SpendgateError(Exception):
@@ -37,29 +46,61 @@ class InvalidValue(SpendgateError):
         self.param = param
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """The refusal of one budget, with its balances at that time."""
+    """The refusal of one budget, with its balances at that time.
+
+    `blocked_by` is `pause`; or `held` where the amount would fit if all holds returned, and then
+    `held_until` is when enough of them have expired; else `spent`. `could_grant_later` says whether
+    waiting can help at all. Moments are whole seconds since the epoch.
+    """
 
     budget_id: str
+    name: str | None
     subject: str
     scope: str
     unit: str
+    period_key: str
+    period_label: str
+    resets_at: int | None
     limit: Amount
+    credits: Amount
+    carried_in: Amount
     spent: Amount
     held: Amount
     available: Amount
     requested: Amount
+    blocked_by: BlockedBy
+    held_until: int | None
     retry_after_seconds: int | None
+    could_grant_later: bool
 
     def __str__(self) -> str:
+        budget = f"{self.subject} {self.unit} {self.period_label} budget {self.shown_name}"
+        if self.blocked_by == "pause":
+            return f"{budget} is paused"
+        held = f" while {amount_text(self.held)} is held" if self.blocked_by == "held" else ""
         return (
-            f"{self.subject} has {amount_text(self.available)} {self.unit} of "
-            f"{amount_text(self.limit)} left and {amount_text(self.requested)} was asked for"
+            f"{budget} has {amount_text(self.available)} of {self.entitlement_text} left{held} "
+            f"and {amount_text(self.requested)} was asked for"
         )
 
+    @property
+    def shown_name(self) -> str:
+        """The budget's name in quotation marks, or its id if it has none."""
+        return self.budget_id if self.name is None else f'"{self.name}"'
 
-class BudgetExceeded(SpendgateError):
+    @property
+    def entitlement_text(self) -> str:
+        """What may be spent in the period, part by part: `250 + 50 credits`."""
+        text = amount_text(self.limit)
+        for amount, meaning in ((self.credits, "credits"), (self.carried_in, "carried over")):
+            if amount:
+                text += f" {'-' if amount < 0 else '+'} {amount_text(abs(amount))} {meaning}"
+        return text
+
+
+class BudgetRefusal(SpendgateError):
     """Refused by budgets; `violations` are in the order of refusals and never empty."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
@@ -68,20 +109,40 @@ class BudgetExceeded(SpendgateError):
         self.violations = tuple(violations)
 
     @property
+    def names_a_pause(self) -> bool:
+        """Whether one of the budgets is paused."""
+        return any(violation.blocked_by == "pause" for violation in self.violations)
+
+
+class BudgetExceeded(BudgetRefusal):
+    """Refused because budgets have too little left; others that refuse may be paused.
+
+    `fitting_output` says what would fit of the usage that was asked for, where that is known.
+    """
+
+    fitting_output: "FittingOutput | None" = None
+
+    @property
+    def short(self) -> tuple[Violation, ...]:
+        """The budgets that have too little left."""
+        return tuple(violation for violation in self.violations if violation.blocked_by != "pause")
+
+    @property
     def retry_after_seconds(self) -> int | None:
-        """The seconds until the last refusing budget resets; None if one of them never does."""
-        waits = [violation.retry_after_seconds for violation in self.violations]
+        """The seconds until the last budget has enough; None if one of them never does."""
+        waits = [violation.retry_after_seconds for violation in self.short]
         if None in waits:
             return None
         return max(wait for wait in waits if wait is not None)
 
 
-class BudgetPaused(SpendgateError):
-    """Refused because a budget that applies is paused."""
+class BudgetPaused(BudgetRefusal):
+    """Refused because budgets that apply are paused, and by nothing else."""
 
-    def __init__(self, *, budget_id: str, subject: str) -> None:
-        super().__init__(f"the budget {budget_id} of {subject} is paused; resume it to go on")
-        self.budget_id = budget_id
+    @property
+    def budget_id(self) -> str:
+        """The first budget that is paused."""
+        return self.violations[0].budget_id
 
 
 class NoBudget(SpendgateError):
@@ -127,7 +188,7 @@ class TokenCapExceeded(SpendgateError):
         super().__init__(
             f"{count} {kind} tokens are over the cap of {cap} per request of {subject}"
         )
-        self.kind, self.cap = kind, cap
+        self.kind, self.requested, self.cap = kind, count, cap
 
 
 class NotFound(SpendgateError):
@@ -146,11 +207,20 @@ class IdempotencyConflict(SpendgateError):
         )
 
 
-class ReservationFinalized(SpendgateError):
-    """The reservation is settled, released or expired, and the request differs from that."""
+class ReservationEnded(SpendgateError):
+    """The hold of a reservation has ended, and the request needs it or differs from its end."""
 
-    def __init__(self, reservation_id: str, *, why: str) -> None:
-        super().__init__(f"the reservation {reservation_id} {why}")
+    def __init__(self, reservation: "Reservation", *, why: str) -> None:
+        super().__init__(f"the reservation {reservation.reservation_id} {why}")
+        self.reservation = reservation
+
+
+class ReservationFinalized(ReservationEnded):
+    """The reservation is settled or released, and the request differs from that."""
+
+
+class ReservationExpired(ReservationEnded):
+    """The hold has expired, so the reservation can neither be repeated nor extended."""
 
 
 class AlreadyExists(SpendgateError):

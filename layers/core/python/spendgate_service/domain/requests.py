@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Claim
 from spendgate_service.domain.caps import TokenCounts
-from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.errors import InvalidValue, SpendgateError
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 
@@ -51,6 +51,7 @@ class Settle:
     """Replaces a hold by the actual cost; a unit that is not named costs its estimate.
 
     A repeated request has the same `fingerprint`, even if its usage has another price by then.
+    `problem` is why its cost is not known: it is raised unless the same request took effect before.
     """
 
     tenant_id: str
@@ -58,6 +59,7 @@ class Settle:
     actual: Mapping[str, Amount]
     provenance: Provenance = field(default_factory=Provenance)
     fingerprint: str | None = None
+    problem: SpendgateError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Release:
 class Record:
     """Spend that was never reserved; with an `idempotency_key` it counts once.
 
-    It occurred at `occurred_at_ms`, or (None) when it is applied.
+    It occurred at `occurred_at_ms`, or (None) when it is applied. `problem` is that of `Settle`.
     """
 
     tenant_id: str
@@ -83,6 +85,7 @@ class Record:
     provenance: Provenance = field(default_factory=Provenance)
     unpriced: bool = False
     occurred_at_ms: int | None = None
+    problem: SpendgateError | None = None
 
 
 type SettlementCommand = Settle | Release | Record

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.errors import ReservationFinalized
+from spendgate_service.domain.errors import (
+    ReservationEnded,
+    ReservationExpired,
+    ReservationFinalized,
+)
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.requests import Release, Settle
 from spendgate_service.domain.reservations import Reservation
@@ -48,14 +52,13 @@ def finalize(
     """Return the reservation after the command, and whether the command changed it.
 
     A late settlement counts in full, because the money was spent. The same command again changes
-    nothing. Raises ReservationFinalized for a different command.
+    nothing. Raises ReservationFinalized for a different command, and the problem of a settlement
+    whose cost is not known.
     """
     if isinstance(command, Settle):
         return _settled(reservation, command, now_ms)
     if reservation.state == "settled":
-        raise ReservationFinalized(
-            reservation.reservation_id, why="was settled and cannot be released"
-        )
+        raise ReservationFinalized(reservation, why="was settled and cannot be released")
     if reservation.state == "released":
         return reservation, False
     return replace(reservation, state="released", actual={}, finalized_at_ms=now_ms), True
@@ -64,6 +67,8 @@ def finalize(
 def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Reservation, bool]:
     actual = reservation.settled_amounts(command.actual)
     if reservation.state == "held":
+        if command.problem is not None:
+            raise command.problem
         done = replace(
             reservation,
             state="settled",
@@ -73,10 +78,11 @@ def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Re
         )
         return done, True
     is_same = command.fingerprint is not None and command.fingerprint == reservation.settled_by
-    if reservation.state == "settled" and (is_same or reservation.actual == actual):
+    is_same = is_same or (command.problem is None and reservation.actual == actual)
+    if reservation.state == "settled" and is_same:
         return reservation, False
     raise ReservationFinalized(
-        reservation.reservation_id,
+        reservation,
         why="was released and cannot be settled"
         if reservation.state == "released"
         else "was settled with another actual amount",
@@ -87,13 +93,26 @@ HOLD_SECONDS_MAX = 7 * 86_400
 """How long a hold may last in total, including all extensions."""
 
 
-def extension_refused(reservation: Reservation, *, now_ms: int) -> ReservationFinalized | None:
+def extension_refused(reservation: Reservation, *, now_ms: int) -> ReservationEnded | None:
     """Return why a hold cannot be extended, or None if it can: it must not have ended."""
     match reservation.state_at(now_ms=now_ms):
         case "held":
             return None
         case "expired":
             why = "has expired and cannot be extended; reserve again, or settle what was spent"
+            return ReservationExpired(reservation, why=why)
         case state:
-            why = f"was {state} and cannot be extended"
-    return ReservationFinalized(reservation.reservation_id, why=why)
+            return ReservationFinalized(reservation, why=f"was {state} and cannot be extended")
+
+
+def replay_refused(reservation: Reservation, *, now_ms: int) -> ReservationEnded | None:
+    """Return why the first response may not be repeated, or None while its hold is in force."""
+    match reservation.state_at(now_ms=now_ms):
+        case "held":
+            return None
+        case "expired":
+            why = "has expired; nothing is held, reserve again with a new idempotency key"
+            return ReservationExpired(reservation, why=why)
+        case state:
+            why = f"was {state} before; nothing is held, use a new idempotency key for a new call"
+            return ReservationFinalized(reservation, why=why)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.errors import UnknownPrice
+from spendgate_service.domain.errors import BudgetExceeded, SpendgateError, UnknownPrice
+from spendgate_service.domain.fitting import fitting_output
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.prices import Price, cost_of
 from spendgate_service.domain.tenants import Tenant
@@ -48,6 +49,7 @@ class PricedAmounts:
 
     `unpriced` if money is missing because no price is known; `price` is what the usage was priced
     by, None where nothing was priced; `usage` is what was priced, a default maximum filled in.
+    `problem` is why the cost is not known, for `priced_or_problem`.
     """
 
     amounts: Mapping[str, Amount]
@@ -55,6 +57,7 @@ class PricedAmounts:
     warnings: tuple[str, ...] = ()
     price: Price | None = None
     usage: Usage | None = None
+    problem: SpendgateError | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -85,6 +88,26 @@ def priced_amounts(
             )
     priced = with_usage(body.named_amounts(), usage, tenant, now_ms=now_ms)
     return replace(priced, warnings=(*warnings, *priced.warnings), usage=usage)
+
+
+def priced_or_problem(
+    body: Priceable, policy_cache: KnowsTenants, tenant_id: str, now_ms: int
+) -> PricedAmounts:
+    """Price a report of spending; a cost that is not known is its `problem`.
+
+    The report may be the repetition of one that was applied: nothing refuses it before that is
+    known.
+    """
+    try:
+        return priced_amounts(body, policy_cache, tenant_id, now_ms)
+    except SpendgateError as problem:
+        return PricedAmounts(amounts={}, problem=problem)
+
+
+def name_what_fits(refusal: BudgetExceeded, priced: PricedAmounts) -> None:
+    """Let a refusal name how many output tokens of the usage that was asked for would fit."""
+    if priced.usage is not None:
+        refusal.fitting_output = fitting_output(refusal.violations, priced.usage, priced.price)
 
 
 def with_usage(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import budgets_on
 from spendgate_service.domain.decisions import CheckResult, check_result_of
-from spendgate_service.domain.errors import BudgetPaused
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.claims import CounterClaim, counter_claims_of, read_balances
@@ -34,7 +33,7 @@ class Balances:
         reservation. Raises TokenCapExceeded, UnknownRate, NoBudget, InvalidValue, Unavailable.
         """
         cached = self._check(request, fresh=False)
-        is_paused = isinstance(cached.refusal, BudgetPaused)
+        is_paused = cached.refusal is not None and cached.refusal.names_a_pause
         return self._check(request, fresh=True) if is_paused else cached
 
     def _check(self, request: SpendRequest, *, fresh: bool) -> CheckResult:

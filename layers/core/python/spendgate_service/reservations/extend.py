@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from spendgate_service.domain.errors import InvalidValue, ReservationFinalized
+from spendgate_service.domain.errors import InvalidValue, ReservationExpired
 from spendgate_service.domain.hold_buckets import bucket_of
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.settlements import HOLD_SECONDS_MAX, extension_refused
@@ -26,7 +26,7 @@ def extend(
     """Let a hold expire `ttl_seconds` from now; return the reservation with its new expiry.
 
     Two write units for the reservation and for each of its counters, and one batch read of the
-    counters. Raises NotFound, ReservationFinalized, InvalidValue, Unavailable.
+    counters. Raises NotFound, ReservationEnded, InvalidValue, Unavailable.
     """
     changing = "the reservation is being changed by others; try again"
     for _ in attempts(RESERVATION_TRIES_MAX, exhausted=lambda: Throttled(changing)):
@@ -36,8 +36,8 @@ def extend(
             table.transact(_writes(table.name, tenant_id, before, after))
         except TransactionFailed as failed:
             if _only_a_hold_is_gone(failed):
-                raise ReservationFinalized(
-                    reservation_id, why="has lost its hold and cannot be extended; reserve again"
+                raise ReservationExpired(
+                    before, why="has lost its hold and cannot be extended; reserve again"
                 ) from failed
             continue
         if after.bucket != before.bucket:
@@ -48,7 +48,7 @@ def extend(
 
 
 def _extended(before: Reservation, *, ttl_seconds: int, now_ms: int) -> Reservation:
-    """Return the reservation with its new expiry. Raises ReservationFinalized, InvalidValue."""
+    """Return the reservation with its new expiry. Raises ReservationEnded, InvalidValue."""
     refusal = extension_refused(before, now_ms=now_ms)
     if refusal is not None:
         raise refusal

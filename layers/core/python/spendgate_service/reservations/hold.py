@@ -92,8 +92,7 @@ def take_hold(
     One write unit where the counter is of the claim's policy, one more for it to catch up, or to
     reclaim expired holds. Raises PolicyChanged, Throttled, OutcomeUnknown.
     """
-    if claim.budget.paused and not claim.budget.is_shadow:
-        return "paused", claim.unused
+    assert not claim.is_paused_by_admin, "the policy alone refuses it"
     for _ in attempts(HOLD_TRIES_MAX, exhausted=_too_many_changes):
         try:
             counter = holds.hold(table, claim, bucket, now_ms=now_ms)

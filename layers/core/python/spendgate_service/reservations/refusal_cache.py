@@ -94,7 +94,7 @@ class Refusals:
     def _known(self, claim: CounterClaim, *, now_ms: int) -> _LastRefusal | None:
         """Return the last refusal of a counter, if it still refuses and under the same policy."""
         refused = self._refused.get(claim.address)
-        if refused is None or claim.rule == "shadow":
+        if refused is None or claim.rule == "none":
             return None
         if not _is_fresh(refused.at_ms, now_ms=now_ms):
             return None
@@ -104,7 +104,7 @@ class Refusals:
 
     def _grants(self, claim: CounterClaim, *, now_ms: int) -> bool:
         """Tell whether a counter never refuses, or granted as much a moment ago."""
-        if claim.rule == "shadow":
+        if claim.rule == "none":
             return True
         granted = self._granted.get(claim.address)
         if granted is None or not _is_fresh(granted.at_ms, now_ms=now_ms):
@@ -122,5 +122,4 @@ def _refused_now(claim: CounterClaim, counter: Counter, now_ms: int) -> Refused:
 
 
 def _may_be_paused(claim: CounterClaim) -> bool:
-    is_paused = claim.budget.paused and not claim.budget.is_shadow
-    return is_paused or claim.rule == "limit and pause"
+    return claim.is_paused_by_admin or "pause" in claim.rule

@@ -15,10 +15,16 @@ from spendgate_service.domain.decisions import (
     check_result_of,
     refusal_of,
 )
-from spendgate_service.domain.errors import BudgetPaused, IdempotencyConflict, SpendgateError
+from spendgate_service.domain.errors import (
+    BudgetRefusal,
+    IdempotencyConflict,
+    ReservationEnded,
+    SpendgateError,
+)
 from spendgate_service.domain.hold_buckets import bucket_of
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.reservations import Reservation
+from spendgate_service.domain.settlements import replay_refused
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.hold import Holds
 from spendgate_service.reservations.refusal_cache import Refusals
@@ -34,7 +40,11 @@ from spendgate_service.store.errors import (
 from spendgate_service.store.idempotency import packed_answer, read_packed_answer
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.policy_cache import PolicyCache, Rules
-from spendgate_service.store.reservations import find_reservation_item, held_attributes
+from spendgate_service.store.reservations import (
+    find_reservation_item,
+    held_attributes,
+    read_reservation,
+)
 from spendgate_service.store.retrying import (
     POLICY_READS_MAX,
     RESERVATION_TRIES_MAX,
@@ -89,18 +99,24 @@ class Reservations:
 
         k + 1 write units for k budgets whose policies are cached; a refusal of a request with an
         idempotency key costs a read, since the first try may have been granted. An exhausted
-        budget under load refuses without a call (`reservations.refusal_cache`).
+        budget under load refuses without a call (`reservations.refusal_cache`); where a budget is
+        paused, each budget costs a read unit.
         Raises BudgetExceeded, BudgetPaused, TokenCapExceeded, NoBudget, UnknownRate,
-        IdempotencyConflict, InvalidValue, Unavailable.
+        IdempotencyConflict, ReservationEnded, InvalidValue, Unavailable.
         """
         try:
             answered = self._reserve(request, notes, unpriced=unpriced)
+        except (IdempotencyConflict, ReservationEnded):
+            raise  # the first request was found
         except SpendgateError:
-            first = self._first_answer(request)
+            first = self.first_answer(
+                request.tenant_id, request.idempotency_key, request.fingerprint
+            )
             if first is None:
                 raise
             answered = first
-        self._table.observe("replayed" if answered.replayed else "granted", 1)
+        if not answered.replayed:
+            self._table.observe("granted", 1)
         return answered
 
     def _reserve(self, request: SpendRequest, notes: Sequence[str], *, unpriced: bool) -> Answered:
@@ -111,9 +127,10 @@ class Reservations:
                 return self._grant(request, rules, notes, unpriced=unpriced)
             except PolicyChanged:
                 continue
-            except BudgetPaused:
-                if attempt > 0:  # else it may have been resumed since the rules were read
+            except BudgetRefusal as refusal:
+                if attempt > 0 or not refusal.names_a_pause:
                     raise
+                # It may have been resumed since the rules were read.
         raise LoopEnded
 
     def _grant(
@@ -151,12 +168,14 @@ class Reservations:
     def _claims(self, request: SpendRequest, rules: Rules, now_ms: int) -> list[CounterClaim]:
         """List the counters to hold on. A window starts only if every budget would grant.
 
-        One read unit per budget, once per window.
+        Where an admin has paused a budget, the balances of all of them are read and nothing is
+        held. One read unit per budget, in that case and once per window.
         """
         claims = counter_claims_of(request, rules, self._windows.period, now_ms)
         if refusal := self._refusals.recall(claims, now_ms=now_ms):
             raise refusal
-        if all(map(self._windows.is_open, claims)):
+        is_paused = any(claim.is_paused_by_admin for claim in claims)
+        if not is_paused and all(map(self._windows.is_open, claims)):
             return claims
         balances = read_balances(self._table, claims, now_ms=now_ms)
         asked = (claim.amount for claim in claims)
@@ -181,8 +200,7 @@ class Reservations:
         if refusal:
             self._refusals.remember_grants(held.taken, now_ms=now_ms)
             if self._threshold_events:
-                # A budget that an admin has paused refuses unread: its balance is not known.
-                seen = [balance for balance, _, _ in held.refused if not balance.budget.paused]
+                seen = [balance for balance, _, _ in held.refused]
                 self._threshold_events.after_request(tenant_id, seen)
             raise refusal
         return tuple(held.balances)
@@ -221,24 +239,46 @@ class Reservations:
                 if stored.get("attempt") == item["attempt"]:
                     return None
                 self._holds.return_all(claims, bucket=reservation.bucket)
-                return _replayed(request, stored)
+                return self._replayed(reservation.reservation_id, request.fingerprint, stored)
             return None
         raise LoopEnded
 
-    def _first_answer(self, request: SpendRequest) -> Answered | None:
-        """Return the first response under the same idempotency key, if it was granted."""
-        if request.idempotency_key is None:
+    def first_answer(
+        self, tenant_id: str, idempotency_key: str | None, fingerprint: str
+    ) -> Answered | None:
+        """Return the first response under an idempotency key, if it was granted. One read unit.
+
+        Raises IdempotencyConflict, and ReservationEnded if its hold is no longer in force.
+        """
+        if idempotency_key is None:
             return None
-        reservation_id = _reservation_id(request, 0)
-        item = find_reservation_item(self._table, request.tenant_id, reservation_id)
-        return None if item is None else _replayed(request, item)
+        reservation_id = _id_under_key(tenant_id, idempotency_key)
+        item = find_reservation_item(self._table, tenant_id, reservation_id)
+        return None if item is None else self._replayed(reservation_id, fingerprint, item)
+
+    def _replayed(self, reservation_id: str, fingerprint: str, stored: Item) -> Answered:
+        """Return the first response while its hold is in force.
+
+        Raises IdempotencyConflict if the request was another one, and ReservationEnded.
+        """
+        if stored["fingerprint"]["S"] != fingerprint:
+            raise IdempotencyConflict
+        first = read_reservation(reservation_id, stored)
+        if refusal := replay_refused(first, now_ms=self._now_ms()):
+            raise refusal
+        self._table.observe("replayed", 1)
+        return Answered(read_packed_answer(stored["answer"]), replayed=True)
 
 
 def _reservation_id(request: SpendRequest, now_ms: int) -> str:
     """Make a new id, or the one that belongs to the tenant's idempotency key."""
     if request.idempotency_key is None:
         return new_id("rsv_", now_ms=now_ms)
-    key = f"{request.tenant_id}\0{request.idempotency_key}".encode()
+    return _id_under_key(request.tenant_id, request.idempotency_key)
+
+
+def _id_under_key(tenant_id: str, idempotency_key: str) -> str:
+    key = f"{tenant_id}\0{idempotency_key}".encode()
     return f"rsv_{hashlib.blake2b(key, digest_size=16).hexdigest()}"
 
 
@@ -250,10 +290,3 @@ def _item_of(
     if request.idempotency_key is not None:
         item["answer"] = packed_answer(answer)
     return item
-
-
-def _replayed(request: SpendRequest, stored: Item) -> Answered:
-    """Return the first response, if the request was the same. Raises IdempotencyConflict."""
-    if stored["fingerprint"]["S"] != request.fingerprint:
-        raise IdempotencyConflict
-    return Answered(read_packed_answer(stored["answer"]), replayed=True)

@@ -82,13 +82,16 @@ class Planner:
     ) -> Plan | Result:
         """Plan a command, or return its result if it took effect before. `item` is what is stored.
 
-        Raises NotFound, ReservationFinalized, IdempotencyConflict, InvalidValue, Unavailable.
+        Raises NotFound, ReservationFinalized, IdempotencyConflict, InvalidValue, the problem of a
+        command whose cost is not known, Unavailable.
         """
         if isinstance(command, Record):
             once = self._once(command)
             replay = once.replay_in(item, now_ms=now_ms) if once else None
             if replay is not None:
                 return Recorded(replay.answer, replayed=True)
+            if command.problem is not None:
+                raise command.problem
             return self._plan_record(place, command, once, now_ms)
         if item is None:
             raise NotFound("reservation", command.reservation_id)

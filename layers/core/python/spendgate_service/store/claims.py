@@ -22,7 +22,7 @@ from spendgate_service.store.errors import ConditionFailed, PolicyChanged
 from spendgate_service.store.policy_cache import Rules
 from spendgate_service.store.values import Item
 
-type Rule = Literal["shadow", "limit", "limit and pause"]
+type Rule = Literal["none", "limit", "pause", "limit and pause"]
 
 
 @dataclass(frozen=True)
@@ -92,16 +92,27 @@ class CounterClaim:
         )
 
     @property
+    def is_paused_by_admin(self) -> bool:
+        """Whether the policy alone refuses the claim, whatever the counter says."""
+        return self.budget.paused and not self.budget.is_shadow
+
+    @property
     def rule(self) -> Rule:
-        """The rule by which the budget refuses in this period."""
+        """The rule by which the budget refuses the amount in this period.
+
+        A shadow never refuses, and the limit never refuses an amount of 0.
+        """
         if self.budget.is_shadow:
-            return "shadow"
-        return "limit" if self.budget.pauses_at(self.period) is None else "limit and pause"
+            return "none"
+        can_pause = self.budget.pauses_at(self.period) is not None
+        if not self.amount:
+            return "pause" if can_pause else "none"
+        return "limit and pause" if can_pause else "limit"
 
     def pause_value(self, left_window: Amount = 0) -> Item:
         """Make the value `:pauses_at`, where the rule has one; `left_window` is part of `spent`."""
         pauses_at = self.budget.pauses_at(self.period)
-        if self.rule != "limit and pause" or pauses_at is None:
+        if "pause" not in self.rule or pauses_at is None:
             return {}
         return {":pauses_at": values.amount(pauses_at + left_window)}
 

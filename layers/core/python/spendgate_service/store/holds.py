@@ -37,6 +37,10 @@ POLICY_IS_KNOWN_OR_IS_NEW = f"{_OR_IS_NEW}{counters.POLICY_IS_KNOWN}"
 CAN_GRANT_OR_IS_NEW = f"{_OR_IS_NEW}({CAN_GRANT})"
 CAN_GRANT_BELOW_PAUSE_OR_IS_NEW = f"{_OR_IS_NEW}({CAN_GRANT_BELOW_PAUSE})"
 
+# An amount of 0 needs nothing to be available: only a pause refuses it.
+IS_BELOW_PAUSE = f"{counters.POLICY_IS_KNOWN} AND spent < :pauses_at"
+IS_BELOW_PAUSE_OR_IS_NEW = f"{_OR_IS_NEW}({IS_BELOW_PAUSE})"
+
 # Counter.hold where time has returned something: expired holds, and slices that have left a
 # rolling window. The buckets are removed as they were seen.
 RECLAIM_AND_HOLD = (
@@ -58,9 +62,11 @@ MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + 
 IS_HELD_THERE = "#from >= :amount"
 
 _CONDITIONS: Mapping[tuple[Rule, bool], str] = {
-    ("shadow", True): POLICY_IS_KNOWN_OR_IS_NEW,
+    ("none", True): POLICY_IS_KNOWN_OR_IS_NEW,
     ("limit", True): CAN_GRANT_OR_IS_NEW,
     ("limit", False): CAN_GRANT,
+    ("pause", True): IS_BELOW_PAUSE_OR_IS_NEW,
+    ("pause", False): IS_BELOW_PAUSE,
     ("limit and pause", True): CAN_GRANT_BELOW_PAUSE_OR_IS_NEW,
     ("limit and pause", False): CAN_GRANT_BELOW_PAUSE,
 }
@@ -120,7 +126,7 @@ def reclaim_and_hold(
 ) -> Counter | None:
     """Reclaim what has expired and hold the claim's amount; None if another write came first."""
     clauses = counters.Buckets(expired.buckets)
-    pauses = claim.rule == "limit and pause"
+    pauses = "pause" in claim.rule
     condition = ENOUGH_COMES_BACK_BELOW_PAUSE if pauses else ENOUGH_COMES_BACK
     try:
         item = table.update(

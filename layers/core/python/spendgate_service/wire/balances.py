@@ -108,16 +108,20 @@ def _forecast(forecast: Forecast | None) -> ForecastResponse | None:
 
 def warnings_of(balances: Iterable[Balance], shadowed: Iterable[Balance] = ()) -> list[str]:
     """Write a sentence for each budget past a threshold, and each shadow that would refuse."""
-    past = [_warning(balance) for balance in balances if balance.is_warning]
+    past = [_warning(balance) for balance in balances if balance.warning]
     return past + [f"{_warning(balance)}; this shadow would have refused" for balance in shadowed]
 
 
 def _warning(balance: Balance) -> str:
-    """For example `agent:researcher usd day at 85.0%: 8.50 of 10`."""
-    tenths = balance.utilization_tenths_pct
-    spent, whole = balance.spent, balance.counter.entitlement
-    return (
-        f"{balance.subject} {balance.budget.unit} {balance.budget.period.label} "
-        f"at {tenths // 10}.{tenths % 10}%: {amount_in_sentence(spent)} of "
-        f"{amount_in_sentence(whole)}"
-    )
+    """For example `agent:researcher usd day at 85.0%: 8.50 of 10`.
+
+    At or above a soft limit: `agent:researcher usd day soft limit exceeded: 8.50 of 8 (limit 10)`.
+    """
+    budget, committed = balance.budget, amount_in_sentence(balance.committed)
+    start = f"{balance.subject} {budget.unit} {budget.period.label}"
+    whole = amount_in_sentence(balance.counter.entitlement)
+    if balance.warning == "soft limit" and budget.soft_limit is not None:
+        soft_limit = amount_in_sentence(budget.soft_limit)
+        return f"{start} soft limit exceeded: {committed} of {soft_limit} (limit {whole})"
+    tenths = balance.tenths_pct_of(balance.committed)
+    return f"{start} at {tenths // 10}.{tenths % 10}%: {committed} of {whole}"

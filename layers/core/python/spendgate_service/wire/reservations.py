@@ -97,7 +97,9 @@ def reservation_granted(
     unpriced: bool = False,
 ) -> ReservationGranted:
     """Build the response to a granted reservation; `notes` are warnings not about budgets."""
-    warnings = [*notes, *warnings_of(balances, shadowed_after(balances))]
+    amounts = (line.amount for line in reservation.lines)
+    shadowed = shadowed_after(zip(balances, amounts, strict=True))
+    warnings = [*notes, *warnings_of(balances, shadowed)]
     return {
         "reservation_id": reservation.reservation_id,
         "state": "held",

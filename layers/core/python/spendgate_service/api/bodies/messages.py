@@ -1,5 +1,6 @@
 """The messages of the settlement queue: the HTTP bodies, with the tenant that they are for."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -10,7 +11,7 @@ from spendgate_service.api.json_body import read_object
 from spendgate_service.api.validation import validated
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.requests import Release, SettlementCommand
-from spendgate_service.pricing.priced_amounts import KnowsTenants, priced_amounts
+from spendgate_service.pricing.priced_amounts import KnowsTenants, priced_or_problem
 
 
 class SettleMessage(SettleBody):
@@ -57,29 +58,25 @@ def command_of(
 ) -> SettlementCommand:
     """Return the command of a message, with its usage priced by the settings of its tenant.
 
-    Recorded spend without a time of its own occurred when the message was first sent.
-
-    Raises UnknownPrice, InvalidValue, and NotFound for spend of an unknown tenant.
+    Recorded spend without a time of its own occurred when the message was first sent. A cost that
+    is not known, and an unknown tenant, is the command's `problem`: a duplicate of an applied
+    message is still recognised.
     """
     if isinstance(message, ReleaseMessage):
         return Release(message.tenant_id, message.reservation_id)
     tenant_id = message.tenant_id
-    if isinstance(message, RecordMessage) and not policy_cache.tenant(tenant_id).is_known:
-        raise NotFound("tenant", tenant_id)
     if isinstance(message, SettleMessage):
-        priced = priced_amounts(message, policy_cache, tenant_id, now_ms)
+        priced = priced_or_problem(message, policy_cache, tenant_id, now_ms)
         return message.to_settle(
-            tenant_id=tenant_id, reservation_id=message.reservation_id, actual=priced.amounts
+            tenant_id=tenant_id, reservation_id=message.reservation_id, priced=priced
         )
-    occurred_at_ms = message.occurred_at_ms(reported_at_ms=sent_at_ms)
-    if occurred_at_ms is None:
-        occurred_at_ms = sent_at_ms
-    priced = priced_amounts(message, policy_cache, tenant_id, occurred_at_ms)
+    priced = message.priced(policy_cache, tenant_id, reported_at_ms=sent_at_ms)
+    if not policy_cache.tenant(tenant_id).is_known:
+        priced = replace(priced, problem=NotFound("tenant", tenant_id))
     return message.to_record(
         tenant_id=tenant_id,
         key_id=None,
-        actual=priced.amounts,
+        priced=priced,
         idempotency_key=message.event_id,
-        occurred_at_ms=occurred_at_ms,
-        unpriced=priced.unpriced,
+        occurred_at_ms=sent_at_ms if message.occurred_at is None else message.occurred_at,
     )

@@ -91,6 +91,11 @@ class ReserveBody(Body):
         """Whether the usage names no maximum of what the model may write."""
         return self.usage is not None and self.usage.max_output_tokens is None
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this request from another one under the same idempotency key."""
+        return fingerprint("reserve", self)
+
     def to_request(
         self,
         principal: Principal,
@@ -109,7 +114,7 @@ class ReserveBody(Body):
             ),
             amounts=priced.amounts,
             ttl_seconds=self.ttl_seconds,
-            fingerprint=fingerprint("reserve", self),
+            fingerprint=self.fingerprint,
             idempotency_key=idempotency_key,
             metadata=self.metadata,
             tokens=_token_counts(priced),

@@ -23,6 +23,7 @@ from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import ServiceTier, Usage
 from spendgate_service.domain.occurrence import check_occurred_at
 from spendgate_service.domain.requests import Record, Settle
+from spendgate_service.pricing.priced_amounts import KnowsTenants, PricedAmounts, priced_or_problem
 from spendgate_service.pricing.provider_usage import read_provider_usage
 from spendgate_service.store.counters import RETENTION_SECONDS
 from spendgate_service.wire.fields import Doc
@@ -121,16 +122,15 @@ class _ActualBody(ProvenanceBody):
 class SettleBody(_ActualBody):
     """The body of settle; with neither actual nor usage it settles at the estimate."""
 
-    def to_settle(
-        self, *, tenant_id: str, reservation_id: str, actual: Mapping[str, Amount]
-    ) -> Settle:
+    def to_settle(self, *, tenant_id: str, reservation_id: str, priced: PricedAmounts) -> Settle:
         """The settlement, at the (priced) actual amounts."""
         return Settle(
             tenant_id,
             reservation_id,
-            actual,
+            priced.amounts,
             self.to_provenance(),
             fingerprint("settle", self, fields=SettleBody.model_fields),
+            priced.problem,
         )
 
 
@@ -151,16 +151,25 @@ class RecordBody(_ActualBody):
         ),
     ] = None
 
-    def occurred_at_ms(self, *, reported_at_ms: int) -> int | None:
-        """Return when the spend occurred, if it says so. Raises InvalidValue out of range."""
-        if self.occurred_at is not None:
+    def priced(
+        self, policy_cache: KnowsTenants, tenant_id: str, *, reported_at_ms: int
+    ) -> PricedAmounts:
+        """Price the spend at the moment at which it occurred: when it is reported, unless it says.
+
+        What refuses it, also a moment out of range, is the `problem` of the result.
+        """
+        if self.occurred_at is None:
+            return priced_or_problem(self, policy_cache, tenant_id, reported_at_ms)
+        try:
             check_occurred_at(
                 self.occurred_at,
                 reported_at_ms=reported_at_ms,
                 retention_seconds=RETENTION_SECONDS,
                 param="body.occurred_at",
             )
-        return self.occurred_at
+        except InvalidValue as problem:
+            return PricedAmounts({}, problem=problem)
+        return priced_or_problem(self, policy_cache, tenant_id, self.occurred_at)
 
     @model_validator(mode="after")
     def _spent_something(self) -> Self:
@@ -173,10 +182,9 @@ class RecordBody(_ActualBody):
         *,
         tenant_id: str,
         key_id: str | None,
-        actual: Mapping[str, Amount],
+        priced: PricedAmounts,
         idempotency_key: str | None,
         occurred_at_ms: int | None = None,
-        unpriced: bool = False,
     ) -> Record:
         """The spend, at the (priced) actual amounts; a queue message comes without a key."""
         return Record(
@@ -184,12 +192,13 @@ class RecordBody(_ActualBody):
             subjects=subjects_of(
                 self.subjects, tenant_id=tenant_id, key_id=key_id, usage=self.usage
             ),
-            actual=actual,
+            actual=priced.amounts,
             fingerprint=fingerprint("record", self, fields=RecordBody.model_fields),
             idempotency_key=idempotency_key,
             provenance=self.to_provenance(),
-            unpriced=unpriced,
+            unpriced=priced.unpriced,
             occurred_at_ms=occurred_at_ms,
+            problem=priced.problem,
         )
 
 

@@ -5,8 +5,14 @@ from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.parameters import SUBJECTS
 from spendgate_service.api.route import CALLER, READER, route, routes_in
-from spendgate_service.domain.errors import NoBudget, TokenCapExceeded, UnknownPrice, UnknownRate
-from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.domain.errors import (
+    BudgetExceeded,
+    NoBudget,
+    TokenCapExceeded,
+    UnknownPrice,
+    UnknownRate,
+)
+from spendgate_service.pricing.priced_amounts import name_what_fits, priced_amounts
 from spendgate_service.reservations.find import find_reservation
 from spendgate_service.wire.check import CheckResponse, check_response
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
@@ -34,6 +40,8 @@ def check(request: Request[ReserveBody]) -> Response:
                 unpriced=priced.unpriced,
             )
         )
+    if isinstance(result.refusal, BudgetExceeded):
+        name_what_fits(result.refusal, priced)
     return ok(
         check_response(
             result.balances,

@@ -2,8 +2,17 @@
 
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, Response, created, replayed
-from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, REFUSALS, route, routes_in
-from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.api.route import (
+    CALLER,
+    IDEMPOTENCY,
+    PRICING,
+    REFUSALS,
+    REPLAYS,
+    route,
+    routes_in,
+)
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.pricing.priced_amounts import name_what_fits, priced_or_problem
 from spendgate_service.wire.reservations import ReservationGranted
 
 
@@ -13,17 +22,25 @@ from spendgate_service.wire.reservations import ReservationGranted
     body=ReserveBody,
     response=ReservationGranted,
     status=201,
-    errors=(*REFUSALS, *IDEMPOTENCY, *PRICING),
+    errors=(*REFUSALS, *IDEMPOTENCY, *REPLAYS, *PRICING),
     idempotent=True,
 )
 def reserve(request: Request[ReserveBody]) -> Response:
     """Hold an estimate on every budget that applies, all or none."""
-    body, tenant_id = request.read_body(), request.tenant_id
-    priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
-    wish = body.to_request(
-        request.principal, priced=priced, idempotency_key=request.idempotency_key
-    )
-    answered = request.app.reservations.reserve(wish, notes=priced.notes, unpriced=priced.unpriced)
+    body, reservations = request.read_body(), request.app.reservations
+    key = request.idempotency_key
+    priced = priced_or_problem(body, request.app.policy_cache, request.tenant_id, request.now_ms)
+    if priced.problem is not None:
+        first = reservations.first_answer(request.tenant_id, key, body.fingerprint)
+        if first is None:
+            raise priced.problem
+        return replayed(first.answer)
+    wish = body.to_request(request.principal, priced=priced, idempotency_key=key)
+    try:
+        answered = reservations.reserve(wish, notes=priced.notes, unpriced=priced.unpriced)
+    except BudgetExceeded as refusal:
+        name_what_fits(refusal, priced)
+        raise
     return replayed(answered.answer) if answered.replayed else created(answered.answer)
 
 

@@ -11,7 +11,7 @@ from spendgate_service.api.queue import consume
 from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.requests import Release, SettlementCommand
-from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.pricing.priced_amounts import priced_or_problem
 from spendgate_service.reservations.extend import extend as extend_reservation
 from spendgate_service.settlements.plan import Recorded, Settled
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
@@ -30,10 +30,8 @@ def settle(request: Request[SettleBody]) -> Response:
     """Replace a hold by the actual cost."""
     reservation_id = request.path_id("reservation")
     body, tenant_id = request.read_body(), request.tenant_id
-    priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
-    command = body.to_settle(
-        tenant_id=tenant_id, reservation_id=reservation_id, actual=priced.amounts
-    )
+    priced = priced_or_problem(body, request.app.policy_cache, tenant_id, request.now_ms)
+    command = body.to_settle(tenant_id=tenant_id, reservation_id=reservation_id, priced=priced)
     return _finalize(request, command, unpriced=priced.unpriced)
 
 
@@ -64,7 +62,7 @@ def _finalize(request: Request, command: SettlementCommand, *, unpriced: bool = 
     role=CALLER,
     body=ExtendBody,
     response=ReservationResponse,
-    errors=("reservation_finalized",),
+    errors=("reservation_finalized", "reservation_expired"),
 )
 def extend(request: Request[ExtendBody]) -> Response:
     """Move the expiry of a hold."""
@@ -92,17 +90,16 @@ def extend(request: Request[ExtendBody]) -> Response:
 def record(request: Request[RecordBody]) -> Response:
     """Record spend that was never reserved; it is never refused for lack of budget."""
     body, principal = request.read_body(), request.principal
-    occurred_at_ms = body.occurred_at_ms(reported_at_ms=request.now_ms)
-    priced_at_ms = request.now_ms if occurred_at_ms is None else occurred_at_ms
-    priced = priced_amounts(body, request.app.policy_cache, principal.tenant_id, priced_at_ms)
+    priced = body.priced(
+        request.app.policy_cache, principal.tenant_id, reported_at_ms=request.now_ms
+    )
     result = request.app.settlements.apply_one(
         body.to_record(
             tenant_id=principal.tenant_id,
             key_id=principal.key_id,
-            actual=priced.amounts,
+            priced=priced,
             idempotency_key=request.idempotency_key,
-            occurred_at_ms=occurred_at_ms,
-            unpriced=priced.unpriced,
+            occurred_at_ms=body.occurred_at,
         )
     )
     assert isinstance(result, Recorded), "a record's result is its response"

@@ -15,7 +15,7 @@ _HEADERS: Mapping[str, Schema] = {
         "schema": {**WHOLE, "minimum": 1},
     },
     "x-should-retry": {
-        "description": "Sent with `insufficient_quota`: a retry will not help.",
+        "description": "No retry helps within a minute: an SDK must not sleep and retry.",
         "schema": word_of("false"),
     },
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": word_of("Bearer")},
@@ -35,6 +35,7 @@ HEADERS: Mapping[str, Schema] = {
 _BY_STATUS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
+    409: ("x-should-retry",),
     429: ("Retry-After", "x-should-retry"),
     503: ("Retry-After",),
 }
