@@ -37,7 +37,7 @@ POISONS = (
     ("{not json", "invalid_json"),
     (json.dumps({"version": 1, "type": "dance", "tenant_id": TENANT}), "invalid_request"),
     (json.dumps(finishing("rsv_unknown", {"usd": 1})), "not_found"),
-    (json.dumps(finishing("rsv_unknown", {"usd": "0.0000000001"})), "invalid_request"),
+    (json.dumps(finishing("rsv_unknown", {"usd": "-1"})), "invalid_request"),
 )
 KILLS = (
     Fault("killed before", error=Killed),

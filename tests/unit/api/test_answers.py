@@ -147,6 +147,7 @@ def test_a_granted_reservation() -> None:
         "action": "warn",
         "warnings": ["agent:researcher usd day at 85.0%: 8.50 of 10"],
         "unpriced": False,
+        "unbudgeted": False,
         "budgets": [balance_response(balance("10", "8.5"))],
     }
 
@@ -210,6 +211,7 @@ def test_a_check_that_nothing_restricts_has_nothing_to_say() -> None:
         "retry_after_seconds": None,
         "warnings": [],
         "unpriced": False,
+        "unbudgeted": False,
         "hint": "Go on.",
         "budgets": [balance_response(balance())],
     }
@@ -312,6 +314,8 @@ def test_recorded_spend_names_what_it_debited() -> None:
                 "counted": False,
             }
         ],
+        "warnings": [],
+        "unbudgeted": False,
         "unpriced": False,
         "occurred_at": "2026-03-01T11:59:59.250Z",
         "created_at": "2026-03-01T12:00:00.250Z",
@@ -325,4 +329,5 @@ def test_a_snapshot_of_spend() -> None:
         "tenant_id": "acme",
         "subjects": {"agent": "researcher"},
         "budgets": [balance_response(balance())],
+        "warnings": [],
     }

@@ -10,6 +10,7 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
+from spendgate_service.store.tenants import find_tenant, remembering_budget
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.values import json_text
@@ -30,10 +31,12 @@ def create_budget(
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
+    tenant = find_tenant(table, tenant_id)
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: BudgetChanged(str(budget.subject))):
         before = read_policy_of(table, tenant_id, budget.subject)
         after = _with_one_more(before, budget)
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
+        writes += remembering_budget(table, tenant, budget.subject.type, budget.unit)
         stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
         if idempotency:
             response = budget_response(budget, version=stored.version, balance=stored.balance)

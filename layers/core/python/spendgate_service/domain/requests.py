@@ -74,7 +74,8 @@ class Release:
 class Record:
     """Spend that was never reserved; with an `idempotency_key` it counts once.
 
-    It occurred at `occurred_at_ms`, or (None) when it is applied. `problem` is that of `Settle`.
+    It occurred at `occurred_at_ms`, or (None) when it is applied. `problem` is that of `Settle`,
+    `notes` are warnings.
     """
 
     tenant_id: str
@@ -86,6 +87,7 @@ class Record:
     unpriced: bool = False
     occurred_at_ms: int | None = None
     problem: SpendgateError | None = None
+    notes: tuple[str, ...] = ()
 
 
 type SettlementCommand = Settle | Release | Record

@@ -44,6 +44,7 @@ class RecordedSpend:
     occurred_at_ms: int
     created_at_ms: int
     unpriced: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def finalize(

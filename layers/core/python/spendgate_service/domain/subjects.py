@@ -26,6 +26,7 @@ _REFUSAL_ORDER = (
     "tool",
     MODEL,
 )
+STANDARD_TYPES = frozenset(_REFUSAL_ORDER)
 _RANK = {subject_type: rank for rank, subject_type in enumerate(_REFUSAL_ORDER)}
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,31}")
 

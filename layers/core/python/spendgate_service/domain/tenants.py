@@ -25,11 +25,16 @@ RATES_MAX = 100
 have about 30 KB, and less than 200 KB with the longest names of four-byte characters."""
 
 
+BUDGETED_WORDS_MAX = 50
+"""How many subject types, and how many units, a tenant's settings remember."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """One organization, the isolation boundary.
 
-    `rates` are by target unit, then by source unit; `prices` by `provider/model`.
+    `rates` are by target unit, then by source unit; `prices` by `provider/model`. `budgeted_types`
+    and `budgeted_units` are those of all budgets that it ever had.
     """
 
     tenant_id: str
@@ -41,6 +46,18 @@ class Tenant:
     updated_at_ms: int = 0
     rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
+    budgeted_types: frozenset[str] = frozenset()
+    budgeted_units: frozenset[str] = frozenset()
+
+    def knows_budget(self, subject_type: str, unit: str) -> bool:
+        """Whether a budget with this type and this unit adds nothing to what is remembered."""
+        return all(
+            word in words or len(words) >= BUDGETED_WORDS_MAX
+            for word, words in (
+                (subject_type, self.budgeted_types),
+                (unit, self.budgeted_units),
+            )
+        )
 
     @property
     def is_known(self) -> bool:

@@ -158,6 +158,7 @@ class Planner:
                 occurred_at_ms=occurred_at_ms,
                 created_at_ms=now_ms,
                 unpriced=command.unpriced,
+                notes=command.notes,
             )
             response = json_text(recorded_spend_response(spend))
             write = once.put(self._table, response, now_ms=now_ms) if once else None

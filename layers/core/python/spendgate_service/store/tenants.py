@@ -1,6 +1,6 @@
 """Tenant items: one per tenant, with its settings, rates and prices."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from spendgate_service.domain.amounts import Amount
@@ -23,7 +23,15 @@ from spendgate_service.store.values import (
     text,
 )
 
-IS_AS_READ = "updated_at_ms = :seen_updated_at_ms"
+_SETTINGS_ARE_AS_READ = "updated_at_ms = :seen_updated_at_ms"
+NO_BUDGET_YET = f"{_SETTINGS_ARE_AS_READ} AND attribute_not_exists(budgeted_types)"
+# The sets only grow, so their sizes say whether they are the same.
+IS_AS_READ = (
+    f"{_SETTINGS_ARE_AS_READ} AND size(budgeted_types) = :seen_types "
+    "AND size(budgeted_units) = :seen_units"
+)
+REMEMBER_BUDGET = "ADD budgeted_types :types, budgeted_units :units"
+IS_THERE = "attribute_exists(pk)"
 
 
 def read_tenant_of(table: Table, tenant_id: str) -> Tenant:
@@ -47,11 +55,41 @@ def put_of_tenant(table: Table, tenant: Tenant) -> dict[str, Any]:
 
 def replace_tenant(table: Table, before: Tenant, after: Tenant) -> None:
     """Replace a tenant's settings if they are as they were read. Raises ConditionFailed."""
+    condition, seen = NO_BUDGET_YET, {":seen_updated_at_ms": number(before.updated_at_ms)}
+    if before.budgeted_types:
+        condition = IS_AS_READ
+        seen[":seen_types"] = number(len(before.budgeted_types))
+        seen[":seen_units"] = number(len(before.budgeted_units))
     table.put(
         {**_key(after.tenant_id), **tenant_attributes(after)},
-        ConditionExpression=IS_AS_READ,
-        ExpressionAttributeValues={":seen_updated_at_ms": number(before.updated_at_ms)},
+        ConditionExpression=condition,
+        ExpressionAttributeValues=seen,
     )
+
+
+def find_tenant(table: Table, tenant_id: str) -> Tenant:
+    """Read a tenant consistently; without an item it has the default settings."""
+    return read_tenant(tenant_id, table.get(_key(tenant_id)))
+
+
+def remembering_budget(table: Table, tenant: Tenant, subject_type: str, unit: str) -> list[Any]:
+    """Build the write, if one is needed, that remembers the type and the unit of a new budget."""
+    if not tenant.is_known or tenant.knows_budget(subject_type, unit):
+        return []
+    return [
+        {
+            "Update": {
+                "TableName": table.name,
+                "Key": _key(tenant.tenant_id),
+                "UpdateExpression": REMEMBER_BUDGET,
+                "ConditionExpression": IS_THERE,
+                "ExpressionAttributeValues": {
+                    ":types": {"SS": [subject_type]},
+                    ":units": {"SS": [unit]},
+                },
+            }
+        }
+    ]
 
 
 def _key(tenant_id: str) -> Item:
@@ -69,7 +107,17 @@ def tenant_attributes(tenant: Tenant) -> Item:
         "rates": {"L": [_rate_value(rate) for rate in _flat(tenant.rates)]},
         "prices": {"L": [_price_value(price) for price in tenant.prices.values()]},
         **optional_text(label=tenant.name),
+        **_words(budgeted_types=tenant.budgeted_types, budgeted_units=tenant.budgeted_units),
     }
+
+
+def _words(**sets: Collection[str]) -> Item:
+    """Build string sets; DynamoDB has no empty ones."""
+    return {name: {"SS": sorted(words)} for name, words in sets.items() if words}
+
+
+def _read_words(item: Item, name: str) -> frozenset[str]:
+    return frozenset(item[name]["SS"]) if name in item else frozenset()
 
 
 def _flat(rates: Mapping[str, Mapping[str, Rate]]) -> list[Rate]:
@@ -180,4 +228,6 @@ def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
         updated_at_ms=read_number(item["updated_at_ms"]),
         rates=_read_rates(item),
         prices=_read_prices(item),
+        budgeted_types=_read_words(item, "budgeted_types"),
+        budgeted_units=_read_words(item, "budgeted_units"),
     )

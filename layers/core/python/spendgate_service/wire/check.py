@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.balances import Balance
+from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, Violation
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
 from spendgate_service.wire.fields import AmountText, Doc
@@ -47,6 +48,9 @@ class CheckResponse(_MostRestrictive):
     unpriced: Annotated[
         bool, Doc("Whether a usage counts in tokens only, because its model has no price.")
     ]
+    unbudgeted: Annotated[
+        bool, Doc("Whether it is allowed and no budget applies, so that nothing limits it.")
+    ]
     hint: Annotated[str, Doc("One sentence that an agent can act on.")]
     budgets: Annotated[
         list[BalanceResponse],
@@ -68,7 +72,9 @@ def check_response(
     `error_code` is the code of the refusal, and `notes` are warnings not about budgets.
     """
     assert (refusal is None) == (error_code is None), "a refusal has a code, and a grant has none"
-    warnings = [*notes, *warnings_of(balances, shadowed)]
+    is_unbudgeted = refusal is None and not balances
+    unbudgeted = [UNBUDGETED] if is_unbudgeted else []
+    warnings = [*notes, *unbudgeted, *warnings_of(balances, shadowed)]
     budget = _most_restrictive(balances, shadowed, refusal)
     return {
         "action": _action(refusal, warnings),
@@ -76,6 +82,7 @@ def check_response(
         **_most_restrictive_fields(budget, refusal, error_code, warnings),
         "warnings": warnings,
         "unpriced": unpriced,
+        "unbudgeted": is_unbudgeted,
         "hint": hint_to_go_on(budget, warnings) if refusal is None else hint_of(refusal),
         "budgets": [balance_response(balance) for balance in balances],
     }

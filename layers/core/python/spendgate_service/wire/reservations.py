@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.balances import Balance
+from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.decisions import shadowed_after
 from spendgate_service.domain.reservations import Line, Reservation, ReservationState
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
@@ -40,6 +41,7 @@ class ReservationGranted(_Reservation):
     unpriced: Annotated[
         bool, Doc("Whether a usage counts in tokens only, because its model has no price.")
     ]
+    unbudgeted: Annotated[bool, Doc("Whether no budget applies, so that nothing limits it.")]
     budgets: Annotated[
         list[BalanceResponse],
         Doc("The balance of every budget that applies, in the order of refusals."),
@@ -99,7 +101,8 @@ def reservation_granted(
     """Build the response to a granted reservation; `notes` are warnings not about budgets."""
     amounts = (line.amount for line in reservation.lines)
     shadowed = shadowed_after(zip(balances, amounts, strict=True))
-    warnings = [*notes, *warnings_of(balances, shadowed)]
+    unbudgeted = [] if balances else [UNBUDGETED]
+    warnings = [*notes, *unbudgeted, *warnings_of(balances, shadowed)]
     return {
         "reservation_id": reservation.reservation_id,
         "state": "held",
@@ -110,6 +113,7 @@ def reservation_granted(
         "action": "warn" if warnings else "continue",
         "warnings": warnings,
         "unpriced": unpriced,
+        "unbudgeted": not balances,
         "budgets": [balance_response(balance) for balance in balances],
     }
 

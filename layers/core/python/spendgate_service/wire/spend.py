@@ -5,6 +5,7 @@ from typing import Annotated, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.balances import Balance
+from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.settlements import BudgetShare, RecordedSpend
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.balances import BalanceResponse, balance_response
@@ -21,6 +22,9 @@ class SpendResponse(TypedDict):
     budgets: Annotated[
         list[BalanceResponse],
         Doc("The balance of every budget on one of them, in the order of refusals."),
+    ]
+    warnings: Annotated[
+        list[str], Doc("A sentence for each subject type that no budget has ever had.")
     ]
 
 
@@ -52,6 +56,11 @@ class RecordedSpendResponse(TypedDict):
     budgets: Annotated[
         list[BudgetShareResponse], Doc("Every budget that applies, in the order of refusals.")
     ]
+    warnings: Annotated[
+        list[str],
+        Doc("A sentence if no budget applies, and for each type and unit that no budget ever had."),
+    ]
+    unbudgeted: Annotated[bool, Doc("Whether no budget applies, so that no balance counts it.")]
     unpriced: Annotated[
         bool, Doc("Whether the usage counts in tokens only, because its model has no price.")
     ]
@@ -60,13 +69,18 @@ class RecordedSpendResponse(TypedDict):
 
 
 def spend_response(
-    *, tenant_id: str, subjects: Iterable[Subject], balances: Iterable[Balance]
+    *,
+    tenant_id: str,
+    subjects: Iterable[Subject],
+    balances: Iterable[Balance],
+    notes: Iterable[str] = (),
 ) -> SpendResponse:
     """Build the response about what subjects have spent."""
     return {
         "tenant_id": tenant_id,
         "subjects": subjects_on_wire(subjects),
         "budgets": [balance_response(balance) for balance in balances],
+        "warnings": list(notes),
     }
 
 
@@ -77,6 +91,8 @@ def recorded_spend_response(recorded: RecordedSpend) -> RecordedSpendResponse:
         "actual": amounts_on_wire(recorded.actual),
         "entries": [ledger_entry_response(entry) for entry in recorded.entries],
         "budgets": [_share(share) for share in recorded.shares],
+        "warnings": [*recorded.notes, *([] if recorded.shares else [UNBUDGETED])],
+        "unbudgeted": not recorded.shares,
         "unpriced": recorded.unpriced,
         "occurred_at": time_on_wire(recorded.occurred_at_ms),
         "created_at": time_on_wire(recorded.created_at_ms),

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 from spendgate_service.api.bodies.fields import Body, EventIdField, ObjectIdField, TenantIdField
 from spendgate_service.api.bodies.settling import RecordBody, SettleBody
 from spendgate_service.api.json_body import read_object
+from spendgate_service.api.notes import notes_on
 from spendgate_service.api.validation import validated
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.requests import Release, SettlementCommand
@@ -73,10 +74,12 @@ def command_of(
     priced = message.priced(policy_cache, tenant_id, reported_at_ms=sent_at_ms)
     if not policy_cache.tenant(tenant_id).is_known:
         priced = replace(priced, problem=NotFound("tenant", tenant_id))
-    return message.to_record(
+    command = message.to_record(
         tenant_id=tenant_id,
         key_id=None,
         priced=priced,
         idempotency_key=message.event_id,
         occurred_at_ms=sent_at_ms if message.occurred_at is None else message.occurred_at,
     )
+    notes = notes_on(message, priced, command.subjects, policy_cache.tenant(tenant_id))
+    return replace(command, notes=notes)

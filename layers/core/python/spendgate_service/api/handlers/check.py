@@ -3,8 +3,10 @@
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.notes import notes_on
 from spendgate_service.api.parameters import SUBJECTS
 from spendgate_service.api.route import CALLER, READER, route, routes_in
+from spendgate_service.domain.budgeted import warnings_about
 from spendgate_service.domain.errors import (
     BudgetExceeded,
     NoBudget,
@@ -28,6 +30,8 @@ def check(request: Request[ReserveBody]) -> Response:
     except UnknownPrice as refusal:
         return ok(check_response([], refusal=refusal, error_code=problem_of(refusal).code))
     wish = body.to_request(request.principal, priced=priced)
+    rules = request.app.policy_cache.rules(tenant_id, wish.subjects)
+    notes = notes_on(body, priced, wish.subjects, rules.tenant)
     try:
         result = request.app.balances.check(wish)
     except (TokenCapExceeded, NoBudget, UnknownRate) as refusal:
@@ -36,7 +40,7 @@ def check(request: Request[ReserveBody]) -> Response:
                 [],
                 refusal=refusal,
                 error_code=problem_of(refusal).code,
-                notes=priced.notes,
+                notes=notes,
                 unpriced=priced.unpriced,
             )
         )
@@ -48,7 +52,7 @@ def check(request: Request[ReserveBody]) -> Response:
             shadowed=result.shadowed,
             refusal=result.refusal,
             error_code=problem_of(result.refusal).code if result.refusal else None,
-            notes=priced.notes,
+            notes=notes,
             unpriced=priced.unpriced,
         )
     )
@@ -60,7 +64,10 @@ def read_spend(request: Request) -> Response:
     subjects = subjects_in_query(request.query(), request.principal)
     tenant_id = request.tenant_id
     balances = request.app.balances.of_subjects(tenant_id, subjects)
-    return ok(spend_response(tenant_id=tenant_id, subjects=subjects, balances=balances))
+    notes = warnings_about(request.app.policy_cache.tenant(tenant_id), subjects)
+    return ok(
+        spend_response(tenant_id=tenant_id, subjects=subjects, balances=balances, notes=notes)
+    )
 
 
 @route("GET /v1/reservations/{id}", role=READER, response=ReservationResponse)

@@ -2,6 +2,7 @@
 
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, Response, created, replayed
+from spendgate_service.api.notes import notes_on
 from spendgate_service.api.route import (
     CALLER,
     IDEMPOTENCY,
@@ -28,16 +29,18 @@ from spendgate_service.wire.reservations import ReservationGranted
 def reserve(request: Request[ReserveBody]) -> Response:
     """Hold an estimate on every budget that applies, all or none."""
     body, reservations = request.read_body(), request.app.reservations
-    key = request.idempotency_key
-    priced = priced_or_problem(body, request.app.policy_cache, request.tenant_id, request.now_ms)
+    key, tenant_id = request.idempotency_key, request.tenant_id
+    priced = priced_or_problem(body, request.app.policy_cache, tenant_id, request.now_ms)
     if priced.problem is not None:
-        first = reservations.first_answer(request.tenant_id, key, body.fingerprint)
+        first = reservations.first_answer(tenant_id, key, body.fingerprint)
         if first is None:
             raise priced.problem
         return replayed(first.answer)
     wish = body.to_request(request.principal, priced=priced, idempotency_key=key)
+    rules = request.app.policy_cache.rules(tenant_id, wish.subjects)
+    notes = notes_on(body, priced, wish.subjects, rules.tenant)
     try:
-        answered = reservations.reserve(wish, notes=priced.notes, unpriced=priced.unpriced)
+        answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
     except BudgetExceeded as refusal:
         name_what_fits(refusal, priced)
         raise

@@ -1,12 +1,14 @@
 """Settle, release and extend a reservation, and record spend: over HTTP, or in batches from SQS."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
+from spendgate_service.api.notes import notes_on
 from spendgate_service.api.queue import consume
 from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
@@ -93,15 +95,16 @@ def record(request: Request[RecordBody]) -> Response:
     priced = body.priced(
         request.app.policy_cache, principal.tenant_id, reported_at_ms=request.now_ms
     )
-    result = request.app.settlements.apply_one(
-        body.to_record(
-            tenant_id=principal.tenant_id,
-            key_id=principal.key_id,
-            priced=priced,
-            idempotency_key=request.idempotency_key,
-            occurred_at_ms=body.occurred_at,
-        )
+    command = body.to_record(
+        tenant_id=principal.tenant_id,
+        key_id=principal.key_id,
+        priced=priced,
+        idempotency_key=request.idempotency_key,
+        occurred_at_ms=body.occurred_at,
     )
+    rules = request.app.policy_cache.rules(principal.tenant_id, command.subjects)
+    notes = notes_on(body, priced, command.subjects, rules.tenant)
+    result = request.app.settlements.apply_one(replace(command, notes=notes))
     assert isinstance(result, Recorded), "a record's result is its response"
     return replayed(result.answer) if result.replayed else created(result.answer)
 
