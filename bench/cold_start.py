@@ -89,6 +89,7 @@ def _start(name: str, code: str) -> tuple[float, int]:
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "TABLE_NAME": "table",
         "DEAD_LETTER_QUEUE_URL": "queue",
+        "SETTLEMENT_QUEUE_URL": "queue",
     }
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED.format(before=before, measured=measured)],

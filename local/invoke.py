@@ -67,6 +67,7 @@ def _variables(stack: StackFile, endpoint: str) -> dict[str, str]:
     return {
         "TABLE_NAME": stack.table_name,
         "DEAD_LETTER_QUEUE_URL": stack.dead_letter_queue_url,
+        "SETTLEMENT_QUEUE_URL": stack.settlement_queue_url,
         "EVENT_BUS_NAME": stack.event_bus_name,
         _ENDPOINT: endpoint,
     }

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spendgate_service.api.bodies.messages import Message, RecordMessage, command_of
-from spendgate_service.api.queue import RECEIVES_MAX
+from spendgate_service.api.queue import DEFECT_RECEIVES_MAX
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.requests import SettlementCommand
@@ -139,7 +139,12 @@ class Consumer:
         """Take a batch; the ids of the messages that are to come again."""
         attributes = {"ApproximateReceiveCount": str(receives)}
         records = [
-            {"messageId": f"m{place}", "body": body, "attributes": attributes}
+            {
+                "messageId": f"m{place}",
+                "receiptHandle": f"r{place}",
+                "body": body,
+                "attributes": attributes,
+            }
             for place, body in enumerate(bodies)
         ]
         answer = self.function.handler({"Records": records}, LambdaContext())
@@ -205,7 +210,7 @@ def test_a_mistake_of_ours_over_one_message_does_not_hold_up_its_neighbours(
 
     assert consumer.consume([bad, good]) == ["m0"]
     assert consumer.applied(reference) == 1
-    assert consumer.consume([bad], receives=RECEIVES_MAX) == []
+    assert consumer.consume([bad], receives=DEFECT_RECEIVES_MAX) == []
     assert consumer.dead.letters["m0"][1:] == ("internal_error", "'nobody foresaw this'")
 
 

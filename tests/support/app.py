@@ -1,5 +1,6 @@
 """The service over a table of a test: one thread, and a clock that the test moves."""
 
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -20,9 +21,17 @@ class Inline(Executor):
         return future
 
 
+class NoBackoff:
+    """A queue that delivers failed messages whenever the test does."""
+
+    def delay(self, receives: Mapping[str, int]) -> None:
+        assert all(count >= 1 for count in receives.values())
+
+
 def spendgate_over(table: Table, clock: Clock | None = None, **parts: object) -> Spendgate:
     """The service over a table; each of the `parts` takes the place of the one of that name."""
     app = Spendgate(table, clock=clock)
+    vars(app).update(redelivery=NoBackoff())
     vars(app).update(shards_pool=Inline())  # moto does not stand threads
     vars(app).update(parts)
     return app

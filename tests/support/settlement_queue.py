@@ -45,6 +45,7 @@ def records(messages: Iterable[object]) -> list[Record]:
     return [
         {
             "messageId": str(place),
+            "receiptHandle": f"receipt-{place}",
             "body": json.dumps(message),
             "attributes": {"ApproximateReceiveCount": "1"},
         }

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from spendgate_service.api.queue import RECEIVES_MAX
+from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
 from tests.support.engines import template
 
 _FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
@@ -126,10 +128,18 @@ def test_a_settlement_in_work_is_hidden_for_six_times_as_long_as_its_function_ma
     assert _properties("SettlementQueue")["VisibilityTimeout"] >= 6 * timeout + window
 
 
-def test_a_settlement_that_fails_five_times_is_kept_for_two_weeks() -> None:
+def test_a_settlement_that_fails_is_delivered_as_often_as_the_consumer_knows() -> None:
     redrive = _properties("SettlementQueue")["RedrivePolicy"]
 
-    assert redrive == {"deadLetterTargetArn": "DeadLetterQueue.Arn", "maxReceiveCount": 5}
+    assert redrive == {
+        "deadLetterTargetArn": "DeadLetterQueue.Arn",
+        "maxReceiveCount": RECEIVES_MAX,
+    }
+    assert RECEIVES_MAX * BACKOFF_SECONDS[-1] > 33 * 3600
+    assert BACKOFF_SECONDS[-1] < _properties("SettlementQueue")["VisibilityTimeout"]
+
+
+def test_a_dead_letter_is_kept_for_two_weeks() -> None:
     assert _properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 

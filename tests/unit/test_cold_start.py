@@ -47,6 +47,7 @@ def start(function: str) -> tuple[set[str], int]:
             "TABLE_NAME": "table",
             "EVENT_BUS_NAME": "bus",
             "DEAD_LETTER_QUEUE_URL": "queue",
+            "SETTLEMENT_QUEUE_URL": "queue",
             "UNDELIVERED_EVENTS_URL": "queue",
         },
         capture_output=True,

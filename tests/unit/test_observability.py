@@ -69,14 +69,19 @@ class Everything:
         return Tenant(tenant_id, created_at_ms=0, updated_at_ms=0)
     def dead_letter(self, body, **why):
         pass
+    def delay(self, receives):
+        pass
 
 release = '{"version": 1, "type": "release", "tenant_id": "acme", "reservation_id": "rsv_1"}'
 bodies = {"msg-1": "no JSON, but a s3cret", "msg-2": release, "msg-3": release}
 logger.set_correlation_id("req-before")
 all_in_one = Everything()
 app = Spendgate(None)
-app.settlements = app.policy_cache = app.dead_letters = all_in_one
-consume([{"messageId": one, "body": body} for one, body in bodies.items()], app)
+app.settlements = app.policy_cache = app.dead_letters = app.redelivery = all_in_one
+consume(
+    [{"messageId": name, "receiptHandle": name, "body": body} for name, body in bodies.items()],
+    app,
+)
 publish_counts()
 """
 

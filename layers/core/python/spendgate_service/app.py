@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from spendgate_service.reservations.check import Balances
     from spendgate_service.reservations.reserve import Reservations
     from spendgate_service.settlements.apply import Settlements
+    from spendgate_service.settlements.redelivery import Redelivery
+    from spendgate_service.store.messaging import SqsClient
     from spendgate_service.store.policy_cache import PolicyCache
 
 _PARALLEL_BUDGETS_MAX = 16
@@ -103,6 +105,13 @@ class Spendgate:
         )
 
     @cached_property
+    def redelivery(self) -> "Redelivery":
+        """The backoff of failed messages of the settlement queue."""
+        from spendgate_service.settlements.redelivery import Redelivery
+
+        return Redelivery(self._sqs_client(), self.settings.settlement_queue_url)
+
+    @cached_property
     def dead_letters(self) -> "DeadLetters":
         """The dead-letter queue of settlement messages."""
         return self._queue(self.settings.dead_letter_queue_url)
@@ -139,10 +148,13 @@ class Spendgate:
 
     def _queue(self, url: str) -> "DeadLetters":
         from spendgate_service.dead_letters.queue import DeadLetters
-        from spendgate_service.store.messaging import MESSAGING_CONFIG, SqsClient
 
-        client = cast("SqsClient", _create_client("sqs", MESSAGING_CONFIG, self.clock))
-        return DeadLetters(client, url)
+        return DeadLetters(self._sqs_client(), url)
+
+    def _sqs_client(self) -> "SqsClient":
+        from spendgate_service.store.messaging import MESSAGING_CONFIG
+
+        return cast("SqsClient", _create_client("sqs", MESSAGING_CONFIG, self.clock))
 
 
 class _ServiceLoader(Loader):

@@ -30,6 +30,11 @@ class Settings:
         return self.variables["DEAD_LETTER_QUEUE_URL"]
 
     @property
+    def settlement_queue_url(self) -> str:
+        """The queue of settlements, whose failed messages are delivered again after a backoff."""
+        return self.variables["SETTLEMENT_QUEUE_URL"]
+
+    @property
     def event_bus_name(self) -> str:
         """The EventBridge bus that events are published on."""
         return self.variables["EVENT_BUS_NAME"]

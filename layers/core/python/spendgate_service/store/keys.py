@@ -126,6 +126,11 @@ def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:
     return _joined("TENANT", tenant_id, "ONCE", operation, idempotency_key), "ONCE"
 
 
+def attempts_key(message_id: str) -> Key:
+    """Return the key of the attempts to process a message of the settlement queue."""
+    return _joined("MESSAGE", message_id), "ATTEMPTS"
+
+
 def budget_directory_partition(tenant_id: str) -> str:
     """Return the partition that lists a tenant's budgets, each with its subject."""
     return _joined("TENANT", tenant_id, "BUDGETS")
