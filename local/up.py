@@ -7,7 +7,7 @@ from local.bootstrap import StackFile, wait_for_health, write_stack_file
 from local.build import build_for_this_machine
 from local.console import run, say, step
 from local.deploy import deploy
-from local.emulator.account import isolate_from_aws
+from local.emulator.account import endpoint_url, isolate_from_aws
 from local.emulator.api_routes import put_routes
 from local.emulator.process import (
     EMULATOR,
@@ -18,6 +18,7 @@ from local.emulator.process import (
 from local.lock import one_at_a_time
 from local.paths import ROOT, STACK_FILE
 from local.ports import Ports, choose_ports, remembered_ports
+from local.schema import require_current_state
 
 INTERRUPTED = "Interrupted; the stack keeps running, stop it with: make down"
 
@@ -32,6 +33,7 @@ def up() -> StackFile:
         fingerprint = build_for_this_machine()
         ports = _running() or _start()
         stack = deploy(ports, fingerprint)
+        require_current_state(endpoint_url(ports), stack.outputs["TableName"])
         put_routes(ports, stack)
         with step("Waiting for the API's health check"):
             wait_for_health(ports)

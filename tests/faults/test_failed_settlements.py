@@ -100,10 +100,10 @@ class Settling:
             receives = int(record["attributes"]["ApproximateReceiveCount"])
             self.last_receives[record["messageId"]] = receives
         try:
-            answer = consume(batch, self.world.app)
+            answer: Any = consume(batch, self.world.app)
         except Killed:
             return
-        failed = {entry["itemIdentifier"] for entry in answer["batchItemFailures"]}  # type: ignore[attr-defined]
+        failed = {entry["itemIdentifier"] for entry in answer["batchItemFailures"]}
         for record in batch:
             if record["messageId"] not in failed:
                 self.applied_at.setdefault(record["messageId"], self.now())
@@ -119,7 +119,7 @@ class Settling:
 def settling(moto_table: Table, request: pytest.FixtureRequest) -> Settling:
     create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     client = Unreliable(moto_table.client, request.param)
-    table = Table(client, moto_table.name, sleep=lambda _seconds: None)  # type: ignore[arg-type]
+    table = Table(client, moto_table.name, sleep=lambda _seconds: None)
     world = World(moto_table).on(table)
     return Settling(world, client, world.budget(10_000))
 

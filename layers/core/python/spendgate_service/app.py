@@ -40,11 +40,17 @@ class Spendgate:
     """The service over one table."""
 
     def __init__(
-        self, table: Table, *, clock: Clock | None = None, settings: Settings | None = None
+        self,
+        table: Table,
+        *,
+        clock: Clock | None = None,
+        settings: Settings | None = None,
+        schema_is_known: bool = True,
     ) -> None:
         self.table = table
         self.clock = clock or Clock()
         self.settings = settings or Settings()
+        self._schema_is_known = schema_is_known
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -56,7 +62,20 @@ class Spendgate:
         clock, settings = Clock(), Settings()
         client = cast("DynamoClient", _create_client("dynamodb", CLIENT_CONFIG, clock))
         table = Table(client, settings.table_name, observe=count)
-        return cls(table, clock=clock, settings=settings)
+        return cls(table, clock=clock, settings=settings, schema_is_known=False)
+
+    def require_schema(self, *, create: bool = False) -> None:
+        """Refuse a table of another schema. Raises WrongSchema.
+
+        The first call of an environment reads one item, later calls read nothing. `create` writes
+        the item where it is absent.
+        """
+        if self._schema_is_known:
+            return
+        from spendgate_service.store.schema import require_schema
+
+        require_schema(self.table, create=create)
+        self._schema_is_known = True
 
     @cached_property
     def policy_cache(self) -> "PolicyCache":

@@ -49,12 +49,15 @@ def _respond(
         _refuse_route(event)
     has_any_name = any(parameter.any_name for parameter in route.query)
     names = None if has_any_name else [parameter.name for parameter in route.parameters_in_query]
+    caller = _admit(event, route)
+    if route.roles:
+        app.require_schema(create=route.function == "admin")
     return route.handler(
         Request(
             event=event,
             request_id=request_id,
             now_ms=app.clock.now_ms(),
-            caller=_admit(event, route),
+            caller=caller,
             app=app,
             body_model=route.body,
             known_parameters=names,

@@ -45,6 +45,10 @@ DEFECT_RECEIVES_MAX = 5
 
 def consume(records: Sequence[Record], app: Spendgate) -> dict[str, object]:
     """Apply a batch of SQS records, and name those that SQS has to deliver again."""
+    try:
+        app.require_schema()
+    except Unavailable as error:
+        return _answer(all_failed(records, error), app)
     suspects = [record for record in records if is_suspect(record)]
     others = [record for record in records if not is_suspect(record)]
     failures = _process(others, app) if others else []
@@ -52,6 +56,11 @@ def consume(records: Sequence[Record], app: Spendgate) -> dict[str, object]:
         failures += all_failed(suspects, outage)
     elif suspects:
         failures += process_suspects(suspects, app, lambda batch: _process(batch, app))
+    return _answer(failures, app)
+
+
+def _answer(failures: Sequence[Failure], app: Spendgate) -> dict[str, object]:
+    """Dead-letter what cannot succeed, return the rest to the queue, and name it."""
     to_retry = [failure.record for failure in failures if not _dead_letter(failure, app)]
     _delay(to_retry, app)
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in to_retry]}

@@ -94,10 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from spendgate_service.store.errors import StoreError  # noqa: PLC0415
+    from spendgate_service.store.schema import require_schema  # noqa: PLC0415
 
     try:
         client = boto3.client("dynamodb", endpoint_url=options.endpoint_url, config=CLIENT_CONFIG)
         table = Table(cast("DynamoClient", client), options.table)
+        require_schema(table, create=False)
         return audit_table(table, segments=options.segments, as_json=options.json, clock=_now_ms)
     except (BotoCoreError, ClientError, StoreError) as error:
         sys.stderr.write(f"the audit was not finished: {error}\n")

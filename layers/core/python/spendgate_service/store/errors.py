@@ -7,6 +7,7 @@ StoreError
 ├── RequestRejected    DynamoDB rejects the request itself; the same one is rejected again
 └── Unavailable        the outcome is open or nothing was done; the caller tries again
     ├── NeverTaken     a queue refuses this message for good
+    ├── WrongSchema    the table has the items of another version of the service
     ├── Throttled      DynamoDB refused the call: it was certainly not applied
     └── OutcomeUnknown the call may or may not have been applied
 """
@@ -89,6 +90,17 @@ class Unavailable(StoreError):
 
 class NeverTaken(Unavailable):
     """A queue refuses a message for what it is: the same one will be refused again."""
+
+
+class WrongSchema(Unavailable):
+    """The table has the items of another version of the service."""
+
+    def __init__(self, *, found: int | None, needed: int) -> None:
+        super().__init__(
+            f"the table has the schema {found}, and this version of Spendgate needs the schema "
+            f"{needed}: deploy the version that wrote the table, or start with a new table",
+            retry_after_seconds=60,
+        )
 
 
 class Throttled(Unavailable):

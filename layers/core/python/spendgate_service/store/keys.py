@@ -21,6 +21,7 @@ WINDOW_PREFIX = "WINDOW#"
 EVENT_PREFIX = "EVENT#"
 RESERVATION_SORT_KEY = "RESERVATION"
 TENANTS_PARTITION = "TENANTS"
+SCHEMA_KEY: Key = ("SCHEMA", "SCHEMA")
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
 

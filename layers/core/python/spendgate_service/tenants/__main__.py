@@ -19,6 +19,7 @@ from spendgate_service.domain.tenants import ROLES
 from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
 from spendgate_service.store.errors import StoreError
 from spendgate_service.store.keys import OPERATOR_TENANT
+from spendgate_service.store.schema import require_schema
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants.api_keys import create_key, new_key, revoke_key
 
@@ -40,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        line = _run(Table(cast("DynamoClient", client), options.table), options)
+        table = Table(cast("DynamoClient", client), options.table)
+        require_schema(table, create=True)
+        line = _run(table, options)
     except (BotoCoreError, ClientError, StoreError, SpendgateError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

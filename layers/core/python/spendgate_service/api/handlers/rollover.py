@@ -22,7 +22,8 @@ class PeriodsFailed(Exception):
 
 
 def roll_over(_event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[str, object]:
-    """Close what is due while there is time. Raises PeriodsFailed."""
+    """Close what is due while there is time. Raises PeriodsFailed, WrongSchema."""
+    app.require_schema()
     progress = close_due_periods(
         app.table,
         now_ms=app.clock.now_ms(),
