@@ -7,7 +7,7 @@ one alone, the least suspected first. Three attempts in a row that did not end: 
 
 Only an attempt that DynamoDB let begin counts, so an outage of DynamoDB leaves no marks: without
 the mark a message is not processed and is returned to the queue. See
-docs/adr/0022-failed-settlements-return-soon.md.
+docs/adr/0025-failed-settlements-return-soon.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
