@@ -1,7 +1,7 @@
 """Attempt items: how often the consumer began a message and did not come to its end.
 
 A message that was received several times is marked before it is processed, and the mark is removed
-after it, whatever the outcome. What remains shows that the function was killed meanwhile.
+after it, also if it failed. What remains shows that the function was killed meanwhile.
 """
 
 from collections.abc import Collection
