@@ -28,7 +28,9 @@ class DeadLetterList:
 
     codes: list[str] = field(default_factory=list)
 
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(
+        self, body: str, *, code: str, reason: str, message_id: str, **_sent_at: int | None
+    ) -> None:
         assert body and reason and message_id
         self.codes.append(code)
 

@@ -121,7 +121,9 @@ class DeadLetters:
 
     letters: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
-    def dead_letter(self, body: str, *, code: str, reason: str, message_id: str) -> None:
+    def dead_letter(
+        self, body: str, *, code: str, reason: str, message_id: str, **_sent_at: int | None
+    ) -> None:
         self.letters[message_id] = (body, code, reason)
 
 
