@@ -155,5 +155,19 @@ def test_what_is_logged_about_a_message_names_the_message_its_tenant_and_the_rea
     assert (counted["dead_lettered"], counted["retried"]) == ([2.0], [1.0])
 
 
+def test_a_message_that_fails_for_the_fourth_time_is_counted_apart() -> None:
+    """The age of the queue leaves out what was received more than three times."""
+    often = _QUEUE.replace(
+        '"receiptHandle": name,',
+        '"receiptHandle": name, "attributes": {"ApproximateReceiveCount": "4"},',
+    )
+    assert often != _QUEUE
+    unmarked = "from spendgate_service.api import queue\nqueue.is_suspect = lambda record: False\n"
+
+    *_logged, counted = lines_of(unmarked + often)
+
+    assert counted["retried"] == counted["retried_often"]
+
+
 def test_a_log_has_no_message_body() -> None:
     assert "s3cret" not in json.dumps(lines_of(_QUEUE))

@@ -31,6 +31,7 @@ from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.observability import count, logger
 from spendgate_service.settlements.apply import Outcome, Settlements
+from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
 from spendgate_service.store.attempts import ConsumerKilled
 from spendgate_service.store.errors import StoreError, Unavailable
 
@@ -141,6 +142,8 @@ def _dead_letter(failure: Failure, app: Spendgate) -> bool:
     if receives < _receives_max(error):
         logger.warning("a message will be retried", extra={**details, "receives": receives})
         count("retried")
+        if receives >= len(BACKOFF_SECONDS):
+            count("retried_often")
         return False
     try:
         app.dead_letters.dead_letter(
