@@ -64,12 +64,6 @@ def body_of(**fields: object) -> str:
         (body_of(subjects={"agent": 7}), 422, "invalid_request", "body.subjects.agent"),
         (body_of(subjects={"agent": "a\u0000"}), 422, "invalid_request", "body.subjects.agent"),
         (body_of(subjects={"Agent": "a"}), 422, "invalid_request", "body.subjects.Agent"),
-        (
-            body_of(subjects={"organization": "other"}),
-            422,
-            "invalid_request",
-            "body.subjects.organization",
-        ),
         (body_of(subjects={"api_key": "k"}), 422, "invalid_request", "body.subjects.api_key"),
         (
             body_of(subjects={f"type_{i}": "x" for i in range(11)}),

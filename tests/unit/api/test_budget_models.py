@@ -226,7 +226,7 @@ def test_a_credit_says_for_whom_and_why() -> None:
 
     body = read(CreditBody, text)
 
-    assert (body.amount, body.to_subject()) == (5 * 10**9, Subject("agent", "a"))
+    assert (body.amount, body.to_subject(tenant_id="acme")) == (5 * 10**9, Subject("agent", "a"))
     assert body.to_provenance() == Provenance(ref_id="inv-1", description="top-up")
 
 

@@ -19,7 +19,7 @@ from spendgate_service.api.query import page_request_in, read_idempotency_key, r
 from spendgate_service.api.validation import read_model, validated
 from spendgate_service.app import Spendgate
 from spendgate_service.domain.errors import InvalidValue, NotFound
-from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.domain.subjects import Subject, check_own_organization, parse_subject
 from spendgate_service.store.paging import PageRequest
 
 type Event = Mapping[str, object]
@@ -105,10 +105,14 @@ class Request[B: BaseModel = BaseModel]:
     def subject(self) -> Subject | None:
         """Read the `subject` parameter, if there is one. Raises InvalidValue."""
         text = self.query().get("subject")
+        if text is None:
+            return None
         try:
-            return None if text is None else parse_subject(text)
+            subject = parse_subject(text)
         except InvalidValue as error:
             refuse("query.subject", str(error))
+        check_own_organization(subject, tenant_id=self.tenant_id, param="query.subject")
+        return subject
 
     def page(self) -> PageRequest:
         """Read which part of a list is requested. Raises InvalidValue."""

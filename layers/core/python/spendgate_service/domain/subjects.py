@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from spendgate_service.domain.errors import InvalidValue
 
 ORGANIZATION = "organization"
+ORGANIZATION_SPELLINGS = frozenset({ORGANIZATION, "org"})
 API_KEY = "api_key"
 MODEL = "model"
+AGENT = "agent"
 CREDENTIAL_TYPES = frozenset({ORGANIZATION, API_KEY})
-"""Types that come from the credential and that a request may not name."""
+"""Types that come from the credential; a request names no key, and no other organization."""
 
 ANY_ID = "*"
 ID_LENGTH_MAX = 256
@@ -21,7 +23,7 @@ _REFUSAL_ORDER = (
     "app_channel",
     "user",
     API_KEY,
-    "agent",
+    AGENT,
     "session",
     "tool",
     MODEL,
@@ -75,7 +77,10 @@ def parse_subject(text: str) -> Subject:
 
 
 def make_subject(subject_type: str, subject_id: str) -> Subject:
-    """Make a subject from its parts. Raises InvalidValue if one of them is invalid."""
+    """Make a subject from its parts; `org` is read as `organization`.
+
+    Raises InvalidValue if one of them is invalid.
+    """
     if not is_word(subject_type):
         raise InvalidValue(
             "a subject's type is a lower-case word of at most 32 letters, digits and underscores"
@@ -84,7 +89,21 @@ def make_subject(subject_type: str, subject_id: str) -> Subject:
         raise InvalidValue(f"a subject's id has 1 to {ID_LENGTH_MAX} characters")
     if any(not is_id_character(character) for character in subject_id):
         raise InvalidValue("a subject's id has no control characters and no lone surrogates")
+    if ANY_ID in subject_id and subject_id != ANY_ID:
+        raise InvalidValue(
+            f"a subject's id is {ANY_ID} alone, for every subject of the type, or has no {ANY_ID}: "
+            "patterns such as team-* are not supported"
+        )
+    if subject_type in ORGANIZATION_SPELLINGS:
+        subject_type = ORGANIZATION
     return Subject(subject_type, subject_id)
+
+
+def check_own_organization(subject: Subject, *, tenant_id: str, param: str) -> None:
+    """Raise InvalidValue for an organization that is not the caller's."""
+    if subject.type == ORGANIZATION and subject.id not in {tenant_id, ANY_ID}:
+        own = Subject(ORGANIZATION, tenant_id)
+        raise InvalidValue(f"{param}: {subject} is not your organization; write {own}", param=param)
 
 
 def is_id_character(character: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.prices import Price
 from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.subjects import AGENT, Subject
 
 type UnpricedModel = Literal["reject", "allow"]
 type Role = Literal["operator", "admin", "caller", "reader"]
@@ -42,12 +43,19 @@ class Tenant:
     require_budget: bool = False
     unpriced_model: UnpricedModel = "reject"
     default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
+    default_agent: str | None = None
     created_at_ms: int = 0
     updated_at_ms: int = 0
     rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
     budgeted_types: frozenset[str] = frozenset()
     budgeted_units: frozenset[str] = frozenset()
+
+    def spenders(self, named: tuple[Subject, ...]) -> tuple[Subject, ...]:
+        """Return the subjects of a request, with the default agent if it names none."""
+        if self.default_agent is None or any(subject.type == AGENT for subject in named):
+            return named
+        return (*named, Subject(AGENT, self.default_agent))
 
     def knows_budget(self, subject_type: str, unit: str) -> bool:
         """Whether a budget with this type and this unit adds nothing to what is remembered."""

@@ -106,7 +106,7 @@ def tenant_attributes(tenant: Tenant) -> Item:
         "updated_at_ms": number(tenant.updated_at_ms),
         "rates": {"L": [_rate_value(rate) for rate in _flat(tenant.rates)]},
         "prices": {"L": [_price_value(price) for price in tenant.prices.values()]},
-        **optional_text(label=tenant.name),
+        **optional_text(label=tenant.name, default_agent=tenant.default_agent),
         **_words(budgeted_types=tenant.budgeted_types, budgeted_units=tenant.budgeted_units),
     }
 
@@ -224,6 +224,7 @@ def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
         require_budget=item["require_budget"]["BOOL"],
         unpriced_model=cast("Any", item["unpriced_model"]["S"]),
         default_max_output_tokens=read_number(item["default_max_output_tokens"]),
+        default_agent=read_text(item, "default_agent"),
         created_at_ms=read_number(item["created_at_ms"]),
         updated_at_ms=read_number(item["updated_at_ms"]),
         rates=_read_rates(item),

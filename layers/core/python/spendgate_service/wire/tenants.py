@@ -20,6 +20,9 @@ class TenantResponse(TypedDict):
     default_max_output_tokens: Annotated[
         int, Doc("How many output tokens are held for a usage without max_output_tokens.")
     ]
+    default_agent: Annotated[
+        str | None, Doc("The agent that a request counts for if it names none; null: no agent.")
+    ]
     created_at: Annotated[Time, Doc("When the tenant was created.")]
     updated_at: Annotated[Time, Doc("When the settings were last changed.")]
     admin_key: NotRequired[
@@ -41,6 +44,7 @@ def tenant_response(tenant: Tenant) -> TenantResponse:
         "require_budget": tenant.require_budget,
         "unpriced_model": tenant.unpriced_model,
         "default_max_output_tokens": tenant.default_max_output_tokens,
+        "default_agent": tenant.default_agent,
         "created_at": time_on_wire(tenant.created_at_ms),
         "updated_at": time_on_wire(tenant.updated_at_ms),
     }

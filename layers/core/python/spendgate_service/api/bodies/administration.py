@@ -13,6 +13,7 @@ from spendgate_service.api.bodies.fields import (
     NameField,
     PositiveAmountField,
     SpentAmountField,
+    SubjectIdField,
     TenantIdField,
     TokensField,
     UnitField,
@@ -67,6 +68,10 @@ class CreateTenantBody(Body):
         DefaultOutputField,
         Doc("How many output tokens are held for a usage without max_output_tokens."),
     ] = DEFAULT_MAX_OUTPUT_TOKENS
+    default_agent: Annotated[
+        SubjectIdField | None,
+        Doc("The agent that a request counts for if it names none; null: no agent."),
+    ] = None
 
     def to_tenant(self, *, now_ms: int) -> Tenant:
         """The tenant."""
@@ -76,15 +81,19 @@ class CreateTenantBody(Body):
             require_budget=self.require_budget,
             unpriced_model=self.unpriced_model,
             default_max_output_tokens=self.default_max_output_tokens,
+            default_agent=self.default_agent,
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )
 
 
+_TENANT_NULLABLE = ("name", "default_agent")
+
+
 class PatchTenantBody(Body):
     """A change to the settings of the caller's tenant: only what is named changes."""
 
-    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=("name",)))
+    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_TENANT_NULLABLE))
 
     name: Annotated[NameField | None, Doc("A name for people.")] = None
     require_budget: Annotated[
@@ -98,10 +107,14 @@ class PatchTenantBody(Body):
         DefaultOutputField | None,
         Doc("How many output tokens are held for a usage without max_output_tokens."),
     ] = None
+    default_agent: Annotated[
+        SubjectIdField | None,
+        Doc("The agent that a request counts for if it names none; null: no agent."),
+    ] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        return changing(self, nullable=("name",))
+        return changing(self, nullable=_TENANT_NULLABLE)
 
     def applied_to(self, tenant: Tenant, *, now_ms: int) -> Tenant:
         """The tenant after the change."""
@@ -114,6 +127,11 @@ class PatchTenantBody(Body):
             unpriced_model=self.unpriced_model or tenant.unpriced_model,
             default_max_output_tokens=(
                 self.default_max_output_tokens or tenant.default_max_output_tokens
+            ),
+            default_agent=(
+                self.default_agent
+                if "default_agent" in self.model_fields_set
+                else tenant.default_agent
             ),
             updated_at_ms=now_ms,
         )

@@ -27,7 +27,7 @@ from spendgate_service.domain.budgets import (
     check_fits_together,
 )
 from spendgate_service.domain.errors import InvalidValue
-from spendgate_service.domain.subjects import ANY_ID, ORGANIZATION, Subject, parse_subject
+from spendgate_service.domain.subjects import Subject, check_own_organization, parse_subject
 from spendgate_service.wire.fields import Doc
 
 _NULLABLE = ("soft_limit", "carry_over", "name")
@@ -122,13 +122,6 @@ class CreateBudgetBody(Body):
         return budget
 
 
-def check_own_organization(subject: Subject, *, tenant_id: str, param: str) -> None:
-    """Raises InvalidValue for an organization that is not the caller's."""
-    if subject.type == ORGANIZATION and subject.id not in {tenant_id, ANY_ID}:
-        own = Subject(ORGANIZATION, tenant_id)
-        raise InvalidValue(f"{param}: {subject} is not your organization; write {own}", param=param)
-
-
 class PatchBudgetBody(Body):
     """A change to a budget: only what is named changes.
 
@@ -219,6 +212,10 @@ class CreditBody(ProvenanceBody):
         Doc("The subject whose balance is credited, if the budget is a default."),
     ] = None
 
-    def to_subject(self) -> Subject | None:
-        """Whom it is for, if anybody is named."""
-        return None if self.subject is None else parse_subject(self.subject)
+    def to_subject(self, *, tenant_id: str) -> Subject | None:
+        """Whom it is for, if anybody is named. Raises InvalidValue for another organization."""
+        if self.subject is None:
+            return None
+        subject = parse_subject(self.subject)
+        check_own_organization(subject, tenant_id=tenant_id, param="body.subject")
+        return subject

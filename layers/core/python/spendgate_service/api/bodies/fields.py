@@ -20,7 +20,7 @@ from spendgate_service.domain.hold_buckets import TTL_SECONDS_MAX
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import (
     ANY_ID,
-    CREDENTIAL_TYPES,
+    API_KEY,
     SUBJECTS_MAX,
     is_word,
     make_subject,
@@ -126,7 +126,7 @@ def _unit(text: str) -> str:
 
 
 def _subject_type(text: str) -> str:
-    if text in CREDENTIAL_TYPES:
+    if text == API_KEY:
         raise ValueError(f"{text} comes from the credential; leave it out")
     try:
         make_subject(text, "any")
@@ -237,11 +237,11 @@ _POSITIVE_AMOUNT_SCHEMA = {
     ],
 }
 WORD_SCHEMA: _Schema = {"type": "string", "pattern": f"^{_WORD_PATTERN}$"}
-_SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"enum": sorted(CREDENTIAL_TYPES)}}
+_SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"const": API_KEY}}
 _SUBJECT_ID_SCHEMA: _Schema = {
     "type": "string",
     "pattern": f"^{ID_PATTERN}$",
-    "not": {"const": ANY_ID},
+    "not": {"pattern": r"\*"},
 }
 SUBJECT_SCHEMA: _Schema = {
     "type": "string",

@@ -81,5 +81,6 @@ def command_of(
         idempotency_key=message.event_id,
         occurred_at_ms=sent_at_ms if message.occurred_at is None else message.occurred_at,
     )
-    notes = notes_on(message, priced, command.subjects, policy_cache.tenant(tenant_id))
-    return replace(command, notes=notes)
+    tenant = policy_cache.tenant(tenant_id)
+    subjects = tenant.spenders(command.subjects)
+    return replace(command, subjects=subjects, notes=notes_on(message, priced, subjects, tenant))

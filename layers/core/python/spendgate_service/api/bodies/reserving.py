@@ -141,7 +141,9 @@ def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[S
     Raises InvalidValue.
     """
     subjects = validated(_subjects_field().validate_python, dict(query), root="query")
-    return subjects_of(subjects, tenant_id=principal.tenant_id, key_id=principal.key_id)
+    return subjects_of(
+        subjects, tenant_id=principal.tenant_id, key_id=principal.key_id, root="query"
+    )
 
 
 @cache

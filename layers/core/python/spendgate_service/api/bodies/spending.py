@@ -8,7 +8,15 @@ from pydantic.config import JsonDict
 from spendgate_service.api.bodies.fields import Body, LabelField, ReferenceField, TokensField
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import ServiceTier, Usage
-from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION, Subject
+from spendgate_service.domain.subjects import (
+    ANY_ID,
+    API_KEY,
+    MODEL,
+    ORGANIZATION,
+    ORGANIZATION_SPELLINGS,
+    Subject,
+    make_subject,
+)
 from spendgate_service.pricing.names import subject_name
 from spendgate_service.wire.fields import Doc
 
@@ -19,16 +27,35 @@ def subjects_of(
     tenant_id: str,
     key_id: str | None,
     usage: "UsageBody | None" = None,
+    root: str = "body.subjects",
 ) -> tuple[Subject, ...]:
     """List who spends: the named subjects, the tenant, the key if one was used, and the model.
 
-    The model of a usage is the subject `model` unless the request names another.
+    The model of a usage is the subject `model` unless the request names another. `root` is where
+    the subjects stand in the request. Raises InvalidValue for another organization.
     """
-    named = [Subject(name, subject_id) for name, subject_id in subjects.items()]
+    named = []
+    for name, subject_id in subjects.items():
+        if name not in ORGANIZATION_SPELLINGS:
+            named.append(Subject(name, subject_id))
+        elif subject_id != tenant_id:
+            param = f"{root}.{name}"
+            own = Subject(ORGANIZATION, tenant_id)
+            raise InvalidValue(f"{param}: this is not your organization, {own}", param=param)
     if usage is not None and MODEL not in subjects:
-        named.append(Subject(MODEL, subject_name(usage.provider, usage.model)))
+        named.append(_model_of(usage))
     key = [Subject(API_KEY, key_id)] if key_id else []
     return (Subject(ORGANIZATION, tenant_id), *key, *named)
+
+
+def _model_of(usage: "UsageBody") -> Subject:
+    param = "body.usage.model"
+    if ANY_ID in usage.model:
+        raise InvalidValue(f"{param}: a model's name has no {ANY_ID}", param=param)
+    try:
+        return make_subject(MODEL, subject_name(usage.provider, usage.model))
+    except InvalidValue as error:
+        raise InvalidValue(f"{param}: {error}", param=param) from None
 
 
 class UsageBody(Body):

@@ -163,7 +163,12 @@ def credit_budget(request: Request[CreditBody]) -> Response:
     made = apply_credit(
         request.app.table,
         request.tenant_id,
-        Credit(budget_id, body.to_subject(), body.amount, body.to_provenance()),
+        Credit(
+            budget_id,
+            body.to_subject(tenant_id=request.tenant_id),
+            body.amount,
+            body.to_provenance(),
+        ),
         idempotency=idempotency_record_of(request, "credit_budget", body, target=budget_id),
         now_ms=request.now_ms,
     )

@@ -1,5 +1,7 @@
 """Read-only queries of the spending path: preview a reservation, read balances, find a hold."""
 
+from dataclasses import replace
+
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, ok
@@ -30,8 +32,9 @@ def check(request: Request[ReserveBody]) -> Response:
     except UnknownPrice as refusal:
         return ok(check_response([], refusal=refusal, error_code=problem_of(refusal).code))
     wish = body.to_request(request.principal, priced=priced)
-    rules = request.app.policy_cache.rules(tenant_id, wish.subjects)
-    notes = notes_on(body, priced, wish.subjects, rules.tenant)
+    tenant = request.app.policy_cache.rules(tenant_id, wish.subjects).tenant
+    wish = replace(wish, subjects=tenant.spenders(wish.subjects))
+    notes = notes_on(body, priced, wish.subjects, tenant)
     try:
         result = request.app.balances.check(wish)
     except (TokenCapExceeded, NoBudget, UnknownRate) as refusal:

@@ -1,5 +1,7 @@
 """Reserve: hold an estimate on every budget that applies, all or none."""
 
+from dataclasses import replace
+
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, Response, created, replayed
 from spendgate_service.api.notes import notes_on
@@ -37,8 +39,9 @@ def reserve(request: Request[ReserveBody]) -> Response:
             raise priced.problem
         return replayed(first.answer)
     wish = body.to_request(request.principal, priced=priced, idempotency_key=key)
-    rules = request.app.policy_cache.rules(tenant_id, wish.subjects)
-    notes = notes_on(body, priced, wish.subjects, rules.tenant)
+    tenant = request.app.policy_cache.rules(tenant_id, wish.subjects).tenant
+    wish = replace(wish, subjects=tenant.spenders(wish.subjects))
+    notes = notes_on(body, priced, wish.subjects, tenant)
     try:
         answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
     except BudgetExceeded as refusal:

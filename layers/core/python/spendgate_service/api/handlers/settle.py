@@ -102,9 +102,11 @@ def record(request: Request[RecordBody]) -> Response:
         idempotency_key=request.idempotency_key,
         occurred_at_ms=body.occurred_at,
     )
-    rules = request.app.policy_cache.rules(principal.tenant_id, command.subjects)
-    notes = notes_on(body, priced, command.subjects, rules.tenant)
-    result = request.app.settlements.apply_one(replace(command, notes=notes))
+    tenant = request.app.policy_cache.rules(principal.tenant_id, command.subjects).tenant
+    subjects = tenant.spenders(command.subjects)
+    notes = notes_on(body, priced, subjects, tenant)
+    command = replace(command, subjects=subjects, notes=notes)
+    result = request.app.settlements.apply_one(command)
     assert isinstance(result, Recorded), "a record's result is its response"
     return replayed(result.answer) if result.replayed else created(result.answer)
 

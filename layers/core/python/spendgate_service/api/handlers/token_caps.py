@@ -1,13 +1,12 @@
 """Token caps: how many tokens one request may have, of a subject or by default of its type."""
 
 from spendgate_service.api.bodies.administration import TokenCapBody
-from spendgate_service.api.bodies.budgets import check_own_organization
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.query import refuse
 from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
 from spendgate_service.budgets import token_caps
 from spendgate_service.domain.errors import InvalidValue
-from spendgate_service.domain.subjects import Subject, make_subject
+from spendgate_service.domain.subjects import Subject, check_own_organization, make_subject
 from spendgate_service.wire.token_caps import TokenCapResponse, token_cap_response
 
 
@@ -29,7 +28,6 @@ def read_token_cap(request: Request) -> Response:
 def put_token_cap(request: Request[TokenCapBody]) -> Response:
     """Cap the tokens of one request of a subject, or with * of its type."""
     subject, cap = _subject(request), request.read_body().to_token_cap()
-    check_own_organization(subject, tenant_id=request.tenant_id, param="path.id")
     token_caps.put_token_cap(
         request.app.table, request.tenant_id, subject, cap, now_ms=request.now_ms
     )
@@ -53,11 +51,13 @@ def delete_token_cap(request: Request) -> Response:
 
 def _subject(request: Request) -> Subject:
     try:
-        return make_subject(request.path_text("type"), request.path_text("id"))
+        subject = make_subject(request.path_text("type"), request.path_text("id"))
     except InvalidValue as error:
         if error.param is not None:
             raise
         refuse("path", str(error))
+    check_own_organization(subject, tenant_id=request.tenant_id, param="path.id")
+    return subject
 
 
 ROUTES = routes_in(vars())
