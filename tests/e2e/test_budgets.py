@@ -74,7 +74,7 @@ def test_a_lowered_limit_refuses_at_once(tenant: Tenant) -> None:
 
     tenant.admin.send("PATCH", path_of(budget), {"limit": 5}, expected=200)
 
-    assert tenant.ask(budget, 2).refusal == (429, "insufficient_quota")
+    assert tenant.ask(budget, 2).refusal == (429, "rate_limit_exceeded")
     assert tenant.ask(budget, 1).status == 201
     assert tenant.amounts(budget) == ("0", "5", "0")
 

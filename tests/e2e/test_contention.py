@@ -21,9 +21,9 @@ def test_20_concurrent_reservations_of_100_against_500_grant_exactly_5(tenant: T
     refused = [reply for reply in replies if reply.status != 201]
     assert len(refused) == 15
     for reply in refused:
-        assert reply.refusal == (429, "insufficient_quota")
+        assert reply.refusal == (429, "rate_limit_exceeded")
         (violation,) = reply.error["violations"]
-        assert violation["budget_id"] == budget["budget_id"]
+        assert (violation["budget_id"], violation["blocked_by"]) == (budget["budget_id"], "held")
     assert tenant.amounts(budget) == ("0", "500", "0")
 
 
