@@ -191,3 +191,30 @@ def test_a_budget_that_carries_over_and_shall_not_reset_any_more_is_told_how(ask
     assert (refused.status, refused.body["error"]["param"]) == (422, "body.carry_over")
     assert refused.body["error"]["message"].endswith("set it to null")
     assert (done.status, done.body["period"]) == (200, {"type": "none"})
+
+
+DAY = {"type": "calendar", "unit": "day"}
+
+
+def test_a_second_equal_budget_is_created_with_a_warning_that_names_the_first(ask: Ask) -> None:
+    first = create(ask, period=DAY, name="daily")
+    others = [create(ask, period=DAY, unit="eur"), create(ask), create(ask, subject="agent:*")]
+
+    second = create(ask, period=DAY, limit="20")
+
+    (warning,) = second["warnings"]
+    assert first["budget_id"] in warning
+    assert "daily" in warning
+    assert not any("warnings" in made for made in (first, *others))
+    assert "warnings" not in ask("GET", f"/v1/budgets/{second['budget_id']}").body
+
+
+def test_a_change_to_the_period_of_another_budget_warns_as_a_creation_does(ask: Ask) -> None:
+    first, other = create(ask, period=DAY), create(ask)
+    path = f"/v1/budgets/{other['budget_id']}"
+
+    renamed = ask("PATCH", path, {"name": "other"})
+    moved = ask("PATCH", path, {"period": DAY})
+
+    assert "warnings" not in renamed.body
+    assert first["budget_id"] in moved.body["warnings"][0]

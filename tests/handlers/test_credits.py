@@ -166,3 +166,90 @@ def test_a_credit_meets_the_budget_as_it_is_and_not_as_it_was_read(
     assert done.balance.available == 25 * ONE
     assert ask("GET", f"/v1/budgets/{made['budget_id']}/balance").body["available"] == "25"
     assert differences(ask, made) == []
+
+
+PERIODS: list[dict[str, str]] = [
+    {"type": "none"},
+    {"type": "calendar", "unit": "month"},
+    {"type": "duration", "window": "5h"},
+    {"type": "rolling", "window": "5h"},
+]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("subject", ["agent:researcher", "agent:*"])
+def test_a_correction_takes_at_most_what_is_available(
+    ask: Ask, period: dict[str, str], subject: str
+) -> None:
+    made = create(ask, period=period, subject=subject)
+    named = {"subject": "agent:researcher"} if subject == "agent:*" else {}
+    assert credit(ask, made, amount="15", **named).status == 201
+    spend(ask, "4")
+    assert reserve(ask, "1") == 201
+
+    too_much = credit(ask, made, amount="-20.000000001", **named)
+    all_of_it = credit(ask, made, amount="-20", **named)
+
+    assert (too_much.status, too_much.body["error"]["param"]) == (422, "body.amount")
+    assert "20 are available" in too_much.body["error"]["message"]
+    assert all_of_it.status == 201
+    assert (all_of_it.body["amount"], all_of_it.body["kind"]) == ("20", "credit")
+    balance = all_of_it.body["balance"]
+    assert (balance["credits"], balance["available"], balance["spent"]) == ("-5", "0", "4")
+    assert reserve(ask, "0.000000001") == 429
+    assert differences(ask, made) == []
+
+
+def test_a_correction_of_an_unused_counter_is_bound_by_the_limit(ask: Ask) -> None:
+    made = create(ask)
+
+    assert credit(ask, made, amount="-10.1").status == 422
+    assert credit(ask, made, amount="-10").body["balance"]["available"] == "0"
+    assert differences(ask, made) == []
+
+
+def test_a_correction_follows_a_lowered_default(ask: Ask) -> None:
+    made = create(ask, subject="agent:*")
+    spend(ask, "1")
+    ask("PATCH", f"/v1/budgets/{made['budget_id']}", {"limit": "5"})
+    named = {"subject": "agent:researcher"}
+
+    assert credit(ask, made, amount="-4.1", **named).status == 422
+    assert credit(ask, made, amount="-4", **named).body["balance"]["available"] == "0"
+    assert differences(ask, made) == []
+
+
+@pytest.mark.parametrize("amount", ["0", 0, "-0", "-0.0000000001", True])
+def test_a_credit_of_nothing_is_refused(ask: Ask, amount: Any) -> None:
+    answer = credit(ask, create(ask), amount=amount)
+
+    assert (answer.status, answer.body["error"]["param"]) == (422, "body.amount")
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_a_soft_limit_may_be_as_high_as_limit_and_credits_and_its_pause_ends(
+    ask: Ask, period: dict[str, str]
+) -> None:
+    made = create(ask, period=period, soft_limit="8", on_soft_limit="pause")
+    path = f"/v1/budgets/{made['budget_id']}"
+    spend(ask, "8.5")
+    assert reserve(ask, "1") == 409
+
+    assert ask("PATCH", path, {"soft_limit": "28"}).status == 422
+    credit(ask, made, amount="20")
+    too_high = ask("PATCH", path, {"soft_limit": "30.1"})
+    raised = ask("PATCH", path, {"soft_limit": "28"})
+
+    assert (too_high.status, too_high.body["error"]["param"]) == (422, "body.soft_limit")
+    assert "10 and the credits of 20; send 30 or less" in too_high.body["error"]["message"]
+    assert (raised.status, raised.body["balance"]["status"]) == (200, "active")
+    assert reserve(ask, "1") == 201
+    assert ask("PATCH", path, {"name": "renamed"}).status == 200
+    assert ask("PATCH", path, {"limit": "7"}).status == 422
+
+
+def test_a_soft_limit_of_a_default_is_bound_by_its_limit(ask: Ask) -> None:
+    made = create(ask, subject="agent:*")
+    credit(ask, made, amount="20", subject="agent:researcher")
+
+    assert ask("PATCH", f"/v1/budgets/{made['budget_id']}", {"soft_limit": "28"}).status == 422

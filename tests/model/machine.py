@@ -44,6 +44,7 @@ from tests.support.strategies import (
     AMOUNT,
     AMOUNTS,
     CALLER,
+    CREDIT,
     JUMP,
     LIMIT,
     MOMENTS,
@@ -150,15 +151,18 @@ class Comparison(RuleBasedStateMachine):
         self._change("DELETE", budget, 404 if budget.deleted else 200)
         budget.deleted = True
 
-    @rule(budget=budgets, amount=AMOUNT.filter(bool), of=st.sampled_from("ab"))
+    @rule(budget=budgets, amount=CREDIT, of=st.sampled_from("ab"))
     def credit(self, budget: Rule, amount: Decimal, of: str) -> None:
         kind, _, name = budget.subject.partition(":")
         named = {"subject": f"{kind}:{of}"} if name == "*" else {}
         answer = self._on(budget, "POST", "/credits", {"amount": plain(amount), **named})
-        assert answer.status == (404 if budget.deleted else 201), answer
-        if not budget.deleted:
-            self.model.credit(budget, named.get("subject", budget.subject), amount)
-        self._count("credit")
+        subject = named.get("subject", budget.subject)
+        if budget.deleted:
+            assert answer.status == 404, answer
+        else:
+            fits = self.model.credit(budget, subject, amount)
+            assert answer.status == (201 if fits else 422), answer
+        self._count("credit" if amount > 0 else "correction")
 
     # What callers do.
 

@@ -232,9 +232,13 @@ class Model:
         for subject, rule, amount, _ in self._claims(subjects, actual):
             self._spend(self._use(rule, subject, self.now_ms), amount, self.now_ms)
 
-    def credit(self, rule: Rule, subject: str, amount: Decimal) -> None:
+    def credit(self, rule: Rule, subject: str, amount: Decimal) -> bool:
+        """Whether it counts: a correction takes at most what is available."""
+        if amount < -max(self.view(rule, subject, late_ms=CLOCKS_DIFFER_MS).available, Decimal(0)):
+            return False
         key = self._use(rule, subject, self.now_ms)
         self.counters.setdefault(key, Counter()).credits += amount
+        return True
 
     def _spend(self, key: CounterKey, amount: Decimal, at_ms: int) -> None:
         every = next(one.every for one in self.rules if one.budget_id == key[0])

@@ -11,6 +11,7 @@ from spendgate_service.budgets.token_caps import delete_token_cap, put_token_cap
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, TokenCap
 from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import StoredStatement
@@ -183,3 +184,32 @@ def test_an_export_that_stops_at_every_place_misses_nothing_and_repeats_nothing(
 
 def export(world: World, span: Span, start: Place | None) -> Iterator[Step]:
     return export_ledger(world.table, TENANT, span, start=start)
+
+
+@pytest.mark.parametrize("period", PERIODS, ids=str)
+@pytest.mark.parametrize("on", [AGENT, "agent:*"])
+def test_a_correction_takes_nothing_that_was_held_meanwhile(
+    world: World, period: PeriodRule, on: str
+) -> None:
+    budget = world.budget(10, on=on, period=period)
+    world.record(1)
+    late = world.overtaken_by(lambda: world.reserve(7))
+
+    with pytest.raises(InvalidValue, match="from agent:researcher and 2 are available"):
+        credited(late, budget, -3)
+    fits = credited(world, budget, -2)
+
+    assert isinstance(fits, Credited)
+    assert world.counter(budget, AGENT).available == 0
+    assert audit_subject(
+        world.table, TENANT, budget.budget_id, parse_subject(AGENT), now_ms=world.clock.now_ms()
+    ).differences == ()  # fmt: skip
+
+
+def test_a_correction_takes_what_an_expired_hold_leaves(world: World) -> None:
+    budget = world.budget(10)
+    world.reserve(7, ttl_seconds=10)
+    world.clock.advance(60)
+
+    assert isinstance(credited(world, budget, -10), Credited)
+    assert world.counter(budget).available == 0

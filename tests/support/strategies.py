@@ -36,6 +36,7 @@ PERIODS = st.sampled_from(
     ]
 )
 AMOUNT = st.sampled_from(["0", "0.000000001", "0.5", "1", "2.25", "3", "7"]).map(Decimal)
+CREDIT = st.sampled_from(["0.000000001", "0.5", "2.25", "7", "-0.5", "-2.25", "-7"]).map(Decimal)
 LIMIT = st.sampled_from(["0", "1", "5", "8.5", "10", "20"]).map(Decimal)
 UNIT = st.sampled_from(["usd", "usd", "eur", "tokens"])
 AMOUNTS = st.sampled_from(["usd", "usd", "tokens", "usd tokens", "usd eur"]).flatmap(

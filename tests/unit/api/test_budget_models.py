@@ -167,7 +167,6 @@ def test_a_budget_that_contradicts_itself_is_refused(fields: dict[str, object], 
 @pytest.mark.parametrize(
     ("before", "change", "param"),
     [
-        ({"soft_limit": 8}, {"limit": 7}, "body.soft_limit"),
         ({}, {"on_soft_limit": "pause"}, "body.on_soft_limit"),
         (
             {"period": DAY, "carry_over": {"unused": True}},
@@ -230,6 +229,6 @@ def test_a_credit_says_for_whom_and_why() -> None:
     assert body.to_provenance() == Provenance(ref_id="inv-1", description="top-up")
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "0.0000000001", None])
-def test_a_credit_is_greater_than_nothing(amount: object) -> None:
+@pytest.mark.parametrize("amount", ["0", 0, "0.0000000001", None])
+def test_a_credit_is_not_nothing(amount: object) -> None:
     assert refused_param(CreditBody, json.dumps({"amount": amount})) == "body.amount"

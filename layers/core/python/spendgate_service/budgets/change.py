@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from spendgate_service.budgets.policy_writes import try_to_write, writes_of_change
+from spendgate_service.budgets.policy_writes import try_to_write, twin_warnings, writes_of_change
 from spendgate_service.budgets.read import StoredBudget, read_budget
 from spendgate_service.domain.balances import Balance
-from spendgate_service.domain.budgets import Budget, Policy
+from spendgate_service.domain.budgets import Budget, Policy, check_soft_limit
 from spendgate_service.domain.errors import BudgetChanged
 from spendgate_service.domain.thresholds import ANNOUNCEMENT_RETENTION_SECONDS
 from spendgate_service.store import keys
@@ -51,7 +51,7 @@ def change_budget(
     """Change one budget, and write its event in the same transaction.
 
     A change that changes nothing writes nothing. `change` may be called several times. Raises
-    NotFound and BudgetChanged.
+    NotFound, InvalidValue and BudgetChanged.
     """
 
     def changed(policy: Policy) -> tuple[Budget, ...]:
@@ -60,8 +60,9 @@ def change_budget(
             for budget in policy.budgets
         )
 
-    _replace_policy(table, tenant_id, budget_id, changed, event=event, now_ms=now_ms)
-    return read_budget(table, tenant_id, budget_id, now_ms=now_ms)
+    warnings = _replace_policy(table, tenant_id, budget_id, changed, event=event, now_ms=now_ms)
+    stored = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
+    return replace(stored, warnings=warnings)
 
 
 def delete_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> StoredBudget:
@@ -86,7 +87,8 @@ def _replace_policy(
     *,
     event: ChangeEvent | None = None,
     now_ms: int,
-) -> None:
+) -> tuple[str, ...]:
+    """Write the policy with the changed budgets; return the warnings about it."""
     subject = budget_id
     for _ in attempts(
         CHANGE_TRIES_MAX,
@@ -96,9 +98,12 @@ def _replace_policy(
         subject = str(budget.subject)
         budgets = change(before)
         if budgets == before.budgets:
-            return
+            return ()
         after = replace(before, version=before.version + 1, budgets=budgets)
+        changed = after.budget(budget_id)
         try:
+            if changed:
+                _check_soft_limit(table, tenant_id, (before, budget), changed, now_ms=now_ms)
             event_put = _event_writes(
                 table, tenant_id, (before, budget), after, event, now_ms=now_ms
             )
@@ -106,8 +111,30 @@ def _replace_policy(
             continue
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
         if not try_to_write(table, [*writes, *event_put]):
-            return
+            is_moved = changed is not None and changed.period != budget.period
+            return twin_warnings(after, changed) if changed and is_moved else ()
     raise LoopEnded
+
+
+def _check_soft_limit(
+    table: Table, tenant_id: str, before: Located, changed: Budget, *, now_ms: int
+) -> None:
+    """Check a changed soft limit, or one under a changed limit, with the credits of the period.
+
+    One read, only where the soft limit is above the limit. Raises InvalidValue, PolicyChanged.
+    """
+    policy, budget = before
+    if (changed.soft_limit, changed.limit) == (budget.soft_limit, budget.limit):
+        return
+    credited = 0
+    is_above = changed.soft_limit is not None and changed.soft_limit > changed.limit
+    if is_above and not changed.subject.is_default:
+        claim = Windows(table).counter_claim(
+            tenant_id, changed, changed.subject, policy.version, now_ms=now_ms
+        )
+        (balance,) = read_balances(table, [claim], now_ms=now_ms)
+        credited = balance.counter.credits
+    check_soft_limit(changed, credited=credited)
 
 
 def _event_writes(

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from spendgate_service.budgets.policy_writes import try_to_write, writes_of_change
-from spendgate_service.budgets.read import StoredBudget
+from spendgate_service.budgets.policy_writes import try_to_write, twin_warnings, writes_of_change
+from spendgate_service.budgets.read import StoredBudget, stored_budget_response
 from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.store.client import Table
@@ -12,7 +12,6 @@ from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.tenants import find_tenant, remembering_budget
 from spendgate_service.store.windows import Windows
-from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.values import json_text
 
 
@@ -37,9 +36,12 @@ def create_budget(
         after = _with_one_more(before, budget)
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
         writes += remembering_budget(table, tenant, budget.subject.type, budget.unit)
-        stored = _unused(table, tenant_id, budget, after.version, now_ms=now_ms)
+        stored = replace(
+            _unused(table, tenant_id, budget, after.version, now_ms=now_ms),
+            warnings=twin_warnings(before, budget),
+        )
         if idempotency:
-            response = budget_response(budget, version=stored.version, balance=stored.balance)
+            response = stored_budget_response(stored)
             writes.append(idempotency.put(table, json_text(response), now_ms=now_ms))
         objections = try_to_write(table, writes)
         if not objections:

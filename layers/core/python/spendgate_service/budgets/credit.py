@@ -1,20 +1,25 @@
-"""Credit a budget: a top-up or refund of its current period, applied once, with a ledger entry."""
+"""Credit a budget: a top-up, refund or correction of its current period, with a ledger entry.
+
+A correction is a negative credit. It takes at most what is available, as a hold does, and is
+decided inside the transaction.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 from spendgate_service.budgets.policy_writes import try_to_write
-from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, counted_subject
-from spendgate_service.domain.errors import BudgetChanged
+from spendgate_service.domain.counters import freshness
+from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.store import counters
-from spendgate_service.store.claims import CounterClaim, policy_is_as_read, read_balances
+from spendgate_service.store import counters, holds
+from spendgate_service.store.claims import CounterClaim, catch_up, policy_is_as_read, read_balances
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import PolicyChanged
+from spendgate_service.store.errors import Objection, PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.postings import Posting, writes_of_ledger
@@ -23,10 +28,16 @@ from spendgate_service.store.windows import Windows
 from spendgate_service.wire.credits import credit_response
 from spendgate_service.wire.values import json_text
 
+_TOP_UP = 1
+"""The place of the counter's write in the transaction, after the check of the policy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """An amount to add to a budget; for a default, to the balance of `subject`."""
+    """An amount to add to a budget; for a default, to the balance of `subject`.
+
+    A negative amount is a correction.
+    """
 
     budget_id: str
     subject: Subject | None
@@ -50,13 +61,13 @@ def apply_credit(
     idempotency: IdempotencyRecord | None,
     now_ms: int,
 ) -> Credited | Replay:
-    """Increase what the current period may spend, once under an idempotency key.
+    """Change what the current period may spend, once under an idempotency key.
 
     One transaction: the counter (created by its first use), the ledger entry, the idempotency
     record, and a check that the policy is as it was read. Raises NotFound, InvalidValue,
     IdempotencyConflict, BudgetChanged.
     """
-    assert credit.amount > 0
+    assert credit.amount
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
@@ -70,10 +81,14 @@ def apply_credit(
         try:
             claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
             balance = read_balances(table, [claim], now_ms=now_ms)[0]
+            _check_available(balance, credit)
+            period = windows.use(tenant_id, claim.claim, now_ms)
         except PolicyChanged:
             continue
         subject = str(budget.subject)
-        writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
+        writes, credited = _writes(
+            table, replace(claim, period=period), balance, credit, now_ms=now_ms
+        )
         if idempotency:
             response = json_text(credit_response(credited.entry, credited.balance))
             writes.append(idempotency.put(table, response, now_ms=now_ms))
@@ -83,16 +98,44 @@ def apply_credit(
         replay = idempotency.replay_of(objections[-1]) if idempotency else None
         if replay:
             return replay
+        _make_room(table, claim, objections[_TOP_UP], now_ms=now_ms)
     raise LoopEnded
+
+
+def _check_available(balance: Balance, credit: Credit) -> None:
+    """Raise InvalidValue for a correction of more than what can be granted."""
+    available = balance.counter.grantable_at(now_ms=balance.now_ms)
+    if credit.amount > 0 or available + credit.amount >= 0:
+        return
+    taken, left = amount_text(-credit.amount), amount_text(max(0, available))
+    unit, subject = balance.budget.unit, balance.subject
+    raise InvalidValue(
+        f"body.amount: {taken} {unit} are to be taken from {subject} and {left} are available; "
+        "what is spent or held cannot be taken",
+        param="body.amount",
+    )
+
+
+def _make_room(
+    table: Table, claim: CounterClaim, objection: Objection | None, *, now_ms: int
+) -> None:
+    """Catch up a stale counter, and reclaim what has expired, before a correction tries again."""
+    if objection is None or objection.item is None:
+        return
+    counter = counters.read_counter(objection.item)
+    if freshness(counter, claim.policy_version) == "stale":
+        catch_up(table, claim, counter)
+    expired = holds.expired_in(counter, now_ms=now_ms)
+    if expired.buckets:
+        holds.reclaim(table, claim.address, expired)
 
 
 def _claim_on(
     windows: Windows, tenant_id: str, budget: Budget, credit: Credit, version: int, *, now_ms: int
 ) -> CounterClaim:
-    """Claim the counter of the current period, and start its window as a reservation does."""
+    """Claim the counter of the current period."""
     counted = counted_subject(budget.subject, credit.subject, param="body.subject")
-    claimed = windows.counter_claim(tenant_id, budget, counted, version, now_ms=now_ms)
-    return replace(claimed, period=windows.use(tenant_id, claimed.claim, now_ms))
+    return windows.counter_claim(tenant_id, budget, counted, version, now_ms=now_ms)
 
 
 def _writes(
@@ -131,4 +174,6 @@ def _entry(claim: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
 
 def _top_up(table: Table, claim: CounterClaim, amount: Amount) -> dict[str, Any]:
     update = counters.crediting(claim.creation, amount)
+    if amount < 0:
+        update = holds.correcting(claim, -amount)
     return {"Update": {"TableName": table.name, "Key": claim.key, **update}}

@@ -15,6 +15,7 @@ exclude that, the default's counters would need a version that no policy of the 
 from collections.abc import Sequence
 from typing import Any
 
+from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.budgets import Budget, Claim, Policy
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.counters import Counter
@@ -75,6 +76,20 @@ def _list_writes(
         for write in unlisting(table, tenant_id, budget, now_ms=now_ms)
     ]
     return [*added, *removed]
+
+
+def twin_warnings(policy: Policy, budget: Budget) -> tuple[str, ...]:
+    """Warn of another budget with the same subject, unit and period: the lower limit decides."""
+    twin = policy.twin_of(budget)
+    if twin is None:
+        return ()
+    named = f" ({twin.name})" if twin.name else ""
+    limit = amount_text(twin.limit)
+    warning = (
+        f"{twin.budget_id}{named} limits {budget.subject} to {limit} {budget.unit} over the same "
+        "periods already; both must grant, so raising one of them alone changes nothing"
+    )
+    return (warning,)
 
 
 def try_to_write(table: Table, writes: Sequence[dict[str, Any]]) -> Sequence[Objection | None]:

@@ -20,6 +20,7 @@ from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.policies import Located, find_budget, read_policy, read_policy_of
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.budgets import BudgetResponse, budget_response
 
 _BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
 
@@ -29,11 +30,20 @@ class StoredBudget:
     """A budget, and the version of the policy that it is a part of.
 
     `balance` is that of the current period; None for a default, which has one for each subject.
+    `warnings` are about a creation or a change of the period.
     """
 
     budget: Budget
     version: int
     balance: Balance | None
+    warnings: tuple[str, ...] = ()
+
+
+def stored_budget_response(stored: StoredBudget) -> BudgetResponse:
+    """Build the response about a stored budget."""
+    return budget_response(
+        stored.budget, version=stored.version, balance=stored.balance, warnings=stored.warnings
+    )
 
 
 def read_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> StoredBudget:

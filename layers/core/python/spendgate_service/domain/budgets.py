@@ -151,12 +151,27 @@ def counted_subject(
 
 
 def check_fits_together(budget: Budget) -> None:
-    """Raise InvalidValue if the fields of a budget contradict each other."""
+    """Raise InvalidValue if the fields of a new budget contradict each other."""
+    check_fields_agree(budget)
+    check_soft_limit(budget)
+
+
+def check_soft_limit(budget: Budget, *, credited: Amount = 0) -> None:
+    """Raise InvalidValue if the soft limit is above what may be spent: the limit and credits."""
+    highest = budget.limit + credited
+    if budget.soft_limit is None or budget.soft_limit <= highest:
+        return
+    soft_limit, whole = amount_text(budget.soft_limit), amount_text(budget.limit)
+    if credited:
+        whole = f"{whole} and the credits of {amount_text(credited)}"
+    at_most = amount_text(max(0, highest))
+    _refuse("soft_limit", f"{soft_limit} is above the limit of {whole}; send {at_most} or less")
+
+
+def check_fields_agree(budget: Budget) -> None:
+    """Raise InvalidValue if the fields of a budget contradict each other, at any balance."""
     if budget.soft_limit is None and budget.on_soft_limit == "pause":
         _refuse("on_soft_limit", "there is no soft_limit to pause at; send one as well")
-    if budget.soft_limit is not None and budget.soft_limit > budget.limit:
-        soft_limit, limit = amount_text(budget.soft_limit), amount_text(budget.limit)
-        _refuse("soft_limit", f"{soft_limit} is above the limit of {limit}; send {limit} or less")
     if budget.carry_over is None:
         return
     if not isinstance(budget.period, CalendarPeriod | DurationPeriod):
@@ -204,6 +219,16 @@ class Policy:
     def enabled(self) -> tuple[Budget, ...]:
         """The budgets that are enforced and counted."""
         return tuple(budget for budget in self.budgets if not budget.disabled)
+
+    def twin_of(self, budget: Budget) -> Budget | None:
+        """Return the first other budget in the same unit over the same periods, if there is one."""
+        twins = (
+            other
+            for other in self.budgets
+            if other.budget_id != budget.budget_id
+            and (other.unit, other.period) == (budget.unit, budget.period)
+        )
+        return next(twins, None)
 
     def budget(self, budget_id: str) -> Budget | None:
         """Return the budget with this id, if it is on this subject."""

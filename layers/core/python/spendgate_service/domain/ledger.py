@@ -7,7 +7,10 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.subjects import Subject
 
 type EntryKind = Literal["spend", "credit", "carry_over"]
-"""A carry-over is a pair: a debit in one period and a credit in another."""
+"""A carry-over is a pair: a debit in one period and a credit in another.
+
+A credit that corrects an earlier one takes something off again, so its amount is positive.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,21 @@ def return_hold(table: Table, claim: CounterClaim, *, bucket: int) -> None:
     table.observe("compensations", 1)
 
 
+def correcting(claim: CounterClaim, amount: Amount) -> dict[str, Any]:
+    """Make the update that takes an amount off what a counter has available, as a hold does.
+
+    Nothing returns it: it is a negative credit.
+    """
+    is_granted_when_new = claim.unused.available >= amount
+    update = counters.crediting(claim.creation, -amount)
+    update["ExpressionAttributeValues"][":amount"] = values.amount(amount)
+    return {
+        **update,
+        "ConditionExpression": CAN_GRANT_OR_IS_NEW if is_granted_when_new else CAN_GRANT,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
 def moving_hold(
     table_name: str, counter: keys.Key, amount: Amount, *, from_bucket: int, to_bucket: int
 ) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _entry_value(entry: LedgerEntry) -> Value:
             "period_key": text(entry.period_key),
             "amount": values.amount(entry.amount),
             **values.optional_text(**texts),
-            **({"carry_over": {"BOOL": True}} if entry.kind == "carry_over" else {}),
+            **_kind_mark(entry),
         }
     }
 
@@ -83,10 +83,19 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
     ]
 
 
+def _kind_mark(entry: LedgerEntry) -> Item:
+    """Mark the kind where the sign of the amount does not say it."""
+    if entry.kind == "carry_over" or (entry.kind == "credit" and entry.amount > 0):
+        return {entry.kind: {"BOOL": True}}
+    return {}
+
+
 def _read_kind(fields: Item) -> EntryKind:
-    """Read the kind: only a carry-over is marked; a credit differs from spend by its sign."""
+    """Read the kind: a carry-over and a correction are marked; else the sign says it."""
     if "carry_over" in fields:
         return "carry_over"
+    if "credit" in fields:
+        return "credit"
     return "credit" if values.read_amount(fields["amount"]) < 0 else "spend"
 
 

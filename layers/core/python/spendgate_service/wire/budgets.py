@@ -1,6 +1,6 @@
 """Budgets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
@@ -59,6 +59,12 @@ class BudgetResponse(TypedDict):
     ]
     created_at: Annotated[Time, Doc("When the budget was created.")]
     updated_at: Annotated[Time, Doc("When the budget was last changed.")]
+    warnings: NotRequired[
+        Annotated[
+            list[str],
+            Doc("Sentences about what was created or changed; absent where there are none."),
+        ]
+    ]
     balance: NotRequired[
         Annotated[
             BalanceResponse,
@@ -68,7 +74,11 @@ class BudgetResponse(TypedDict):
 
 
 def budget_response(
-    budget: Budget, *, version: int, balance: Balance | None = None
+    budget: Budget,
+    *,
+    version: int,
+    balance: Balance | None = None,
+    warnings: Sequence[str] = (),
 ) -> BudgetResponse:
     """Build the response about a budget, with its balance if it is on one subject.
 
@@ -92,6 +102,8 @@ def budget_response(
         "created_at": time_on_wire(budget.created_at_ms),
         "updated_at": time_on_wire(budget.updated_at_ms),
     }
+    if warnings:
+        response["warnings"] = list(warnings)
     return response if balance is None else {**response, "balance": balance_response(balance)}
 
 

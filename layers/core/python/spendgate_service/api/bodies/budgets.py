@@ -9,9 +9,9 @@ from spendgate_service.api.bodies.fields import (
     SUBJECT_SCHEMA,
     AmountField,
     Body,
+    CreditAmountField,
     MetadataField,
     NameField,
-    PositiveAmountField,
     ProvenanceBody,
     UnitField,
     changing,
@@ -24,6 +24,7 @@ from spendgate_service.domain.budgets import (
     CarryOver,
     Mode,
     OnSoftLimit,
+    check_fields_agree,
     check_fits_together,
 )
 from spendgate_service.domain.errors import InvalidValue
@@ -159,6 +160,8 @@ class PatchBudgetBody(Body):
     def applied_to(self, budget: Budget, *, now_ms: int) -> Budget:
         """The budget after the change. Raises InvalidValue where its parts contradict each other.
 
+        Whether a soft limit fits depends on the credits as well: the change checks it.
+
         A soft limit that is set anew pauses anew, also if a resume had lifted the old one.
         """
         changed = replace(
@@ -171,7 +174,7 @@ class PatchBudgetBody(Body):
             mode=self.mode or budget.mode,
             updated_at_ms=now_ms,
         )
-        check_fits_together(changed)
+        check_fields_agree(changed)
         if _soft_pause(changed) != _soft_pause(budget):
             return replace(changed, resumed_at_ms=None)
         return changed
@@ -204,9 +207,15 @@ def _thresholds(percentages: list[int]) -> tuple[int, ...]:
 
 
 class CreditBody(ProvenanceBody):
-    """A top-up or refund; for a default, of the subject that it is for."""
+    """A top-up, refund or correction; for a default, of the subject that it is for."""
 
-    amount: Annotated[PositiveAmountField, Doc("How much more may be spent in the current period.")]
+    amount: Annotated[
+        CreditAmountField,
+        Doc(
+            "How much more may be spent in the current period; a negative amount is a correction, "
+            "down to what is still available."
+        ),
+    ]
     subject: Annotated[
         SubjectField | None,
         Doc("The subject whose balance is credited, if the budget is a default."),

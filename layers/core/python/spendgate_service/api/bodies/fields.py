@@ -117,6 +117,15 @@ def _moment(value: object) -> int:
         ) from None
 
 
+def _credited(value: object) -> int:
+    if not isinstance(value, (str, int, Decimal)):
+        raise ValueError('an amount is a decimal number, such as 5 or "-0.05"')
+    amount = parse_amount(value)
+    if not amount:
+        raise ValueError("a credit is greater than 0, or a correction below 0")
+    return amount
+
+
 def _unit(text: str) -> str:
     if not is_word(text):
         raise ValueError(
@@ -236,6 +245,22 @@ _POSITIVE_AMOUNT_SCHEMA = {
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**18},
     ],
 }
+_CREDIT_AMOUNT_SCHEMA = {
+    "description": AMOUNT_SCHEMA["description"],
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^-?(?=.*[1-9])[0-9]{1,18}(\.[0-9]{1,9})?$",
+            "examples": ["5", "-0.0125"],
+        },
+        {
+            "type": "number",
+            "not": {"const": 0},
+            "exclusiveMinimum": -(10**18),
+            "exclusiveMaximum": 10**18,
+        },
+    ],
+}
 WORD_SCHEMA: _Schema = {"type": "string", "pattern": f"^{_WORD_PATTERN}$"}
 _SUBJECT_TYPE_SCHEMA: _Schema = {**WORD_SCHEMA, "not": {"const": API_KEY}}
 _SUBJECT_ID_SCHEMA: _Schema = {
@@ -267,6 +292,7 @@ SpentAmountField = Annotated[
 PositiveAmountField = Annotated[
     int, PlainValidator(_amount), AfterValidator(_positive), WithJsonSchema(_POSITIVE_AMOUNT_SCHEMA)
 ]
+CreditAmountField = Annotated[int, PlainValidator(_credited), WithJsonSchema(_CREDIT_AMOUNT_SCHEMA)]
 UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
 AmountsField = Annotated[
     dict[UnitField, SpentAmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)

@@ -14,11 +14,11 @@ from spendgate_service.budgets import create as budget_creation
 from spendgate_service.budgets import read as budgets
 from spendgate_service.budgets.change import ChangeEvent
 from spendgate_service.budgets.credit import Credit, apply_credit
-from spendgate_service.budgets.read import StoredBudget
+from spendgate_service.budgets.read import StoredBudget, stored_budget_response
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
-from spendgate_service.wire.budgets import BudgetResponse, budget_response
+from spendgate_service.wire.budgets import BudgetResponse
 from spendgate_service.wire.credits import CreditResponse, credit_response
 from spendgate_service.wire.pages import PageResponse, page_response
 
@@ -158,7 +158,7 @@ def delete_budget(request: Request) -> Response:
     idempotent=True,
 )
 def credit_budget(request: Request[CreditBody]) -> Response:
-    """Top up or refund a budget: a negative ledger entry in the current period."""
+    """Top up, refund or correct a budget: a credit in the ledger of the current period."""
     budget_id, body = request.path_id("budget"), request.read_body()
     made = apply_credit(
         request.app.table,
@@ -210,7 +210,7 @@ def _change(
 
 
 def _response(stored: StoredBudget) -> BudgetResponse:
-    return budget_response(stored.budget, version=stored.version, balance=stored.balance)
+    return stored_budget_response(stored)
 
 
 ROUTES = routes_in(vars())
