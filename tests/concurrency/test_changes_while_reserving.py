@@ -76,7 +76,10 @@ def keep_signals(signals: Signals) -> None:
 
 
 def reserve_until_stopped(url: str, table_name: str, subjects: list[str]) -> Log:
-    """Reserve for one subject after the other; the first round comes before the start."""
+    """Reserve for one subject after the other.
+
+    The first round comes before the start and the last one after the stop, however slow it all is.
+    """
     log = Log()
     with ThreadPoolExecutor(1) as pool:
         world = World(Table(patient_client_at(url), table_name), RealClock(), pool)
@@ -84,6 +87,7 @@ def reserve_until_stopped(url: str, table_name: str, subjects: list[str]) -> Log
         _signals.start.wait(_START_SECONDS_MAX)
         while not _signals.stop.is_set():
             _reserve_once(world, subjects, log)
+        _reserve_once(world, subjects, log)
     return log
 
 
@@ -178,7 +182,7 @@ def test_no_request_after_the_answer_to_a_change_is_granted_by_the_old_rule(
         held = _held(world)
 
     by_old_rule = _granted_by_old_rule(logs, budget)
-    assert len(by_old_rule) > PROCESSES, "nothing was granted before the change"
+    assert len(by_old_rule) >= PROCESSES, "nothing was granted before the change"
     assert [asked for asked in by_old_rule if asked > answered] == []
     assert min(log.last_asked for log in logs) > answered
     assert _held(world) == held, "a request that was under way was granted after all"
@@ -201,7 +205,7 @@ def test_five_seconds_after_a_change_to_a_default_nobody_is_granted_by_the_old_r
 
     for budget in defaults:
         by_old_rule = _granted_by_old_rule(logs, budget)
-        assert len(by_old_rule) > PROCESSES, "nothing was granted before the change"
+        assert len(by_old_rule) >= PROCESSES, "nothing was granted before the change"
         assert [asked for asked in by_old_rule if asked > believed_until] == []
     assert min(log.last_asked for log in logs) > believed_until
     assert_books_balance(world.table, now_ms=world.clock.now_ms())

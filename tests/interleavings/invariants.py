@@ -182,7 +182,8 @@ class Invariants:
         if not policy.subject.is_default and not has_ended:
             assert counter.version == policy.version, "granted by a policy that was replaced"
             assert budget is not None, "granted by a budget that is gone"
-            assert counter.limit == budget.limit, "granted by a limit that was replaced"
+            limit = budget.limit_in(whose.period)
+            assert counter.limit == limit, "granted by a limit that was replaced"
             is_paused = budget.paused and not budget.is_shadow
             assert not is_paused and not budget.disabled, "granted though paused"
             pauses_at = budget.pauses_at(whose.period)

@@ -12,6 +12,8 @@ from tests.support.world import AGENT, World, record, settle
 RESERVE = Operation("reserve", lambda world, _: world.reserve(2))
 RESERVE_MUCH = Operation("reserve much", lambda world, _: world.reserve(6, ttl_seconds=5))
 RESERVE_VERY_MUCH = Operation("reserve very much", lambda world, _: world.reserve(20))
+RESERVE_ONE = Operation("reserve one", lambda world, _: world.reserve(1))
+RECLAIM = Operation("reclaim", lambda world, stage: world.reserve(stage["left"]))
 RESERVE_ONCE = Operation("reserve with a key", lambda world, _: world.ask(3, key="k").answer)
 SETTLE = Operation("settle", lambda world, stage: world.settle(stage["held"], 4))
 SETTLE_ABOVE = Operation("settle above", lambda world, stage: world.settle(stage["held"], 7))
@@ -51,6 +53,7 @@ ENFORCE = Operation(
 SPENDING = (RESERVE, RESERVE_ONCE, SETTLE, SETTLE_ABOVE, RELEASE, EXTEND, RECORD, BATCH)
 CHANGING = (CREDIT, LOWER, PAUSE, DELETE, CREATE)
 ABOVE_THE_LIMIT = (SETTLE, RECORD, LOWER, PAUSE, DELETE)
+RECLAIMING = (RECLAIM, RESERVE_ONE, SETTLE, RELEASE, RECORD_ONE, LOWER, PAUSE, DELETE)
 CHANGING_DEFAULTS = (CREDIT_AGENT, LOWER, PAUSE, DELETE, CREATE)
 
 
@@ -126,6 +129,8 @@ STAGES = (
         (RESERVE_MUCH, RECORD_ONE, *ABOVE_THE_LIMIT),
     ),
     PairStage("shadow", stages.shadow, (RESERVE_VERY_MUCH, SETTLE, RECORD, ENFORCE, LOWER, DELETE)),
+    PairStage("a hold that has ended", stages.ended_hold, RECLAIMING),
+    PairStage("a hold that has ended below a pause", stages.ended_hold_below_pause, RECLAIMING),
     PairStage(
         "a reservation that TTL removes",
         stages.balance,

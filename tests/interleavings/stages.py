@@ -25,6 +25,23 @@ def expiring_hold(world: World) -> Stage:
     return {"budget": world.budget(10), "held": world.reserve(6, ttl_seconds=5)}
 
 
+def ended_hold(world: World) -> Stage:
+    """10 without a period, of which 6 were held until a moment ago."""
+    stage = expiring_hold(world)
+    world.clock.advance(8)
+    return {**stage, "left": 10}
+
+
+def ended_hold_below_pause(world: World) -> Stage:
+    """10 without a period that pause at 6: 5 spent, and 4 held until a moment ago."""
+    budget = world.budget(10)
+    world.change(budget, soft_limit=6 * ONE, on_soft_limit="pause")
+    world.record(5)
+    held = world.reserve(4, ttl_seconds=5)
+    world.clock.advance(8)
+    return {"budget": budget, "held": held, "left": 5}
+
+
 def end_of_period(world: World) -> Stage:
     """10 an hour, of which unused amounts and debts go on: 2 spent, 5 held, three seconds left."""
     budget = world.budget(10, period=HOUR, carry_over=CARRIES_ALL)

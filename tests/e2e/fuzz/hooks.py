@@ -14,7 +14,11 @@ _KEYS_IN_USE = frozenset(json.loads(os.environ["SPENDGATE_KEY_IDS"]))
 
 BEYOND_A_SCHEMA = (
     # One value depends on another, or on what the table holds.
-    "cached_input_tokens are a part of input_tokens",
+    "is a part of ",
+    "are parts of ",
+    "a period of unit ",
+    "send input_tokens, or provider_usage",
+    "two tiers have the same above_input_tokens",
     "there is no soft_limit to pause at",
     "is above the limit of",
     "this period never resets, so nothing carries over",

@@ -12,7 +12,7 @@ seconds for which the absence of a policy is cached (`store.policy_cache.ABSENT_
 exclude that, the default's counters would need a version that no policy of the default ever has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from spendgate_service.domain.amounts import amount_text
@@ -57,7 +57,11 @@ def writes_of_change(
     claims += in_windows
     addresses = [claim.address for claim in claims]
     found = counters.read_counters(table, addresses, consistent=True)
-    changed = [_counter_write(table, claim, found.get(claim.address)) for claim in claims]
+    changed = [
+        _counter_write(table, claim, found.get(claim.address))
+        for claim in claims
+        if claim.address in found or not _has_ended(claim.period, now_ms=now_ms)
+    ]
     return [change, *changed, *windows, *listed]
 
 
@@ -113,7 +117,7 @@ def _windows_in_reach(
     """
     checks: dict[keys.Key, dict[str, Any]] = {}
     claims: dict[keys.Key, CounterClaim] = {}
-    for budget in (*before.budgets, *after.budgets):
+    for budget in _by_period(before, after):
         rule = budget.period
         if not isinstance(rule, DurationPeriod):
             continue
@@ -121,11 +125,26 @@ def _windows_in_reach(
         seen = table.get(values.key(key))
         checks[key] = window_is_as_read(table.name, key, seen)
         started_at = values.read_number(seen["starts_at"]) if seen else None
-        if started_at is not None and now_ms < (started_at + rule.seconds) * 1000:
+        slowest_ms = now_ms - CLOCKS_DIFFER_MS_MAX
+        if started_at is not None and slowest_ms < (started_at + rule.seconds) * 1000:
             period = duration_period(rule, starts_at=started_at)
             claim = _claim_on(tenant_id, budget, period, version=after.version)
             claims[claim.address] = claim
     return list(checks.values()), list(claims.values())
+
+
+def _by_period(before: Policy, after: Policy) -> Collection[Budget]:
+    """List the budgets of both policies, one for each kind of period, as the new policy has it.
+
+    The window of each is read once: a window that starts between two reads would be taken for two.
+    """
+    budgets = (*before.budgets, *after.budgets)
+    return {(budget.budget_id, budget.period): budget for budget in budgets}.values()
+
+
+def _has_ended(period: Period, *, now_ms: int) -> bool:
+    """Whether a period is in use by slower clocks only; one without a counter gets none."""
+    return period.ends_at is not None and period.ends_at * 1000 <= now_ms
 
 
 def _claims_in_reach(
@@ -152,9 +171,8 @@ def _claim_on(tenant_id: str, budget: Budget, period: Period, *, version: int) -
 def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
     if isinstance(rule, DurationPeriod):
         return []
-    now = period_in_force(rule, now_ms=now_ms)
-    soon = period_in_force(rule, now_ms=now_ms + STALE_MS_MAX)
-    return [now] if soon == now else [now, soon]
+    moments = (now_ms - CLOCKS_DIFFER_MS_MAX, now_ms, now_ms + STALE_MS_MAX)
+    return list(dict.fromkeys(period_in_force(rule, now_ms=moment) for moment in moments))
 
 
 def _counter_write(table: Table, claim: CounterClaim, seen: Counter | None) -> dict[str, Any]:
