@@ -124,8 +124,8 @@ def threshold(world: World, watched: Watched) -> list[Event]:
 
 
 def exhausted(world: World, watched: Watched) -> list[Event]:
-    world.budget(10)
-    world.reserve(10)
+    world.change(world.budget(10), warn_at_pct=())
+    world.record(10)
     return watched.events()
 
 

@@ -115,7 +115,7 @@ def stored(table: Table, amount: Amount, *, limit: Amount = 0, **rules: Any) -> 
 
 
 def swept(counter: Counter) -> Counter:
-    """Without what time has given back and without empty buckets, however it was written."""
+    """Without what time has given back, empty buckets and the marks for events."""
 
     def live(buckets: Mapping[int, Amount]) -> dict[int, Amount]:
         return {at: amount for at, amount in buckets.items() if amount and at * 1000 > NOON_MS}
@@ -126,6 +126,7 @@ def swept(counter: Counter) -> Counter:
         available=counter.available_at(now_ms=NOON_MS),
         holds=live(counter.holds),
         slices=live(counter.slices),
+        armed={},
     )
 
 

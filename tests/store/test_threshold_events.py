@@ -61,16 +61,16 @@ def test_a_threshold_is_announced_once_in_a_period_and_again_in_the_next(world: 
     assert len([one for one in told(world.table) if one == "threshold_reached-80pct"]) == 2
 
 
-def test_nothing_left_is_announced_by_the_grant_that_takes_the_rest(world: World) -> None:
+def test_nothing_left_is_announced_by_the_spend_that_takes_the_rest(world: World) -> None:
     world.budget(10, period=CalendarPeriod("month"))
-    world.reserve(9)
+    held = world.reserve(10)
     assert told(world.table) == []
 
-    world.reserve(1)
+    world.settle(held, 10)
 
-    (event,) = outbox(world.table)
+    event = outbox(world.table)[0]
     assert event.event_type == "budget.exhausted"
-    assert detail_of(event)["balance"]["held"] == "10"
+    assert detail_of(event)["balance"]["spent"] == "10"
 
 
 def test_a_soft_limit_is_a_threshold_of_its_own_and_a_pause_where_it_pauses(world: World) -> None:
@@ -218,7 +218,7 @@ def test_a_replay_announces_nothing_anew(world: World) -> None:
     other.ask(1, key="r")
     other.ask(1, key="r")
 
-    assert told(world.table) == ["exhausted", "threshold_reached-80pct"]
+    assert told(world.table) == ["threshold_reached-80pct"]
 
 
 def test_a_budget_that_is_gone_or_disabled_announces_nothing(world: World) -> None:

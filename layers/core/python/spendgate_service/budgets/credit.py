@@ -4,6 +4,7 @@ A correction is a negative credit. It takes at most what is available, as a hold
 decided inside the transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,8 @@ from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.store import counters, holds
+from spendgate_service.domain.thresholds import levels_to_arm
+from spendgate_service.store import counters, holds, values
 from spendgate_service.store.claims import CounterClaim, catch_up, policy_is_as_read, read_balances
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Objection, PolicyChanged
@@ -144,13 +146,13 @@ def _writes(
     posting = Posting(claim.address, entry=_entry(claim, credit, now_ms))
     puts, (entry,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
     assert entry is not None
-    topped_up = balance.counter.credited(credit.amount)
+    after = replace(balance, counter=balance.counter.credited(credit.amount))
     writes = [
         policy_is_as_read(table.name, claim),
-        _top_up(table, claim, credit.amount),
+        _top_up(table, claim, credit.amount, levels_to_arm(after), now_ms),
         *puts,
     ]
-    return writes, Credited(entry, replace(balance, counter=topped_up))
+    return writes, Credited(entry, after)
 
 
 def _entry(claim: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
@@ -172,8 +174,15 @@ def _entry(claim: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
     )
 
 
-def _top_up(table: Table, claim: CounterClaim, amount: Amount) -> dict[str, Any]:
-    update = counters.crediting(claim.creation, amount)
+def _top_up(
+    table: Table, claim: CounterClaim, amount: Amount, left: Sequence[int], now_ms: int
+) -> dict[str, Any]:
+    """Make the write of the counter, which arms the levels that the credit leads out of."""
+    update = counters.crediting(
+        claim.creation, amount, change=counters.CREDITED + counters.armed(left)
+    )
+    if left:
+        update["ExpressionAttributeValues"][":armed_at"] = values.number(now_ms)
     if amount < 0:
         update = holds.correcting(claim, -amount)
     return {"Update": {"TableName": table.name, "Key": claim.key, **update}}

@@ -25,7 +25,8 @@ class Counter:
     `holds` maps an expiry bucket to the held amount. In a rolling window `slices` maps the time at
     which a slice leaves the window to the amount spent in it; `spent` is their sum, `spent_ever`
     the all-time total. `carried_in` came from the previous period and `carried_out` went to the
-    next one; both are negative for a debt.
+    next one; both are negative for a debt. `armed` maps the number of a level to when (ms) it was
+    last left: from then on it produces an event again (`domain.thresholds`).
     """
 
     limit: Amount
@@ -37,6 +38,7 @@ class Counter:
     spent_ever: Amount | None = None
     carried_in: Amount = 0
     carried_out: Amount = 0
+    armed: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def spent_of_all_time(self) -> Amount:
@@ -133,6 +135,10 @@ class Counter:
             holds=holds,
             slices={key: spent for key, spent in self.slices.items() if key not in past},
         )
+
+    def before_spending(self, amount: Amount) -> "Counter":
+        """Return the counter without the amount that was spent last."""
+        return replace(self, spent=self.spent - amount, available=self.available + amount)
 
     def credited(self, amount: Amount) -> "Counter":
         """Return the counter after a credit: only `available` changes."""

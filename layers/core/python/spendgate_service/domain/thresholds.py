@@ -1,17 +1,18 @@
-"""Threshold levels of a balance that produce an event, once per period.
+"""Threshold levels of a balance that produce an event, once each time they are reached.
 
-The rules use levels, not edges: a later check finds what an earlier one missed. A balance that
-never resets shows by its credits and its limit that it may have left a level.
+The rules use levels, not edges: a later check finds what an earlier one missed. What leads out of a
+level (a credit, a raised limit, a reversal) arms it: the counter remembers when, and the level
+produces another event once it is reached again. A level that is still reached is not armed.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.periods import BALANCE, Period, RollingPeriod, rule_of
+from spendgate_service.domain.periods import Period, RollingPeriod, rule_of
 
 type LevelType = Literal["budget.threshold_reached", "budget.exhausted", "budget.paused"]
 
@@ -19,16 +20,27 @@ ANNOUNCEMENT_RETENTION_SECONDS = 30 * 86_400
 """How long after a period's end its events are remembered: longer than a settlement can be late."""
 
 
+_NOTHING_LEFT_NUMBER = 101
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """A level of the spent amount: a percentage of the limit and its credits, or the soft limit.
 
-    With neither, it is the level at which nothing is left. A moved soft limit is a new level.
+    With neither, it is the level at which everything is spent; holds do not count. A moved soft
+    limit is a new level.
     """
 
     event_type: LevelType
     pct: int | None = None
     soft_limit: Amount | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number on a counter: the percentage, 0 for the soft limit, 101 for nothing left."""
+        if self.pct is not None:
+            return self.pct
+        return _NOTHING_LEFT_NUMBER if self.soft_limit is None else 0
 
     @property
     def name(self) -> str:
@@ -44,7 +56,7 @@ class Level:
             return balance.utilization_tenths_pct >= self.pct * 10
         if self.soft_limit is not None:
             return balance.spent >= self.soft_limit
-        return balance.is_exhausted
+        return balance.spent >= balance.counter.entitlement
 
 
 NOTHING_LEFT = Level("budget.exhausted")
@@ -73,6 +85,12 @@ def levels_reached(balance: Balance) -> list[Level]:
     ]
 
 
+def levels_to_arm(balance: Balance) -> list[int]:
+    """Return the numbers of the levels that a balance has not reached."""
+    levels = levels_of(balance.budget, can_pause=False)
+    return [level.number for level in levels if not level.is_reached(balance)]
+
+
 def announced_period(period: Period, *, now_ms: int) -> Period:
     """Return the time span in which a level produces one event.
 
@@ -87,15 +105,10 @@ def announced_period(period: Period, *, now_ms: int) -> Period:
 
 
 def announced_stretch(level: Level, balance: Balance) -> Period:
-    """Return the time span in which a level of a balance produces one event.
-
-    In a balance that never resets, only a credit or another limit can lower a level, so each of
-    them starts a new span. A soft limit, once reached, stays reached.
-    """
-    if balance.period != BALANCE or level.soft_limit is not None:
-        return announced_period(balance.period, now_ms=balance.now_ms)
-    limit_since_ms, credited = balance.budget.limit_since_ms or 0, balance.counter.credits
-    return Period(f"{BALANCE.key}@{limit_since_ms}+{amount_text(credited)}")
+    """Return the time span in which a level of a balance produces one event: since it was armed."""
+    span = announced_period(balance.period, now_ms=balance.now_ms)
+    armed_at_ms = balance.counter.armed.get(level.number)
+    return replace(span, key=f"{span.key}+{armed_at_ms}") if armed_at_ms else span
 
 
 def announcement_expires_at(period: Period) -> int | None:

@@ -12,24 +12,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from spendgate_service.cache import BoundedCache
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.balances import Balance
-from spendgate_service.domain.budgets import Budget
-from spendgate_service.domain.counters import freshness
+from spendgate_service.domain.budgets import Budget, Claim
+from spendgate_service.domain.counters import Counter, freshness
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.periods import BALANCE, period_of
+from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import (
     Level,
-    announced_period,
     announced_stretch,
     announcement_expires_at,
     is_period_of,
-    levels_of,
     levels_reached,
+    levels_to_arm,
 )
 from spendgate_service.store import keys, values
+from spendgate_service.store.claims import CounterClaim, catch_up, caught_up
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import read_counter
+from spendgate_service.store.counters import arming, read_counter
 from spendgate_service.store.errors import ConditionFailed, StoreError
 from spendgate_service.store.outbox import OutboxEvent
 from spendgate_service.store.policy_cache import PolicyCache, Rules
@@ -67,11 +68,11 @@ class ThresholdEvents:
     def after_spending(self, spent: Spent, *, now_ms: int) -> None:
         """Write the events of the counters on which something was spent.
 
-        One batch read of the counters that may have reached a new level, together with policies
-        that are not cached; a write for each new level.
+        One batch read of the counters, together with policies that are not cached; a write for each
+        new level, for a counter that is behind a changed limit, and for a reversal.
         """
         with self._logging_failures():
-            for tenant_id, balance in self._balances(dict(spent), now_ms):
+            for tenant_id, balance in self._balances(_summed(spent), now_ms):
                 self._write_new(tenant_id, balance)
 
     @contextmanager
@@ -96,23 +97,33 @@ class ThresholdEvents:
             self._written[event.key] = True
 
     def _balances(
-        self, spent: Mapping[keys.Key, LedgerEntry], now_ms: int
+        self, spent: Mapping[keys.Key, "_Sum"], now_ms: int
     ) -> Iterator[tuple[str, Balance]]:
         """Read the balances that may have reached a new level, each with its tenant."""
         subjects = _subjects_of(spent)
         read = self._read_with_policies(spent, subjects)
-        debited = self._debited(spent, subjects, now_ms)
+        debited = self._debited(spent, subjects)
         if debited and not read:
             read = self._table.get_many(map(values.key, debited), consistent=True)
         found = {keys.read_key(item): item for item in read}
         if any(key in found and counter.is_ahead(found[key]) for key, counter in debited.items()):
             for tenant_id, named in subjects.items():
                 self._policy_cache.rules(tenant_id, named, fresh=True)
-            debited = self._debited(spent, subjects, now_ms)
+            debited = self._debited(spent, subjects)
         for key, item in found.items():
             balance = debited[key].balance(item, now_ms=now_ms) if key in debited else None
             if balance:
+                self._arm(debited[key], read_counter(item), balance)
                 yield debited[key].tenant_id, balance
+
+    def _arm(self, debited: "_Debited", seen: Counter, balance: Balance) -> None:
+        """Arm the levels that a changed limit, or a reversal, has led out of."""
+        if balance.counter.limit != seen.limit:
+            catch_up(self._table, debited.claim, seen, just_spent=debited.just_spent)
+        left = levels_to_arm(balance) if debited.just_spent < 0 else []
+        if left:
+            with suppress(ConditionFailed):
+                self._table.update(debited.claim.key, **arming(left, now_ms=balance.now_ms))
 
     def _read_with_policies(self, spent: Iterable[keys.Key], subjects: Subjects) -> list[Item]:
         """Read the counters together with the policies that are not cached; nothing if all are."""
@@ -129,9 +140,9 @@ class ThresholdEvents:
         return read
 
     def _debited(
-        self, spent: Mapping[keys.Key, LedgerEntry], subjects: Subjects, now_ms: int
+        self, spent: Mapping[keys.Key, "_Sum"], subjects: Subjects
     ) -> dict[keys.Key, "_Debited"]:
-        """Find the counters that may have a level without an event, with their budgets.
+        """Find the counters with their budgets.
 
         A budget that was deleted or disabled has no events.
         """
@@ -140,24 +151,11 @@ class ThresholdEvents:
             for tenant_id, named in subjects.items()
         }
         found: dict[keys.Key, _Debited] = {}
-        for key, entry in spent.items():
+        for key, summed in spent.items():
             tenant_id = keys.tenant_of(key[0])
-            for debited in _debited_by(entry, tenant_id, rules[tenant_id]):
-                if self._may_have_new(debited, now_ms):
-                    found[key] = debited
+            for debited in _debited_by(summed, tenant_id, rules[tenant_id]):
+                found[key] = debited
         return found
-
-    def _may_have_new(self, debited: "_Debited", now_ms: int) -> bool:
-        budget, entry = debited.budget, debited.entry
-        period = period_of(entry.period_key)
-        if period == BALANCE:
-            return True  # its stretch follows from its credits, which only its counter has
-        when = announced_period(period, now_ms=now_ms).key
-        return any(
-            keys.event_key(debited.tenant_id, budget.budget_id, entry.subject, when, level.name)
-            not in self._written
-            for level in levels_of(budget, can_pause=budget.on_soft_limit == "pause")
-        )
 
 
 def _event_of(tenant_id: str, balance: Balance, level: Level) -> OutboxEvent:
@@ -172,9 +170,21 @@ def _event_of(tenant_id: str, balance: Balance, level: Level) -> OutboxEvent:
     )
 
 
-def _subjects_of(spent: Mapping[keys.Key, LedgerEntry]) -> dict[str, set[Subject]]:
+type _Sum = tuple[LedgerEntry, Amount]
+"""The last entry on a counter, and the sum of all that was just spent there."""
+
+
+def _summed(spent: Spent) -> dict[keys.Key, _Sum]:
+    sums: dict[keys.Key, _Sum] = {}
+    for key, entry in spent:
+        _, amount = sums.get(key, (entry, 0))
+        sums[key] = entry, amount + entry.amount
+    return sums
+
+
+def _subjects_of(spent: Mapping[keys.Key, _Sum]) -> dict[str, set[Subject]]:
     subjects: dict[str, set[Subject]] = {}
-    for (partition, _), entry in spent.items():
+    for (partition, _), (entry, _) in spent.items():
         subjects.setdefault(keys.tenant_of(partition), set()).add(entry.subject)
     return subjects
 
@@ -185,8 +195,15 @@ class _Debited:
 
     tenant_id: str
     entry: LedgerEntry
+    just_spent: Amount
     budget: Budget
     policy_version: int
+
+    @property
+    def claim(self) -> CounterClaim:
+        """A claim of nothing on the counter."""
+        claim = Claim(self.budget, self.entry.subject, 0, self.policy_version)
+        return CounterClaim(self.tenant_id, claim, period_of(self.entry.period_key))
 
     def is_ahead(self, item: Item) -> bool:
         """Whether the counter is of a newer policy."""
@@ -205,15 +222,16 @@ class _Debited:
             return None
         balance = Balance(self.budget, self.entry.subject, period, counter, now_ms)
         if state == "stale" and not balance.has_ended:
-            counter = counter.with_limit(self.budget.limit, version=self.policy_version)
-            return replace(balance, counter=counter)
+            current = caught_up(self.claim, counter, just_spent=self.just_spent)
+            return replace(balance, counter=current)
         return balance
 
 
-def _debited_by(entry: LedgerEntry, tenant_id: str, rules: Rules) -> Iterator[_Debited]:
+def _debited_by(summed: _Sum, tenant_id: str, rules: Rules) -> Iterator[_Debited]:
     """Find the budget of an entry: on the subject itself, or the default of its type."""
+    entry, just_spent = summed
     for subject in (entry.subject, entry.subject.default):
         policy = rules.policies[subject]
         budget = policy.budget(entry.budget_id)
         if budget is not None and not budget.disabled:
-            yield _Debited(tenant_id, entry, budget, policy.version)
+            yield _Debited(tenant_id, entry, just_spent, budget, policy.version)

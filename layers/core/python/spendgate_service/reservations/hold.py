@@ -134,4 +134,4 @@ def _reclaim_and_hold(
         # Not all of it fits one write: this much now, the rest with the next try.
         holds.reclaim(table, claim.address, expired)
         return None
-    return holds.reclaim_and_hold(table, claim, expired, bucket=bucket)
+    return holds.reclaim_and_hold(table, claim, seen, expired, bucket=bucket, now_ms=now_ms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from spendgate_service.domain.errors import NoBudget
 from spendgate_service.domain.periods import Period
 from spendgate_service.domain.requests import SpendRequest, claims_fit_one_transaction
 from spendgate_service.domain.reservations import Line
+from spendgate_service.domain.thresholds import levels_to_arm
 from spendgate_service.store import counters, keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import ConditionFailed, PolicyChanged
@@ -171,17 +172,34 @@ def read_balances(table: Table, claims: Sequence[CounterClaim], *, now_ms: int) 
     return balances
 
 
-def catch_up(table: Table, claim: CounterClaim, seen: Counter) -> None:
+def catch_up(table: Table, claim: CounterClaim, seen: Counter, *, just_spent: Amount = 0) -> None:
     """Apply the claim's policy to a stale counter, unless another writer did. One write unit."""
     with suppress(ConditionFailed):
-        table.update(claim.key, **catching_up(claim, seen))
+        table.update(claim.key, **catching_up(claim, seen, just_spent=just_spent))
 
 
-def catching_up(claim: CounterClaim, seen: Counter) -> dict[str, Any]:
+def caught_up(claim: CounterClaim, seen: Counter, *, just_spent: Amount = 0) -> Counter:
+    """Return a stale counter under the claim's policy, with the levels armed that it left.
+
+    `just_spent` was spent after the limit had changed.
+    """
+    after, changed_at_ms = seen.with_limit(claim.limit, version=claim.policy_version), 0
+    if after.limit != seen.limit:
+        changed_at_ms = claim.budget.limit_since_ms or 0
+    if not changed_at_ms:
+        return after
+    left = claim.balance(after.before_spending(just_spent), now_ms=changed_at_ms)
+    return replace(after, armed={**seen.armed, **dict.fromkeys(levels_to_arm(left), changed_at_ms)})
+
+
+def catching_up(claim: CounterClaim, seen: Counter, *, just_spent: Amount = 0) -> dict[str, Any]:
     """Make the update that applies the claim's policy to a counter as it was seen."""
     limit = claim.limit
+    armed = caught_up(claim, seen, just_spent=just_spent).armed
+    levels = [number for number, at_ms in armed.items() if seen.armed.get(number) != at_ms]
+    armed_at = {":armed_at": values.number(claim.budget.limit_since_ms or 0)} if levels else {}
     return {
-        "UpdateExpression": counters.CATCH_UP,
+        "UpdateExpression": counters.CATCH_UP + counters.armed(levels),
         "ConditionExpression": counters.IS_AS_SEEN,
         "ExpressionAttributeValues": {
             ":limit": values.amount(limit),
@@ -189,6 +207,7 @@ def catching_up(claim: CounterClaim, seen: Counter) -> dict[str, Any]:
             ":version": values.number(claim.policy_version),
             ":seen_version": values.number(seen.version),
             ":seen_limit": values.amount(seen.limit),
+            **armed_at,
         },
     }
 

@@ -6,7 +6,7 @@ its statements expire together, some time after the period has ended (`kept_unti
 end stays.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from spendgate_service.domain.amounts import Amount
@@ -17,13 +17,22 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.settings import Settings
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.values import Item, read_amount, read_number, read_optional_amount
+from spendgate_service.store.values import (
+    Item,
+    Value,
+    read_amount,
+    read_number,
+    read_optional_amount,
+)
 
 HOLD_PREFIX = "h"
 """A counter's attribute `h<moment>` is the sum of the holds that expire at that moment."""
 
 SLICE_PREFIX = "w"
 """`w<moment>` is what was spent in the slice of a rolling window that leaves it at that moment."""
+
+ARMED_PREFIX = "a"
+"""`a<number>` is when (ms) the level with this number was last left (`domain.thresholds`)."""
 
 RETENTION_SECONDS = Settings().retention_days * 86_400
 
@@ -80,15 +89,23 @@ def read_counter(item: Item) -> Counter:
         spent_ever=read_optional_amount(item, "spent_ever"),
         carried_in=read_optional_amount(item, "carried_in") or 0,
         carried_out=read_optional_amount(item, "carried_out") or 0,
+        armed={number: read_number(value) for number, value in _numbered(item, ARMED_PREFIX)},
     )
 
 
 def _buckets(item: Item, prefix: str) -> Mapping[int, Amount]:
-    return {
-        int(name[1:]): read_amount(value)
-        for name, value in item.items()
-        if name[0] == prefix and name[1:].isdecimal()
-    }
+    return {number: read_amount(value) for number, value in _numbered(item, prefix)}
+
+
+def _numbered(item: Item, prefix: str) -> Iterator[tuple[int, Value]]:
+    for name, value in item.items():
+        if name[0] == prefix and name[1:].isdecimal():
+            yield int(name[1:]), value
+
+
+def armed(levels: Iterable[int]) -> str:
+    """Write the rest of a SET list that arms levels at `:armed_at`."""
+    return "".join(f", {ARMED_PREFIX}{number} = :armed_at" for number in levels)
 
 
 def period_of_counter(counter: keys.Key) -> Period:
@@ -143,6 +160,15 @@ def crediting(
             **creation,
             **attribute_values,
         },
+    }
+
+
+def arming(levels: Iterable[int], *, now_ms: int) -> dict[str, Any]:
+    """Make the update that arms levels of a counter that exists."""
+    return {
+        "UpdateExpression": f"SET {armed(levels).removeprefix(', ')}",
+        "ConditionExpression": "attribute_exists(pk)",
+        "ExpressionAttributeValues": {":armed_at": values.number(now_ms)},
     }
 
 

@@ -13,6 +13,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.decisions import refuses
 from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
+from spendgate_service.domain.thresholds import levels_to_arm
 from spendgate_service.store import counters, keys, values
 from spendgate_service.store.claims import CounterClaim, Rule
 from spendgate_service.store.client import Table
@@ -45,7 +46,7 @@ IS_BELOW_PAUSE_OR_IS_NEW = f"{_OR_IS_NEW}({IS_BELOW_PAUSE})"
 # rolling window. The buckets are removed as they were seen.
 RECLAIM_AND_HOLD = (
     "SET available = available + :change, spent = spent - :left_window, "
-    "#hold = if_not_exists(#hold, :zero) + :amount REMOVE "
+    "#hold = if_not_exists(#hold, :zero) + :amount"
 )
 ENOUGH_COMES_BACK = f"{counters.POLICY_IS_KNOWN} AND available >= :needed AND "
 ENOUGH_COMES_BACK_BELOW_PAUSE = f"{ENOUGH_COMES_BACK} spent < :pauses_at AND "
@@ -122,16 +123,21 @@ def expired_in(counter: Counter, *, now_ms: int) -> Expired:
 
 
 def reclaim_and_hold(
-    table: Table, claim: CounterClaim, expired: Expired, *, bucket: int
+    table: Table, claim: CounterClaim, seen: Counter, expired: Expired, *, bucket: int, now_ms: int
 ) -> Counter | None:
-    """Reclaim what has expired and hold the claim's amount; None if another write came first."""
+    """Reclaim what has expired and hold the claim's amount; None if another write came first.
+
+    The levels that a rolling window has left are armed.
+    """
+    left = levels_to_arm(claim.balance(seen, now_ms=now_ms)) if expired.left_window else []
+    armed_at = {":armed_at": values.number(now_ms)} if left else {}
     clauses = counters.Buckets(expired.buckets)
     pauses = "pause" in claim.rule
     condition = ENOUGH_COMES_BACK_BELOW_PAUSE if pauses else ENOUGH_COMES_BACK
     try:
         item = table.update(
             claim.key,
-            UpdateExpression=RECLAIM_AND_HOLD + clauses.removed,
+            UpdateExpression=(f"{RECLAIM_AND_HOLD}{counters.armed(left)} REMOVE {clauses.removed}"),
             ConditionExpression=condition + clauses.unchanged,
             ExpressionAttributeNames={"#hold": counters.hold_attribute(bucket), **clauses.names},
             ExpressionAttributeValues={
@@ -142,6 +148,7 @@ def reclaim_and_hold(
                 ":left_window": values.amount(expired.left_window),
                 ":zero": values.number(0),
                 **claim.pause_value(expired.left_window),
+                **armed_at,
                 **clauses.values,
             },
         )
