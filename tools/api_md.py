@@ -20,7 +20,8 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Tenants and keys": (
         "POST /v1/tenants", "GET /v1/tenants", "POST /v1/tenants/{id}/keys", "GET /v1/tenant",
         "PATCH /v1/tenant",
-        "POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}",
+        "POST /v1/keys", "GET /v1/keys", "POST /v1/keys/{id}/rotate", "GET /v1/me",
+        "DELETE /v1/keys/{id}",
     ),
     "Budgets": (
         "POST /v1/budgets", "GET /v1/budgets", f"GET {_BUDGET}", f"PATCH {_BUDGET}",

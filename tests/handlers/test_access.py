@@ -46,6 +46,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/prices/{provider}/{model+}": {"input_per_million": 1, "output_per_million": 1},
     "PUT /v1/rates/{from}/{to}": {"rate": 1},
     "POST /v1/keys": {"role": "reader"},
+    "POST /v1/keys/{id}/rotate": {"grace_seconds": 60},
     "PATCH /v1/tenant": {"require_budget": False},
     "POST /v1/tenants": {"tenant_id": "another"},
     "POST /v1/tenants/{id}/keys": {"role": "reader"},

@@ -180,7 +180,12 @@ def spent_by(replay: Callable[[str], Json]) -> list[Json]:
 def test_the_key_of_the_valid_event_is_the_callers(replay: Callable[[str], Json]) -> None:
     assert replay("authorizer-valid-key") == {
         "isAuthorized": True,
-        "context": {"tenant_id": TENANT_ID, "key_id": KEY_ID, "role": "caller"},
+        "context": {
+            "tenant_id": TENANT_ID,
+            "key_id": KEY_ID,
+            "role": "caller",
+            "name": '"sample events"',
+        },
     }
     assert event("authorizer-valid-key")["headers"]["authorization"] == f"Bearer {BEARER}"
 

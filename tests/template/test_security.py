@@ -1,5 +1,6 @@
 """What the template promises about secrecy: nothing wider than it must be, nothing in the clear."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -123,3 +124,13 @@ def test_the_access_log_has_neither_keys_nor_queries() -> None:
     assert not re.search(
         r"authorization|header|\$context\.path|querystring", log_format, re.IGNORECASE
     )
+
+
+def test_the_access_log_says_which_key_used_which_route() -> None:
+    log_format = _RESOURCES["Api"]["Properties"]["AccessLogSettings"]["Format"]
+
+    assert json.loads(log_format).items() >= {
+        ("route", "$context.routeKey"),
+        ("keyId", "$context.authorizer.key_id"),
+        ("tenant", "$context.authorizer.tenant_id"),
+    }

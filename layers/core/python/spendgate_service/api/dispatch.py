@@ -49,14 +49,15 @@ def _respond(
         _refuse_route(event)
     has_any_name = any(parameter.any_name for parameter in route.query)
     names = None if has_any_name else [parameter.name for parameter in route.parameters_in_query]
-    caller = _admit(event, route)
+    now_ms = app.clock.now_ms()
+    caller = _admit(event, route, now_ms=now_ms)
     if route.roles:
         app.require_schema(create=route.function == "admin")
     return route.handler(
         Request(
             event=event,
             request_id=request_id,
-            now_ms=app.clock.now_ms(),
+            now_ms=now_ms,
             caller=caller,
             app=app,
             body_model=route.body,
@@ -65,7 +66,7 @@ def _respond(
     )
 
 
-def _admit(event: Event, route: Route) -> Principal | None:
+def _admit(event: Event, route: Route, *, now_ms: int) -> Principal | None:
     """Return the caller, if the route admits its role. Raises InvalidApiKey and Forbidden."""
     authorizer = nested(nested(event, "requestContext"), "authorizer")
     caller = principal_in(nested(authorizer, "lambda"))
@@ -75,6 +76,8 @@ def _admit(event: Event, route: Route) -> Principal | None:
         return caller
     if caller is None:
         raise InvalidApiKey
+    if caller.has_expired(now_ms=now_ms):
+        raise InvalidApiKey(f"the API key {caller.key_id}, or this secret of it, has expired")
     if caller.role not in route.roles:
         raise Forbidden(role=caller.role, roles=route.roles)
     return caller

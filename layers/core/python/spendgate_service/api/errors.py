@@ -52,6 +52,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     Forbidden: Problem(403, "forbidden", "permission_error"),
     RouteNotFound: Problem(404, "not_found", "not_found_error"),
     MethodNotAllowed: Problem(405, "method_not_allowed", "invalid_request_error"),
+    domain.ForeignSubject: Problem(403, "forbidden", "permission_error"),
     domain.InvalidValue: Problem(422, "invalid_request", "invalid_request_error"),
     domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error", refusal=True, stays=True),
     domain.NoBudget: Problem(403, "no_budget", "permission_error", refusal=True),

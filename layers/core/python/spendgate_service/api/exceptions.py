@@ -29,10 +29,12 @@ class RequestTooLarge(RequestError):
 
 
 class InvalidApiKey(RequestError):
-    """There is no API key, or it is not valid."""
+    """There is no API key, or it is not valid (any more)."""
 
-    def __init__(self) -> None:
-        super().__init__("no valid API key; send one as `Authorization: Bearer <key>`")
+    def __init__(
+        self, message: str = "no valid API key; send one as `Authorization: Bearer <key>`"
+    ) -> None:
+        super().__init__(message)
 
 
 class Forbidden(RequestError):

@@ -25,6 +25,7 @@ PUBLIC: tuple[Role, ...] = ()
 """No API key is needed."""
 
 OPERATOR: tuple[Role, ...] = ("operator",)
+EVERY_ROLE: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
 ADMIN: tuple[Role, ...] = ("admin",)
 CALLER: tuple[Role, ...] = ("admin", "caller")
 READER: tuple[Role, ...] = ("admin", "caller", "reader")

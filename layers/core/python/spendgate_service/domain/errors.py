@@ -2,6 +2,7 @@
 
 SpendgateError
 ├── InvalidValue           a value that breaks a rule of its field
+│   └── ForeignSubject     a subject to which the API key is not bound
 ├── BudgetExceeded         one or more budgets have too little left
 ├── BudgetPaused           the budgets that refuse are all paused
 ├── NoBudget               no budget applies, and the tenant requires one
@@ -44,6 +45,17 @@ class InvalidValue(SpendgateError):
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.param = param
+
+
+class ForeignSubject(InvalidValue):
+    """The API key is bound to another subject of this type."""
+
+    def __init__(self, named: str, *, bound: str, param: str) -> None:
+        super().__init__(
+            f"{param}: this API key spends for {bound} alone, not for {named}; leave the subject "
+            "out, or use another key",
+            param=param,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

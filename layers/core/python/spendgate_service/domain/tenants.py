@@ -106,10 +106,16 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A credential of a tenant or the operator; the secret itself is not stored."""
+    """A credential of a tenant or the operator; the secret itself is not stored.
+
+    `subjects` (ids by type) are part of every request that spends with the key. The key is valid
+    before `expires_at_ms`; None means that it does not expire.
+    """
 
     key_id: str
     tenant_id: str
     role: Role
     name: str | None
     created_at_ms: int
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    expires_at_ms: int | None = None

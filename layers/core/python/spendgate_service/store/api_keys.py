@@ -1,5 +1,9 @@
-"""API key items: one per key, under its tenant. The secret is stored as a hash only."""
+"""API key items: one per key, under its tenant. The secrets are stored as hashes only.
 
+A key has one secret, and after a rotation older ones, each until its grace ends.
+"""
+
+from collections.abc import Mapping
 from typing import Any, cast
 
 from spendgate_service.domain.errors import NotFound
@@ -13,14 +17,19 @@ from spendgate_service.store.values import (
     number,
     optional_text,
     read_number,
+    read_optional_number,
     read_text,
     text,
 )
 
 IS_THERE = "attribute_exists(pk)"
 KEYS_OF_ONE_TENANT = "pk = :pk"
-IS_ADMIN = "acts_as = :admin"
-"""Also says that the key exists."""
+IS_LASTING_ADMIN = "acts_as = :admin AND attribute_not_exists(expires_at_ms)"
+"""An admin key that does not expire. Also says that the key exists."""
+
+IS_NOT_ROTATED = "secret_sha256 = :seen_secret_sha256"
+ROTATE = "SET secret_sha256 = :secret_sha256, older_secrets = :older_secrets"
+"""The two say: a rotation replaces the secret that it has read, so that no rotation is lost."""
 
 _ADMIN: Item = {":admin": text("admin")}
 
@@ -61,13 +70,13 @@ def delete_api_key(table: Table, tenant_id: str, key_id: str) -> None:
 
 
 def find_admin_key(table: Table, tenant_id: str, *, but_not: str) -> str | None:
-    """Return the id of an admin key of the tenant other than `but_not`; None if it has no other.
+    """Return the id of a lasting admin key other than `but_not`; None if there is no other.
 
     It reads the tenant's keys consistently, until it finds one.
     """
     found = table.query_items(
         KeyConditionExpression=KEYS_OF_ONE_TENANT,
-        FilterExpression=IS_ADMIN,
+        FilterExpression=IS_LASTING_ADMIN,
         ExpressionAttributeValues={":pk": text(keys.api_keys_partition(tenant_id)), **_ADMIN},
         ConsistentRead=True,
     )
@@ -76,7 +85,7 @@ def find_admin_key(table: Table, tenant_id: str, *, but_not: str) -> str | None:
 
 
 def delete_admin_key(table: Table, tenant_id: str, key_id: str, *, other_id: str) -> None:
-    """Delete an admin key if another one exists at that moment: 4 write units.
+    """Delete an admin key if another lasting one exists at that moment: 4 write units.
 
     Two admins who revoke each other's keys at the same time cannot both succeed. Raises
     TransactionFailed: the first objection is about the key, the second about the other one.
@@ -94,7 +103,7 @@ def delete_admin_key(table: Table, tenant_id: str, key_id: str, *, other_id: str
                 "ConditionCheck": {
                     "TableName": table.name,
                     "Key": _key(tenant_id, other_id),
-                    "ConditionExpression": IS_ADMIN,
+                    "ConditionExpression": IS_LASTING_ADMIN,
                     "ExpressionAttributeValues": _ADMIN,
                 }
             },
@@ -102,24 +111,68 @@ def delete_admin_key(table: Table, tenant_id: str, key_id: str, *, other_id: str
     )
 
 
+def update_of_secrets(
+    table: Table,
+    tenant_id: str,
+    key_id: str,
+    *,
+    seen_sha256: str,
+    secret_sha256: str,
+    older_secrets: Mapping[str, int],
+) -> dict[str, Any]:
+    """Build the write, for a transaction, that gives a key a new secret.
+
+    `older_secrets` are the hashes that stay valid, each with its end in milliseconds.
+    """
+    older = {sha256: number(ends_at_ms) for sha256, ends_at_ms in older_secrets.items()}
+    return {
+        "Update": {
+            "TableName": table.name,
+            "Key": _key(tenant_id, key_id),
+            "UpdateExpression": ROTATE,
+            "ConditionExpression": IS_NOT_ROTATED,
+            "ExpressionAttributeValues": {
+                ":seen_secret_sha256": text(seen_sha256),
+                ":secret_sha256": text(secret_sha256),
+                ":older_secrets": {"M": older},
+            },
+        }
+    }
+
+
+def read_older_secrets(item: Item) -> dict[str, int]:
+    """Read the hashes of a key's older secrets, each with the end of its grace."""
+    older: Item = item["older_secrets"]["M"] if "older_secrets" in item else {}
+    return {sha256: read_number(ends_at_ms) for sha256, ends_at_ms in older.items()}
+
+
 def api_key_attributes(api_key: ApiKey, *, secret_sha256: str) -> Item:
     """Build an API key's item, without its primary key."""
-    return {
+    attributes: Item = {
         "secret_sha256": text(secret_sha256),
         "acts_as": text(api_key.role),
         "created_at_ms": number(api_key.created_at_ms),
         **optional_text(label=api_key.name),
     }
+    if api_key.subjects:
+        named = {subject_type: text(value) for subject_type, value in api_key.subjects.items()}
+        attributes["bound_subjects"] = {"M": named}
+    if api_key.expires_at_ms is not None:
+        attributes["expires_at_ms"] = number(api_key.expires_at_ms)
+    return attributes
 
 
 def read_api_key(tenant_id: str, item: Item) -> ApiKey:
     """Read an API key from its item."""
+    named: Item = item["bound_subjects"]["M"] if "bound_subjects" in item else {}
     return ApiKey(
         key_id=item["sk"]["S"],
         tenant_id=tenant_id,
         role=cast("Any", item["acts_as"]["S"]),
         name=read_text(item, "label"),
         created_at_ms=read_number(item["created_at_ms"]),
+        subjects={subject_type: str(value["S"]) for subject_type, value in named.items()},
+        expires_at_ms=read_optional_number(item, "expires_at_ms"),
     )
 
 

@@ -7,15 +7,19 @@ Model
     reader). The operator belongs to no tenant, and creates tenants.
 
     tenants     create, read, list and change tenants
-    api_keys    create, verify, list and revoke API keys
+    api_keys    create, verify, list, rotate and revoke API keys
     __main__    the command: creates and revokes operator keys, creates keys of tenants
 
 Invariants
     - The tenant of a request comes from its API key, never from its body.
     - A key is `sg.<tenant>.<key id>.<secret>`. The table has a SHA-256 hash of the secret. The
-      response that creates the key is the only place where the secret appears.
-    - A tenant is created together with its first admin key, and always has one: the last admin key
-      cannot be revoked. If it is lost, the operator or the command creates another one.
+      response that creates or rotates the key is the only place where the secret appears.
+    - A rotation changes the secret alone: the key id, and so its budgets, stay. An older secret is
+      valid until its grace ends.
+    - A function refuses a key from its `expires_at` on, by the moment in the authorizer's context.
+    - A tenant is created together with its first admin key, and always has an admin key that does
+      not expire: the last one cannot be revoked. If it is lost, the operator or the command creates
+      another one.
     - Settings are replaced on condition that they are as they were read.
 
 Cost

@@ -1,17 +1,19 @@
-"""Create, verify, list and revoke API keys. A key is `sg.<tenant>.<key id>.<secret>`.
+"""Create, verify, list, rotate and revoke API keys. A key is `sg.<tenant>.<key id>.<secret>`.
 
 The table holds a SHA-256 hash of the secret: the secret has 256 random bits, so a slow hash would
-add nothing. Only `create_key` returns the secret; no repr, log or stored response contains it.
+add nothing. Only creating and rotating a key return its secret; no repr, log or stored response
+contains it.
 """
 
 import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spendgate_service.domain.errors import LastAdminKey, NotFound
+from spendgate_service.domain.errors import InvalidValue, LastAdminKey, NotFound
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
 from spendgate_service.store import keys
 from spendgate_service.store.api_keys import (
@@ -22,6 +24,8 @@ from spendgate_service.store.api_keys import (
     put_of_api_key,
     read_api_key,
     read_api_key_of,
+    read_older_secrets,
+    update_of_secrets,
 )
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled, TransactionFailed
@@ -30,8 +34,12 @@ from spendgate_service.store.ids import new_id
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
+from spendgate_service.store.values import Item
 from spendgate_service.wire.keys import key_created
 from spendgate_service.wire.values import json_text
+
+OLDER_SECRETS_MAX = 5
+"""So many rotations may follow each other within a grace; a key item stays small."""
 
 _SECRET_BYTES = 32
 _KEY_ID = re.compile(r"key_[0-9a-z]{26}")
@@ -50,12 +58,19 @@ class IssuedKey:
     bearer: str = field(repr=False)
 
 
-def new_key(tenant_id: str, role: Role, *, name: str | None, now_ms: int) -> IssuedKey:
+def new_key(
+    tenant_id: str,
+    role: Role,
+    *,
+    name: str | None,
+    now_ms: int,
+    subjects: Mapping[str, str] | None = None,
+    expires_at_ms: int | None = None,
+) -> IssuedKey:
     """Generate a key; it is not stored yet."""
     key_id = new_id("key_", now_ms=now_ms)
-    bearer = f"sg.{tenant_id}.{key_id}.{secrets.token_urlsafe(_SECRET_BYTES)}"
-    assert _BEARER.fullmatch(bearer)
-    return IssuedKey(ApiKey(key_id, tenant_id, role, name, now_ms), bearer)
+    key = ApiKey(key_id, tenant_id, role, name, now_ms, subjects or {}, expires_at_ms)
+    return _with_new_secret(key)
 
 
 def put_of_key(table: Table, issued: IssuedKey) -> dict[str, Any]:
@@ -91,9 +106,10 @@ def create_key(
 
 
 def verify(table: Table, bearer: str) -> ApiKey | None:
-    """Return the key that a bearer value stands for; None if it is not valid.
+    """Return the key that a bearer value stands for; None if there is no such secret.
 
-    One consistent read, so that a new key works at once; no read for a malformed value.
+    The caller compares `expires_at_ms`, which for an older secret is the end of its grace if that
+    is earlier. One consistent read, so that a new key works at once; no read for a malformed value.
     """
     claimed = _BEARER.fullmatch(bearer)
     if claimed is None:
@@ -101,9 +117,82 @@ def verify(table: Table, bearer: str) -> ApiKey | None:
     item = find_api_key(table, claimed["tenant_id"], claimed["key_id"])
     if item is None:
         return None
-    if not hmac.compare_digest(item["secret_sha256"]["S"], _sha256(claimed["secret"])):
-        return None
-    return read_api_key(claimed["tenant_id"], item)
+    key, sha256 = read_api_key(claimed["tenant_id"], item), _sha256(claimed["secret"])
+    if hmac.compare_digest(item["secret_sha256"]["S"], sha256):
+        return key
+    for older_sha256, ends_at_ms in read_older_secrets(item).items():
+        if hmac.compare_digest(older_sha256, sha256):
+            return replace(key, expires_at_ms=_earlier(key.expires_at_ms, ends_at_ms))
+    return None
+
+
+def rotate_key(
+    table: Table,
+    tenant_id: str,
+    key_id: str,
+    *,
+    grace_seconds: int,
+    idempotency: IdempotencyRecord | None,
+    now_ms: int,
+) -> IssuedKey | Replay:
+    """Give a key a new secret, once under an idempotency key; its id and budgets stay.
+
+    Every older secret ends when the grace ends, or earlier if it had less left. Raises NotFound,
+    IdempotencyConflict, and InvalidValue for an expired key or too many older secrets.
+    """
+    replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
+    if replay:
+        return replay
+    rotating = "the key is being rotated right now; try again"
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(rotating)):
+        item = find_api_key(table, tenant_id, key_id)
+        if item is None:
+            raise NotFound("key", key_id)
+        rotated = _with_new_secret(read_api_key(tenant_id, item))
+        writes = [_update_of_rotation(table, item, rotated, grace_seconds, now_ms=now_ms)]
+        if idempotency:
+            response = json_text(key_created(rotated.key, secret=None))
+            writes.append(idempotency.put(table, response, now_ms=now_ms))
+        try:
+            table.transact(writes)
+        except TransactionFailed as failed:
+            replay = idempotency.replay_of(failed.objections[-1]) if idempotency else None
+            if replay:
+                return replay
+            if not failed.may_succeed_next:
+                raise
+            continue
+        return rotated
+    raise LoopEnded
+
+
+def _update_of_rotation(
+    table: Table, item: Item, rotated: IssuedKey, grace_seconds: int, *, now_ms: int
+) -> dict[str, Any]:
+    key, grace_ends_at_ms = rotated.key, now_ms + grace_seconds * 1000
+    if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
+        raise InvalidValue(f"{key.key_id} has expired; create another key with POST /v1/keys")
+    seen_sha256 = item["secret_sha256"]["S"]
+    ends = {seen_sha256: grace_ends_at_ms, **read_older_secrets(item)}
+    older = {
+        sha256: min(ends_at_ms, grace_ends_at_ms)
+        for sha256, ends_at_ms in ends.items()
+        if min(ends_at_ms, grace_ends_at_ms) > now_ms
+    }
+    if len(older) > OLDER_SECRETS_MAX:
+        raise InvalidValue(
+            f"body.grace_seconds: {OLDER_SECRETS_MAX} older secrets of {key.key_id} are still in "
+            "their grace; wait until one has ended, or send 0 to end them all",
+            param="body.grace_seconds",
+        )
+    return update_of_secrets(
+        table,
+        key.tenant_id,
+        key.key_id,
+        seen_sha256=seen_sha256,
+        secret_sha256=_sha256(rotated.bearer.rpartition(".")[2]),
+        older_secrets=older,
+    )
 
 
 def list_keys(table: Table, tenant_id: str, page_request: PageRequest) -> Page[ApiKey]:
@@ -144,6 +233,16 @@ def _revoke_admin_key(table: Table, tenant_id: str, key_id: str) -> None:
             continue
         return
     raise LoopEnded
+
+
+def _with_new_secret(key: ApiKey) -> IssuedKey:
+    bearer = f"sg.{key.tenant_id}.{key.key_id}.{secrets.token_urlsafe(_SECRET_BYTES)}"
+    assert _BEARER.fullmatch(bearer)
+    return IssuedKey(key, bearer)
+
+
+def _earlier(moment_ms: int | None, other_ms: int) -> int:
+    return other_ms if moment_ms is None else min(moment_ms, other_ms)
 
 
 def _sha256(secret: str) -> str:

@@ -10,10 +10,12 @@ from spendgate_service.api.bodies.fields import (
     TOKENS_MAX,
     WORD_SCHEMA,
     Body,
+    MomentField,
     NameField,
     PositiveAmountField,
     SpentAmountField,
     SubjectIdField,
+    SubjectsField,
     TenantIdField,
     TokensField,
     UnitField,
@@ -21,6 +23,7 @@ from spendgate_service.api.bodies.fields import (
     patch_schema,
 )
 from spendgate_service.domain.budgets import TokenCap
+from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import ServiceTier
 from spendgate_service.domain.prices import Price, PriceTier, Rates
 from spendgate_service.domain.rates import Rate
@@ -28,6 +31,7 @@ from spendgate_service.domain.tenants import DEFAULT_MAX_OUTPUT_TOKENS, Tenant, 
 from spendgate_service.pricing.builtin import PRICE_UNIT
 from spendgate_service.pricing.names import normalised_model, normalised_provider
 from spendgate_service.pricing.priced_amounts import TOKENS
+from spendgate_service.tenants.api_keys import IssuedKey, new_key
 from spendgate_service.wire.fields import Doc
 
 _CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
@@ -42,6 +46,8 @@ PRICE_TIERS_MAX = 8
 MAX_AGE_SECONDS_MAX = 366 * 86_400  # a rate that is good for longer needs no maximum age
 
 
+GRACE_SECONDS_MAX = 30 * 86_400  # a release cycle; a secret that two parties know for longer leaks
+
 DefaultOutputField = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -50,6 +56,52 @@ class CreateKeyBody(Body):
 
     role: Annotated[Literal["admin", "caller", "reader"], Doc("What the key may do.")]
     name: Annotated[NameField | None, Doc("A name for people.")] = None
+    subjects: Annotated[
+        SubjectsField,
+        Doc(
+            "Subjects that are part of every request that spends with the key, which must be a "
+            "caller; another value is refused with 403."
+        ),
+    ] = Field(default_factory=dict)
+    expires_at: Annotated[
+        MomentField | None,
+        Doc("The first moment at which the key is invalid; null: it does not expire."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _binds_a_caller(self) -> Self:
+        if self.subjects and self.role != "caller":
+            raise ValueError(
+                f"a key of the role {self.role} is not bound to subjects; leave subjects out, or "
+                "create a caller"
+            )
+        return self
+
+    def to_key(self, *, tenant_id: str, now_ms: int) -> IssuedKey:
+        """Return the new key, with its secret. Raises InvalidValue for an end in the past."""
+        if self.expires_at is not None and self.expires_at <= now_ms:
+            raise InvalidValue(
+                "body.expires_at: this moment is in the past; send a later one",
+                param="body.expires_at",
+            )
+        return new_key(
+            tenant_id,
+            self.role,
+            name=self.name,
+            now_ms=now_ms,
+            subjects=self.subjects,
+            expires_at_ms=self.expires_at,
+        )
+
+
+class RotateKeyBody(Body):
+    """A new secret for an API key."""
+
+    grace_seconds: Annotated[
+        int,
+        Field(ge=0, le=GRACE_SECONDS_MAX),
+        Doc("How long the secrets before this one stay valid at most; 0: they end now."),
+    ] = 0
 
 
 class CreateTenantBody(Body):

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
+from spendgate_service.api.bodies.binding import with_subjects_of_key
 from spendgate_service.api.bodies.fields import (
     AmountsField,
     Body,
@@ -138,9 +139,10 @@ def _token_counts(priced: PricedAmounts) -> TokenCounts | None:
 def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[Subject, ...]:
     """The subjects that a query such as `agent=researcher&session=s-42` asks about.
 
-    Raises InvalidValue.
+    Raises InvalidValue, and ForeignSubject for another subject than the key is bound to.
     """
-    subjects = validated(_subjects_field().validate_python, dict(query), root="query")
+    named = validated(_subjects_field().validate_python, dict(query), root="query")
+    subjects = with_subjects_of_key(named, principal, root="query")
     return subjects_of(
         subjects, tenant_id=principal.tenant_id, key_id=principal.key_id, root="query"
     )

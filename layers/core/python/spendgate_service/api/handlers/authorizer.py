@@ -3,12 +3,14 @@
 The functions decide what a principal may do; without one they respond with 401. This module caches
 nothing: API Gateway keeps a response for up to a minute, and a revoked key must not live longer.
 When DynamoDB does not answer, the authorizer fails: a response would be kept for that minute, and a
-valid key must not be called invalid.
+valid key must not be called invalid. A key's end is part of the context, and the function compares
+it with its own clock: so a key expires on time although the response is kept.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from spendgate_service.api.principal import context_of
 from spendgate_service.app import Spendgate
 from spendgate_service.tenants.api_keys import verify
 
@@ -21,8 +23,7 @@ def authorize(event: Mapping[str, Any], _context: object, app: Spendgate) -> dic
     key = verify(app.table, bearer) if bearer else None
     if key is None:
         return {"isAuthorized": True, "context": UNKNOWN}
-    context = {"tenant_id": key.tenant_id, "key_id": key.key_id, "role": key.role}
-    return {"isAuthorized": True, "context": context}
+    return {"isAuthorized": True, "context": context_of(key)}
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

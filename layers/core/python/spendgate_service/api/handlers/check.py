@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, ok
@@ -26,7 +27,7 @@ from spendgate_service.wire.spend import SpendResponse, spend_response
 @route("POST /v1/check", role=CALLER, body=ReserveBody, response=CheckResponse)
 def check(request: Request[ReserveBody]) -> Response:
     """Preview the response to a reservation of the same body; nothing is held."""
-    body, tenant_id = request.read_body(), request.tenant_id
+    body, tenant_id = bound_to_key(request.read_body(), request.principal), request.tenant_id
     try:
         priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
     except UnknownPrice as refusal:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, Response, created, replayed
 from spendgate_service.api.notes import notes_on
@@ -30,7 +31,8 @@ from spendgate_service.wire.reservations import ReservationGranted
 )
 def reserve(request: Request[ReserveBody]) -> Response:
     """Hold an estimate on every budget that applies, all or none."""
-    body, reservations = request.read_body(), request.app.reservations
+    body = bound_to_key(request.read_body(), request.principal)
+    reservations = request.app.reservations
     key, tenant_id = request.idempotency_key, request.tenant_id
     priced = priced_or_problem(body, request.app.policy_cache, tenant_id, request.now_ms)
     if priced.problem is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
@@ -91,7 +92,8 @@ def extend(request: Request[ExtendBody]) -> Response:
 )
 def record(request: Request[RecordBody]) -> Response:
     """Record spend that was never reserved; it is never refused for lack of budget."""
-    body, principal = request.read_body(), request.principal
+    principal = request.principal
+    body = bound_to_key(request.read_body(), principal)
     priced = body.priced(
         request.app.policy_cache, principal.tenant_id, reported_at_ms=request.now_ms
     )

@@ -4,16 +4,26 @@ from spendgate_service.api.bodies.administration import (
     CreateKeyBody,
     CreateTenantBody,
     PatchTenantBody,
+    RotateKeyBody,
 )
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
-from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, OPERATOR, route, routes_in
+from spendgate_service.api.route import (
+    ADMIN,
+    ADMIN_READER,
+    EVERY_ROLE,
+    IDEMPOTENCY,
+    OPERATOR,
+    route,
+    routes_in,
+)
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import api_keys, tenants
-from spendgate_service.wire.keys import KeyResponse, key_created, key_response
+from spendgate_service.wire.keys import KeyResponse, MeResponse, key_created, key_response
 from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.tenants import TenantResponse, tenant_created, tenant_response
+from spendgate_service.wire.values import optional_time_on_wire
 
 
 @route(
@@ -28,7 +38,7 @@ from spendgate_service.wire.tenants import TenantResponse, tenant_created, tenan
 def create_key(request: Request[CreateKeyBody]) -> Response:
     """Create an API key; its secret is shown once."""
     body = request.read_body()
-    issued = api_keys.new_key(request.tenant_id, body.role, name=body.name, now_ms=request.now_ms)
+    issued = body.to_key(tenant_id=request.tenant_id, now_ms=request.now_ms)
     idempotency = idempotency_record_of(request, "create_key", body)
     made = api_keys.create_key(request.app.table, issued, idempotency=idempotency)
     if isinstance(made, Replay):
@@ -48,6 +58,47 @@ def revoke_key(request: Request) -> Response:
     """Revoke an API key; the tenant's last admin key cannot be revoked."""
     key_id = request.path_id("key")
     return ok(key_response(api_keys.revoke_key(request.app.table, request.tenant_id, key_id)))
+
+
+@route(
+    "POST /v1/keys/{id}/rotate",
+    role=ADMIN,
+    body=RotateKeyBody,
+    response=KeyResponse,
+    errors=IDEMPOTENCY,
+    idempotent=True,
+)
+def rotate_key(request: Request[RotateKeyBody]) -> Response:
+    """Give an API key a new secret, shown once; its id and its budgets stay."""
+    key_id, body = request.path_id("key"), request.read_body()
+    made = api_keys.rotate_key(
+        request.app.table,
+        request.tenant_id,
+        key_id,
+        grace_seconds=body.grace_seconds,
+        idempotency=idempotency_record_of(request, "rotate_key", body, target=key_id),
+        now_ms=request.now_ms,
+    )
+    if isinstance(made, Replay):
+        return replayed(made.answer)
+    return ok(key_created(made.key, secret=made.bearer))
+
+
+@route("GET /v1/me", role=EVERY_ROLE, response=MeResponse)
+def read_me(request: Request) -> Response:
+    """Show who the caller is: its tenant, its role and its API key."""
+    caller = request.principal
+    me: MeResponse = {
+        "tenant_id": None if caller.role == "operator" else caller.tenant_id,
+        "role": caller.role,
+        "key": {
+            "key_id": caller.key_id,
+            "name": caller.name,
+            "subjects": dict(caller.subjects),
+            "expires_at": optional_time_on_wire(caller.expires_at_ms),
+        },
+    }
+    return ok(me)
 
 
 @route("GET /v1/tenant", role=ADMIN_READER, response=TenantResponse)
@@ -102,7 +153,7 @@ def create_tenants_key(request: Request[CreateKeyBody]) -> Response:
     """Create an API key for a tenant, for example if its admin keys are lost."""
     tenant_id, body = request.path_id("tenant"), request.read_body()
     read_tenant_of(request.app.table, tenant_id)
-    issued = api_keys.new_key(tenant_id, body.role, name=body.name, now_ms=request.now_ms)
+    issued = body.to_key(tenant_id=tenant_id, now_ms=request.now_ms)
     idempotency = idempotency_record_of(request, "create_tenant_key", body, target=tenant_id)
     made = api_keys.create_key(request.app.table, issued, idempotency=idempotency)
     if isinstance(made, Replay):
