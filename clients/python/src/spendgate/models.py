@@ -189,6 +189,8 @@ class Budget(Model):
     """When the budget was created."""
     updated_at: datetime
     """When the budget was last changed."""
+    warnings: list[str] | None = None
+    """Sentences about what was created or changed; absent where there are none."""
     balance: Balance | None = None
     """The balance of the current period; a default has one per subject."""
 
@@ -216,6 +218,8 @@ class Check(Model):
     """A sentence for each budget past a threshold, and each shadow that would refuse."""
     unpriced: bool
     """Whether a usage counts in tokens only, because its model has no price."""
+    unbudgeted: bool
+    """Whether it is allowed and no budget applies, so that nothing limits it."""
     hint: str
     """One sentence that an agent can act on."""
     budgets: list[Balance]
@@ -257,19 +261,36 @@ class Credit(Model):
     """The balance of the current period."""
 
 
+class ViolatedPeriod(Model):
+    """The period in which a budget refused."""
+
+    type: str
+    """The kind of period."""
+    key: str
+    """The key of the period, unique within the budget."""
+    resets_at: datetime | None
+    """When what was spent stops counting; null where nothing resets."""
+
+
 class Violation(Model):
     """Why one budget refused a request."""
 
     budget_id: str
     """The budget that refused."""
+    name: str | None
+    """The budget's name for people."""
     subject: str
     """The subject whose balance it is, as type:id."""
     scope: str
     """The type of the subject."""
     unit: str
     """The unit of the amounts."""
+    period: ViolatedPeriod
+    """The period in which it refused."""
     limit: Decimal
     """What may be spent in one period."""
+    credits: Decimal
+    """Top-ups and refunds in the period."""
     spent: Decimal
     """What was spent in the period."""
     held: Decimal
@@ -278,8 +299,62 @@ class Violation(Model):
     """What can be granted now."""
     requested: Decimal
     """What the request asked of the budget, in its unit."""
+    blocked_by: str
+    """held: it fits once open reservations end; spent: it does not; pause: it is paused."""
+    held_until: datetime | None
+    """When enough holds have expired at the latest; null unless blocked by held."""
     retry_after_seconds: int | None
     """In how many seconds to retry; null if waiting does not help."""
+
+
+class Line(Model):
+    """The `Line` object."""
+
+    budget_id: str
+    """The budget on which the amount was held."""
+    subject: str
+    """The subject whose balance it is, as type:id."""
+    unit: str
+    """The budget's unit."""
+    period_key: str
+    """The key of the period in which it was held."""
+    amount: Decimal
+    """What was held, in the budget's unit."""
+    from_: str | None = Field(..., alias="from")
+    """The unit of the request that was converted; null: none was."""
+    rate: Decimal | None
+    """How much of the budget's unit one of `from` was worth."""
+
+
+class Reservation(Model):
+    """A reservation and what became of it."""
+
+    reservation_id: str
+    """The id of the reservation."""
+    expires_at: datetime
+    """When the hold expires by itself."""
+    created_at: datetime
+    """When the reservation was granted."""
+    subjects: dict[str, str]
+    """The subjects that the request named: the id of each type."""
+    amounts: dict[str, Decimal]
+    """The amounts that the request asked for, by unit."""
+    unpriced: bool | None = None
+    """Sent if the usage was settled in tokens only, because its model has no price."""
+    state: str
+    """held, settled, released or expired."""
+    finalized_at: datetime | None
+    """When the reservation was settled or released; null: it was not."""
+    actual: dict[str, Decimal] | None
+    """What was spent, by unit; null while it is held."""
+    late: bool
+    """Whether it was settled after its hold had expired."""
+    overrun: bool
+    """Whether it was settled above its estimate."""
+    lines: list[Line]
+    """What was held on each budget that applied, in the budget's unit."""
+    metadata: dict[str, Any]
+    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class ErrorDetails(Model):
@@ -297,6 +372,16 @@ class ErrorDetails(Model):
     """Every budget that refused, in the order of refusals."""
     budget_id: str | None = None
     """The budget that is paused."""
+    hint: str | None = None
+    """Of a refusal: one sentence that an agent can act on, as in a check."""
+    reservation: Reservation | None = None
+    """The reservation whose hold has ended."""
+    kind: str | None = None
+    """Which tokens the cap is on: prompt, completion or total."""
+    cap: int | None = None
+    """The most tokens that the cap allows in one request."""
+    requested: int | None = None
+    """The tokens that the request asked for."""
 
 
 class Error(Model):
@@ -465,62 +550,16 @@ class RecordedSpend(Model):
     """The ledger entries that it made."""
     budgets: list[BudgetShare]
     """Every budget that applies, in the order of refusals."""
+    warnings: list[str]
+    """A sentence if no budget applies, and for each type and unit that no budget ever had."""
+    unbudgeted: bool
+    """Whether no budget applies, so that no balance counts it."""
     unpriced: bool
     """Whether the usage counts in tokens only, because its model has no price."""
     occurred_at: datetime
     """When the spend occurred."""
     created_at: datetime
     """When the spend was recorded."""
-
-
-class Line(Model):
-    """The `Line` object."""
-
-    budget_id: str
-    """The budget on which the amount was held."""
-    subject: str
-    """The subject whose balance it is, as type:id."""
-    unit: str
-    """The budget's unit."""
-    period_key: str
-    """The key of the period in which it was held."""
-    amount: Decimal
-    """What was held, in the budget's unit."""
-    from_: str | None = Field(..., alias="from")
-    """The unit of the request that was converted; null: none was."""
-    rate: Decimal | None
-    """How much of the budget's unit one of `from` was worth."""
-
-
-class Reservation(Model):
-    """A reservation and what became of it."""
-
-    reservation_id: str
-    """The id of the reservation."""
-    expires_at: datetime
-    """When the hold expires by itself."""
-    created_at: datetime
-    """When the reservation was granted."""
-    subjects: dict[str, str]
-    """The subjects that the request named: the id of each type."""
-    amounts: dict[str, Decimal]
-    """The amounts that the request asked for, by unit."""
-    unpriced: bool | None = None
-    """Sent if the usage was settled in tokens only, because its model has no price."""
-    state: str
-    """held, settled, released or expired."""
-    finalized_at: datetime | None
-    """When the reservation was settled or released; null: it was not."""
-    actual: dict[str, Decimal] | None
-    """What was spent, by unit; null while it is held."""
-    late: bool
-    """Whether it was settled after its hold had expired."""
-    overrun: bool
-    """Whether it was settled above its estimate."""
-    lines: list[Line]
-    """What was held on each budget that applied, in the budget's unit."""
-    metadata: dict[str, Any]
-    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class ReservationGranted(Model):
@@ -544,6 +583,8 @@ class ReservationGranted(Model):
     """A sentence for each budget past a threshold, and each shadow that would refuse."""
     unpriced: bool
     """Whether a usage counts in tokens only, because its model has no price."""
+    unbudgeted: bool
+    """Whether no budget applies, so that nothing limits it."""
     budgets: list[Balance]
     """The balance of every budget that applies, in the order of refusals."""
 
@@ -557,6 +598,8 @@ class Spend(Model):
     """The subjects that the query named: the id of each type."""
     budgets: list[Balance]
     """The balance of every budget on one of them, in the order of refusals."""
+    warnings: list[str]
+    """A sentence for each subject type that no budget has ever had."""
 
 
 class Statement(Model):
@@ -617,6 +660,8 @@ class Tenant(Model):
     """What happens to usage of a model without a price: reject, or allow in tokens only."""
     default_max_output_tokens: int
     """How many output tokens are held for a usage without max_output_tokens."""
+    default_agent: str | None
+    """The agent that a request counts for if it names none; null: no agent."""
     created_at: datetime
     """When the tenant was created."""
     updated_at: datetime

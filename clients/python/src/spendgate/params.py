@@ -130,10 +130,12 @@ class CreateTenant(TypedDict, total=False):
     """What happens to usage of a model without a price: reject, or allow in tokens only."""
     default_max_output_tokens: int
     """How many output tokens are held for a usage without max_output_tokens."""
+    default_agent: str | None
+    """The agent that a request counts for if it names none; null: no agent."""
 
 
 class Credit(TypedDict, total=False):
-    """A top-up or refund; for a default, of the subject that it is for."""
+    """A top-up, refund or correction; for a default, of the subject that it is for."""
 
     meter_source: str | None
     """Who counted the usage, for example the provider's response."""
@@ -144,8 +146,9 @@ class Credit(TypedDict, total=False):
     description: str | None
     """A sentence for people."""
     amount: Required[Amount]
-    """How much more may be spent in the current period. An exact decimal: at most 18 digits
-    before the point and 9 after it."""
+    """How much more may be spent in the current period; a negative amount is a correction,
+    down to what is still available. An exact decimal: at most 18 digits before the point
+    and 9 after it."""
     subject: str | None
     """The subject whose balance is credited, if the budget is a default."""
 
@@ -192,6 +195,8 @@ class PatchTenant(TypedDict, total=False):
     """What happens to usage of a model without a price: reject, or allow in tokens only."""
     default_max_output_tokens: int
     """How many output tokens are held for a usage without max_output_tokens."""
+    default_agent: str | None
+    """The agent that a request counts for if it names none; null: no agent."""
 
 
 class PriceTier(TypedDict, total=False):
