@@ -27,7 +27,6 @@ ZONES = (
     "UTC",
     "Europe/Paris",
     "America/New_York",
-    "Asia/Kathmandu",
     "Australia/Lord_Howe",
     "Pacific/Apia",
 )
@@ -38,7 +37,10 @@ TERMS = (
     CarryOver(unused=True),
     CarryOver(debt=True),
 )
-LENGTH_SECONDS = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY, "year": YEAR}
+LENGTH_SECONDS = {
+    "hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY,
+    "quarter": 91 * DAY, "year": YEAR,
+}  # fmt: skip
 
 
 def forty_rules() -> list[tuple[PeriodRule, CarryOver | None]]:

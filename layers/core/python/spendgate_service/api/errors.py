@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 class Problem:
     """How callers see an exception; a `refusal` answers a well-formed request, and is counted.
 
-    Of a conflict that `stays` SDKs are told, since they retry a 409.
+    A conflict that `stays` carries `x-should-retry: false`, since SDKs retry a 409.
     """
 
     status: int
@@ -113,7 +113,7 @@ def error_to_response(error: Exception, *, request_id: str) -> Response:
 
 
 SDK_WAIT_SECONDS_MAX = 60
-"""The longest wait that an SDK may sleep through; with a longer one it is told not to retry."""
+"""The longest wait that an SDK may sleep through; a longer one says not to retry."""
 
 _NOT_TO_RETRY = {"x-should-retry": "false"}
 

@@ -94,7 +94,7 @@ class CounterClaim:
 
     @property
     def is_paused_by_admin(self) -> bool:
-        """Whether the policy alone refuses the claim, whatever the counter says."""
+        """Whether the policy alone refuses the claim, for any counter."""
         return self.budget.paused and not self.budget.is_shadow
 
     @property
