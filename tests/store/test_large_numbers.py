@@ -3,6 +3,7 @@
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.requests import CLAIMS_MAX
 from spendgate_service.periods.run import close_due_periods
@@ -34,12 +35,12 @@ def test_every_ledger_entry_of_a_settlement_has_an_id_of_its_own(world: World) -
 
 
 def with_dead_buckets(world: World, budget: Budget, count: int) -> None:
-    """As callers can make them with assorted hold times: each bucket holds 1 and has expired."""
+    """As callers make them with assorted hold times: each holds 1 and has ended on every clock."""
     key = values.key(world.counter_key(budget))
     item = world.table.get(key)
     assert item is not None
-    now = world.clock.now_ms() // 1000
-    holds = {f"h{now - place}": values.amount(ONE) for place in range(count)}
+    ended = world.clock.now_ms() // 1000 - CLOCKS_DIFFER_SECONDS_MAX
+    holds = {f"h{ended - place}": values.amount(ONE) for place in range(count)}
     available = values.amount(values.read_amount(item["available"]) - count * ONE)
     world.table.put({**item, **holds, "available": available})
 
