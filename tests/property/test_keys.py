@@ -64,6 +64,7 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "deleted_budget": (keys.deleted_budget_key, (PARTS, PARTS)),
     "api_key": (keys.api_key_key, (PARTS, PARTS)),
     "tenant": (keys.tenant_key, (PARTS,)),
+    "attempts": (keys.attempts_key, (PARTS,)),
     "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),
     "ledger": (_entries, (PARTS, PARTS, SUBJECTS, NUMBERS, NUMBERS)),
     "statement": (_statement, (PARTS, PARTS, SUBJECTS, PERIODS, st.integers(0, 10**6 - 1))),

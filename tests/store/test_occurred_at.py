@@ -249,7 +249,7 @@ def test_a_budget_that_counts_it_and_one_that_does_not(world: World) -> None:
 
 
 def test_a_settlement_opens_no_period_that_has_ended_either(world: World) -> None:
-    world.budget(10)
+    world.budget(10, on=DEFAULT)
     world.budget(100, on=DEFAULT, unit="tokens", period=HOUR, carry_over=UNUSED)
     reservation_id = world.reserve(1, ttl_seconds=7200)
     world.clock.advance(3 * 3600)
