@@ -32,8 +32,10 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Token caps, prices and rates": (
         "PUT /v1/token-caps/{type}/{id+}", "GET /v1/token-caps/{type}/{id+}",
         "DELETE /v1/token-caps/{type}/{id+}", "PUT /v1/prices/{provider}/{model+}",
+        "GET /v1/prices",
         "GET /v1/prices/{provider}/{model+}", "DELETE /v1/prices/{provider}/{model+}",
-        "PUT /v1/rates/{from}/{to}", "GET /v1/rates/{from}/{to}", "DELETE /v1/rates/{from}/{to}",
+        "PUT /v1/rates/{from}/{to}", "GET /v1/rates", "GET /v1/rates/{from}/{to}",
+        "DELETE /v1/rates/{from}/{to}",
     ),
     "Spending": (
         "POST /v1/check", "POST /v1/reservations", "GET /v1/reservations/{id}",

@@ -1,6 +1,7 @@
 """What a tenant sets for itself: prices over the built-in table, and rates between units."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 from spendgate_service.api.bodies.administration import PriceBody, RateBody
 from spendgate_service.api.http import Request, Response, ok
@@ -12,10 +13,23 @@ from spendgate_service.domain.prices import Price, price_key
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.pricing.builtin import TABLE_DATE
 from spendgate_service.pricing.priced_amounts import own_price, price_for
+from spendgate_service.store.listings import start_of
+from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
+from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.prices import PriceResponse, price_response
 from spendgate_service.wire.rates import RateResponse, rate_response
+
+_PRICE_POSITION = re.compile("[^/]+/.+")
+_RATE_POSITION = re.compile("[a-z0-9_]+/[a-z0-9_]+")
+
+
+@route("GET /v1/prices", role=ADMIN_READER, response=PageResponse[PriceResponse], paged=True)
+def list_prices(request: Request) -> Response:
+    """List the tenant's own prices, by provider and model."""
+    page = _page_of(_tenant(request).prices, request.page(), _PRICE_POSITION)
+    return ok(page_response([_shown(price) for price in page.data], next_cursor=page.next_cursor))
 
 
 @route("GET /v1/prices/{provider}/{model+}", role=ADMIN_READER, response=PriceResponse)
@@ -52,6 +66,20 @@ def _shown(price: Price) -> PriceResponse:
     return price_response(price, table_date=TABLE_DATE)
 
 
+@route("GET /v1/rates", role=ADMIN_READER, response=PageResponse[RateResponse], paged=True)
+def list_rates(request: Request) -> Response:
+    """List the tenant's conversion rates, by their units; also those too old to be used."""
+    rates = {
+        f"{source}/{target}": rate
+        for target, by_source in _tenant(request).rates.items()
+        for source, rate in by_source.items()
+    }
+    page = _page_of(rates, request.page(), _RATE_POSITION)
+    return ok(
+        page_response([rate_response(rate) for rate in page.data], next_cursor=page.next_cursor)
+    )
+
+
 @route("GET /v1/rates/{from}/{to}", role=ADMIN_READER, response=RateResponse)
 def read_rate(request: Request) -> Response:
     """Show a conversion rate, even one that is too old to be used."""
@@ -82,6 +110,16 @@ def delete_rate(request: Request) -> Response:
         raise NotFound("rate from", f"{source} to {target}")
     _change(request, lambda tenant: tenant.without_rate(source, target))
     return ok(rate_response(last))
+
+
+def _page_of[T](
+    found: Mapping[str, T], page_request: PageRequest, pattern: re.Pattern[str]
+) -> Page[T]:
+    """Build a page of the tenant's own objects, in the order of their names."""
+    after = start_of(page_request, pattern)
+    names = sorted(name for name in found if name > after)
+    page = page_request.page_of(names[: page_request.limit + 1], lambda name: name)
+    return Page(tuple(found[name] for name in page.data), page.next_cursor)
 
 
 def _tenant(request: Request) -> Tenant:
