@@ -52,6 +52,9 @@ test-client: .venv/.stamp $(CLIENT_STAMPS) ## Check and test the Python client, 
 test-client-long: .venv/.stamp $(CLIENT_STAMPS) ## Make 1,000 random calls per SDK set, and break each rule of the client once
 	@$(say) "Client: the suites that need no SDK, with Python 3.11"
 	$(call client-runs,core311)
+	@$(say) "Client: every scenario and call with openai 2"
+	@export WHOLE_TABLE=1; cd $(CLIENT) && \
+	    ../../.local/venvs/client-openai2/bin/python -m pytest -q tests/sdk --ignore=tests/sdk/test_readme.py
 	@$(say) "Client: random calls"
 	@export SPENDGATE_CLIENT_CALLS=1000; for name in $(CLIENT_ENVS); do \
 	    (cd $(CLIENT) && ../../.local/venvs/client-$$name/bin/python -m pytest -q tests/sdk/test_random.py); \

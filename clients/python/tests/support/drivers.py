@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import inspect
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +83,9 @@ MESSAGES = Api(
 )
 APIS = [api for api in (CHAT, RESPONSES, MESSAGES) if importlib.util.find_spec(api.sdk)]
 """Those of the SDKs of this environment: openai, and anthropic beside openai 3."""
+
+RUNS_EVERYTHING = "anthropic" in {api.sdk for api in APIS} or bool(os.environ.get("WHOLE_TABLE"))
+"""Whether every scenario runs with every API; beside openai 2, a smaller run saves time."""
 
 
 @dataclass
