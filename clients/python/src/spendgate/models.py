@@ -404,9 +404,13 @@ class Key(Model):
     """A name for people."""
     created_at: datetime
     """When the key was created."""
+    subjects: dict[str, str]
+    """The subjects that are part of every request that spends with the key."""
+    expires_at: datetime | None
+    """The first moment at which the key is invalid; null: it does not expire."""
     secret: str | None = None
     """What the Authorization header takes after Bearer. Shown once, in the response that
-    creates the key; null in a replay of it."""
+    creates or rotates the key; null in a replay of it."""
 
 
 class LedgerEntry(Model):
@@ -440,6 +444,30 @@ class LedgerEntry(Model):
     """Whether the amount was spent, credited, or carried over from or to another period."""
     created_at: datetime
     """When the entry was written."""
+
+
+class OwnKey(Model):
+    """The API key of a request."""
+
+    key_id: str
+    """The id of the API key; not secret."""
+    name: str | None
+    """A name for people."""
+    subjects: dict[str, str]
+    """The subjects that are part of every request that spends with the key."""
+    expires_at: datetime | None
+    """The first moment at which the secret of this request is invalid; null: none."""
+
+
+class Me(Model):
+    """Who the caller is."""
+
+    tenant_id: str | None
+    """The tenant that the key acts for; null: the operator."""
+    role: str
+    """What the key may do."""
+    key: OwnKey
+    """The API key of this request."""
 
 
 class PriceTier(Model):

@@ -115,6 +115,11 @@ class CreateKey(TypedDict, total=False):
     """What the key may do."""
     name: str | None
     """A name for people."""
+    subjects: Mapping[str, str]
+    """Subjects that are part of every request that spends with the key, which must be a
+    caller; another value is refused with 403."""
+    expires_at: str | None
+    """The first moment at which the key is invalid; null: it does not expire."""
 
 
 class CreateTenant(TypedDict, total=False):
@@ -370,6 +375,13 @@ class Reserve(TypedDict, total=False):
     """How long the hold lasts from now on."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+
+
+class RotateKey(TypedDict, total=False):
+    """A new secret for an API key."""
+
+    grace_seconds: int
+    """How long the secrets before this one stay valid at most; 0: they end now."""
 
 
 class Settle(TypedDict, total=False):
