@@ -75,11 +75,11 @@ def test_what_a_budget_counts_is_not_warned_of(ask: Ask, path: str, subject: str
 def test_one_that_is_known_and_one_that_is_not(ask: Ask, path: str) -> None:
     a_budget(ask)
 
-    answered = said(ask, path, {"user": "u", "projct": "p"})
+    answered = said(ask, path, {"user": "u", "squad": "p"})
 
     assert answered["unbudgeted"] is False
     (sentence,) = answered["warnings"]
-    assert "on projct:" in sentence
+    assert "on squad:" in sentence
 
 
 def test_a_type_stays_known_when_its_budget_is_deleted(ask: Ask) -> None:
