@@ -103,7 +103,7 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
     """DynamoDB answers a query with 1 MB at most, however many items were asked for."""
     price = a_price("p" * 64, "", read=1, written=1)
     prices = {str(number): replace(price, model=f"{number:0250}") for number in range(750)}
-    ids = [f"tenant-{number}" for number in range(4)]
+    ids = [f"tenant-{number}" for number in range(8)]
     for tenant_id in ids:
         create_tenant(local_table, a_tenant(tenant_id), idempotency=None)
         change_tenant(
