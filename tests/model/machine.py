@@ -207,6 +207,7 @@ class Comparison(RuleBasedStateMachine):
     def settle(self, known: Known, amounts: Amounts) -> None:
         if known is None:
             return
+        amounts = self.model.settleable(known[1], amounts)
         answer = self._finish(known, "settle", {"actual": on_wire(amounts)})
         done = self.model.settle(known[1], amounts)
         same_end(answer, known[1], done)
@@ -223,7 +224,11 @@ class Comparison(RuleBasedStateMachine):
     @rule(chosen=st.lists(st.tuples(held, st.none() | AMOUNTS), min_size=1, max_size=4))
     def finish_by_queue(self, chosen: list[tuple[Known, Amounts | None]]) -> None:
         """Settle, or release where there is no amount, several in one batch."""
-        batch = [(known, actual) for known, actual in chosen if known is not None]
+        batch = [
+            (known, actual and self.model.settleable(known[1], actual))
+            for known, actual in chosen
+            if known is not None
+        ]
         self.aside.message_ids.clear()
         send(self.service, [finishing(known[0], actual) for known, actual in batch])
         done = [

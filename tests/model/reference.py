@@ -197,6 +197,30 @@ class Model:
         self.reservations.append(granted)
         return granted
 
+    def settleable(self, one: Reservation, actual: Amounts) -> Amounts:
+        """The amounts without units that were not held, once a period of the reservation is over.
+
+        Such a unit counts only where the ended period has a counter, which the model does not
+        know: tests/store/test_occurred_at.py holds that.
+        """
+        if all(
+            self._is_still_in(rule, subject, one) for subject, rule in self.in_force(one.subjects)
+        ):
+            return actual
+        held = {unit: amount for unit, amount in actual.items() if unit in one.amounts}
+        return held or dict(one.amounts)
+
+    def _is_still_in(self, rule: Rule, subject: str, one: Reservation) -> bool:
+        """Whether the period in which it was reserved is the one in force."""
+        if rule.every.kind in {"none", "rolling"}:
+            return True
+        if rule.every.kind == "duration":
+            start = self.windows.get((rule.budget_id, subject, rule.every.seconds))
+            is_open = start is not None and self.now_ms < (start + rule.every.seconds) * 1000
+            return is_open and start is not None and start * 1000 <= one.created_at_ms
+        then = rule.every.label(one.created_at_ms // 1000)
+        return then == rule.every.label(self.now_ms // 1000)
+
     def settle(self, one: Reservation, actual: Amounts) -> bool:
         """Whether it is settled with that now; a unit that is not named costs its estimate."""
         full = {**one.amounts, **actual}
