@@ -34,6 +34,8 @@ BEYOND_A_SCHEMA = (
     "a hold lasts at most",
     "no price is known for",
     "is more than can be counted in",
+    "what is spent or held cannot be taken",
+    "this moment is in the past",
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",
     "an amount has at most",

@@ -298,7 +298,7 @@ AmountsField = Annotated[
     dict[UnitField, SpentAmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
 ]
 SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]
-SubjectIdField = Annotated[str, AfterValidator(_subject_id)]
+SubjectIdField = Annotated[str, AfterValidator(_subject_id), WithJsonSchema(_SUBJECT_ID_SCHEMA)]
 SubjectsField = Annotated[
     dict[SubjectTypeField, SubjectIdField],
     Field(max_length=SUBJECTS_MAX),
