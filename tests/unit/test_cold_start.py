@@ -72,7 +72,8 @@ def test_a_reservation_waits_for_no_models_but_its_own() -> None:
     modules, _ = start("reserve")
     models = {name for name in modules if name.startswith("spendgate_service.api.bodies.")}
     assert models == {
-        f"spendgate_service.api.bodies.{name}" for name in ("fields", "reserving", "spending")
+        f"spendgate_service.api.bodies.{name}"
+        for name in ("binding", "fields", "reserving", "spending")
     }
     assert (
         not {

@@ -103,6 +103,7 @@ def test_an_audit_that_breaks_off_does_not_say_that_something_differs(
         raise RuntimeError("no space left")
 
     monkeypatch.setattr(audit, "audit_table", broken)
+    monkeypatch.setattr("spendgate_service.store.schema.require_schema", lambda *_, **__: None)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
     assert audit.main(["--table", "any", "--endpoint-url", "http://localhost:1"]) == 2
