@@ -83,11 +83,15 @@ def test_a_settlement_is_answered_after_one_try_though_nothing_could_be_announce
 def test_a_grant_is_answered_though_it_could_not_be_announced_and_the_next_one_announces(
     world: World, shaky: World, faults: FaultyClient, budget: Budget, fault: Fault
 ) -> None:
-    shaky.reserve(0)
+    reservation = shaky.reserve(8)
+    faults.fail("put_item", SERVER_ERROR)
+    shaky.settle(reservation, 8)
+    assert told(world.table) == []
     faults.fail("put_item", fault, at=2)
 
-    assert not shaky.ask(10).replayed
+    assert not shaky.ask(2).replayed
 
-    assert world.spent_and_held(budget) == (0, 10)
+    assert world.spent_and_held(budget) == (8, 2)
+    assert told(world.table) == (NEARLY_ALL if fault is ANSWER_LOST else [])
     shaky.reserve(0)
-    assert told(world.table) == ["exhausted"]
+    assert told(world.table) == NEARLY_ALL

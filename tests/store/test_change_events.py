@@ -39,12 +39,15 @@ def test_a_balance_that_was_topped_up_announces_anew_what_it_reaches_anew(world:
 
 def test_a_grant_announces_anew_what_a_balance_reaches_after_a_top_up(world: World) -> None:
     wallet = world.budget(10)
-    world.reserve(10)
+    world.record(10)
     top_up(world, wallet, 10)
+    world.reserve(0)
+    top_up(world, wallet, -10)
+    assert told(world.table) == LAST_UNIT
 
-    world.reserve(10)
+    world.reserve(0)
 
-    assert told(world.table) == ["exhausted", "exhausted"]
+    assert told(world.table) == sorted(2 * LAST_UNIT)
 
 
 def test_a_limit_that_was_raised_for_a_while_lets_a_balance_announce_anew(world: World) -> None:
@@ -60,16 +63,16 @@ def test_a_limit_that_was_raised_for_a_while_lets_a_balance_announce_anew(world:
     assert told(world.table) == ["threshold_reached-80pct"] * 2
 
 
-def test_a_top_up_tells_nothing_anew_of_a_soft_limit_or_of_a_period(world: World) -> None:
+def test_a_top_up_tells_nothing_anew_of_what_it_does_not_lead_out_of(world: World) -> None:
     wallet = world.budget(10)
     world.change(wallet, soft_limit=5 * ONE, on_soft_limit="pause", warn_at_pct=())
     monthly = world.budget(10, unit="tokens", period=CalendarPeriod("month"))
-    world.record(5, tokens=8)
+    world.record(5, tokens=9)
     before = told(world.table)
 
-    for topped_up in (wallet, monthly):
-        top_up(world, topped_up, 10)
-    world.record(1, tokens=8)
+    top_up(world, wallet, 10)
+    top_up(world, monthly, 1)
+    world.record(1, tokens=1)
 
     assert told(world.table) == before == ["paused-5", "threshold_reached-5", LAST_UNIT[1]]
 
