@@ -36,6 +36,7 @@ BEYOND_A_SCHEMA = (
     "is more than can be counted in",
     "what is spent or held cannot be taken",
     "this moment is in the past",
+    "is not bound to subjects",  # only a caller's key is
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",
     "an amount has at most",
