@@ -135,8 +135,8 @@ def test_a_token_cap_shows_what_is_not_capped_as_null() -> None:
 def test_a_price_says_where_it_comes_from() -> None:
     price = a_price("p", "a/m", written=2 * ONE, cached=ONE // 2, updated_at_ms=NOON_MS)
 
-    own = price_response(price, table_date="2026-11-21")
-    builtin = price_response(replace(price, source="builtin"), table_date="2026-11-21")
+    own = price_response(price, table_date="2026-11-10")
+    builtin = price_response(replace(price, source="builtin"), table_date="2026-11-10")
 
     assert {name: value for name, value in own.items() if value not in (None, [], {})} == {
         "provider": "p",
@@ -151,7 +151,7 @@ def test_a_price_says_where_it_comes_from() -> None:
     assert builtin == {
         **own,
         "source": "builtin",
-        "table_date": "2026-11-21",
+        "table_date": "2026-11-10",
         "updated_at": None,
     }
 

@@ -112,8 +112,8 @@ def test_operation_ids_are_unique() -> None:
         ("Error", error_to_response(NotFound("budget", "bud_1"), request_id="r").body),
         ("Key", key_created(ApiKey("key_1", "acme", "caller", None, NOON_MS), secret="s")),
         ("LedgerEntry", ledger_entry_response(ENTRY)),
-        ("Price", price_response(PRICE, table_date="2026-11-21")),
-        ("Price", price_response(replace(PRICE, source="builtin"), table_date="2026-11-21")),
+        ("Price", price_response(PRICE, table_date="2026-11-10")),
+        ("Price", price_response(replace(PRICE, source="builtin"), table_date="2026-11-10")),
         ("Rate", rate_response(Rate("eur", "usd", ONE, NOON_MS))),
         (
             "RecordedSpend",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PRICE_UNIT = "usd"
 """The unit of all built-in prices."""
 
-TABLE_VERSION, TABLE_DATE = "0.2.3", "2026-11-21"
+TABLE_VERSION, TABLE_DATE = "0.2.3", "2026-11-10"
 """The pinned release of genai-prices and the day on which it was published."""
 
 _RATES = {
@@ -67,11 +67,17 @@ def find_builtin(provider: str, model: str) -> BuiltinModel | None:
 
 def builtin_price(provider: str, model: str, *, now_ms: int) -> Price | None:
     """What the table says of a model at that moment; None if it says nothing."""
+    return _builtin_price_at(provider, model, now_ms // 1000)
+
+
+@lru_cache(maxsize=256)
+def _builtin_price_at(provider: str, model: str, second: int) -> Price | None:
+    """Prices change by the second at the soonest; a request asks for its price more than once."""
     found = _find(provider, model)
     if found is None:
         return None
     owner, info = found
-    moment = datetime.fromtimestamp(now_ms // 1000, UTC)
+    moment = datetime.fromtimestamp(second, UTC)
     standard = _price(provider, model, info.get_prices(moment))
     if standard is None:
         return None
