@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
-from spendgate_service.domain.amounts import AMOUNT_MAX, ONE, Amount, amount_text
+from spendgate_service.domain.amounts import AMOUNT_MAX, ONE, Amount
 from spendgate_service.domain.errors import InvalidValue, UnknownPrice
 from spendgate_service.domain.model_usage import ServiceTier, Usage
 
@@ -204,8 +204,3 @@ def _known(rate: Amount | None, name: str, usage: Usage) -> Amount:
     if rate is None:
         raise UnknownPrice(provider=usage.provider, model=usage.model, missing=name)
     return rate
-
-
-def factor_text(factor: Amount) -> str:
-    """A factor as it is shown: `0.5`."""
-    return amount_text(factor)
