@@ -1,6 +1,7 @@
 """What a caller is warned of, apart from budgets: prices, and words that no budget ever had."""
 
-from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from spendgate_service.domain.budgeted import warnings_about
 from spendgate_service.domain.subjects import Subject
@@ -11,13 +12,35 @@ from spendgate_service.pricing.priced_amounts import (
     PricedAmounts,
 )
 
+if TYPE_CHECKING:
+    from spendgate_service.api.bodies.reserving import ReserveBody
+    from spendgate_service.api.http import Request
+    from spendgate_service.domain.requests import SpendRequest
 
-def notes_on(
+
+def spenders_and_notes(
     body: Priceable,
     priced: PricedAmounts,
-    subjects: Iterable[Subject],
+    subjects: tuple[Subject, ...],
     tenant: Tenant,
-) -> tuple[str, ...]:
-    """Return the warnings about a request; the tokens of a usage need no budget of their own."""
+) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
+    """Return who spends under the tenant's settings, and the warnings about the request.
+
+    The tokens of a usage need no budget of their own.
+    """
+    spenders = tenant.spenders(subjects)
     units = [unit for unit in priced.amounts if unit != TOKENS or unit in body.named_amounts()]
-    return (*priced.notes, *warnings_about(tenant, subjects, units))
+    return spenders, (*priced.notes, *warnings_about(tenant, spenders, units))
+
+
+def wish_and_notes(
+    request: "Request[ReserveBody]",
+    body: "ReserveBody",
+    priced: PricedAmounts,
+    key: str | None = None,
+) -> "tuple[SpendRequest, tuple[str, ...]]":
+    """Return what a check or a reservation asks for, and the warnings about it."""
+    wish = body.to_request(request.principal, priced=priced, idempotency_key=key)
+    tenant = request.app.policy_cache.rules(request.tenant_id, wish.subjects).tenant
+    spenders, notes = spenders_and_notes(body, priced, wish.subjects, tenant)
+    return replace(wish, subjects=spenders), notes

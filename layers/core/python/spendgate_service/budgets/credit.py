@@ -14,7 +14,7 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, counted_subject
 from spendgate_service.domain.counters import freshness
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
-from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.ledger import LedgerEntry, entry_on
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import levels_to_arm
@@ -143,7 +143,8 @@ def _claim_on(
 def _writes(
     table: Table, claim: CounterClaim, balance: Balance, credit: Credit, *, now_ms: int
 ) -> tuple[list[dict[str, Any]], Credited]:
-    posting = Posting(claim.address, entry=_entry(claim, credit, now_ms))
+    credited = entry_on(claim.line, -credit.amount, credit.provenance, now_ms=now_ms, kind="credit")
+    posting = Posting(claim.address, entry=credited)
     puts, (entry,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
     assert entry is not None
     after = replace(balance, counter=balance.counter.credited(credit.amount))
@@ -153,25 +154,6 @@ def _writes(
         *puts,
     ]
     return writes, Credited(entry, after)
-
-
-def _entry(claim: CounterClaim, credit: Credit, now_ms: int) -> LedgerEntry:
-    """Build the entry; it gets its id when it is written."""
-    line, provenance = claim.line, credit.provenance
-    return LedgerEntry(
-        entry_id="",
-        budget_id=line.budget_id,
-        subject=line.subject,
-        period_key=line.period_key,
-        unit=line.unit,
-        amount=-credit.amount,
-        created_at_ms=now_ms,
-        meter_source=provenance.meter_source,
-        ref_type=provenance.ref_type,
-        ref_id=provenance.ref_id,
-        description=provenance.description,
-        kind="credit",
-    )
 
 
 def _top_up(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.reservations import Line, Provenance
 from spendgate_service.domain.subjects import Subject
 
 type EntryKind = Literal["spend", "credit", "carry_over"]
@@ -34,3 +35,32 @@ class LedgerEntry:
     reservation_id: str | None = None
     description: str | None = None
     kind: EntryKind = "spend"
+
+
+def entry_on(
+    line: Line,
+    amount: Amount,
+    provenance: Provenance,
+    *,
+    now_ms: int,
+    session_id: str | None = None,
+    reservation_id: str | None = None,
+    kind: EntryKind = "spend",
+) -> LedgerEntry:
+    """Build the entry of an amount on a line's counter; it gets its id when it is written."""
+    return LedgerEntry(
+        entry_id="",
+        budget_id=line.budget_id,
+        subject=line.subject,
+        period_key=line.period_key,
+        unit=line.unit,
+        amount=amount,
+        created_at_ms=now_ms,
+        meter_source=provenance.meter_source,
+        ref_type=provenance.ref_type,
+        ref_id=provenance.ref_id,
+        session_id=session_id,
+        reservation_id=reservation_id,
+        description=provenance.description,
+        kind=kind,
+    )

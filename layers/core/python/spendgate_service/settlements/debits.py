@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Claim, claims_on
-from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.ledger import LedgerEntry, entry_on
 from spendgate_service.domain.occurrence import JUST_NOW_MS_MAX
 from spendgate_service.domain.periods import (
     DurationPeriod,
@@ -41,22 +41,14 @@ class Spending:
 
     def on(self, line: Line, amount: Amount) -> LedgerEntry:
         """Make the entry on one budget; it gets its id when it is written."""
-        return LedgerEntry(
-            entry_id="",
-            budget_id=line.budget_id,
-            subject=line.subject,
-            period_key=line.period_key,
-            unit=line.unit,
-            amount=amount,
-            created_at_ms=self.now_ms,
-            session_id=next(
-                (subject.id for subject in self.subjects if subject.type == "session"), None
-            ),
+        sessions = (subject.id for subject in self.subjects if subject.type == "session")
+        return entry_on(
+            line,
+            amount,
+            self.provenance,
+            now_ms=self.now_ms,
+            session_id=next(sessions, None),
             reservation_id=self.reservation_id,
-            meter_source=self.provenance.meter_source,
-            ref_type=self.provenance.ref_type,
-            ref_id=self.provenance.ref_id,
-            description=self.provenance.description,
         )
 
 

@@ -8,8 +8,9 @@ negative amount.
 from typing import Any
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.ledger import entry_on
 from spendgate_service.domain.periods import Period
+from spendgate_service.domain.reservations import Provenance
 from spendgate_service.store import counters
 from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.postings import Posting, writes_of_ledger
@@ -63,16 +64,6 @@ def _carried_out(claim: CounterClaim, amount: Amount, *, to: str, now_ms: int) -
 
 
 def _posting(claim: CounterClaim, amount: Amount, description: str, now_ms: int) -> Posting:
-    line = claim.line
-    entry = LedgerEntry(
-        entry_id="",
-        budget_id=line.budget_id,
-        subject=line.subject,
-        period_key=line.period_key,
-        unit=line.unit,
-        amount=amount,
-        created_at_ms=now_ms,
-        description=description,
-        kind="carry_over",
-    )
+    provenance = Provenance(description=description)
+    entry = entry_on(claim.line, amount, provenance, now_ms=now_ms, kind="carry_over")
     return Posting(claim.address, entry=entry)

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 from spendgate_service.api.bodies.fields import Body, EventIdField, ObjectIdField, TenantIdField
 from spendgate_service.api.bodies.settling import RecordBody, SettleBody
 from spendgate_service.api.json_body import read_object
-from spendgate_service.api.notes import notes_on
+from spendgate_service.api.notes import spenders_and_notes
 from spendgate_service.api.validation import validated
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.requests import Release, SettlementCommand
@@ -82,5 +82,5 @@ def command_of(
         occurred_at_ms=sent_at_ms if message.occurred_at is None else message.occurred_at,
     )
     tenant = policy_cache.tenant(tenant_id)
-    subjects = tenant.spenders(command.subjects)
-    return replace(command, subjects=subjects, notes=notes_on(message, priced, subjects, tenant))
+    subjects, notes = spenders_and_notes(message, priced, command.subjects, tenant)
+    return replace(command, subjects=subjects, notes=notes)

@@ -1,12 +1,10 @@
 """Read-only queries of the spending path: preview a reservation, read balances, find a hold."""
 
-from dataclasses import replace
-
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, ok
-from spendgate_service.api.notes import notes_on
+from spendgate_service.api.notes import wish_and_notes
 from spendgate_service.api.parameters import SUBJECTS
 from spendgate_service.api.route import CALLER, READER, route, routes_in
 from spendgate_service.domain.budgeted import warnings_about
@@ -32,10 +30,7 @@ def check(request: Request[ReserveBody]) -> Response:
         priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
     except UnknownPrice as refusal:
         return ok(check_response([], refusal=refusal, error_code=problem_of(refusal).code))
-    wish = body.to_request(request.principal, priced=priced)
-    tenant = request.app.policy_cache.rules(tenant_id, wish.subjects).tenant
-    wish = replace(wish, subjects=tenant.spenders(wish.subjects))
-    notes = notes_on(body, priced, wish.subjects, tenant)
+    wish, notes = wish_and_notes(request, body, priced)
     try:
         result = request.app.balances.check(wish)
     except (TokenCapExceeded, NoBudget, UnknownRate) as refusal:

@@ -1,11 +1,9 @@
 """Reserve: hold an estimate on every budget that applies, all or none."""
 
-from dataclasses import replace
-
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, Response, created, replayed
-from spendgate_service.api.notes import notes_on
+from spendgate_service.api.notes import wish_and_notes
 from spendgate_service.api.route import (
     CALLER,
     IDEMPOTENCY,
@@ -40,10 +38,7 @@ def reserve(request: Request[ReserveBody]) -> Response:
         if first is None:
             raise priced.problem
         return replayed(first.answer)
-    wish = body.to_request(request.principal, priced=priced, idempotency_key=key)
-    tenant = request.app.policy_cache.rules(tenant_id, wish.subjects).tenant
-    wish = replace(wish, subjects=tenant.spenders(wish.subjects))
-    notes = notes_on(body, priced, wish.subjects, tenant)
+    wish, notes = wish_and_notes(request, body, priced, key)
     try:
         answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
     except BudgetExceeded as refusal:

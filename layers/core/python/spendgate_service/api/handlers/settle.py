@@ -9,7 +9,7 @@ from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
-from spendgate_service.api.notes import notes_on
+from spendgate_service.api.notes import spenders_and_notes
 from spendgate_service.api.queue import consume
 from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
@@ -105,8 +105,7 @@ def record(request: Request[RecordBody]) -> Response:
         occurred_at_ms=body.occurred_at,
     )
     tenant = request.app.policy_cache.rules(principal.tenant_id, command.subjects).tenant
-    subjects = tenant.spenders(command.subjects)
-    notes = notes_on(body, priced, subjects, tenant)
+    subjects, notes = spenders_and_notes(body, priced, command.subjects, tenant)
     command = replace(command, subjects=subjects, notes=notes)
     result = request.app.settlements.apply_one(command)
     assert isinstance(result, Recorded), "a record's result is its response"
