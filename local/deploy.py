@@ -18,13 +18,11 @@ _BUCKET = "spendgate-artifacts"
 _LOG = LOGS / "sam-deploy.log"
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # On one machine a batch need not fill, two cores gain nothing from more consumers, and a revoked
-# key should stop working within seconds. The dashboard costs nothing here. The emulator does not
-# retry a change that a function reports as failed, so a rejected event is dead-lettered at once.
+# key should stop working within seconds. The dashboard costs nothing here.
 _PARAMETERS = {
     "SettlementBatchingSeconds": "0",
     "SettlementConcurrency": "2",
     "AuthorizerCacheSeconds": "5",
-    "EventRetrySeconds": "0",
     "Dashboard": "true",
 }
 

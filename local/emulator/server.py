@@ -10,6 +10,7 @@ python -m local.emulator.server EMULATOR_PORT API_PORT API_ID_FILE SAVED_FILE
 """
 
 import asyncio
+import json
 import os
 import resource
 import sys
@@ -101,6 +102,28 @@ def _read_streams_from_their_start() -> None:
     lambda_svc._restore_state = restore_without_positions
 
 
+def _deliver_failed_changes_again() -> None:
+    """Make stream consumers read a batch again if the function could not process all of it.
+
+    The emulator does so for queues only: a change that a function gave back would be lost.
+    """
+    execute = lambda_svc._execute_function
+
+    def execute_and_look(function: Message, event: Message) -> Message:
+        result: Message = execute(function, event)
+        records = event.get("Records") or [{}]
+        if records[0].get("eventSource") != "aws:dynamodb" or result.get("error"):
+            return result
+        body = result.get("body")
+        answer = json.loads(body) if isinstance(body, str | bytes) and body else body
+        if not (isinstance(answer, dict) and answer.get("batchItemFailures")):
+            return result
+        reason = {"errorType": "BatchItemFailures", "errorMessage": json.dumps(answer)}
+        return {**result, "error": True, "body": reason}
+
+    lambda_svc._execute_function = execute_and_look
+
+
 class SavedServices:
     """Which services' state was not written: the emulator itself only logs it."""
 
@@ -131,6 +154,7 @@ def main() -> None:
     _allow_many_connections()
     _shorten_log_wait()
     _read_streams_from_their_start()
+    _deliver_failed_changes_again()
     config = Config()
     config.bind = [f"127.0.0.1:{emulator_port}", f"127.0.0.1:{api_port}"]
     config.keep_alive_timeout = 75

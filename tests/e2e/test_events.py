@@ -16,11 +16,16 @@ import pytest
 
 from local.bootstrap import StackFile
 from local.emulator.account import aws_client, aws_environment
+from local.logs import function_logs
 from local.paths import ROOT
 from local.ports import remembered_ports
 from spendgate_service.events import schema
 from tests.e2e.client import Json, Tenant, eventually, new_name
 from tests.e2e.test_rollover import run_rollover, spend_an_hour_ago, table_of
+
+type Publisher = Callable[..., None]
+
+MISSING_BUS = "arn:aws:events:eu-west-1:000000000000:event-bus/gone"
 
 VALIDATOR = jsonschema_rs.Draft202012Validator(schema.document(), validate_formats=True)
 
@@ -70,8 +75,8 @@ def subscriber(stack: StackFile, tenant: Tenant) -> Iterator[Subscriber]:
 
 
 @pytest.fixture
-def publisher(stack: StackFile) -> Iterator[Callable[[str], None]]:
-    """Sends the publish function to another bus; afterwards it has its own again."""
+def publisher(stack: StackFile) -> Iterator[Publisher]:
+    """Change the publish function's variables; restore them afterwards."""
     functions: Any = aws_client("lambda", stack.aws_endpoint_url)
     (name,) = (
         function["FunctionName"]
@@ -82,9 +87,9 @@ def publisher(stack: StackFile) -> Iterator[Callable[[str], None]]:
     described = functions.get_function_configuration(FunctionName=name)
     variables = described["Environment"]["Variables"]
 
-    def use(bus: str) -> None:
-        changed = {"Variables": {**variables, "EVENT_BUS_NAME": bus}}
-        functions.update_function_configuration(FunctionName=name, Environment=changed)
+    def use(**changed: str) -> None:
+        environment = {"Variables": {**variables, **changed}}
+        functions.update_function_configuration(FunctionName=name, Environment=environment)
 
     yield use
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
@@ -136,10 +141,31 @@ def test_a_period_that_was_closed_is_told_with_its_statement(
     assert (closed["budget_id"], closed["subject"]) == (budget["budget_id"], budget["subject"])
 
 
-def test_what_a_bus_refuses_waits_in_a_queue_and_is_published_from_there(
-    tenant: Tenant, subscriber: Subscriber, publisher: Callable[[str], None]
+def test_what_a_bus_refuses_for_a_while_is_published_later(
+    tenant: Tenant, subscriber: Subscriber, publisher: Publisher, stack: StackFile
 ) -> None:
-    publisher("arn:aws:events:eu-west-1:000000000000:event-bus/gone")
+    publisher(EVENT_BUS_NAME=MISSING_BUS, EVENT_RETRY_SECONDS="900")
+    path = f"/v1/budgets/{tenant.budget(10)['budget_id']}"
+    tenant.admin.post(f"{path}/pause", expected=200)
+    eventually(
+        lambda: [
+            line
+            for line in function_logs(stack.aws_endpoint_url, function="publish")
+            if "will be retried" in line and tenant.tenant_id in line
+        ],
+        len,
+    )
+
+    publisher()
+
+    (paused,) = subscriber.waits_for("budget.paused")
+    assert paused["balance"]["status"] == "paused"
+
+
+def test_what_a_bus_refuses_waits_in_a_queue_and_is_published_from_there(
+    tenant: Tenant, subscriber: Subscriber, publisher: Publisher
+) -> None:
+    publisher(EVENT_BUS_NAME=MISSING_BUS, EVENT_RETRY_SECONDS="0")
     tenant.finish(tenant.reserve(tenant.budget(10), 9), "settle", {"actual": {"usd": 9}})
 
     (waiting,) = eventually(
