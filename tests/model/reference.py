@@ -40,17 +40,20 @@ class Model:
 
     def _claims(
         self, subjects: Collection[str], amounts: Amounts
-    ) -> list[tuple[str, Rule, Decimal, str]]:
+    ) -> list[tuple[str, Rule, Decimal]]:
         claims = []
         for subject, rule in self.in_force(subjects):
-            if rule.unit in amounts:
-                claims.append((subject, rule, amounts[rule.unit], rule.unit))
-                continue
-            sources = [one for one in amounts if (one, rule.unit) in self.rates]
-            if sources:
-                cost, source = max((self._converted(amounts[s], s, rule), s) for s in sources)
-                claims.append((subject, rule, cost, source))
+            counted = self._counted(amounts, rule)
+            if counted is not None:
+                claims.append((subject, rule, counted))
         return claims
+
+    def _counted(self, amounts: Amounts, rule: Rule) -> Decimal | None:
+        """What counts on a budget: its own unit if above 0, else what converts to the most."""
+        if amounts.get(rule.unit):
+            return amounts[rule.unit]
+        sources = [one for one in amounts if one == rule.unit or (one, rule.unit) in self.rates]
+        return max((self._converted(amounts[one], one, rule) for one in sources), default=None)
 
     def _converted(self, amount: Decimal, source: str, rule: Rule) -> Decimal:
         if source == rule.unit:
@@ -133,7 +136,7 @@ class Model:
     def judge(self, subjects: Collection[str], amounts: Amounts) -> Refused | None:
         """Whether a request would be refused, and by whom."""
         refused: list[tuple[View, Decimal, int | None, str]] = []
-        for subject, rule, amount, _ in self._claims(subjects, amounts):
+        for subject, rule, amount in self._claims(subjects, amounts):
             by_any_clock = self.view(rule, subject, late_ms=CLOCKS_DIFFER_MS)
             is_short = amount > 0 and by_any_clock.available < amount
             if rule.shadow or not (by_any_clock.is_paused or is_short):
@@ -184,11 +187,11 @@ class Model:
         refused = self.judge(subjects, amounts)
         if refused:
             return refused
-        keys = [self._use(rule, subject, self.now_ms) for subject, rule, _, _ in claims]
+        keys = [self._use(rule, subject, self.now_ms) for subject, rule, _ in claims]
         expires_at_ms = self.now_ms + ttl_seconds * 1000
         lines = [
-            Line(rule, subject, key, amount, source)
-            for (subject, rule, amount, source), key in zip(claims, keys, strict=True)
+            Line(rule, subject, key, amount)
+            for (subject, rule, amount), key in zip(claims, keys, strict=True)
         ]
         granted = Reservation(
             subjects, amounts, lines, self.now_ms, expires_at_ms,
@@ -229,11 +232,12 @@ class Model:
         one.state, one.actual, one.finalized_at_ms = "settled", full, self.now_ms
         spent_at_ms = min(self.now_ms, one.gone_at * 1000)
         for line in one.lines:
-            unit = line.rule.unit if line.rule.unit in full else line.source
-            self._spend(line.key, self._converted(full[unit], unit, line.rule), spent_at_ms)
+            counted = self._counted(full, line.rule)
+            assert counted is not None
+            self._spend(line.key, counted, spent_at_ms)
         met = {(line.rule.budget_id, line.subject) for line in one.lines}
         beyond = {unit: amount for unit, amount in full.items() if unit not in one.amounts}
-        for subject, rule, amount, _ in self._claims(one.subjects, beyond):
+        for subject, rule, amount in self._claims(one.subjects, beyond):
             if (rule.budget_id, subject) not in met:
                 self._spend(self._use(rule, subject, one.created_at_ms), amount, spent_at_ms)
         return True
@@ -253,7 +257,7 @@ class Model:
         return True
 
     def record(self, subjects: Sequence[str], actual: Amounts) -> None:
-        for subject, rule, amount, _ in self._claims(subjects, actual):
+        for subject, rule, amount in self._claims(subjects, actual):
             self._spend(self._use(rule, subject, self.now_ms), amount, self.now_ms)
 
     def credit(self, rule: Rule, subject: str, amount: Decimal) -> bool:

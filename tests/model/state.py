@@ -45,7 +45,6 @@ class Line:
     subject: str
     key: CounterKey
     amount: Decimal
-    source: str
 
 
 @dataclass

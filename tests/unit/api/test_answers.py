@@ -292,6 +292,9 @@ def test_a_ledger_entry() -> None:
         "description": None,
         "kind": "credit",
         "created_at": "2026-03-01T12:00:00.250Z",
+        "original_amount": None,
+        "original_unit": None,
+        "rate": None,
     }
 
 

@@ -257,6 +257,12 @@ class Credit(Model):
     """Whether the amount was spent, credited, or carried over from or to another period."""
     created_at: datetime
     """When the entry was written."""
+    original_amount: Decimal | None
+    """What was spent, in `original_unit`; null: nothing was converted."""
+    original_unit: str | None
+    """The unit from which the amount was converted."""
+    rate: Decimal | None
+    """How much of the budget's unit one of `original_unit` was worth."""
     balance: Balance
     """The balance of the current period."""
 
@@ -444,6 +450,12 @@ class LedgerEntry(Model):
     """Whether the amount was spent, credited, or carried over from or to another period."""
     created_at: datetime
     """When the entry was written."""
+    original_amount: Decimal | None
+    """What was spent, in `original_unit`; null: nothing was converted."""
+    original_unit: str | None
+    """The unit from which the amount was converted."""
+    rate: Decimal | None
+    """How much of the budget's unit one of `original_unit` was worth."""
 
 
 class OwnKey(Model):

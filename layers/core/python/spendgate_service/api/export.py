@@ -38,6 +38,7 @@ EMPTY_STEPS_MAX = 200
 CSV_COLUMNS = (
     "id", "created_at", "budget_id", "subject", "period_key", "amount", "unit", "meter_source",
     "ref_type", "ref_id", "session_id", "reservation_id", "description", "kind",
+    "original_amount", "original_unit", "rate",
 )  # fmt: skip
 
 _FORMULA_STARTS = re.compile(r"(?:^|(?<=[;\t\r\n])) *(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001

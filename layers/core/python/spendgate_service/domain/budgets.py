@@ -8,7 +8,7 @@ from spendgate_service.domain.amounts import AMOUNT_MAX, Amount, amount_text
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import DurationPeriod, Period, PeriodRule, period_in_force
-from spendgate_service.domain.rates import Conversion, Rate, conversions_of, most_converted
+from spendgate_service.domain.rates import Conversion, Origin, Rate, conversions_of, origin_of
 from spendgate_service.domain.subjects import Subject
 
 type OnSoftLimit = Literal["warn", "pause"]
@@ -241,7 +241,7 @@ class Claim:
 
     `subject` spends, also if the budget is a default of its type. `policy_version` is the version
     of the policy that the claim was read from. `amount` is in the budget's unit; `conversions` are
-    those of other units of the request.
+    those of other units of the request, and `origin` is the amount that was converted, if any.
     """
 
     budget: Budget
@@ -249,6 +249,7 @@ class Claim:
     amount: Amount
     policy_version: int
     conversions: tuple[Conversion, ...] = ()
+    origin: Origin | None = None
 
 
 def policy_in_force(subject: Subject, policies: Mapping[Subject, Policy]) -> Policy:
@@ -280,25 +281,38 @@ def claims_on(
 ) -> list[Claim]:
     """Return a claim for every budget that applies to a request.
 
-    For a budget in a unit that the request does not name, the tenant's conversion rates
-    (`rates[unit][named unit]`) apply; without a rate the budget does not apply. `but_not` are
-    budgets, by id and subject, that are claimed already. Raises UnknownRate for an old rate.
+    For a budget in a unit of which the request names nothing or 0, the tenant's conversion rates
+    (`rates[unit][named unit]`) apply; with neither unit nor rate the budget does not apply.
+    `but_not` are budgets, by id and subject, that are claimed already. Raises UnknownRate if the
+    budget's unit is not named and the rate is too old.
     """
     claims = []
     for subject, budget, version in budgets_on(subjects, policies):
         if (budget.budget_id, subject) in but_not:
             continue
-        if budget.unit in amounts:
-            claims.append(Claim(budget, subject, amounts[budget.unit], version))
-            continue
-        conversions = conversions_of(amounts, rates.get(budget.unit, {}), now_ms=now_ms)
-        if conversions:
-            amount, unit = most_converted(amounts, conversions), conversions[0].unit
-            if amount > AMOUNT_MAX:
-                raise InvalidValue(
-                    f"{amount_text(amounts[unit])} {unit} is more than can be counted in "
-                    f"{budget.unit}",
-                    param=f"body.amounts.{unit}",
-                )
-            claims.append(Claim(budget, subject, amount, version, conversions))
+        claim = _claim_on(budget, subject, version, amounts, rates.get(budget.unit, {}), now_ms)
+        if claim is not None:
+            claims.append(claim)
     return claims
+
+
+def _claim_on(
+    budget: Budget,
+    subject: Subject,
+    version: int,
+    amounts: Mapping[str, Amount],
+    rates: Mapping[str, Rate],
+    now_ms: int,
+) -> Claim | None:
+    conversions = conversions_of(budget.unit, amounts, rates, now_ms=now_ms)
+    origin = origin_of(budget.unit, amounts, conversions)
+    if origin is None:
+        amount = amounts.get(budget.unit)
+        return None if amount is None else Claim(budget, subject, amount, version, conversions)
+    if origin.converted > AMOUNT_MAX:
+        raise InvalidValue(
+            f"{amount_text(origin.amount)} {origin.unit} is more than can be counted in "
+            f"{budget.unit}",
+            param=f"body.amounts.{origin.unit}",
+        )
+    return Claim(budget, subject, origin.converted, version, conversions, origin)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.reservations import Line, Provenance
 from spendgate_service.domain.subjects import Subject
 
@@ -18,7 +19,8 @@ A credit that corrects an earlier one takes something off again, so its amount i
 class LedgerEntry:
     """One debit (positive) or credit (negative) on one budget, in one of its periods.
 
-    The entries of a period add up to its limit minus the available and held amounts.
+    The entries of a period add up to its limit minus the available and held amounts. `origin` is
+    what the amount was converted from, if it was.
     """
 
     entry_id: str
@@ -35,6 +37,7 @@ class LedgerEntry:
     reservation_id: str | None = None
     description: str | None = None
     kind: EntryKind = "spend"
+    origin: Origin | None = None
 
 
 def entry_on(

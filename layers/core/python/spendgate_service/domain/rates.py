@@ -42,24 +42,67 @@ class Conversion:
         return -(-amount * self.rate // ONE)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An amount as it was named, in another unit than the budget's, and the rate it counts at."""
+
+    amount: Amount
+    unit: str
+    rate: Amount
+
+    @property
+    def converted(self) -> Amount:
+        """The amount in the budget's unit."""
+        return Conversion(self.unit, self.rate).converted(self.amount)
+
+
 def conversions_of(
+    unit: str, amounts: Mapping[str, Amount], rates: Mapping[str, Rate], *, now_ms: int
+) -> tuple[Conversion, ...]:
+    """Return the conversions for a budget in a unit, the one with the largest amount first.
+
+    None are needed for an amount above 0 in that unit. Raises UnknownRate if the unit is not named
+    and the only rates are too old.
+    """
+    if amounts.get(unit):
+        return ()
+    conversions = usable_conversions(amounts, rates, now_ms=now_ms)
+    named = [rate for source, rate in sorted(rates.items()) if source in amounts]
+    if named and not conversions and unit not in amounts:
+        raise UnknownRate(source=named[0].source, target=named[0].target)
+    return conversions
+
+
+def usable_conversions(
     amounts: Mapping[str, Amount], rates: Mapping[str, Rate], *, now_ms: int
 ) -> tuple[Conversion, ...]:
-    """Return the conversions for a budget, the one with the largest amount first.
-
-    Raises UnknownRate if the only rates are too old.
-    """
-    named = [rate for unit, rate in sorted(rates.items()) if unit in amounts]
-    usable = [rate for rate in named if not rate.is_too_old(now_ms=now_ms)]
-    if named and not usable:
-        raise UnknownRate(source=named[0].source, target=named[0].target)
-    conversions = [Conversion(rate.source, rate.rate) for rate in usable]
+    """Return the conversions at rates in use, the one with the largest amount first."""
+    conversions = [
+        Conversion(rate.source, rate.rate)
+        for unit, rate in sorted(rates.items())
+        if unit in amounts and not rate.is_too_old(now_ms=now_ms)
+    ]
     conversions.sort(
         key=lambda conversion: conversion.converted(amounts[conversion.unit]), reverse=True
     )
     return tuple(conversions)
 
 
-def most_converted(amounts: Mapping[str, Amount], conversions: Iterable[Conversion]) -> Amount:
-    """Return the largest converted amount."""
-    return max(conversion.converted(amounts[conversion.unit]) for conversion in conversions)
+def origin_of(
+    unit: str, amounts: Mapping[str, Amount], conversions: Iterable[Conversion]
+) -> Origin | None:
+    """Return the amount that counts on a budget by conversion; None if its own unit counts.
+
+    An amount above 0 in the budget's own unit counts as it is. Otherwise the largest converted
+    amount counts.
+    """
+    if amounts.get(unit):
+        return None
+    origins = [
+        Origin(amounts[conversion.unit], conversion.unit, conversion.rate)
+        for conversion in conversions
+        if conversion.unit in amounts
+    ]
+    largest = max(origins, key=lambda origin: origin.converted, default=None)
+    is_nothing = largest is None or (unit in amounts and not largest.converted)
+    return None if is_nothing else largest

@@ -6,7 +6,7 @@ from typing import Literal
 
 from spendgate_service.domain.amounts import AMOUNT_MAX, Amount
 from spendgate_service.domain.errors import InvalidValue
-from spendgate_service.domain.rates import Conversion, most_converted
+from spendgate_service.domain.rates import Conversion, Origin, Rate, origin_of, usable_conversions
 from spendgate_service.domain.subjects import Subject
 
 type StoredState = Literal["held", "settled", "released"]
@@ -32,20 +32,52 @@ class Line:
     conversions: tuple[Conversion, ...] = ()
 
     def cost(self, actual: Mapping[str, Amount]) -> Amount:
-        """Return an actual cost on this counter, at the rates of the reservation.
+        """Return an actual cost on this counter, by `origin_of`.
 
-        A cost in the budget's own unit is not converted. Raises InvalidValue if the result exceeds
-        the largest amount.
+        Raises InvalidValue if the result exceeds the largest amount.
         """
-        if self.unit in actual or not self.conversions:
+        origin = self.origin(actual)
+        if origin is None:
             return actual[self.unit]
-        cost = most_converted(actual, self.conversions)
-        if cost > AMOUNT_MAX:
+        if origin.converted > AMOUNT_MAX:
             raise InvalidValue(
                 f"body.actual: it comes to more than can be counted in {self.unit}",
                 param="body.actual",
             )
-        return cost
+        return origin.converted
+
+    def origin(self, actual: Mapping[str, Amount]) -> Origin | None:
+        """Return the actual amount that counts by conversion; None if the line's unit counts."""
+        return origin_of(self.unit, actual, self.conversions)
+
+    def unconverted(
+        self, held: Mapping[str, Amount], actual: Mapping[str, Amount]
+    ) -> dict[str, Amount]:
+        """Return the actual amounts that may count here at rates of the settlement.
+
+        They are in units that were not held; the rates of held units are those of the reservation,
+        unless nothing had to be converted then.
+        """
+        if actual.get(self.unit):
+            return {}
+        return {
+            unit: amount
+            for unit, amount in actual.items()
+            if amount and unit != self.unit and not (self.conversions and unit in held)
+        }
+
+    def with_rates(
+        self,
+        rates: Mapping[str, Rate],
+        held: Mapping[str, Amount],
+        actual: Mapping[str, Amount],
+        *,
+        now_ms: int,
+    ) -> "Line":
+        """Return the line with the conversions of its settlement, if one of them counts most."""
+        added = usable_conversions(self.unconverted(held, actual), rates, now_ms=now_ms)
+        line = replace(self, conversions=(*self.conversions, *added))
+        return self if line.origin(actual) == self.origin(actual) else line
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A report of the past never opens a period: a period that has ended counts it if 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Claim, claims_on
@@ -18,8 +18,9 @@ from spendgate_service.domain.periods import (
     rolling_period,
     rule_of,
 )
+from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.requests import claims_fit_one_transaction
-from spendgate_service.domain.reservations import Line, Provenance
+from spendgate_service.domain.reservations import Line, Provenance, Reservation
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.client import Table
@@ -39,10 +40,10 @@ class Spending:
     now_ms: int
     reservation_id: str | None = None
 
-    def on(self, line: Line, amount: Amount) -> LedgerEntry:
+    def on(self, line: Line, amount: Amount, origin: Origin | None) -> LedgerEntry:
         """Make the entry on one budget; it gets its id when it is written."""
         sessions = (subject.id for subject in self.subjects if subject.type == "session")
-        return entry_on(
+        entry = entry_on(
             line,
             amount,
             self.provenance,
@@ -50,6 +51,7 @@ class Spending:
             session_id=next(sessions, None),
             reservation_id=self.reservation_id,
         )
+        return replace(entry, origin=origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,21 @@ class Debits:
             return _debit(tenant_id, claim, period, spending, slice_at_ms=at_ms)
 
         return self._debits(tenant_id, spending, actual, debit, at_ms=at_ms)
+
+    def with_rates(self, tenant_id: str, settled: Reservation, *, now_ms: int) -> Reservation:
+        """Add to the lines the rates of units that are first named at the settlement.
+
+        Reads the rates only if one of them may count. Raises Throttled.
+        """
+        held, actual = settled.amounts, settled.actual or {}
+        if not any(line.unconverted(held, actual) for line in settled.lines):
+            return settled
+        rates = self._policy_cache.rules(tenant_id, settled.subjects).tenant.rates
+        lines = tuple(
+            line.with_rates(rates.get(line.unit, {}), held, actual, now_ms=now_ms)
+            for line in settled.lines
+        )
+        return replace(settled, lines=lines)
 
     def of_settlement(
         self,
@@ -189,7 +206,7 @@ def _debit(
         counter=counter_claim.address,
         creation=None if has_ended else counter_claim.creation,
         must_exist=has_ended,
-        entry=spending.on(counter_claim.line, claim.amount),
+        entry=spending.on(counter_claim.line, claim.amount, claim.origin),
         leaves_at=leaves_at(period.key, slice_at_ms),
     )
     return Debit(claim, period, posting)

@@ -114,16 +114,25 @@ class Planner:
     def _plan_settlement(
         self, place: int, command: Settle | Release, after: Reservation, now_ms: int
     ) -> Plan:
-        write = finalizing(self._table.name, command.tenant_id, after, now_ms=now_ms)
+        held_lines = after.lines
+        if isinstance(command, Settle):
+            after = self._debits.with_rates(command.tenant_id, after, now_ms=now_ms)
+        write = finalizing(
+            self._table.name, command.tenant_id, after,
+            has_new_rates=after.lines != held_lines, now_ms=now_ms,
+        )  # fmt: skip
         if isinstance(command, Release):
             postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
         else:
             spending = Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
             actual = after.actual or {}
             postings = [
-                _returned(command.tenant_id, after, line, spending.on(line, line.cost(actual)))
+                _returned(
+                    command.tenant_id, after, line,
+                    spending.on(line, line.cost(actual), line.origin(actual)),
+                )
                 for line in after.lines
-            ]
+            ]  # fmt: skip
             beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
             debits = self._debits.of_settlement(
                 command.tenant_id,

@@ -7,7 +7,9 @@ alone. An entry's id is the item's batch and its place in it.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from spendgate_service.domain.amounts import amount_text, parse_amount
 from spendgate_service.domain.ledger import EntryKind, LedgerEntry
+from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
@@ -57,7 +59,7 @@ def _entry_value(entry: LedgerEntry) -> Value:
         "M": {
             "period_key": text(entry.period_key),
             "amount": values.amount(entry.amount),
-            **values.optional_text(**texts),
+            **values.optional_text(**texts, converted_from=_origin_text(entry.origin)),
             **_kind_mark(entry),
         }
     }
@@ -78,6 +80,7 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
             created_at_ms=values.read_number(item["created_at_ms"]),
             **{name: values.read_text(value["M"], name) for name in _OPTIONAL_TEXTS},
             kind=_read_kind(value["M"]),
+            origin=_read_origin(value["M"]),
         )
         for place, value in enumerate(item["entries"]["L"])
     ]
@@ -88,6 +91,20 @@ def _kind_mark(entry: LedgerEntry) -> Item:
     if entry.kind == "carry_over" or (entry.kind == "credit" and entry.amount > 0):
         return {entry.kind: {"BOOL": True}}
     return {}
+
+
+def _origin_text(origin: Origin | None) -> str | None:
+    """For example `eur 100 1.08`: the unit, the amount and the rate."""
+    if origin is None:
+        return None
+    return f"{origin.unit} {amount_text(origin.amount)} {amount_text(origin.rate)}"
+
+
+def _read_origin(fields: Item) -> Origin | None:
+    if "converted_from" not in fields:
+        return None
+    unit, amount, rate = fields["converted_from"]["S"].split(" ")
+    return Origin(parse_amount(amount), unit, parse_amount(rate))
 
 
 def _read_kind(fields: Item) -> EntryKind:

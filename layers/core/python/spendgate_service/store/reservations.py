@@ -5,6 +5,7 @@ alone (a reservation has one subject of each), and the bucket, which all lines s
 """
 
 import json
+from collections.abc import Iterable
 from itertools import batched
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ FINALIZE = (
     "settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
 FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
+RATES_OF_SETTLEMENT = "#lines = :lines"
 EXTEND = (
     "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
 )
@@ -44,7 +46,7 @@ def held_attributes(reservation: Reservation) -> Item:
         "stage": text("held"),
         "subjects": {"L": [text(str(subject)) for subject in reservation.subjects]},
         "amounts": values.amounts(reservation.amounts),
-        "lines": {"L": [_line_value(line) for line in reservation.lines]},
+        "lines": _lines_value(reservation.lines),
         "held_until": number(reservation.bucket),
         "created_at_ms": number(reservation.created_at_ms),
         "expires_at_ms": number(reservation.expires_at_ms),
@@ -75,6 +77,10 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         settled_by=values.read_text(item, "settled_by") or None,
         metadata=json.loads(item["metadata"]["S"]) if "metadata" in item else {},
     )
+
+
+def _lines_value(lines: Iterable[Line]) -> Value:
+    return {"L": [_line_value(line) for line in lines]}
 
 
 def _line_value(line: Line) -> Value:
@@ -115,11 +121,14 @@ def counter_of(tenant_id: str, line: Line) -> keys.Key:
 
 
 def finalizing(
-    table_name: str, tenant_id: str, after: Reservation, *, now_ms: int
+    table_name: str, tenant_id: str, after: Reservation, *, has_new_rates: bool, now_ms: int
 ) -> dict[str, Any]:
-    """Make the write that settles or releases a reservation if it is still held as it was read."""
+    """Make the write that settles or releases a reservation if it is still held as it was read.
+
+    With `has_new_rates` it stores the lines, with the rates of units that were not held.
+    """
     overran: Item = {":overran": {"BOOL": True}} if after.overrun else {}
-    return _update(
+    write = _update(
         table_name, tenant_id, after, FINALIZE_OVERRUN if overran else FINALIZE,
         {
             ":held_until": number(after.bucket),
@@ -131,6 +140,12 @@ def finalizing(
             **overran,
         },
     )  # fmt: skip
+    if has_new_rates:
+        update = write["Update"]
+        update["UpdateExpression"] += f", {RATES_OF_SETTLEMENT}"
+        update["ExpressionAttributeNames"] = {"#lines": "lines"}
+        update["ExpressionAttributeValues"][":lines"] = _lines_value(after.lines)
+    return write
 
 
 def extending(

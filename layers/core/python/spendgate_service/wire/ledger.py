@@ -30,10 +30,18 @@ class LedgerEntryResponse(TypedDict):
         Doc("Whether the amount was spent, credited, or carried over from or to another period."),
     ]
     created_at: Annotated[Time, Doc("When the entry was written.")]
+    original_amount: Annotated[
+        AmountText | None, Doc("What was spent, in `original_unit`; null: nothing was converted.")
+    ]
+    original_unit: Annotated[str | None, Doc("The unit from which the amount was converted.")]
+    rate: Annotated[
+        AmountText | None, Doc("How much of the budget's unit one of `original_unit` was worth.")
+    ]
 
 
 def ledger_entry_response(entry: LedgerEntry) -> LedgerEntryResponse:
     """Build the response about one ledger entry."""
+    origin = entry.origin
     return {
         "id": entry.entry_id,
         "budget_id": entry.budget_id,
@@ -49,4 +57,7 @@ def ledger_entry_response(entry: LedgerEntry) -> LedgerEntryResponse:
         "description": entry.description,
         "kind": entry.kind,
         "created_at": time_on_wire(entry.created_at_ms),
+        "original_amount": amount_text(origin.amount) if origin else None,
+        "original_unit": origin.unit if origin else None,
+        "rate": amount_text(origin.rate) if origin else None,
     }

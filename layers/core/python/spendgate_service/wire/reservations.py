@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.decisions import shadowed_after
@@ -134,14 +134,14 @@ def reservation_response(
         "actual": None if actual is None else amounts_on_wire(actual),
         "late": reservation.late,
         "overrun": reservation.overrun,
-        "lines": [_line(line) for line in reservation.lines],
+        "lines": [_line(line, reservation.amounts) for line in reservation.lines],
         "metadata": dict(reservation.metadata),
     }
     return {"unpriced": True, **response} if unpriced else response
 
 
-def _line(line: Line) -> LineResponse:
-    conversion = next(iter(line.conversions), None)
+def _line(line: Line, held: Mapping[str, Amount]) -> LineResponse:
+    conversion = next((rate for rate in line.conversions if rate.unit in held), None)
     return {
         "budget_id": line.budget_id,
         "subject": str(line.subject),
