@@ -1,19 +1,16 @@
 """Fixtures for every suite."""
 
 import os
-from collections.abc import Iterator
-from typing import cast
 
-import boto3
 import pytest
 from hypothesis import settings
-from moto import mock_aws
 
 from local.emulator.account import isolate_from_aws
 from spendgate_service.app import Spendgate
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import Table
 from tests.support.app import spendgate_over
-from tests.support.engines import REGION, create_table, table_at
+from tests.support.engines import table_at
+from tests.support.exact_table import ExactTable
 from tests.support.world import World
 
 pytest_plugins = [
@@ -33,7 +30,7 @@ settings.load_profile("spendgate")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Choose the engines that the contract of the store is tested on."""
-    parser.addoption("--engine", action="append", choices=["moto", "dynamodb_local", "ministack"])
+    parser.addoption("--engine", action="append", choices=["memory", "dynamodb_local", "ministack"])
 
 
 def pytest_configure() -> None:
@@ -43,25 +40,15 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
-@pytest.fixture(scope="session")
-def moto_client() -> DynamoClient:
-    """A client whose calls moto answers wherever it is active: to make one takes 100 ms."""
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
-    return cast("DynamoClient", client)
-
-
 @pytest.fixture
-def moto_table(moto_client: DynamoClient) -> Iterator[Table]:
-    """An empty table in moto."""
-    with mock_aws():
-        create_table(moto_client, TABLE_NAME)
-        yield Table(moto_client, TABLE_NAME, sleep=lambda _seconds: None)
+def moto_table() -> Table:
+    """An empty table in the engine in memory, whose calls take no time."""
+    return Table(ExactTable(), TABLE_NAME, sleep=lambda _seconds: None)
 
 
 @pytest.fixture
 def app(moto_table: Table) -> Spendgate:
-    """The service over an empty table in moto."""
+    """The service over an empty table in memory."""
     return spendgate_over(moto_table)
 
 

@@ -1,4 +1,4 @@
-"""The whole service in one process: the functions over a table in moto, behind real HTTP.
+"""The whole service in one process: the functions over a table in memory, behind real HTTP.
 
 A request goes the way it goes in AWS: first to the authorizer, then to the function of its route.
 The clock is the test's: ten seconds go by with every request, so that no cached rule is believed.
@@ -143,7 +143,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 def service_over(table: Table) -> Service:
-    """A service over an empty table of moto, with its clock in the place of the real one."""
+    """A service over an empty table, with its clock in the place of the real one."""
     service = Service(table)
     service.create_keys()
     return service

@@ -7,18 +7,13 @@ ids stay in any case, so that the calls after them still mean the same objects.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
-
-import boto3
-from moto import mock_aws
+from typing import Any
 
 from spendgate_service.api.openapi.examples import PATH
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import Table
 from tests.docs.likeness import ID, SECRET, Likeness, Unlike
 from tests.docs.service import Reply, Service, bearer, service_over
-from tests.support.engines import REGION, create_table
+from tests.support.exact_table import ExactTable
 
 type Json = dict[str, Any]
 type Story = dict[str, list[Json]]
@@ -84,19 +79,9 @@ def _kept_or_new(likeness: Likeness, documented: Any, real: Any) -> Any:
     return documented
 
 
-@contextmanager
-def a_service() -> Iterator[Service]:
-    """A service of its own, outside of any test."""
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
-        create_table(client, "story")
-        yield service_over(Table(cast("DynamoClient", client), "story"))
-
-
 def main() -> None:
     """Write the story anew."""
-    with a_service() as service:
-        anew = retold(service, told())
+    anew = retold(service_over(Table(ExactTable(), "story")), told())
     PATH.write_text(json.dumps(anew, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -23,17 +23,17 @@ _AT_ONCE = [
     f"{_CONTRACT}/test_{name}.py"
     for name in ("settling", "extending", "recording", "policy_changes", "reserving")
 ]
-_MOTO = ("--engine", "moto")
+_IN_MEMORY = ("--engine", "memory")
 SUITES = (
     (
         "conditions",
-        [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", *_MOTO],
+        [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", *_IN_MEMORY],
     ),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
-    ("settling", [*_AT_ONCE, *_MOTO]),
-    ("closing", [f"{_CONTRACT}/test_closing_conditions.py", *_MOTO]),
-    ("rollover", [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carry_over.py", *_MOTO]),
-    ("contract", [_CONTRACT, "--ignore", f"{_CONTRACT}/single_engine", *_MOTO]),
+    ("settling", [*_AT_ONCE, *_IN_MEMORY]),
+    ("closing", [f"{_CONTRACT}/test_closing_conditions.py", *_IN_MEMORY]),
+    ("rollover", [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carry_over.py", *_IN_MEMORY]),
+    ("contract", [_CONTRACT, "--ignore", f"{_CONTRACT}/single_engine", *_IN_MEMORY]),
     ("budgets", ["tests/store/single_engine/test_budgets.py"]),
     ("model", ["tests/model"]),
     ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),
@@ -97,7 +97,7 @@ def main() -> int:
     """Try them; 1 if any survives."""
     os.environ.setdefault("SPENDGATE_SEED", "1")
     os.environ.setdefault("SPENDGATE_LONGER", "3")
-    for warm in ("moto", "moto.dynamodb.models", "hypothesis", "tests.conftest"):
+    for warm in ("boto3", "hypothesis", "tests.conftest"):
         import_module(warm)
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("--only", default="")

@@ -13,7 +13,7 @@ ENGINES = ("dynamodb_local", "ministack")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each engine in turn: `--engine moto` for another than the default ones."""
+    """Run a test on each engine in turn: `--engine memory` for another than the default ones."""
     if "engine_table" in metafunc.fixturenames:
         engines = metafunc.config.getoption("engine") or ENGINES
         metafunc.parametrize("engine_table", engines, indirect=True)
@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def engine_table(request: pytest.FixtureRequest) -> Table:
     """An empty table in an engine; an engine that does not start fails the test."""
-    if request.param == "moto":
+    if request.param == "memory":
         table: Table = request.getfixturevalue("moto_table")
         return table
     return table_at(request.getfixturevalue(f"{request.param}_url"))

@@ -32,6 +32,6 @@ def spendgate_over(table: Table, clock: Clock | None = None, **parts: object) ->
     """The service over a table; each of the `parts` takes the place of the one of that name."""
     app = Spendgate(table, clock=clock)
     vars(app).update(redelivery=NoBackoff())
-    vars(app).update(shards_pool=Inline())  # moto does not stand threads
+    vars(app).update(shards_pool=Inline())  # the engine in memory is for one thread
     vars(app).update(parts)
     return app

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from operator import eq, ge, gt, le, lt
+from pathlib import Path
 from typing import Any
 
 type Typed = Mapping[str, Any]
@@ -57,6 +59,15 @@ def normalized(text: str) -> str:
     except Inexact:
         raise InvalidExpression(f"{text} has more than 38 significant digits") from None
     return "0" if not value else format(value, "f")
+
+
+@cache
+def reserved_words() -> frozenset[str]:
+    """The words that no expression may use as a name: moto has DynamoDB's list."""
+    moto = find_spec("moto")
+    assert moto is not None and moto.origin is not None
+    listed = Path(moto.origin).with_name("dynamodb") / "parsing" / "reserved_keywords.txt"
+    return frozenset(listed.read_text(encoding="utf-8").upper().split())
 
 
 def tokens_of(text: str) -> list[str]:
@@ -162,6 +173,8 @@ class _Reader:
             return lambda scope: scope.names[token]
         if not token[0].isalpha() and token[0] != "_":
             raise Unsupported(f"{self.text}: {token!r} is no attribute")
+        if token.upper() in reserved_words():
+            raise InvalidExpression(f"{self.text}: {token} is a reserved word")
         return lambda _scope: token
 
     def operand(self) -> Operand:
@@ -170,8 +183,17 @@ class _Reader:
             return lambda scope: scope.values[token]
         if self.next == "if_not_exists":
             return self._if_not_exists()
+        if self.next == "size":
+            return self._size()
         name = self._path()
         return lambda scope: scope.item.get(name(scope))
+
+    def _size(self) -> Operand:
+        self.take("size")
+        self.take("(")
+        name = self._path()
+        self.take(")")
+        return lambda scope: _size_of(scope.item.get(name(scope)))
 
     def _if_not_exists(self) -> Operand:
         self.take("if_not_exists")
@@ -193,17 +215,24 @@ class _Reader:
         sets: list[tuple[Callable[[Scope], str], Operand]] = []
         removes: list[Callable[[Scope], str]] = []
         while self.next:
-            section = self.take("SET", "REMOVE")
+            section = self.take("SET", "REMOVE", "ADD")
             while True:
-                if section == "SET":
-                    name = self._path()
-                    self.take("=")
-                    sets.append((name, self._sum()))
-                else:
+                if section == "REMOVE":
                     removes.append(self._path())
+                else:
+                    sets.append(self._assignment() if section == "SET" else self._addition())
                 if not self.take_if(","):
                     break
         return Update(self.text, tuple(sets), tuple(removes))
+
+    def _assignment(self) -> tuple[Callable[[Scope], str], Operand]:
+        name = self._path()
+        self.take("=")
+        return name, self._sum()
+
+    def _addition(self) -> tuple[Callable[[Scope], str], Operand]:
+        name, added = self._path(), self.operand()
+        return name, lambda scope: _united(scope.item.get(name(scope)), added(scope))
 
     def _sum(self) -> Operand:
         left = self.operand()
@@ -235,6 +264,22 @@ def compare(left: Typed | None, operator: str, right: Typed | None) -> bool:
     if operator != "=" and kind not in _ORDERED:
         return False
     return bool(_COMPARISONS[operator](one, other))
+
+
+def _size_of(value: Typed | None) -> Typed | None:
+    if value is None:
+        return None
+    if "SS" not in value:
+        raise Unsupported("the size of anything but a set of strings")
+    return {"N": str(len(value["SS"]))}
+
+
+def _united(stored: Typed | None, added: Typed | None) -> Typed:
+    if added is None or "SS" not in added:
+        raise Unsupported("ADD of anything but a set of strings")
+    if stored is not None and "SS" not in stored:
+        raise InvalidExpression("an operand is no set of strings")
+    return {"SS": sorted({*(stored or added)["SS"], *added["SS"]})}
 
 
 def _added(left: Typed | None, operator: str, right: Typed | None) -> Typed:

@@ -67,8 +67,9 @@ class ExactTable:
 
     def query(self, **arguments: Any) -> Answer:
         text = arguments["KeyConditionExpression"]
-        condition = condition_of(text)
-        names, values = _placeholders(arguments, text)
+        condition = _compiled(condition_of, text)
+        filters = [arguments[name] for name in ("FilterExpression",) if name in arguments]
+        names, values = _placeholders(arguments, text, *filters)
         index = indexes()[arguments.get("IndexName", "")]
         found = [
             item
@@ -84,7 +85,13 @@ class ExactTable:
                 for item in found
                 if (index.position(item) < after if reverse else index.position(item) > after)
             ]
-        return page_of(found, arguments, index)
+        page = page_of(found, arguments, index)
+        if filters:
+            is_wanted = _compiled(condition_of, *filters)
+            page["Items"] = [
+                item for item in page["Items"] if is_wanted(Scope(item, names, values))
+            ]
+        return page
 
     def scan(self, **arguments: Any) -> Answer:
         found = [self.items[key] for key in sorted(self.items)]
@@ -181,12 +188,21 @@ class _Write:
 
 
 def _prepared(kind: str, arguments: Answer) -> _Write:
-    texts = [
-        arguments[name] for name in ("ConditionExpression", "UpdateExpression") if name in arguments
-    ]
+    compilers = {"ConditionExpression": condition_of, "UpdateExpression": update_of}
+    texts = [arguments[name] for name in compilers if name in arguments]
+    for name, compiler in compilers.items():
+        if name in arguments:
+            _compiled(compiler, arguments[name])
     names, values = _placeholders(arguments, *texts)
     key = key_of(arguments["Item" if kind == "Put" else "Key"])
     return _Write(kind, key, arguments, names, values)
+
+
+def _compiled[T](compiler: Callable[[str], T], text: str) -> T:
+    try:
+        return compiler(text)
+    except InvalidExpression as error:
+        _refuse(str(error))
 
 
 def _placeholders(arguments: Answer, *texts: str) -> tuple[Mapping[str, str], Mapping[str, Any]]:

@@ -1,28 +1,25 @@
 """A stage for faults: the functions over an engine in memory whose whole state can be put back."""
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from moto import mock_aws
-from moto.core.models import botocore_stubber
-from moto.dynamodb.models import dynamodb_backends
 
 from spendgate_service.api.handlers.rollover import PeriodsFailed
 from spendgate_service.store import ids
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from tests.scenarios.service import Party, Service, tenant
 from tests.support.app import Inline
 from tests.support.clock import NOON_MS, FakeClock
-from tests.support.engines import REGION, create_table
+from tests.support.dynamo_expressions import Attributes
+from tests.support.exact_indexes import Key
+from tests.support.exact_table import ExactTable
+from tests.support.exact_wire import answered_by, client_of_dynamodb
 from tests.support.functions import (
     HttpAnswer,
     LambdaContext,
@@ -35,35 +32,25 @@ from tests.support.settlement_queue import Record, RecordingDeadLetters
 TABLE_NAME = "spendgate-faults"
 TENANT = "acme"
 SUBJECTS = {"agent": "researcher", "session": "s-42"}
-_ACCOUNT = "123456789012"
 
-type Snapshot = tuple[int, Any]
-
-
-class Shelf:
-    """Reads what is in the engine without asking it: an audit after each of some thousand cases."""
-
-    def scan(self, **_arguments: object) -> dict[str, Any]:
-        """Every item, as DynamoDB would answer it."""
-        rows = [item for partition in _items().values() for item in partition.values()]
-        return {
-            "Items": [
-                {name: value.to_regular_json() for name, value in row.attrs.items()} for row in rows
-            ]
-        }
+type Snapshot = tuple[int, Mapping[Key, Attributes]]
 
 
 @dataclass
 class Stage:
-    """One tenant with admin and caller, the wire to its table, and what was laid down for it."""
+    """One tenant with admin and caller, the wire to its table, and what was laid down for it.
 
+    `audited` reads what is in the engine without the wire.
+    """
+
+    engine: ExactTable
+    audited: Table
     table: Table
     wire: FaultyWire
     clock: FakeClock
     party: Party
     waits: list[float]
     dead_letters: RecordingDeadLetters
-    audited: Table = field(default_factory=lambda: Table(cast("DynamoClient", Shelf()), TABLE_NAME))
     waiting: list[Record] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: object = None, **more: Any) -> HttpAnswer:
@@ -94,14 +81,12 @@ class Stage:
 
     def snapshot(self) -> Snapshot:
         """All that is in the table, and the time."""
-        return self.clock.at_ms, copy.deepcopy(_items())
+        return self.clock.at_ms, dict(self.engine.items)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put everything back, in a new process on a sound network."""
         self.clock.at_ms, stored = snapshot
-        items = _items()
-        items.clear()
-        items.update(copy.deepcopy(stored))
+        self.engine.items = dict(stored)
         self.dead_letters.codes.clear()
         self.dead_letters.message_ids.clear()
         self.waiting.clear()
@@ -114,16 +99,6 @@ class Stage:
         self.party.service.restart()
 
 
-def _items() -> Any:
-    return dynamodb_backends[_ACCOUNT][REGION].tables[TABLE_NAME].items
-
-
-def _answered_by_moto(request: AWSPreparedRequest) -> AWSResponse:
-    answer = botocore_stubber("before-send.dynamodb.Any", request)
-    assert answer is not None
-    return answer
-
-
 def _numbers() -> Callable[[int], int]:
     """Ids that are the same in every run: on them depends where the due counters are listed."""
     numbers = count(1)
@@ -132,17 +107,14 @@ def _numbers() -> Callable[[int], int]:
 
 @contextmanager
 def a_stage() -> Iterator[Stage]:
-    """The functions over moto, one thread, one clock; their waits are noted, not waited."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        clock, waits = FakeClock(NOON_MS), list[float]()
-        client = boto3.client("dynamodb", region_name=REGION, config=CLIENT_CONFIG)
-        create_table(client, TABLE_NAME)
-        client.meta.events.unregister("before-send", cast("Any", botocore_stubber))
-        wire = FaultyWire(_answered_by_moto)
+    """The functions, one thread, one clock; their waits are noted, not waited."""
+    with pytest.MonkeyPatch.context() as patch:
+        clock, waits, engine = FakeClock(NOON_MS), list[float](), ExactTable()
+        client, wire = client_of_dynamodb(), FaultyWire(answered_by(engine))
         put_on_wire(client, wire)
-        table = Table(cast("DynamoClient", client), TABLE_NAME, sleep=waits.append)
+        table = Table(client, TABLE_NAME, sleep=waits.append)
         aside = RecordingDeadLetters()
         patch.setattr(ids, "secrets", SimpleNamespace(randbits=_numbers()))
         service = Service(table, clock, {"budgets_pool": Inline(), "dead_letters": aside})
         party = tenant(service, TENANT).on(**SUBJECTS)
-        yield Stage(table, wire, clock, party, waits, aside)
+        yield Stage(engine, Table(engine, TABLE_NAME), table, wire, clock, party, waits, aside)

@@ -1,4 +1,4 @@
-"""The whole service over one table in moto: every route leads to the function that serves it."""
+"""The whole service over one table in memory: every route leads to the function that serves it."""
 
 from collections.abc import Callable, Iterator
 from functools import cache

@@ -30,20 +30,25 @@ class _Raw(BytesIO):
             yield chunk
 
 
+def json_answer(request: AWSPreparedRequest, status: int, body: object) -> AWSResponse:
+    """What DynamoDB sends."""
+    headers = HeadersDict({"Content-Type": "application/x-amz-json-1.0"})
+    return AWSResponse(request.url, status, cast("Any", headers), _Raw(json.dumps(body).encode()))
+
+
 def error_answer(
     request: AWSPreparedRequest, status: int, code: str, **more: object
 ) -> AWSResponse:
     """What DynamoDB sends when it refuses a call."""
     body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected", **more}
-    headers = HeadersDict({"Content-Type": "application/x-amz-json-1.0"})
-    return AWSResponse(request.url, status, cast("Any", headers), _Raw(json.dumps(body).encode()))
+    return json_answer(request, status, body)
 
 
 def _conflict(request: AWSPreparedRequest) -> AWSResponse:
     """Another transaction was on the same item, as each kind of write is told."""
     if operation_of(request) != "TransactWriteItems":
         return error_answer(request, 400, "TransactionConflictException")
-    writes = json.loads(_body(request))["TransactItems"]
+    writes = json.loads(body_of(request))["TransactItems"]
     reasons = [{"Code": "TransactionConflict"}, *[{"Code": "None"}] * (len(writes) - 1)]
     code = "TransactionCanceledException"
     return error_answer(request, 400, code, CancellationReasons=reasons)
@@ -78,9 +83,9 @@ def _no_connection() -> BaseException:
 FAULTS = (
     Fault(
         "throttled",
-        lambda one: error_answer(one, 400, "ProvisionedThroughputExceededException"),
+        lambda request: error_answer(request, 400, "ProvisionedThroughputExceededException"),
     ),
-    Fault("500", lambda one: error_answer(one, 500, "InternalServerError")),
+    Fault("500", lambda request: error_answer(request, 500, "InternalServerError")),
     Fault("refused", error=_no_connection),
     Fault("answer lost", error=_timeout, executed="at once"),
     Fault("timed out", error=_timeout),
@@ -150,6 +155,7 @@ def operation_of(request: AWSPreparedRequest) -> str:
     return (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
 
 
-def _body(request: AWSPreparedRequest) -> bytes:
+def body_of(request: AWSPreparedRequest) -> bytes:
+    """The body of a request."""
     body = request.body
     return body if isinstance(body, bytes) else str(body).encode()

@@ -188,40 +188,40 @@ def test_the_operators_key_belongs_to_no_tenant(moto_table: Table) -> None:
 
 
 def test_the_command_prints_an_operator_key_that_works(
-    moto_table: Table, capsys: pytest.CaptureFixture[str]
+    account_table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operator_key.main(["operator-key", "--table", TABLE_NAME])
 
-    assert verify(moto_table, capsys.readouterr().out.strip()) is not None
+    assert verify(account_table, capsys.readouterr().out.strip()) is not None
 
 
 def test_the_command_revokes_an_operator_key_by_its_id(
-    moto_table: Table, capsys: pytest.CaptureFixture[str]
+    account_table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bearer = create_operator_key(moto_table, NOW_MS)
+    bearer = create_operator_key(account_table, NOW_MS)
     _, _, key_id, _ = bearer.split(".")
 
     operator_key.main(["operator-key", "--table", TABLE_NAME, "--revoke", key_id])
 
-    assert verify(moto_table, bearer) is None
+    assert verify(account_table, bearer) is None
     assert capsys.readouterr().out == f"revoked {key_id}\n"
 
 
 @pytest.mark.parametrize("role", ["admin", "caller"])
 def test_the_command_issues_a_key_to_a_tenant(
-    moto_table: Table, capsys: pytest.CaptureFixture[str], role: str
+    account_table: Table, capsys: pytest.CaptureFixture[str], role: str
 ) -> None:
-    create_tenant(moto_table, Tenant("acme", created_at_ms=NOW_MS), idempotency=None)
+    create_tenant(account_table, Tenant("acme", created_at_ms=NOW_MS), idempotency=None)
     said = [] if role == "admin" else ["--role", role]
 
     operator_key.main(["tenant-key", "--table", TABLE_NAME, "--tenant", "acme", *said])
 
-    found = verify(moto_table, capsys.readouterr().out.strip())
+    found = verify(account_table, capsys.readouterr().out.strip())
     assert found is not None
     assert (found.tenant_id, found.role) == ("acme", role)
 
 
-@pytest.mark.usefixtures("moto_table")
+@pytest.mark.usefixtures("account_table")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

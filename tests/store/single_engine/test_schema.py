@@ -131,18 +131,18 @@ def test_two_writers_of_the_item_agree(moto_table: Table) -> None:
 
 
 def test_a_command_writes_the_item_when_it_first_uses_a_table(
-    moto_table: Table, capsys: pytest.CaptureFixture[str]
+    account_table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tenants.main(["operator-key", "--table", TABLE_NAME]) == 0
     assert capsys.readouterr().out.startswith("sg.-.key_")
 
-    assert stored_schema(moto_table) == SCHEMA
+    assert stored_schema(account_table) == SCHEMA
 
 
 def test_the_commands_refuse_a_table_of_another_schema(
-    moto_table: Table, capsys: pytest.CaptureFixture[str]
+    account_table: Table, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_schema(moto_table, SCHEMA + 1)
+    put_schema(account_table, SCHEMA + 1)
 
     assert tenants.main(["operator-key", "--table", TABLE_NAME]) == 1
     assert audit.main(["--table", TABLE_NAME]) == 2

@@ -1,0 +1,44 @@
+"""The engine in memory behind HTTP: what a real client of the SDK sends is answered by it.
+
+Signing, parsing, errors and retries are those of the SDK; only DynamoDB itself is replaced.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError
+
+from spendgate_service.store.client import CLIENT_CONFIG
+from tests.support.engines import REGION
+from tests.support.exact_table import ExactTable
+from tests.support.numbered_calls import body_of, error_answer, json_answer, operation_of
+
+
+def client_of_dynamodb() -> Any:
+    """A client of the SDK with the functions' own configuration; it reaches no network."""
+    return boto3.client(
+        "dynamodb",
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=CLIENT_CONFIG,
+    )
+
+
+def answered_by(engine: ExactTable) -> Callable[[AWSPreparedRequest], AWSResponse]:
+    """Return what sends the requests of a client to the engine instead of to AWS."""
+
+    def send(request: AWSPreparedRequest) -> AWSResponse:
+        call = getattr(engine, xform_name(operation_of(request)))
+        try:
+            return json_answer(request, 200, call(**json.loads(body_of(request))))
+        except ClientError as refused:
+            answer: dict[str, Any] = dict(refused.response)
+            error, status = answer.pop("Error"), answer.pop("ResponseMetadata")["HTTPStatusCode"]
+            return error_answer(request, status, error["Code"], message=error["Message"], **answer)
+
+    return send
