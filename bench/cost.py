@@ -146,7 +146,11 @@ def _refused_usd(write_units: float, milliseconds: int) -> Decimal:
 
 def _idle_table(url: str) -> Iterator[str]:
     resources = template()["Resources"].values()
-    alarms = sum(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in resources)
+    alarms = [  # each is paid for by its metrics
+        max(1, len(resource["Properties"].get("Metrics", [])) - 1)
+        for resource in resources
+        if resource.get("Condition") == "HasAlarms" and resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
     dashboards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources)
     memory = Decimal(template()["Resources"]["RolloverFunction"]["Properties"]["MemorySize"])
     minutes = Decimal(_MINUTES_A_MONTH)
@@ -156,7 +160,7 @@ def _idle_table(url: str) -> Iterator[str]:
     yield "| service | driver | usd a month |"
     yield "| --- | --- | ---: |"
     for row in (
-        Row("CloudWatch, alarms", f"{alarms} alarms", Decimal(alarms), "alarm_month"),
+        Row("CloudWatch, alarms", _alarms(alarms), Decimal(sum(alarms)), "alarm_month"),
         Row("CloudWatch, dashboard", f"{dashboards}", Decimal(dashboards), "dashboard_month"),
         Row("Scheduler", "once a minute", million, "scheduler_million_invocations"),
         Row("Lambda, requests", "rollover once a minute", million, "lambda_million_requests"),
@@ -177,6 +181,10 @@ def _idle_table(url: str) -> Iterator[str]:
         Row("CloudWatch, logs", "1 KB a minute", minutes * _LOG_BYTES / _GB, "logs_gb"),
     ):
         yield f"| {row.service} | {row.driver} | {row.usd:.2f} |"
+
+
+def _alarms(metrics: Sequence[int]) -> str:
+    return f"{len(metrics)} alarms on {sum(metrics)} metrics"
 
 
 def _duration(driver: str, milliseconds: Decimal) -> Row:

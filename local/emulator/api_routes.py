@@ -66,7 +66,6 @@ def read_definition(expanded: Mapping[str, Any], parameters: Mapping[str, str]) 
     ]
     [(name, scheme)] = body["components"]["securitySchemes"].items()
     authorizer = scheme["x-amazon-apigateway-authorizer"]
-    ttl_parameter = authorizer["authorizerResultTtlInSeconds"]["Ref"]
     return ApiDefinition(
         routes=tuple(sorted(routes, key=lambda route: route.key)),
         authorizer_name=name,
@@ -74,8 +73,27 @@ def read_definition(expanded: Mapping[str, Any], parameters: Mapping[str, str]) 
             "Fn::GetAtt"
         ][0],
         identity_source=tuple(authorizer["identitySource"]),
-        ttl_seconds=int(parameters[ttl_parameter]),
+        ttl_seconds=_chosen(
+            authorizer["authorizerResultTtlInSeconds"], expanded["Conditions"], parameters
+        ),
     )
+
+
+def _chosen(value: Any, conditions: Mapping[str, Any], parameters: Mapping[str, str]) -> int:
+    """Follow `Fn::If` to its number."""
+    while isinstance(value, Mapping):
+        condition, chosen, otherwise = value["Fn::If"]
+        value = chosen if _is_true(conditions[condition], parameters) else otherwise
+    return int(value)
+
+
+def _is_true(condition: Any, parameters: Mapping[str, str]) -> bool:
+    match condition:
+        case {"Fn::Not": [inner]}:
+            return not _is_true(inner, parameters)
+        case {"Fn::Equals": [{"Ref": name}, expected]}:
+            return bool(parameters[name] == expected)
+    raise LocalStackError(f"The emulator cannot evaluate this condition: {condition}")
 
 
 def _route(path: str, method: str, operation: Mapping[str, Any]) -> Route:

@@ -24,6 +24,7 @@ from ministack.app import app as emulator
 from ministack.core import persistence
 from ministack.core.lambda_runtime import Worker
 from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
 
 IN_FLIGHT_MAX = max(4, 2 * (os.cpu_count() or 1))
 
@@ -124,6 +125,24 @@ def _deliver_failed_changes_again() -> None:
     lambda_svc._execute_function = execute_and_look
 
 
+def _keep_alarms_of_metric_math() -> None:
+    """Create alarms on expressions, which the emulator refuses, without evaluating them.
+
+    Each becomes an alarm on a metric without data, named as the expression.
+    """
+    record = provisioners._cw_metric_alarm_record
+
+    def record_any(name: str, properties: Message) -> Message:
+        properties = dict(properties)
+        if metrics := properties.pop("Metrics", None):
+            properties["Namespace"] = "not evaluated"
+            properties["MetricName"] = metrics[0]["Expression"]
+        alarm: Message = record(name, properties)
+        return alarm
+
+    provisioners._cw_metric_alarm_record = record_any
+
+
 class SavedServices:
     """Which services' state was not written: the emulator itself only logs it."""
 
@@ -155,6 +174,7 @@ def main() -> None:
     _shorten_log_wait()
     _read_streams_from_their_start()
     _deliver_failed_changes_again()
+    _keep_alarms_of_metric_math()
     config = Config()
     config.bind = [f"127.0.0.1:{emulator_port}", f"127.0.0.1:{api_port}"]
     config.keep_alive_timeout = 75

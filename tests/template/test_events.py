@@ -99,3 +99,16 @@ def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
     types = [one.strip() for one in _parameter("EventTypes")["Default"].split(",")]
 
     assert types == list(DETAILS)
+
+
+def test_no_other_type_of_event_can_be_chosen() -> None:
+    """CloudFormation matches the pattern with each value of a list, as a whole."""
+    pattern = _parameter("EventTypes")["AllowedPattern"]
+
+    assert all(re.fullmatch(pattern, event_type) for event_type in DETAILS)
+    for wrong in ("", "*", "budget.exhaust", "budget.exhausted.", "budget"):
+        assert not re.fullmatch(pattern, wrong)
+
+
+def test_the_webhooks_url_is_shown_by_no_describe_call() -> None:
+    assert _parameter("EventWebhookUrl")["NoEcho"] is True

@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 
-from spendgate_service.api.queue import RECEIVES_MAX
-from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
 from tests.support.engines import template
+from tests.support.sam import transformed
 
 _FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
-_QUEUES = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
 _PHYSICAL_NAMES = {
     "AlarmName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName",
     "RoleName", "TableName", "TopicName",
@@ -115,77 +113,55 @@ def test_no_route_is_given_twice() -> None:
 
 
 def test_a_revoked_key_dies_within_a_minute() -> None:
-    identity = _properties("Api")["Auth"]["Authorizers"]["KeyAuthorizer"]["Identity"]
-
-    assert identity["ReauthorizeEvery"] == "AuthorizerCacheSeconds"
-    assert _parameter("AuthorizerCacheSeconds")["MaxValue"] <= 60
+    assert max(_parameter("AuthorizerCacheSeconds")["AllowedValues"]) <= 60
 
 
-def test_a_settlement_in_work_is_hidden_for_six_times_as_long_as_its_function_may_run() -> None:
-    timeout = _properties("SettleFunction")["Timeout"]
-    window = _parameter("SettlementBatchingSeconds")["MaxValue"]
+def test_each_time_that_a_key_is_cached_is_a_number_in_the_deployed_api() -> None:
+    """The value of a parameter would be a string, which API Gateway may not take."""
+    body = transformed()["Resources"]["Api"]["Properties"]["Body"]
+    scheme = body["components"]["securitySchemes"]["KeyAuthorizer"]
+    seconds = scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
+    conditions = transformed()["Conditions"]
 
-    assert _properties("SettlementQueue")["VisibilityTimeout"] >= 6 * timeout + window
-
-
-def test_a_settlement_that_fails_is_delivered_as_often_as_the_consumer_knows() -> None:
-    redrive = _properties("SettlementQueue")["RedrivePolicy"]
-
-    assert redrive == {
-        "deadLetterTargetArn": "DeadLetterQueue.Arn",
-        "maxReceiveCount": RECEIVES_MAX,
-    }
-    assert RECEIVES_MAX * BACKOFF_SECONDS[-1] > 33 * 3600
-    assert BACKOFF_SECONDS[-1] < _properties("SettlementQueue")["VisibilityTimeout"]
+    for allowed in _parameter("AuthorizerCacheSeconds")["AllowedValues"]:
+        value = seconds
+        while isinstance(value, dict):
+            condition, then, otherwise = value["Fn::If"]
+            value = then if _holds(conditions[condition], str(allowed)) else otherwise
+        assert value == allowed
+        assert type(value) is int
 
 
-def test_a_dead_letter_is_kept_for_two_weeks() -> None:
-    assert _properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
-
-
-def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:
-    source = _properties("SettleFunction")["Events"]["Settlements"]["Properties"]
-
-    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-
-
-def test_each_queue_has_a_policy_of_its_own_and_each_statement_one_resource() -> None:
-    """SQS refuses a statement with several resources, and with it the whole deployment."""
-    policies = [
-        resource["Properties"]
-        for resource in template()["Resources"].values()
-        if resource["Type"] == "AWS::SQS::QueuePolicy"
-    ]
-
-    assert {queue for policy in policies for queue in policy["Queues"]} == _QUEUES
-    for policy in policies:
-        (queue,) = policy["Queues"]
-        statements = policy["PolicyDocument"]["Statement"]
-        plain = [one if isinstance(one, dict) else one[1] for one in statements]
-        assert {one["Resource"] for one in plain} == {f"{queue}.Arn"}
-
-
-def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:
-    _, *others = _properties("SettlementQueuePolicy")["PolicyDocument"]["Statement"]
-    named = {"aws:PrincipalArn": "SettlementSenders"}
-
-    assert [condition for condition, _, _ in others] == ["RestrictsSenders"] * 2
-    deny, allow = (statement for _, statement, _ in others)
-    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"ArnNotLike": named})
-    assert (allow["Effect"], allow["Condition"]) == ("Allow", {"ArnLike": named})
-    assert {one["Resource"] for one in (deny, allow)} == {"SettlementQueue.Arn"}
-    assert {one["Action"] for one in (deny, allow)} == {"sqs:SendMessage"}
-    assert _parameter("SettlementSenders")["Default"] == ""
+def _holds(condition: dict[str, Any], cache_seconds: str) -> bool:
+    if "Fn::Not" in condition:
+        return not _holds(condition["Fn::Not"][0], cache_seconds)
+    parameter, value = condition["Fn::Equals"]
+    assert parameter == {"Ref": "AuthorizerCacheSeconds"}
+    return bool(value == cache_seconds)
 
 
 def test_the_table_outlives_its_stack_and_can_go_back_in_time() -> None:
     resource = template()["Resources"]["Table"]
 
-    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
     assert _parameter("TableDeletionProtection")["Default"] == "true"
     assert resource["Properties"]["PointInTimeRecoverySpecification"] == {
         "PointInTimeRecoveryEnabled": True
     }
+
+
+@pytest.mark.parametrize("logical_id", [
+    "Table", "SettlementQueue", "DeadLetterQueue", "UndeliveredEvents", "EventTopicKey",
+])  # fmt: skip
+def test_what_keeps_data_says_whether_it_outlives_the_stack(logical_id: str) -> None:
+    resource = template()["Resources"][logical_id]
+    policies = (resource["DeletionPolicy"], resource["UpdateReplacePolicy"])
+
+    assert policies == {
+        "UndeliveredEvents": ("Delete", "Retain"),
+        "EventTopicKey": ("Delete", "Delete"),
+    }.get(logical_id, ("RetainExceptOnCreate", "Retain"))
 
 
 def test_an_index_holds_keys_only_so_that_a_balance_never_writes_one() -> None:
@@ -229,7 +205,8 @@ def test_what_has_a_name_of_its_own_is_named_after_its_stack() -> None:
     }
 
     assert named
-    assert not [one for one in named if "AWS::StackName" not in one]
+    references = template()["Resources"].keys()  # such as the log group of a metric filter
+    assert not [one for one in named - references if "AWS::StackName" not in one]
 
 
 def test_only_the_publisher_knows_the_bus() -> None:

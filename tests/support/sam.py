@@ -1,0 +1,32 @@
+"""template.yaml after the SAM transform, as CloudFormation deploys it."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.support.engines import REGION, ROOT
+
+_URI = "s3://bucket/key"
+
+
+class _NoManagedPolicies:
+    """The template names no AWS managed policy, so there is none to look up."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@cache
+def transformed() -> dict[str, Any]:
+    """The transformed template, with intrinsic functions in their long form."""
+    parsed = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    for resource in parsed["Resources"].values():
+        for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
+            resource["Properties"][name] = _URI  # `sam package` uploads the code
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        expanded: dict[str, Any] = transform(parsed, {}, _NoManagedPolicies())
+    return expanded
