@@ -195,6 +195,10 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         merged = _subjects.merged(self._settings.subjects, subjects)
         return await self._api.fetch(models.Spend, request("GET", "spend", query=merged))
 
+    async def me(self) -> models.Me:
+        """Get the tenant, the role and the key of this client."""
+        return await self._api.fetch(models.Me, request("GET", "me"))
+
     async def export_ledger(
         self,
         *,
@@ -222,6 +226,10 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         """Call an operation that has no method here: `request("GET", "budgets", budget_id)`."""
         asked = request(method, *path, query=query, body=body, idempotency_key=idempotency_key)
         return (await self._api.send(asked)).json()
+
+    async def send(self, method: str, *path: str, **options: Any) -> Reply:
+        """Call an operation as `request` does; returns its status, headers and text."""
+        return await self._api.send(request(method, *path, **options))
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until background settlements are delivered; False if the time was too short."""

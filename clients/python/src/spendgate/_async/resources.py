@@ -202,6 +202,10 @@ class AsyncPrices(AsyncResource):
         """Get the price that applies."""
         return await self._api.fetch(models.Price, request("GET", "prices", provider, model))
 
+    def list(self, *, limit: int | None = None) -> AsyncPages[models.Price]:
+        """List the tenant's own prices."""
+        return AsyncPages(self._api, models.Price, "prices", query={"limit": limit})
+
     async def delete(self, provider: str, model: str) -> models.Price:
         """Remove the own price; the built-in one applies again."""
         return await self._api.fetch(models.Price, request("DELETE", "prices", provider, model))
@@ -219,6 +223,10 @@ class AsyncRates(AsyncResource):
     async def retrieve(self, from_unit: str, to_unit: str) -> models.Rate:
         """Get a conversion rate."""
         return await self._api.fetch(models.Rate, request("GET", "rates", from_unit, to_unit))
+
+    def list(self, *, limit: int | None = None) -> AsyncPages[models.Rate]:
+        """List the tenant's conversion rates."""
+        return AsyncPages(self._api, models.Rate, "rates", query={"limit": limit})
 
     async def delete(self, from_unit: str, to_unit: str) -> models.Rate:
         """Remove a conversion rate."""

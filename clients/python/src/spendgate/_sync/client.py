@@ -196,6 +196,10 @@ class Spendgate(Guards, ResourceGroups):
         merged = _subjects.merged(self._settings.subjects, subjects)
         return self._api.fetch(models.Spend, request("GET", "spend", query=merged))
 
+    def me(self) -> models.Me:
+        """Get the tenant, the role and the key of this client."""
+        return self._api.fetch(models.Me, request("GET", "me"))
+
     def export_ledger(
         self,
         *,
@@ -223,6 +227,10 @@ class Spendgate(Guards, ResourceGroups):
         """Call an operation that has no method here: `request("GET", "budgets", budget_id)`."""
         asked = request(method, *path, query=query, body=body, idempotency_key=idempotency_key)
         return (self._api.send(asked)).json()
+
+    def send(self, method: str, *path: str, **options: Any) -> Reply:
+        """Call an operation as `request` does; returns its status, headers and text."""
+        return self._api.send(request(method, *path, **options))
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until background settlements are delivered; False if the time was too short."""

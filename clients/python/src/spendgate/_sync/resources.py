@@ -199,6 +199,10 @@ class Prices(Resource):
         """Get the price that applies."""
         return self._api.fetch(models.Price, request("GET", "prices", provider, model))
 
+    def list(self, *, limit: int | None = None) -> Pages[models.Price]:
+        """List the tenant's own prices."""
+        return Pages(self._api, models.Price, "prices", query={"limit": limit})
+
     def delete(self, provider: str, model: str) -> models.Price:
         """Remove the own price; the built-in one applies again."""
         return self._api.fetch(models.Price, request("DELETE", "prices", provider, model))
@@ -216,6 +220,10 @@ class Rates(Resource):
     def retrieve(self, from_unit: str, to_unit: str) -> models.Rate:
         """Get a conversion rate."""
         return self._api.fetch(models.Rate, request("GET", "rates", from_unit, to_unit))
+
+    def list(self, *, limit: int | None = None) -> Pages[models.Rate]:
+        """List the tenant's conversion rates."""
+        return Pages(self._api, models.Rate, "rates", query={"limit": limit})
 
     def delete(self, from_unit: str, to_unit: str) -> models.Rate:
         """Remove a conversion rate."""

@@ -1,0 +1,90 @@
+"""`watch`: balances that refresh, with what is held."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spendgate import Spendgate, models
+from spendgate.cli import printing
+from spendgate.cli.balance_rows import COLUMNS
+from spendgate.cli.options import SEE, command, subjects_of
+from spendgate.cli.session import session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_SHOWN = tuple(column for column in COLUMNS if column.name not in ("budget_id", "limit"))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "watch", example="spendgate watch agent:researcher --interval 2", panel=SEE)(watch)
+
+
+def watch(
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Subjects as type:id; without one, every budget.", metavar="SUBJECT..."
+        ),
+    ] = None,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.2, help="Seconds between two looks.")
+    ] = 2.0,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, help="Stop after so many looks.")
+    ] = None,
+) -> None:
+    """Show balances and holds, refreshed until Ctrl-C; a program gets a table per look."""
+    with session.client() as client:
+        read = _reader(client, subjects or [])
+        if printing.is_terminal():
+            _live(read, interval, count)
+        else:
+            _in_turn(read, interval, count)
+
+
+def _reader(client: Spendgate, subjects: Sequence[str]) -> Callable[[], list[models.Balance]]:
+    if subjects:
+        named = subjects_of(None, subjects)
+        return lambda: client.spend(**named).budgets
+    return lambda: [
+        budget.balance
+        for listed in client.budgets.list()
+        if (budget := client.budgets.retrieve(listed.budget_id)).balance is not None
+    ]
+
+
+def _live(read: Callable[[], list[models.Balance]], interval: float, count: int | None) -> None:
+    from rich.live import Live  # noqa: PLC0415
+
+    looks = 0
+    with Live(console=printing.console(), auto_refresh=False) as live:
+        while count is None or looks < count:
+            if looks:
+                time.sleep(interval)
+            live.update(_screen(read()), refresh=True)
+            looks += 1
+
+
+def _in_turn(read: Callable[[], list[models.Balance]], interval: float, count: int | None) -> None:
+    looks = 0
+    while count is None or looks < count:
+        if looks:
+            time.sleep(interval)
+        printing.draw(_screen(read()))
+        looks += 1
+
+
+def _screen(balances: list[models.Balance]) -> RenderableType:
+    from rich.console import Group  # noqa: PLC0415
+
+    now = datetime.now(UTC).strftime("%H:%M:%SZ")
+    held = [balance for balance in balances if balance.held]
+    words = f"{len(balances)} balances, {len(held)} with holds, at {now}"
+    return Group(printing.table_of(balances, _SHOWN), "", words)

@@ -1,0 +1,241 @@
+"""What the commands do and print, against the service."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from spendgate import Spendgate
+from spendgate.cli import _main, printing
+from tests.cli.conftest import Run
+from tests.support.service import Account
+
+
+def spent_and_held(spent: str | int, held: str | int) -> tuple[Decimal, Decimal]:
+    return Decimal(spent), Decimal(held)
+
+
+def all_commands() -> dict[str, TyperCommand]:
+    """Every command by its path."""
+    found: dict[str, TyperCommand] = {}
+
+    def walk(group: TyperGroup, path: str) -> None:
+        for name, command in group.commands.items():
+            here = f"{path} {name}"
+            if isinstance(command, TyperGroup):
+                walk(command, here)
+            else:
+                assert isinstance(command, TyperCommand)
+                found[here] = command
+
+    root = typer.main.get_command(_main.app)
+    assert isinstance(root, TyperGroup)
+    walk(root, "spendgate")
+    return found
+
+
+def test_the_help_of_every_command_ends_with_an_example_of_it() -> None:
+    commands = all_commands()
+    assert len(commands) > 20
+    for path, command in commands.items():
+        example = (command.epilog or "").removeprefix("Example: ")
+        words = [word for word in example.split() if word not in ("--profile", "staging")]
+        assert " ".join(words).startswith(path), example
+        assert command.help, path
+
+
+def test_a_call_by_hand(as_admin: Run, account: Account) -> None:
+    who = ("--agent", account.agent)
+    checked = as_admin("check", *who, "--usd", "0.5", "-o", "json")
+    assert (checked.code, checked.json["allowed"]) == (0, True)
+    held = as_admin("reserve", *who, "--usd", "0.5", "-o", "json").json
+    assert account.usd == spent_and_held(0, "0.5")
+    settled = as_admin("settle", held["reservation_id"], "--usd", "0.3")
+    assert settled.code == 0
+    assert "settled" in settled.out
+    again = as_admin("reserve", *who, "--amount", "usd=2", "--idempotency-key", "k", "-o", "json")
+    same = as_admin("reserve", *who, "--amount", "usd=2", "--idempotency-key", "k", "-o", "json")
+    assert again.json["reservation_id"] == same.json["reservation_id"]
+    assert as_admin("release", again.json["reservation_id"]).code == 0
+    assert as_admin("record", *who, "--usd", "1.2", "--description", "by hand").code == 0
+    assert account.usd == spent_and_held("1.5", 0)
+    entries = as_admin("ledger", account.usd_id, "-o", "csv").out
+    rows = list(csv.DictReader(io.StringIO(entries)))
+    assert [row["amount"] for row in rows] == ["1.2", "0.3"]
+    assert rows[0]["description"] == "by hand"
+    usage = ("--model", "openai/gpt-4o", "--input-tokens", "1000", "--max-output-tokens", "10")
+    priced = as_admin("reserve", *who, *usage, "-o", "json")
+    assert Decimal(priced.json["amounts"]["usd"]) > 0
+    assert as_admin("statements", account.usd_id).err == "No period has been closed yet.\n"
+
+
+def test_a_refusal_exits_with_75(as_admin: Run, account: Account) -> None:
+    too_much = ("--agent", account.agent, "--usd", "101")
+    for command in ("check", "reserve"):
+        refused = as_admin(command, *too_much)
+        assert refused.code == 75, command
+        assert "hint: " in refused.out + refused.err
+    assert "request req-" in as_admin("reserve", *too_much).err
+    explained = as_admin("explain", f"agent:{account.agent}", "--usd", "101")
+    assert explained.code == 75
+    assert "Refused: a call of this size would be refused now" in explained.out
+    allowed = as_admin("explain", f"agent:{account.agent}")
+    assert allowed.code == 0
+    assert "Allowed: the smallest call would be granted now." in allowed.out
+
+
+def test_explain_names_the_tightest_budget(
+    as_admin: Run, admin: Spendgate, account: Account
+) -> None:
+    admin.record(agent=account.agent, actual={"usd": 90})
+    explained = as_admin("explain", f"agent:{account.agent}", "-o", "json").json
+    assert explained["tightest"] == account.usd_id
+    assert len(explained["budgets"]) == 2
+    paused = as_admin("budgets", "pause", account.usd_id)
+    assert "paused" in paused.out
+    refused = as_admin("explain", f"agent:{account.agent}")
+    assert refused.code == 75
+    assert "budget_paused" in refused.out
+
+
+def test_the_life_of_a_budget(as_admin: Run, account: Account) -> None:
+    subject = f"agent:{account.agent}-2"
+    create = ("budgets", "create", subject, "--unit", "usd", "--limit", "10")
+    made = as_admin(*create, "--period", "month", "--timezone", "Europe/Paris", "-o", "json").json
+    name = made["budget_id"]
+    assert made["period"]["timezone"] == "Europe/Paris"
+    changed = as_admin("budgets", "update", name, "--limit", "20", "--soft-limit", "15")
+    assert changed.code == 0
+    assert "soft_limit  15" in changed.out
+    assert "month Europe/Paris" in changed.out
+    credited = as_admin("budgets", "credit", name, "5", "--description", "top-up")
+    assert "available  25" in credited.out
+    for change, status in (
+        ("pause", "paused"), ("resume", "active"), ("disable", "disabled"), ("enable", "active"),
+    ):  # fmt: skip
+        assert as_admin("budgets", change, name, "-o", "json").json["status"] == status
+    shown = as_admin("budgets", "show", name, "-o", "json").json
+    assert (shown["limit"], shown["balance"]["credits"]) == ("20", "5")
+    listed = as_admin("budgets", "list", "--subject", subject)
+    assert listed.out.splitlines()[1].split() == [
+        name, subject, "usd", "20", "month", "Europe/Paris", "active", "0", "0",
+    ]  # fmt: skip
+    asked = as_admin("budgets", "delete", name)
+    assert asked.code == 64
+    assert "--yes" in asked.err
+    assert as_admin("budgets", "delete", name, "--yes").code == 0
+    assert as_admin("budgets", "list", "--subject", subject).err.startswith("There is no budget")
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        ("none", {"type": "none"}),
+        ("day", {"type": "calendar", "unit": "day"}),
+        ("5h", {"type": "duration", "window": "5h"}),
+        ("rolling:7d", {"type": "rolling", "window": "7d"}),
+        ('{"type": "none"}', {"type": "none"}),
+    ],
+)
+def test_a_period_is_written_shortly(text: str, period: dict[str, str]) -> None:
+    from spendgate.cli.commands.budgets import period_of  # noqa: PLC0415
+
+    assert period_of(text) == period
+
+
+@pytest.mark.parametrize(("columns", "bar"), [(80, "█████▒▒░░░"), (120, "██████████▒▒▒▒▒░░░░░")])
+def test_a_person_sees_bars_that_fit_the_terminal(
+    as_admin: Run,
+    admin: Spendgate,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    bar: str,
+) -> None:
+    monkeypatch.setattr(printing, "is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    admin.record(agent=account.agent, actual={"usd": 50})
+    admin.reserve(agent=account.agent, amounts={"usd": 25}, heartbeat=False)
+    seen = [
+        as_admin("balance", f"agent:{account.agent}").out,
+        as_admin("budgets", "list", "--subject", f"agent:{account.agent}").out,
+        as_admin("watch", f"agent:{account.agent}", "--count", "1").out,
+    ]
+    for screen in seen:
+        assert bar in screen
+        assert max(map(len, screen.splitlines())) <= columns
+
+
+def test_a_text_of_another_caller_cannot_steer_a_terminal() -> None:
+    assert printing.printable("a\x1b[2Jb") == "a\N{REPLACEMENT CHARACTER}[2Jb"
+
+
+def test_csv_holds_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    column = printing.Column("text", lambda text: text)
+    printing.print_rows(["=1+1", "-0.5", "a"], [column], printing.Output.CSV, empty="")
+    assert capsys.readouterr().out.splitlines() == ["text", "'=1+1", "-0.5", "a"]
+
+
+PYTHON = sys.executable
+
+
+def test_run_settles_what_it_held(as_admin: Run, account: Account) -> None:
+    who = ("--agent", account.agent, "--usd", "2")
+    assert as_admin("run", *who, "--", PYTHON, "-c", "raise SystemExit(3)").code == 3
+    assert account.usd == spent_and_held(2, 0), "a program that fails may have spent it"
+    killed = as_admin("run", *who, "--", PYTHON, "-c", "import os; os.kill(os.getpid(), 9)")
+    assert killed.code == 137
+    assert account.usd == spent_and_held(4, 0)
+
+
+def test_run_leaves_the_settlement_to_a_program_that_does_it(
+    as_admin: Run, account: Account
+) -> None:
+    program = (
+        "import os, spendgate\n"
+        "guard = spendgate.Spendgate()\n"
+        "guard.reservations.settle(os.environ['SPENDGATE_RESERVATION_ID'], actual={'usd': '0.5'})"
+    )
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    who = ("--agent", account.agent, "--usd", "2")
+    ran = as_admin("run", *who, "--", PYTHON, "-c", program)
+    assert (ran.code, ran.err) == (0, "")
+    assert account.usd == spent_and_held("0.5", 0)
+
+
+def test_run_starts_nothing_that_is_refused_and_releases_what_does_not_start(
+    as_admin: Run, account: Account
+) -> None:
+    program = ("--", PYTHON, "-c", "open('ran', 'w')")
+    assert as_admin("run", "--agent", account.agent, "--usd", "101", *program).code == 75
+    assert not Path("ran").exists()
+    who = ("--agent", account.agent, "--usd", "2")
+    missing = as_admin("run", *who, "--", "no-such-program")
+    assert missing.code == 127
+    assert "released" in missing.err
+    assert as_admin("run", *who, "--", "/").code in (126, 127)
+    assert account.usd == spent_and_held(0, 0)
+
+
+def test_run_extends_its_hold_while_the_program_runs(as_admin: Run, account: Account) -> None:
+    extended = (
+        "import os, time, spendgate\n"
+        "guard = spendgate.Spendgate()\n"
+        "name = os.environ['SPENDGATE_RESERVATION_ID']\n"
+        "first = guard.reservations.retrieve(name).expires_at\n"
+        "deadline = time.monotonic() + 60\n"
+        "while guard.reservations.retrieve(name).expires_at == first:\n"
+        "    assert time.monotonic() < deadline\n"
+        "    time.sleep(0.1)"
+    )
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    who = ("--agent", account.agent, "--usd", "2", "--ttl", "3")
+    assert as_admin("run", *who, "--", PYTHON, "-c", extended).code == 0
