@@ -24,7 +24,8 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "DELETE /v1/keys/{id}",
     ),
     "Budgets": (
-        "POST /v1/budgets", "GET /v1/budgets", f"GET {_BUDGET}", f"PATCH {_BUDGET}",
+        "POST /v1/budgets", "GET /v1/budgets", f"GET {_BUDGET}",
+        "PUT /v1/budgets/by-slug/{slug}", f"PATCH {_BUDGET}",
         f"GET {_BUDGET}/balance", f"POST {_BUDGET}/pause", f"POST {_BUDGET}/resume",
         f"POST {_BUDGET}/disable", f"POST {_BUDGET}/enable", f"POST {_BUDGET}/credits",
         f"DELETE {_BUDGET}",

@@ -21,6 +21,7 @@ _MEANINGS = {
     "budget_paused": "A budget that applies is paused.",
     "forbidden": "The role of the key does not allow this request.",
     "idempotency_conflict": "The idempotency key was used for a different request.",
+    "immutable_field": "A budget stays on its subject and in its unit; `param` is the field.",
     "insufficient_quota": "Refused by a budget that does not reset by itself.",
     "internal_error": "An internal error.",
     "invalid_api_key": "The key is missing, unknown or revoked.",
@@ -37,6 +38,7 @@ _MEANINGS = {
     "unavailable": "The table is unavailable or overloaded; the same request may succeed later.",
     "unknown_price": "The model has no price.",
     "unknown_rate": "A budget in another unit applies, and the conversion rate is too old.",
+    "version_mismatch": "The object has changed since it was read (`If-Match`); nothing was done.",
 }
 """What every error code means to a caller."""
 

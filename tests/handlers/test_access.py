@@ -41,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/spend": {"subjects": {"agent": "a"}, "actual": {"usd": 1}},
     "POST /v1/budgets": {"subject": "agent:b", "unit": "usd", "limit": 1},
     "PATCH /v1/budgets/{id}": {"limit": 2},
+    "PUT /v1/budgets/by-slug/{slug}": {"subject": "agent:c", "unit": "usd", "limit": 1},
     "POST /v1/budgets/{id}/credits": {"amount": 1},
     "PUT /v1/token-caps/{type}/{id+}": {"max_total_tokens": 1},
     "PUT /v1/prices/{provider}/{model+}": {"input_per_million": 1, "output_per_million": 1},
@@ -62,6 +63,7 @@ def path_of(route: Route, object_id: str) -> str:
         "{model+}": "m/1",
         "{from}": "eur",
         "{to}": "usd",
+        "{slug}": "agents",
     }.items():
         filled = filled.replace(name, value)
     return filled

@@ -45,9 +45,11 @@ def test_a_budget_with_and_without_its_balance() -> None:
         "carry_over": None,
         "mode": "enforce",
         "name": None,
+        "slug": None,
         "metadata": {},
         "status": "active",
         "version": 3,
+        "revision": 0,
         "created_at": "2026-03-01T12:00:00.250Z",
         "updated_at": "2026-03-01T12:00:00.250Z",
     }

@@ -148,7 +148,6 @@ def test_everything_that_a_budget_may_say_is_read() -> None:
 
 DAY = {"type": "calendar", "unit": "day"}
 CONTRADICTIONS: list[tuple[dict[str, object], str]] = [
-    ({"soft_limit": "10.1"}, "body.soft_limit"),
     ({"on_soft_limit": "pause"}, "body.on_soft_limit"),
     ({"carry_over": {"unused": True}}, "body.carry_over"),
     ({"carry_over": {}, "period": {"type": "rolling", "window": "1h"}}, "body.carry_over"),

@@ -179,12 +179,17 @@ class Budget(Model):
     """A budget in shadow mode decides and reports, but never refuses."""
     name: str | None
     """A name for people."""
+    slug: str | None
+    """A name for tools, unique in the tenant; null: none."""
     metadata: dict[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
     status: str
     """The first that applies of disabled, paused, exhausted, warning, active."""
     version: int
     """The version of the subject's policy; every change to its budgets increases it."""
+    revision: int
+    """The budget's own revision, in quotation marks its ETag; every change to the budget
+    increases it, and nothing else does."""
     created_at: datetime
     """When the budget was created."""
     updated_at: datetime

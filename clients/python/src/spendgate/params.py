@@ -106,6 +106,8 @@ class CreateBudget(TypedDict, total=False):
     """A name for people."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+    slug: str | None
+    """A name for tools, unique in the tenant; null: none."""
 
 
 class CreateKey(TypedDict, total=False):
@@ -166,8 +168,8 @@ class Extend(TypedDict, total=False):
 
 
 class PatchBudget(TypedDict, total=False):
-    """A change to a budget: only what is named changes. `soft_limit`, `carry_over` and `name`
-    may be set to null; any other null is refused."""
+    """A change to a budget: only what is named changes. `soft_limit`, `carry_over`, `name` and
+    `slug` may be set to null; any other null is refused."""
 
     limit: Amount
     """An exact decimal: at most 18 digits before the point and 9 after it."""
@@ -185,6 +187,8 @@ class PatchBudget(TypedDict, total=False):
     """A budget in shadow mode decides and reports, but never refuses."""
     name: str | None
     """A name for people."""
+    slug: str | None
+    """A name for tools, unique in the tenant; null: none."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
 
@@ -260,6 +264,34 @@ class Price(TypedDict, total=False):
     """The factor on the price of tokens in a service tier, such as 0.5 for batch."""
     currency: str
     """The unit of the prices."""
+
+
+class PutBudget(TypedDict, total=False):
+    """A budget as it shall be, under its slug; what is left out has its default."""
+
+    subject: Required[str]
+    """The subject of the budget, as type:id; type:* is the default of the type."""
+    unit: Required[str]
+    """What is counted: a lower-case word such as usd or tokens."""
+    limit: Required[Amount]
+    """What may be spent in one period. An exact decimal: at most 18 digits before the point
+    and 9 after it."""
+    soft_limit: Amount | None
+    """The spent amount at which the budget warns or pauses; null: none."""
+    on_soft_limit: Literal["warn", "pause"]
+    """What happens at the soft limit: a warning, or a pause."""
+    warn_at_pct: Sequence[int]
+    """The percentages of the limit from which on the budget warns."""
+    period: NoPeriod | CalendarPeriod | DurationPeriod | RollingPeriod
+    """Over which periods the limit holds."""
+    carry_over: CarryOver | None
+    """What a period carries over to the next one; null: nothing."""
+    mode: Literal["enforce", "shadow"]
+    """A budget in shadow mode decides and reports, but never refuses."""
+    name: str | None
+    """A name for people."""
+    metadata: Mapping[str, Any]
+    """Any JSON object up to 4 KB; stored and returned unread."""
 
 
 class Rate(TypedDict, total=False):

@@ -54,15 +54,26 @@ class Budgets(Resource):
         if_match: str | int | None = None,
         **body: Unpack[params.PatchBudget],
     ) -> models.Budget:
-        """Change the fields that are named."""
+        """Change the fields that are named; `if_match` is the revision that was read."""
         return self._api.fetch(
             models.Budget,
             request("PATCH", "budgets", budget_id, body={**body}, if_match=if_match),
         )
 
-    def delete(self, budget_id: str) -> models.Budget:
+    def put(
+        self, slug: str, *, if_match: str | int | None = None, **body: Unpack[params.PutBudget]
+    ) -> models.Budget:
+        """Create the budget with this slug, or make it exactly the body."""
+        return self._api.fetch(
+            models.Budget,
+            request("PUT", "budgets", "by-slug", slug, body={**body}, if_match=if_match),
+        )
+
+    def delete(self, budget_id: str, *, if_match: str | int | None = None) -> models.Budget:
         """Delete a budget."""
-        return self._api.fetch(models.Budget, request("DELETE", "budgets", budget_id))
+        return self._api.fetch(
+            models.Budget, request("DELETE", "budgets", budget_id, if_match=if_match)
+        )
 
     def pause(self, budget_id: str) -> models.Budget:
         """Refuse new holds until it is resumed."""

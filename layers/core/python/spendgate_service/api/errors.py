@@ -72,6 +72,8 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
         409, "reservation_expired", "conflict_error", refusal=True, stays=True
     ),
     domain.AlreadyExists: Problem(409, "already_exists", "conflict_error", stays=True),
+    domain.ImmutableField: Problem(409, "immutable_field", "conflict_error", stays=True),
+    domain.VersionMismatch: Problem(412, "version_mismatch", "conflict_error"),
     domain.LastAdminKey: Problem(409, "last_admin_key", "conflict_error", stays=True),
     domain.BudgetChanged: Problem(409, "budget_changed", "conflict_error"),
     Unavailable: Problem(503, "unavailable", "api_error"),

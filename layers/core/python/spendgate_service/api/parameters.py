@@ -15,6 +15,7 @@ from spendgate_service.api.bodies.fields import (
     WORD_SCHEMA,
     LabelField,
     ReferenceField,
+    SlugField,
     SubjectsField,
     UnitField,
 )
@@ -62,13 +63,17 @@ PROVIDER = Parameter("provider", LabelField, "The company that runs the model.")
 MODEL = Parameter("model", ReferenceField, "The provider's name of the model; it may have slashes.")
 FROM_UNIT = Parameter("from", UnitField, "The unit that is converted.")
 TO_UNIT = Parameter("to", UnitField, "The unit that is converted to.")
-IN_PATH = {
-    parameter.name: parameter for parameter in (ID, TYPE, PROVIDER, MODEL, FROM_UNIT, TO_UNIT)
-}
-
+SLUG = Parameter(
+    "slug",
+    SlugField,
+    "The budget's name for tools: lower-case letters, digits, dots, underscores and hyphens.",
+)
 SUBJECT = Parameter(
     "subject", Annotated[str, WithJsonSchema(SUBJECT_SCHEMA)], "Only of this subject, as type:id."
 )
+IN_PATH = {
+    parameter.name: parameter for parameter in (ID, TYPE, PROVIDER, MODEL, FROM_UNIT, TO_UNIT, SLUG)
+}
 SUBJECTS = Parameter("subjects", SubjectsField, "Any number of type=id.", any_name=True)
 FORMAT = Parameter("format", Literal["csv", "jsonl"], "csv (the default) or jsonl.")
 FROM = Parameter("from", _Moment, "The first moment of the export.")
@@ -88,4 +93,10 @@ IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
     Annotated[str, Field(pattern="^[!-~]{1,255}$")],
     "A request with the key and the body of an earlier one gets the first response again.",
+)
+
+IF_MATCH = Parameter(
+    "If-Match",
+    Annotated[str, Field(pattern=r'^(\*|"[!#-~]*")$')],
+    "The ETag of the object as you have read it; if it has changed since, nothing is changed.",
 )

@@ -45,6 +45,9 @@ REFUSALS = (
 )
 """The codes with which the budgets and caps on its subjects refuse a request."""
 
+TAG = ("ETag",)
+"""The headers of a response that shows an object which can be changed."""
+
 _PATH_PARAMETER = re.compile(r"\{(\w+)\+?\}")
 
 
@@ -56,7 +59,9 @@ class Route:
     the type of the response. A `paged` route takes `limit` and `cursor` besides its `query`.
     `errors` are the codes of this route alone; those of its kind are added in the document. An
     `idempotent` route takes an Idempotency-Key; a `repeatable` one needs none, because repeating it
-    gives the same response. `headers` are those of this response alone.
+    gives the same response; with the status 201 it creates the object where there is none, and
+    responds 200 where there is one. A `conditional` one takes `If-Match`. `headers` are those of
+    this response alone.
     """
 
     method: str
@@ -71,6 +76,7 @@ class Route:
     paged: bool
     idempotent: bool
     repeatable: bool
+    conditional: bool
     media_types: tuple[str, ...]
     headers: tuple[str, ...]
 
@@ -120,6 +126,7 @@ def route[B: BaseModel = BaseModel](  # noqa: PLR0913 (each is a fact about the 
     paged: bool = False,
     idempotent: bool = False,
     repeatable: bool = False,
+    conditional: bool = False,
     media_types: tuple[str, ...] = ("application/json",),
     headers: tuple[str, ...] = (),
 ) -> Callable[[Handler[B]], Route]:
@@ -140,6 +147,7 @@ def route[B: BaseModel = BaseModel](  # noqa: PLR0913 (each is a fact about the 
             paged=paged,
             idempotent=idempotent,
             repeatable=repeatable,
+            conditional=conditional,
             media_types=media_types,
             headers=headers,
         )

@@ -8,11 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from spendgate_service.budgets.policy_writes import try_to_write, twin_warnings, writes_of_change
+from spendgate_service.budgets.policy_writes import (
+    check_slug_is_free,
+    try_to_write,
+    twin_warnings,
+    writes_of_change,
+)
 from spendgate_service.budgets.read import StoredBudget, read_budget
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, Policy, check_soft_limit
 from spendgate_service.domain.errors import BudgetChanged
+from spendgate_service.domain.preconditions import UNCONDITIONAL, Precondition
 from spendgate_service.domain.thresholds import ANNOUNCEMENT_RETENTION_SECONDS
 from spendgate_service.store import keys
 from spendgate_service.store.claims import read_balances
@@ -46,36 +52,56 @@ def change_budget(
     change: Callable[[Budget], Budget],
     *,
     event: ChangeEvent | None = None,
+    precondition: Precondition = UNCONDITIONAL,
     now_ms: int,
 ) -> StoredBudget:
     """Change one budget, and write its event in the same transaction.
 
     A change that changes nothing writes nothing. `change` may be called several times. Raises
-    NotFound, InvalidValue and BudgetChanged.
+    NotFound, InvalidValue, VersionMismatch, AlreadyExists for a slug in use, and BudgetChanged.
     """
 
     def changed(policy: Policy) -> tuple[Budget, ...]:
         return tuple(
-            _changed(budget, change, now_ms) if budget.budget_id == budget_id else budget
+            _changed(budget, change, policy.version + 1, now_ms)
+            if budget.budget_id == budget_id
+            else budget
             for budget in policy.budgets
         )
 
-    warnings = _replace_policy(table, tenant_id, budget_id, changed, event=event, now_ms=now_ms)
+    warnings = _replace_policy(
+        table,
+        tenant_id,
+        budget_id,
+        changed,
+        event=event,
+        precondition=precondition,
+        now_ms=now_ms,
+    )
     stored = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
     return replace(stored, warnings=warnings)
 
 
-def delete_budget(table: Table, tenant_id: str, budget_id: str, *, now_ms: int) -> StoredBudget:
+def delete_budget(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    *,
+    precondition: Precondition = UNCONDITIONAL,
+    now_ms: int,
+) -> StoredBudget:
     """Delete a budget and return it as it was; its counters and its ledger stay.
 
-    Raises NotFound and BudgetChanged.
+    Raises NotFound, VersionMismatch and BudgetChanged.
     """
 
     def remaining(policy: Policy) -> tuple[Budget, ...]:
         return tuple(budget for budget in policy.budgets if budget.budget_id != budget_id)
 
     last = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
-    _replace_policy(table, tenant_id, budget_id, remaining, now_ms=now_ms)
+    _replace_policy(
+        table, tenant_id, budget_id, remaining, precondition=precondition, now_ms=now_ms
+    )
     return last
 
 
@@ -86,6 +112,7 @@ def _replace_policy(
     change: Callable[[Policy], tuple[Budget, ...]],
     *,
     event: ChangeEvent | None = None,
+    precondition: Precondition,
     now_ms: int,
 ) -> tuple[str, ...]:
     """Write the policy with the changed budgets; return the warnings about it."""
@@ -96,6 +123,7 @@ def _replace_policy(
     ):
         before, budget = find_budget(table, tenant_id, budget_id)
         subject = str(budget.subject)
+        precondition.check(f"the budget {budget_id}", budget.tag)
         budgets = change(before)
         if budgets == before.budgets:
             return ()
@@ -103,6 +131,8 @@ def _replace_policy(
         changed = after.budget(budget_id)
         try:
             if changed:
+                if changed.slug != budget.slug:
+                    check_slug_is_free(table, tenant_id, changed)
                 _check_soft_limit(table, tenant_id, (before, budget), changed, now_ms=now_ms)
             event_put = _event_writes(
                 table, tenant_id, (before, budget), after, event, now_ms=now_ms
@@ -209,9 +239,13 @@ def _switched(
     return balance if (was_paused, balance.is_paused) == (not pauses, pauses) else None
 
 
-def _changed(budget: Budget, change: Callable[[Budget], Budget], now_ms: int) -> Budget:
-    """Apply a change; a change of `updated_at_ms` alone is no change."""
+def _changed(
+    budget: Budget, change: Callable[[Budget], Budget], revision: int, now_ms: int
+) -> Budget:
+    """Apply a change as a new revision; a change of `updated_at_ms` alone is no change."""
     changed = change(budget)
+    if replace(changed, updated_at_ms=budget.updated_at_ms) == budget:
+        return budget
     if changed.limit != budget.limit:
         forgotten_ms = now_ms - RETENTION_SECONDS * 1000
         changed = changed.remembering_limit_of(budget, now_ms=now_ms, forgotten_ms=forgotten_ms)
@@ -219,4 +253,4 @@ def _changed(budget: Budget, change: Callable[[Budget], Budget], now_ms: int) ->
     assert identity == (
         changed.budget_id, changed.subject, changed.unit, changed.created_at_ms,
     )  # fmt: skip
-    return budget if replace(changed, updated_at_ms=budget.updated_at_ms) == budget else changed
+    return replace(changed, revision=revision)

@@ -2,9 +2,19 @@
 
 from dataclasses import replace
 
-from spendgate_service.budgets.policy_writes import try_to_write, twin_warnings, writes_of_change
+from spendgate_service.budgets.policy_writes import (
+    check_slug_is_free,
+    try_to_write,
+    twin_warnings,
+    writes_of_change,
+)
 from spendgate_service.budgets.read import StoredBudget, stored_budget_response
-from spendgate_service.domain.budgets import BUDGETS_PER_SUBJECT_MAX, Budget, Policy
+from spendgate_service.domain.budgets import (
+    BUDGETS_PER_SUBJECT_MAX,
+    Budget,
+    Policy,
+    check_soft_limit,
+)
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
@@ -25,19 +35,23 @@ def create_budget(
 ) -> StoredBudget | Replay:
     """Create a budget, once under an idempotency key.
 
-    Raises IdempotencyConflict, BudgetChanged, and InvalidValue if the subject has too many.
+    Raises IdempotencyConflict, BudgetChanged, AlreadyExists for a slug in use, and InvalidValue if
+    the subject has too many or the soft limit is above the limit.
     """
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
+    check_soft_limit(budget)
     tenant = find_tenant(table, tenant_id)
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: BudgetChanged(str(budget.subject))):
         before = read_policy_of(table, tenant_id, budget.subject)
-        after = _with_one_more(before, budget)
+        new = replace(budget, revision=before.version + 1)
+        after = _with_one_more(before, new)
+        check_slug_is_free(table, tenant_id, new)
         writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
         writes += remembering_budget(table, tenant, budget.subject.type, budget.unit)
         stored = replace(
-            _unused(table, tenant_id, budget, after.version, now_ms=now_ms),
+            _unused(table, tenant_id, new, after.version, now_ms=now_ms),
             warnings=twin_warnings(before, budget),
         )
         if idempotency:

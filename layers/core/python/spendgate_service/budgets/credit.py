@@ -15,6 +15,7 @@ from spendgate_service.domain.budgets import Budget, counted_subject
 from spendgate_service.domain.counters import freshness
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry, entry_on
+from spendgate_service.domain.preconditions import UNCONDITIONAL, Precondition
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import levels_to_arm
@@ -61,13 +62,14 @@ def apply_credit(
     credit: Credit,
     *,
     idempotency: IdempotencyRecord | None,
+    precondition: Precondition = UNCONDITIONAL,
     now_ms: int,
 ) -> Credited | Replay:
     """Change what the current period may spend, once under an idempotency key.
 
     One transaction: the counter (created by its first use), the ledger entry, the idempotency
     record, and a check that the policy is as it was read. Raises NotFound, InvalidValue,
-    IdempotencyConflict, BudgetChanged.
+    IdempotencyConflict, VersionMismatch, BudgetChanged.
     """
     assert credit.amount
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
@@ -80,6 +82,7 @@ def apply_credit(
         exhausted=lambda: BudgetChanged(subject),  # noqa: B023 (the last one that was read)
     ):
         policy, budget = find_budget(table, tenant_id, credit.budget_id)
+        precondition.check(f"the budget {credit.budget_id}", budget.tag)
         try:
             claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
             balance = read_balances(table, [claim], now_ms=now_ms)[0]

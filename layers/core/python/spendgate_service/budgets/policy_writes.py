@@ -19,6 +19,7 @@ from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.budgets import Budget, Claim, Policy
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.counters import Counter
+from spendgate_service.domain.errors import AlreadyExists
 from spendgate_service.domain.periods import (
     DurationPeriod,
     Period,
@@ -33,6 +34,7 @@ from spendgate_service.store.errors import Objection, TransactionFailed
 from spendgate_service.store.listings import listing, unlisting
 from spendgate_service.store.policies import policy_write
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
+from spendgate_service.store.slugs import find_slug, writes_of_slugs
 from spendgate_service.store.windows import window_is_as_read
 
 STALE_MS_MAX = int(PRESENT_SECONDS_MAX * 1000) + CLOCKS_DIFFER_MS_MAX
@@ -45,11 +47,12 @@ def writes_of_change(
     """Build the writes that replace a policy; each fails if its item is not as it was read.
 
     One read of all the counters within reach. Two write units for the policy, for each counter, and
-    for each budget that joins or leaves the list.
+    for each budget that joins or leaves the list, and for each slug that is given or taken away.
     """
     assert after.version == before.version + 1
     change = policy_write(table, tenant_id, before, after)
     listed = _list_writes(table, tenant_id, before, after, now_ms=now_ms)
+    listed += writes_of_slugs(table, tenant_id, before, after)
     if after.subject.is_default:
         return [change, *listed]
     claims = _claims_in_reach(tenant_id, before, after, now_ms=now_ms)
@@ -80,6 +83,17 @@ def _list_writes(
         for write in unlisting(table, tenant_id, budget, now_ms=now_ms)
     ]
     return [*added, *removed]
+
+
+def check_slug_is_free(table: Table, tenant_id: str, budget: Budget) -> None:
+    """Raise AlreadyExists if another budget has the slug. One read, if there is a slug.
+
+    It says why; the write of the slug decides.
+    """
+    if budget.slug is None:
+        return
+    if find_slug(table, tenant_id, budget.slug) not in {None, budget.budget_id}:
+        raise AlreadyExists("budget with the slug", budget.slug)
 
 
 def twin_warnings(policy: Policy, budget: Budget) -> tuple[str, ...]:

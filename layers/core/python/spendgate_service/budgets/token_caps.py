@@ -1,5 +1,6 @@
 """Read, set or delete a token cap: a part of its subject's policy, changed as budgets are."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from spendgate_service.budgets.policy_writes import try_to_write, writes_of_change
@@ -9,6 +10,13 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.client import Table
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
+
+type Check = Callable[[TokenCap | None], None]
+"""Raises what forbids the change of a cap that is still like this; None: there is no cap."""
+
+
+def _unchecked(_cap: TokenCap | None) -> None:
+    """Forbid nothing."""
 
 
 def read_token_cap(table: Table, tenant_id: str, subject: Subject) -> TokenCap:
@@ -20,27 +28,45 @@ def read_token_cap(table: Table, tenant_id: str, subject: Subject) -> TokenCap:
 
 
 def put_token_cap(
-    table: Table, tenant_id: str, subject: Subject, cap: TokenCap, *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    subject: Subject,
+    cap: TokenCap,
+    *,
+    check: Check = _unchecked,
+    now_ms: int,
 ) -> None:
     """Set or replace a cap; setting the same cap again writes nothing.
 
-    Raises BudgetChanged.
+    Raises BudgetChanged, and what `check` raises of the cap as it was.
     """
-    _replace(table, tenant_id, subject, cap, now_ms=now_ms)
+    _replace(table, tenant_id, subject, cap, check=check, now_ms=now_ms)
 
 
-def delete_token_cap(table: Table, tenant_id: str, subject: Subject, *, now_ms: int) -> TokenCap:
-    """Delete a cap and return it as it was. Raises NotFound and BudgetChanged."""
+def delete_token_cap(
+    table: Table, tenant_id: str, subject: Subject, *, check: Check = _unchecked, now_ms: int
+) -> TokenCap:
+    """Delete a cap and return it as it was.
+
+    Raises NotFound, BudgetChanged, and what `check` raises of the cap.
+    """
     last = read_token_cap(table, tenant_id, subject)
-    _replace(table, tenant_id, subject, None, now_ms=now_ms)
+    _replace(table, tenant_id, subject, None, check=check, now_ms=now_ms)
     return last
 
 
 def _replace(
-    table: Table, tenant_id: str, subject: Subject, cap: TokenCap | None, *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    subject: Subject,
+    cap: TokenCap | None,
+    *,
+    check: Check,
+    now_ms: int,
 ) -> None:
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: BudgetChanged(str(subject))):
         before = read_policy_of(table, tenant_id, subject)
+        check(before.token_cap)
         if before.token_cap == cap:
             return
         after = replace(before, version=before.version + 1, token_cap=cap)

@@ -8,6 +8,7 @@ from spendgate_service.domain.amounts import AMOUNT_MAX, Amount, amount_text
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import DurationPeriod, Period, PeriodRule, period_in_force
+from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.domain.rates import Conversion, Origin, Rate, conversions_of, origin_of
 from spendgate_service.domain.subjects import Subject
 
@@ -49,8 +50,9 @@ class Budget:
 
     A `shadow` budget decides and reports, but never refuses. A disabled budget is neither enforced
     nor counted. `resumed_at_ms` lifts the pause of a soft limit for the period that contains it.
-    `limit_since_ms` is the last change of the limit, or None. `past_limits` are the earlier limits
-    that were current at the end of a period, oldest first.
+    `slug` is its name for tools, unique in the tenant. `revision` is the version of the policy that
+    changed it last, so it only grows. `limit_since_ms` is the last change of the limit, or None.
+    `past_limits` are the earlier limits that were current at the end of a period, oldest first.
     """
 
     budget_id: str
@@ -70,8 +72,15 @@ class Budget:
     paused: bool = False
     disabled: bool = False
     resumed_at_ms: int | None = None
+    slug: str | None = None
+    revision: int = 0
     limit_since_ms: int | None = None
     past_limits: tuple[PastLimit, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """The tag of its revision."""
+        return revision_tag(self.revision)
 
     @property
     def is_shadow(self) -> bool:
@@ -118,6 +127,17 @@ class Budget:
             return False
         return period.starts_at is None or period.starts_at * 1000 <= self.resumed_at_ms
 
+    def pausing_anew_after(self, before: "Budget") -> "Budget":
+        """Return the budget after a change: a soft limit that is set anew pauses anew.
+
+        So it takes back a resume that had lifted the old one.
+        """
+
+        def soft_pause(budget: Budget) -> tuple[object, ...]:
+            return budget.soft_limit, budget.on_soft_limit, budget.period
+
+        return self if soft_pause(self) == soft_pause(before) else replace(self, resumed_at_ms=None)
+
     def resumed(self, *, now_ms: int) -> "Budget":
         """Return the budget after a resume, which ends an admin's pause or else a soft limit's.
 
@@ -148,12 +168,6 @@ def counted_subject(
             f"{param}: this budget is a default; name the {own.type} that you mean", param=param
         )
     return asked
-
-
-def check_fits_together(budget: Budget) -> None:
-    """Raise InvalidValue if the fields of a new budget contradict each other."""
-    check_fields_agree(budget)
-    check_soft_limit(budget)
 
 
 def check_soft_limit(budget: Budget, *, credited: Amount = 0) -> None:

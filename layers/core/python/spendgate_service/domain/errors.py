@@ -15,6 +15,8 @@ SpendgateError
 │   ├── ReservationFinalized   by a settlement or a release
 │   └── ReservationExpired     by itself
 ├── AlreadyExists          an object with that name exists
+├── ImmutableField         a field that no change can set to another value
+├── VersionMismatch        the object is not as the caller has read it
 ├── LastAdminKey           a tenant's last admin key cannot be revoked
 └── BudgetChanged          a concurrent change to the subject's budgets won
 
@@ -240,6 +242,29 @@ class AlreadyExists(SpendgateError):
 
     def __init__(self, kind: str, object_id: str) -> None:
         super().__init__(f"the {kind} {object_id} exists already")
+
+
+class ImmutableField(SpendgateError):
+    """A field of an existing object that cannot have another value; `param` is the path to it."""
+
+    def __init__(self, what: str, *, param: str, current: str, wanted: str) -> None:
+        super().__init__(
+            f"{param}: {what} is on {current} and cannot be moved to {wanted}; delete it, or use "
+            "another slug"
+        )
+        self.param = param
+
+
+class VersionMismatch(SpendgateError):
+    """The object is not as the caller has read it; `current` is its tag, None if there is none."""
+
+    def __init__(self, what: str, *, current: str | None) -> None:
+        now = f"its ETag is {current} now" if current else "it does not exist"
+        super().__init__(
+            f"header.if-match: {what} is not as you have read it, {now}; read it again, and repeat "
+            "the change if it is still right"
+        )
+        self.current = current
 
 
 class LastAdminKey(SpendgateError):

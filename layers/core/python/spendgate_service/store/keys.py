@@ -152,6 +152,11 @@ def deleted_budget_key(tenant_id: str, budget_id: str) -> Key:
     return deleted_budgets_partition(tenant_id), budget_id
 
 
+def slug_key(tenant_id: str, slug: str) -> Key:
+    """Return the key of the item that says which budget has a slug."""
+    return _joined("TENANT", tenant_id, "SLUGS"), slug
+
+
 def api_keys_partition(tenant_id: str) -> str:
     """Return the partition of a tenant's API keys."""
     return _joined("TENANT", tenant_id, "KEYS")

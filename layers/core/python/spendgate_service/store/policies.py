@@ -98,7 +98,8 @@ def _budget_value(budget: Budget) -> Value:
             "created_at_ms": number(budget.created_at_ms),
             "updated_at_ms": number(budget.updated_at_ms),
             "metadata": text(json.dumps(dict(budget.metadata), ensure_ascii=False)),
-            **optional_text(label=budget.name),
+            "revision": number(budget.revision),
+            **optional_text(label=budget.name, slug=budget.slug),
             **_limits_beyond_the_hard_one(budget),
         }
     }
@@ -189,6 +190,8 @@ def _read_budget(subject: Subject, value: Value, *, with_metadata: bool) -> Budg
         updated_at_ms=read_number(fields["updated_at_ms"]),
         metadata=json.loads(fields["metadata"]["S"]) if with_metadata else {},
         name=read_text(fields, "label"),
+        slug=read_text(fields, "slug"),
+        revision=read_number(fields["revision"]),
         soft_limit=read_amount(fields["soft_limit"]) if "soft_limit" in fields else None,
         on_soft_limit=cast("Any", read_text(fields, "on_soft_limit") or "warn"),
         mode=cast("Any", read_text(fields, "enforcement") or "enforce"),

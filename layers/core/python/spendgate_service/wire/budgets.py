@@ -47,6 +47,7 @@ class BudgetResponse(TypedDict):
     ]
     mode: Annotated[Mode, Doc("A budget in shadow mode decides and reports, but never refuses.")]
     name: Annotated[str | None, Doc("A name for people.")]
+    slug: Annotated[str | None, Doc("A name for tools, unique in the tenant; null: none.")]
     metadata: Annotated[
         Mapping[str, object], Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ]
@@ -56,6 +57,13 @@ class BudgetResponse(TypedDict):
     ]
     version: Annotated[
         int, Doc("The version of the subject's policy; every change to its budgets increases it.")
+    ]
+    revision: Annotated[
+        int,
+        Doc(
+            "The budget's own revision, in quotation marks its ETag; every change to the budget "
+            "increases it, and nothing else does."
+        ),
     ]
     created_at: Annotated[Time, Doc("When the budget was created.")]
     updated_at: Annotated[Time, Doc("When the budget was last changed.")]
@@ -96,9 +104,11 @@ def budget_response(
         "carry_over": _carry_over(budget.carry_over),
         "mode": budget.mode,
         "name": budget.name,
+        "slug": budget.slug,
         "metadata": dict(budget.metadata),
         "status": _status_of_default(budget) if balance is None else balance.status,
         "version": version,
+        "revision": budget.revision,
         "created_at": time_on_wire(budget.created_at_ms),
         "updated_at": time_on_wire(budget.updated_at_ms),
     }

@@ -6,6 +6,7 @@ from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.errors import (
     BudgetPaused,
     BudgetRefusal,
+    ImmutableField,
     InvalidValue,
     ReservationEnded,
     TokenCapExceeded,
@@ -100,7 +101,7 @@ def error_response(error: Exception, *, code: str, error_type: str, message: str
         "code": code,
         "type": error_type,
         "message": message,
-        "param": error.param if isinstance(error, InvalidValue) else None,
+        "param": error.param if isinstance(error, InvalidValue | ImmutableField) else None,
     }
     if isinstance(error, get_args(Refusal.__value__)):
         details["hint"] = hint_of(error)

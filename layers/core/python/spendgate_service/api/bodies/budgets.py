@@ -13,6 +13,7 @@ from spendgate_service.api.bodies.fields import (
     MetadataField,
     NameField,
     ProvenanceBody,
+    SlugField,
     UnitField,
     changing,
     patch_schema,
@@ -25,13 +26,12 @@ from spendgate_service.domain.budgets import (
     Mode,
     OnSoftLimit,
     check_fields_agree,
-    check_fits_together,
 )
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.subjects import Subject, check_own_organization, parse_subject
 from spendgate_service.wire.fields import Doc
 
-_NULLABLE = ("soft_limit", "carry_over", "name")
+_NULLABLE = ("soft_limit", "carry_over", "name", "slug")
 
 THRESHOLDS_MAX = 10  # each one may become an event per period
 
@@ -63,8 +63,8 @@ ThresholdsField = Annotated[list[PercentField], Field(max_length=THRESHOLDS_MAX)
 SubjectField = Annotated[str, AfterValidator(_subject), WithJsonSchema(SUBJECT_SCHEMA)]
 
 
-class CreateBudgetBody(Body):
-    """A new budget."""
+class PutBudgetBody(Body):
+    """A budget as it shall be, under its slug; what is left out has its default."""
 
     subject: Annotated[
         SubjectField,
@@ -95,7 +95,9 @@ class CreateBudgetBody(Body):
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = Field(default_factory=dict)
 
-    def to_budget(self, *, tenant_id: str, budget_id: str, now_ms: int) -> Budget:
+    def to_budget(
+        self, *, tenant_id: str, budget_id: str, slug: str | None = None, now_ms: int
+    ) -> Budget:
         """The budget.
 
         Raises InvalidValue for another tenant than the caller's, or for a budget whose parts
@@ -113,20 +115,29 @@ class CreateBudgetBody(Body):
             updated_at_ms=now_ms,
             warn_at_pct=_thresholds(self.warn_at_pct),
             name=self.name,
+            slug=slug,
             metadata=self.metadata,
             soft_limit=self.soft_limit,
             on_soft_limit=self.on_soft_limit,
             mode=self.mode,
             carry_over=self.carry_over.to_carry_over() if self.carry_over else None,
         )
-        check_fits_together(budget)
+        check_fields_agree(budget)
         return budget
+
+
+class CreateBudgetBody(PutBudgetBody):
+    """A new budget."""
+
+    slug: Annotated[
+        SlugField | None, Doc("A name for tools, unique in the tenant; null: none.")
+    ] = None
 
 
 class PatchBudgetBody(Body):
     """A change to a budget: only what is named changes.
 
-    `soft_limit`, `carry_over` and `name` may be set to null; any other null is refused.
+    `soft_limit`, `carry_over`, `name` and `slug` may be set to null; any other null is refused.
     """
 
     model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_NULLABLE))
@@ -149,6 +160,9 @@ class PatchBudgetBody(Body):
         Mode | None, Doc("A budget in shadow mode decides and reports, but never refuses.")
     ] = None
     name: Annotated[NameField | None, Doc("A name for people.")] = None
+    slug: Annotated[
+        SlugField | None, Doc("A name for tools, unique in the tenant; null: none.")
+    ] = None
     metadata: Annotated[
         MetadataField | None, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = None
@@ -161,8 +175,6 @@ class PatchBudgetBody(Body):
         """The budget after the change. Raises InvalidValue where its parts contradict each other.
 
         Whether a soft limit fits depends on the credits as well: the change checks it.
-
-        A soft limit that is set anew pauses anew, also if a resume had lifted the old one.
         """
         changed = replace(
             self._with_other_limits(budget),
@@ -170,14 +182,13 @@ class PatchBudgetBody(Body):
                 budget.warn_at_pct if self.warn_at_pct is None else _thresholds(self.warn_at_pct)
             ),
             name=self.name if "name" in self.model_fields_set else budget.name,
+            slug=self.slug if "slug" in self.model_fields_set else budget.slug,
             metadata=budget.metadata if self.metadata is None else self.metadata,
             mode=self.mode or budget.mode,
             updated_at_ms=now_ms,
         )
         check_fields_agree(changed)
-        if _soft_pause(changed) != _soft_pause(budget):
-            return replace(changed, resumed_at_ms=None)
-        return changed
+        return changed.pausing_anew_after(budget)
 
     def _with_other_limits(self, budget: Budget) -> Budget:
         soft_limit, carry_over = budget.soft_limit, budget.carry_over
@@ -196,10 +207,6 @@ class PatchBudgetBody(Body):
             on_soft_limit=on_soft_limit,
             carry_over=carry_over,
         )
-
-
-def _soft_pause(budget: Budget) -> tuple[object, ...]:
-    return budget.soft_limit, budget.on_soft_limit, budget.period
 
 
 def _thresholds(percentages: list[int]) -> tuple[int, ...]:

@@ -308,6 +308,9 @@ MomentField = Annotated[
     int, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 MetadataField = Annotated[dict[str, object], AfterValidator(_metadata)]
+SLUG_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
+
+SlugField = Annotated[str, Field(pattern=f"^{SLUG_PATTERN}$")]
 ProviderUsageField = Annotated[dict[str, object], AfterValidator(_provider_usage)]
 TtlField = Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)]
 TokensField = Annotated[int, Field(ge=0, le=TOKENS_MAX)]

@@ -1,21 +1,30 @@
 """Budgets: create, read, change, pause, disable, credit, delete."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from spendgate_service.api.bodies.budgets import CreateBudgetBody, CreditBody, PatchBudgetBody
+from spendgate_service.api.bodies.budgets import (
+    CreateBudgetBody,
+    CreditBody,
+    PatchBudgetBody,
+    PutBudgetBody,
+)
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
-from spendgate_service.api.parameters import SUBJECT
-from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, route, routes_in
+from spendgate_service.api.parameters import SLUG, SUBJECT
+from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, TAG, route, routes_in
+from spendgate_service.api.tags import precondition_of, tagged
 from spendgate_service.budgets import change as budget_changes
 from spendgate_service.budgets import create as budget_creation
+from spendgate_service.budgets import put
 from spendgate_service.budgets import read as budgets
 from spendgate_service.budgets.change import ChangeEvent
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.budgets.read import StoredBudget, stored_budget_response
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.wire.budgets import BudgetResponse
@@ -29,21 +38,60 @@ from spendgate_service.wire.pages import PageResponse, page_response
     body=CreateBudgetBody,
     response=BudgetResponse,
     status=201,
-    errors=(*IDEMPOTENCY, "budget_changed"),
+    errors=(*IDEMPOTENCY, "budget_changed", "already_exists"),
     idempotent=True,
+    headers=TAG,
 )
 def create_budget(request: Request[CreateBudgetBody]) -> Response:
     """Create a budget."""
     body, tenant_id, now_ms = request.read_body(), request.tenant_id, request.now_ms
     budget_id = new_id("bud_", now_ms=now_ms)
+    wanted = body.to_budget(tenant_id=tenant_id, budget_id=budget_id, slug=body.slug, now_ms=now_ms)
     made = budget_creation.create_budget(
         request.app.table,
         tenant_id,
-        body.to_budget(tenant_id=tenant_id, budget_id=budget_id, now_ms=now_ms),
+        wanted,
         idempotency=idempotency_record_of(request, "create_budget", body),
         now_ms=now_ms,
     )
-    return replayed(made.answer) if isinstance(made, Replay) else created(_response(made))
+    if isinstance(made, Replay):
+        return tagged(replayed(made.answer), revision_tag(json.loads(made.answer)["revision"]))
+    return tagged(created(_response(made)), made.budget.tag)
+
+
+@route(
+    "PUT /v1/budgets/by-slug/{slug}",
+    role=ADMIN,
+    body=PutBudgetBody,
+    response=BudgetResponse,
+    status=201,
+    errors=("budget_changed", "immutable_field"),
+    repeatable=True,
+    conditional=True,
+    headers=TAG,
+)
+def put_budget(request: Request[PutBudgetBody]) -> Response:
+    """Create the budget with this slug, or make it exactly the body.
+
+    A field that is left out gets its default. Pauses, disabling, and what is spent stay as they
+    are. The subject and the unit of a budget never change.
+    """
+    slug, body, now_ms = request.path_value(SLUG), request.read_body(), request.now_ms
+    wanted = body.to_budget(
+        tenant_id=request.tenant_id,
+        budget_id=new_id("bud_", now_ms=now_ms),
+        slug=slug,
+        now_ms=now_ms,
+    )
+    stored, is_new = put.put_budget(
+        request.app.table,
+        request.tenant_id,
+        wanted,
+        precondition=precondition_of(request),
+        now_ms=now_ms,
+    )
+    response = _response(stored)
+    return tagged(created(response) if is_new else ok(response), stored.budget.tag)
 
 
 @route(
@@ -64,12 +112,12 @@ def list_budgets(request: Request) -> Response:
     )
 
 
-@route("GET /v1/budgets/{id}", role=ADMIN_READER, response=BudgetResponse)
+@route("GET /v1/budgets/{id}", role=ADMIN_READER, response=BudgetResponse, headers=TAG)
 def read_budget(request: Request) -> Response:
     """Show one budget."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     found = budgets.read_budget(request.app.table, tenant_id, budget_id, now_ms=request.now_ms)
-    return ok(_response(found))
+    return tagged(ok(_response(found)), found.budget.tag)
 
 
 @route(
@@ -77,7 +125,9 @@ def read_budget(request: Request) -> Response:
     role=ADMIN,
     body=PatchBudgetBody,
     response=BudgetResponse,
-    errors=("budget_changed",),
+    errors=("budget_changed", "already_exists"),
+    conditional=True,
+    headers=TAG,
 )
 def patch_budget(request: Request[PatchBudgetBody]) -> Response:
     """Change the fields of a budget that the body names."""
@@ -94,6 +144,8 @@ def patch_budget(request: Request[PatchBudgetBody]) -> Response:
     body=EmptyBody,
     response=BudgetResponse,
     errors=("budget_changed",),
+    conditional=True,
+    headers=TAG,
 )
 def pause_budget(request: Request) -> Response:
     """Refuse every request that the budget applies to, until it is resumed."""
@@ -107,6 +159,8 @@ def pause_budget(request: Request) -> Response:
     body=EmptyBody,
     response=BudgetResponse,
     errors=("budget_changed",),
+    conditional=True,
+    headers=TAG,
 )
 def resume_budget(request: Request) -> Response:
     """End a pause; a pause of the soft limit is lifted until the period ends."""
@@ -120,6 +174,8 @@ def resume_budget(request: Request) -> Response:
     body=EmptyBody,
     response=BudgetResponse,
     errors=("budget_changed",),
+    conditional=True,
+    headers=TAG,
 )
 def disable_budget(request: Request) -> Response:
     """Neither enforce the budget nor count spend on it, until it is enabled."""
@@ -132,20 +188,33 @@ def disable_budget(request: Request) -> Response:
     body=EmptyBody,
     response=BudgetResponse,
     errors=("budget_changed",),
+    conditional=True,
+    headers=TAG,
 )
 def enable_budget(request: Request) -> Response:
     """Enforce the budget and count spend on it again."""
     return _switch(request, lambda budget: replace(budget, disabled=False))
 
 
-@route("DELETE /v1/budgets/{id}", role=ADMIN, response=BudgetResponse, errors=("budget_changed",))
+@route(
+    "DELETE /v1/budgets/{id}",
+    role=ADMIN,
+    response=BudgetResponse,
+    errors=("budget_changed",),
+    conditional=True,
+    headers=TAG,
+)
 def delete_budget(request: Request) -> Response:
     """Delete a budget; its ledger stays."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     deleted = budget_changes.delete_budget(
-        request.app.table, tenant_id, budget_id, now_ms=request.now_ms
+        request.app.table,
+        tenant_id,
+        budget_id,
+        precondition=precondition_of(request),
+        now_ms=request.now_ms,
     )
-    return ok(_response(deleted))
+    return tagged(ok(_response(deleted)), deleted.budget.tag)
 
 
 @route(
@@ -156,6 +225,7 @@ def delete_budget(request: Request) -> Response:
     status=201,
     errors=(*IDEMPOTENCY, "budget_changed"),
     idempotent=True,
+    conditional=True,
 )
 def credit_budget(request: Request[CreditBody]) -> Response:
     """Top up, refund or correct a budget: a credit in the ledger of the current period."""
@@ -170,6 +240,7 @@ def credit_budget(request: Request[CreditBody]) -> Response:
             body.to_provenance(),
         ),
         idempotency=idempotency_record_of(request, "credit_budget", body, target=budget_id),
+        precondition=precondition_of(request),
         now_ms=request.now_ms,
     )
     return (
@@ -204,9 +275,10 @@ def _change(
         budget_id,
         change,
         event=event,
+        precondition=precondition_of(request),
         now_ms=request.now_ms,
     )
-    return ok(_response(changed))
+    return tagged(ok(_response(changed)), changed.budget.tag)
 
 
 def _response(stored: StoredBudget) -> BudgetResponse:

@@ -7,9 +7,11 @@ from spendgate_service.api.bodies.administration import PriceBody, RateBody
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.parameters import FROM_UNIT, MODEL, PROVIDER, TO_UNIT
 from spendgate_service.api.query import refuse
-from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
+from spendgate_service.api.route import ADMIN, ADMIN_READER, TAG, route, routes_in
+from spendgate_service.api.tags import content_tag, precondition_of, tagged
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.prices import Price, price_key
+from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.pricing.builtin import TABLE_DATE
 from spendgate_service.pricing.priced_amounts import own_price, price_for
@@ -32,34 +34,47 @@ def list_prices(request: Request) -> Response:
     return ok(page_response([_shown(price) for price in page.data], next_cursor=page.next_cursor))
 
 
-@route("GET /v1/prices/{provider}/{model+}", role=ADMIN_READER, response=PriceResponse)
+@route("GET /v1/prices/{provider}/{model+}", role=ADMIN_READER, response=PriceResponse, headers=TAG)
 def read_price(request: Request) -> Response:
     """Show what a model costs per million tokens: the tenant's own price, or the built-in one."""
     provider, model = _model_in_path(request)
     price = price_for(_tenant(request), provider, model, now_ms=request.now_ms)
     if price is None:
         raise NotFound("price for", price_key(provider, model))
-    return ok(_shown(price))
+    return _tagged(_shown(price))
 
 
-@route("PUT /v1/prices/{provider}/{model+}", role=ADMIN, body=PriceBody, response=PriceResponse)
+@route(
+    "PUT /v1/prices/{provider}/{model+}",
+    role=ADMIN,
+    body=PriceBody,
+    response=PriceResponse,
+    conditional=True,
+    headers=TAG,
+)
 def put_price(request: Request[PriceBody]) -> Response:
     """Set a price that replaces the built-in one."""
     provider, model = _model_in_path(request)
     price = request.read_body().to_price(provider=provider, model=model, now_ms=request.now_ms)
-    _change(request, lambda tenant: tenant.with_price(price))
-    return ok(_shown(price))
+    _change_price(request, price, lambda tenant: tenant.with_price(price))
+    return _tagged(_shown(price))
 
 
-@route("DELETE /v1/prices/{provider}/{model+}", role=ADMIN, response=PriceResponse)
+@route(
+    "DELETE /v1/prices/{provider}/{model+}",
+    role=ADMIN,
+    response=PriceResponse,
+    conditional=True,
+    headers=TAG,
+)
 def delete_price(request: Request) -> Response:
     """Delete the tenant's own price; the built-in one applies again."""
     provider, model = _model_in_path(request)
     last = own_price(_tenant(request), provider, model)
     if last is None:
         raise NotFound("own price for", price_key(provider, model))
-    _change(request, lambda tenant: tenant.without_price(last.key))
-    return ok(_shown(last))
+    _change_price(request, last, lambda tenant: tenant.without_price(last.key))
+    return _tagged(_shown(last))
 
 
 def _shown(price: Price) -> PriceResponse:
@@ -80,36 +95,49 @@ def list_rates(request: Request) -> Response:
     )
 
 
-@route("GET /v1/rates/{from}/{to}", role=ADMIN_READER, response=RateResponse)
+@route("GET /v1/rates/{from}/{to}", role=ADMIN_READER, response=RateResponse, headers=TAG)
 def read_rate(request: Request) -> Response:
     """Show a conversion rate, even one that is too old to be used."""
     source, target = _units_in_path(request)
     rate = _tenant(request).rate(source, target)
     if rate is None:
         raise NotFound("rate from", f"{source} to {target}")
-    return ok(rate_response(rate))
+    return _tagged(rate_response(rate))
 
 
-@route("PUT /v1/rates/{from}/{to}", role=ADMIN, body=RateBody, response=RateResponse)
+@route(
+    "PUT /v1/rates/{from}/{to}",
+    role=ADMIN,
+    body=RateBody,
+    response=RateResponse,
+    conditional=True,
+    headers=TAG,
+)
 def put_rate(request: Request[RateBody]) -> Response:
     """Set how much of one unit another is worth, as of now."""
     source, target = _units_in_path(request)
     if source == target:
         refuse("path.to", f"{source} needs no rate to itself")
     rate = request.read_body().to_rate(source=source, target=target, now_ms=request.now_ms)
-    _change(request, lambda tenant: tenant.with_rate(rate))
-    return ok(rate_response(rate))
+    _change_rate(request, rate, lambda tenant: tenant.with_rate(rate))
+    return _tagged(rate_response(rate))
 
 
-@route("DELETE /v1/rates/{from}/{to}", role=ADMIN, response=RateResponse)
+@route(
+    "DELETE /v1/rates/{from}/{to}",
+    role=ADMIN,
+    response=RateResponse,
+    conditional=True,
+    headers=TAG,
+)
 def delete_rate(request: Request) -> Response:
     """Delete a conversion rate."""
     source, target = _units_in_path(request)
     last = _tenant(request).rate(source, target)
     if last is None:
         raise NotFound("rate from", f"{source} to {target}")
-    _change(request, lambda tenant: tenant.without_rate(source, target))
-    return ok(rate_response(last))
+    _change_rate(request, last, lambda tenant: tenant.without_rate(source, target))
+    return _tagged(rate_response(last))
 
 
 def _page_of[T](
@@ -126,8 +154,45 @@ def _tenant(request: Request) -> Tenant:
     return read_tenant_of(request.app.table, request.tenant_id)
 
 
-def _change(request: Request, change: Callable[[Tenant], Tenant]) -> None:
-    tenants.change_tenant(request.app.table, request.tenant_id, change, now_ms=request.now_ms)
+def _tagged(shown: PriceResponse | RateResponse) -> Response:
+    return tagged(ok(shown), content_tag(shown))
+
+
+def _change_price(request: Request, price: Price, change: Callable[[Tenant], Tenant]) -> None:
+    """Change the tenant's own price of a model, if it is as the caller has read it.
+
+    Without an own price, what the caller has read is the built-in one.
+    """
+
+    def before(tenant: Tenant) -> PriceResponse | None:
+        applies = price_for(tenant, price.provider, price.model, now_ms=request.now_ms)
+        return None if applies is None else _shown(applies)
+
+    _change(request, f"the price of {price.key}", before, change)
+
+
+def _change_rate(request: Request, rate: Rate, change: Callable[[Tenant], Tenant]) -> None:
+    def before(tenant: Tenant) -> RateResponse | None:
+        found = tenant.rate(rate.source, rate.target)
+        return None if found is None else rate_response(found)
+
+    _change(request, f"the rate from {rate.source} to {rate.target}", before, change)
+
+
+def _change(
+    request: Request,
+    what: str,
+    before: Callable[[Tenant], PriceResponse | RateResponse | None],
+    change: Callable[[Tenant], Tenant],
+) -> None:
+    precondition = precondition_of(request)
+
+    def changed(tenant: Tenant) -> Tenant:
+        shown = before(tenant)
+        precondition.check(what, None if shown is None else content_tag(shown))
+        return change(tenant)
+
+    tenants.change_tenant(request.app.table, request.tenant_id, changed, now_ms=request.now_ms)
 
 
 def _model_in_path(request: Request) -> tuple[str, str]:

@@ -14,9 +14,12 @@ from spendgate_service.api.route import (
     EVERY_ROLE,
     IDEMPOTENCY,
     OPERATOR,
+    TAG,
     route,
     routes_in,
 )
+from spendgate_service.api.tags import content_tag, precondition_of, tagged
+from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import api_keys, tenants
@@ -101,23 +104,32 @@ def read_me(request: Request) -> Response:
     return ok(me)
 
 
-@route("GET /v1/tenant", role=ADMIN_READER, response=TenantResponse)
+@route("GET /v1/tenant", role=ADMIN_READER, response=TenantResponse, headers=TAG)
 def read_tenant(request: Request) -> Response:
     """Show the settings of the caller's tenant."""
-    return ok(tenant_response(read_tenant_of(request.app.table, request.tenant_id)))
+    return _tagged(read_tenant_of(request.app.table, request.tenant_id))
 
 
-@route("PATCH /v1/tenant", role=ADMIN, body=PatchTenantBody, response=TenantResponse)
+@route(
+    "PATCH /v1/tenant",
+    role=ADMIN,
+    body=PatchTenantBody,
+    response=TenantResponse,
+    conditional=True,
+    headers=TAG,
+)
 def change_tenant(request: Request[PatchTenantBody]) -> Response:
     """Change those settings of the caller's tenant that the body names."""
-    body = request.read_body()
+    body, precondition = request.read_body(), precondition_of(request)
+
+    def change(tenant: Tenant) -> Tenant:
+        precondition.check(f"the tenant {tenant.tenant_id}", _tag(tenant))
+        return body.applied_to(tenant, now_ms=request.now_ms)
+
     changed = tenants.change_tenant(
-        request.app.table,
-        request.tenant_id,
-        lambda tenant: body.applied_to(tenant, now_ms=request.now_ms),
-        now_ms=request.now_ms,
+        request.app.table, request.tenant_id, change, now_ms=request.now_ms
     )
-    return ok(tenant_response(changed))
+    return _tagged(changed)
 
 
 @route(
@@ -170,6 +182,14 @@ def list_tenants(request: Request) -> Response:
             [tenant_response(tenant) for tenant in page.data], next_cursor=page.next_cursor
         )
     )
+
+
+def _tag(tenant: Tenant) -> str:
+    return content_tag(tenant_response(tenant))
+
+
+def _tagged(tenant: Tenant) -> Response:
+    return tagged(ok(tenant_response(tenant)), _tag(tenant))
 
 
 ROUTES = routes_in(vars())

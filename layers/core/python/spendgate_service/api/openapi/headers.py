@@ -24,6 +24,10 @@ _HEADERS: Mapping[str, Schema] = {
         "description": "Where the next part begins; not sent with the last.",
         "schema": TEXT,
     },
+    "ETag": {
+        "description": "The tag of the object as it is now, for If-Match.",
+        "schema": TEXT,
+    },
     "Link": {"description": "The next part as a link of the relation next.", "schema": TEXT},
 }
 

@@ -10,7 +10,7 @@ from spendgate_service.api.errors import PROBLEM_BY_CODE
 from spendgate_service.api.openapi.examples import Example, examples
 from spendgate_service.api.openapi.headers import described, headers_of_error
 from spendgate_service.api.openapi.schemas import Schema, ref
-from spendgate_service.api.parameters import IDEMPOTENCY_KEY, IN_PATH, Parameter
+from spendgate_service.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, IN_PATH, Parameter
 from spendgate_service.api.route import Route
 
 type Place = Literal["path", "query", "header"]
@@ -76,6 +76,8 @@ def _parameters(route: Route, calls: Sequence[Example]) -> list[Schema]:
     ]
     if route.idempotent:
         parameters.append(_parameter(IDEMPOTENCY_KEY, "header", route, calls))
+    if route.conditional:
+        parameters.append(_parameter(IF_MATCH, "header", route, calls))
     return parameters
 
 
@@ -104,11 +106,12 @@ def _responses(route: Route, schema: Schema, calls: Sequence[Example]) -> dict[s
     responses: dict[str, object] = {}
     headers = ("X-Request-Id", *route.headers)
     if route.idempotent or route.repeatable:
+        creates_or_changes = route.repeatable and route.status == 201
         responses["200"] = _response(
             "The first response again." if route.idempotent else "Done, now or before.",
             route,
             schema,
-            (*headers, "Idempotency-Replayed"),
+            headers if creates_or_changes else (*headers, "Idempotency-Replayed"),
             [call for call in calls if call.status == 200],
         )
     if str(route.status) not in responses:
@@ -128,10 +131,13 @@ def _codes(route: Route) -> list[str]:
     codes = ["invalid_api_key", "forbidden"] if route.roles else []
     if route.body:
         codes += ["invalid_json", "request_too_large"]
-    if route.body or route.parameters_in_query or set(route.path_parameters) - {"id"}:
+    has_values = route.body or route.parameters_in_query or route.conditional
+    if has_values or set(route.path_parameters) - {"id"}:
         codes.append("invalid_request")
     if route.path_parameters:
         codes.append("not_found")
+    if route.conditional:
+        codes.append("version_mismatch")
     everywhere = ["internal_error", "unavailable"] if route.roles else ["internal_error"]
     return [*codes, *route.errors, *everywhere]
 
