@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import batched
 from typing import Any
 
@@ -63,13 +62,13 @@ class Place:
             "reserve": lambda: held.append(self.world.reserve(1)),
             "settle": lambda: self.world.settle(held.pop(), 1),
             "spend": lambda: self.world.balance_of(AGENT),
-            "ledger page": partial(
-                ledger_page,
+            "ledger page": lambda: ledger_page(
                 self.world.table,
                 TENANT,
                 self.budget.budget_id,
                 self.budget.subject,
                 PageRequest(),
+                now_ms=self.world.clock.now_ms(),
             ),
         }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from tests.interleavings import stored
 from tests.interleavings.stored import Counter, Policy, Reservation, Statement
 from tests.support.exact_indexes import Key
@@ -66,6 +67,11 @@ class Invariants:
             Sums(self.held), Sums(self.sliced), self._decoded,
         )  # fmt: skip
 
+    @property
+    def fastest_ms(self) -> int:
+        """The fastest clock of all environments."""
+        return self.now_ms + CLOCKS_DIFFER_MS_MAX
+
     def changed(self, changes: Sequence[Change]) -> None:
         """Enter what one call has changed, and check all that it may have broken."""
         touched = _Touched()
@@ -117,7 +123,7 @@ class Invariants:
                     self.spent[counter] += entry.amount
                     if entry.reservation_id is not None:
                         self.settled[entry.reservation_id, counter] += entry.amount
-                case "credit":
+                case "credit" | "credit_expired":
                     self.credited[counter] -= entry.amount
                 case "carry_over":
                     self.carried[counter] -= entry.amount
@@ -165,7 +171,9 @@ class Invariants:
         counter = self.counters[key]
         assert all(amount >= 0 for amount in counter.holds.values()), f"a negative hold: {counter}"
         assert counter.spent_of_all_time == self.spent[key], f"spent is not in the ledger: {key}"
-        assert counter.credits == self.credited[key], f"credits are not in the ledger: {key}"
+        assert counter.credits_without_end == self.credited[key], (
+            f"credits are not in the ledger: {key}"
+        )
         carried = counter.carried_in - counter.carried_out
         assert carried == self.carried[key], f"what was carried is not in the ledger: {key}"
         if counter.spent_ever is not None:
@@ -193,7 +201,7 @@ class Invariants:
         if budget is not None and budget.is_shadow:
             return
         in_force = self._in_force(key, counter)
-        entitled = counter.entitlement - counter.carried_out
+        entitled = counter.entitlement_at(now_ms=self.fastest_ms) - counter.carried_out
         assert in_force <= entitled, f"{in_force} granted of {entitled}: {key}"
 
     def _in_force(self, key: Key, counter: Counter) -> int:

@@ -19,6 +19,10 @@ CONDITIONS = {
         "CAN_GRANT_OR_IS_NEW", "CAN_GRANT_BELOW_PAUSE_OR_IS_NEW", "ENOUGH_COMES_BACK",
         "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_HELD_THERE",
     ),
+    "spendgate_service.store.credit_writes": (
+        "ENDS_ARE_AS_SEEN", "NO_END_COMES_BEFORE", "AN_END_COMES_BEFORE", "CAN_CORRECT_UNTIL",
+        "CAN_CORRECT_UNTIL_PERIOD_ENDS",
+    ),
     "spendgate_service.store.postings": ("COUNTER_EXISTS",),
     "spendgate_service.store.windows": (
         "SO_MUCH_WAITS", "NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS", "WINDOW_IS_AS_SEEN",

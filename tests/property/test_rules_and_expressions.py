@@ -50,13 +50,17 @@ def counters(draw: st.DrawFn, most_holds: int = DEAD_BUCKETS_MAX + 2) -> Counter
     holds = draw(st.dictionaries(offsets, amounts(), max_size=most_holds))
     slices = draw(st.just({}) | st.dictionaries(offsets, amounts(), max_size=3))
     limit, spent = draw(amounts()), sum(slices.values()) if slices else draw(amounts())
+    ending = draw(st.just({}) | st.dictionaries(offsets, amounts(), max_size=3))
     return Counter(
         limit=limit,
         spent=spent,
-        available=limit - spent - sum(holds.values()),
+        available=limit + sum(ending.values()) - spent - sum(holds.values()),
         version=VERSION,
         holds=holds,
         slices=slices,
+        ending=ending,
+        credit_ends_at=min(ending, default=None),
+        credit_changes=len(ending),
     )
 
 
@@ -89,6 +93,9 @@ class Stored:
             "version": values.number(counter.version),
             **{hold_attribute(at): values.amount(held) for at, held in counter.holds.items()},
             **{slice_attribute(at): values.amount(spent) for at, spent in counter.slices.items()},
+            **{f"x{at}": values.amount(amount) for at, amount in counter.ending.items()},
+            "credit_changes": values.number(counter.credit_changes),
+            **values.optional_number(credit_ends_at=counter.credit_ends_at),
         }
         self.table.put({**self.target.key, **balances})
 
@@ -115,15 +122,16 @@ def stored(table: Table, amount: Amount, *, limit: Amount = 0, **rules: Any) -> 
 
 
 def swept(counter: Counter) -> Counter:
-    """Without what time has given back, empty buckets and the marks for events."""
+    """Without what time has given back or ended, empty buckets and the marks for events."""
 
     def live(buckets: Mapping[int, Amount]) -> dict[int, Amount]:
         return {at: amount for at, amount in buckets.items() if amount and at * 1000 > NOON_MS}
 
+    there = counter.without_ended_credits(now_ms=NOON_MS)
     return replace(
-        counter,
-        spent=counter.spent_at(now_ms=NOON_MS),
-        available=counter.available_at(now_ms=NOON_MS),
+        there,
+        spent=there.spent_at(now_ms=NOON_MS),
+        available=there.available_at(now_ms=NOON_MS),
         holds=live(counter.holds),
         slices=live(counter.slices),
         armed={},
@@ -156,7 +164,7 @@ def test_a_hold_is_granted_where_the_rule_grants_it_and_leaves_the_same_balances
     after = counter.hold(amount, bucket=BUCKET, now_ms=NOON_MS) if expected else counter
     assert swept(there.counter) == swept(after)
     assert swept(seen) == swept(after)
-    assert there.counter.entitlement == counter.entitlement
+    assert there.counter.credits_without_end == counter.credits_without_end
 
 
 @exactly

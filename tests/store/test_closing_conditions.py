@@ -54,7 +54,8 @@ def statements(world: World) -> list[Statement]:
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
     for key, several in books.statements.items():
         counter, last = books.counters[key], several[-1]
-        assert (last.spent, last.credits) == (counter.spent, counter.credits)
+        credited = counter.credits_at(now_ms=world.clock.now_ms())
+        assert (last.spent, last.credits) == (counter.spent, credited)
         assert (last.limit, last.carried_in) == (counter.limit, counter.carried_in)
         assert last.carried_out == counter.carried_out
     return [several[-1] for _, several in sorted(books.statements.items())]

@@ -36,6 +36,8 @@ BEYOND_A_SCHEMA = (
     "is more than can be counted in",
     "what is spent or held cannot be taken",
     "this moment is in the past",
+    "are to be taken from credits that expire then",
+    "different ends",
     "is not bound to subjects",  # only a caller's key is
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",

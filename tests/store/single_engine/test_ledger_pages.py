@@ -42,14 +42,17 @@ def write_batch(table: Table, amounts: list[int], *, at_ms: int) -> list[LedgerE
 
 
 def page(table: Table, limit: int, cursor: str | None = None) -> tuple[list[int], str | None]:
-    found = ledger_page(table, TENANT, BUDGET_ID, AGENT, PageRequest(limit, cursor))
+    found = ledger_page(table, TENANT, BUDGET_ID, AGENT, PageRequest(limit, cursor), now_ms=NOW_MS)
     return [entry.amount // ONE for entry in found.data], found.next_cursor
 
 
 def test_an_entry_is_read_as_it_was_written(moto_table: Table) -> None:
     written = write_batch(moto_table, [5], at_ms=NOW_MS)
 
-    assert list(ledger_page(moto_table, TENANT, BUDGET_ID, AGENT, PageRequest()).data) == written
+    assert (
+        list(ledger_page(moto_table, TENANT, BUDGET_ID, AGENT, PageRequest(), now_ms=NOW_MS).data)
+        == written
+    )
 
 
 def test_entries_come_newest_first_also_within_a_batch(moto_table: Table) -> None:
@@ -88,7 +91,9 @@ def test_a_page_that_ends_with_the_ledger_leads_nowhere(moto_table: Table) -> No
 def test_another_tenants_ledger_is_empty(moto_table: Table) -> None:
     write_batch(moto_table, [1], at_ms=NOW_MS)
 
-    assert ledger_page(moto_table, "globex", BUDGET_ID, AGENT, PageRequest()).data == ()
+    assert (
+        ledger_page(moto_table, "globex", BUDGET_ID, AGENT, PageRequest(), now_ms=NOW_MS).data == ()
+    )
 
 
 def test_a_large_ledger_is_read_to_its_end(moto_table: Table) -> None:

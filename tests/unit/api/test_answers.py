@@ -291,6 +291,7 @@ def test_a_ledger_entry() -> None:
         "reservation_id": None,
         "description": None,
         "kind": "credit",
+        "expires_at": None,
         "created_at": "2026-03-01T12:00:00.250Z",
         "original_amount": None,
         "original_unit": None,

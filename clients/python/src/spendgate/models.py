@@ -259,7 +259,10 @@ class Credit(Model):
     description: str | None
     """A sentence for people."""
     kind: str
-    """Whether the amount was spent, credited, or carried over from or to another period."""
+    """Whether the amount was spent, credited, taken off because a credit expired, or carried
+    over from or to another period."""
+    expires_at: datetime | None
+    """When the credit expires; null: with its period."""
     created_at: datetime
     """When the entry was written."""
     original_amount: Decimal | None
@@ -452,7 +455,10 @@ class LedgerEntry(Model):
     description: str | None
     """A sentence for people."""
     kind: str
-    """Whether the amount was spent, credited, or carried over from or to another period."""
+    """Whether the amount was spent, credited, taken off because a credit expired, or carried
+    over from or to another period."""
+    expires_at: datetime | None
+    """When the credit expires; null: with its period."""
     created_at: datetime
     """When the entry was written."""
     original_amount: Decimal | None

@@ -158,6 +158,9 @@ class Credit(TypedDict, total=False):
     and 9 after it."""
     subject: str | None
     """The subject whose balance is credited, if the budget is a default."""
+    expires_at: str | None
+    """When the credit ends, as RFC 3339, to the second; left out: with the current period.
+    With a negative amount: the end of the credit that is corrected."""
 
 
 class Extend(TypedDict, total=False):

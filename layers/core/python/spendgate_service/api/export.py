@@ -39,6 +39,7 @@ CSV_COLUMNS = (
     "id", "created_at", "budget_id", "subject", "period_key", "amount", "unit", "meter_source",
     "ref_type", "ref_id", "session_id", "reservation_id", "description", "kind",
     "original_amount", "original_unit", "rate",
+    "expires_at",
 )  # fmt: skip
 
 _FORMULA_STARTS = re.compile(r"(?:^|(?<=[;\t\r\n])) *(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
@@ -77,17 +78,17 @@ class ExportQuery:
         from_ms = _moment_ms("from", query["from"]) if "from" in query else None
         to_ms = _moment_ms("to", query["to"]) if "to" in query else None
         if query.get("cursor"):
-            span, start = _read_cursor(query["cursor"])
+            span, start = _read_cursor(query["cursor"], now_ms=now_ms)
             if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
                 refuse("query.cursor", "it belongs to an export with another from or to")
             return cls(span, known_format, start)
-        span = Span(from_ms or 0, now_ms if to_ms is None else to_ms)
+        span = Span(from_ms or 0, now_ms if to_ms is None else to_ms, now_ms)
         if span.to_ms <= span.from_ms:
             refuse("query.to", "send a moment after from")
         return cls(span, known_format)
 
 
-def _read_cursor(cursor: str) -> tuple[Span, Place]:
+def _read_cursor(cursor: str, *, now_ms: int) -> tuple[Span, Place]:
     if len(cursor) > CURSOR_LENGTH_MAX:
         _refuse_cursor()
     position = PageRequest(cursor=cursor).position(_POSITION)
@@ -95,7 +96,7 @@ def _read_cursor(cursor: str) -> tuple[Span, Place]:
     place = Place.read(position["place"])
     if place is None:
         _refuse_cursor()
-    return Span(int(position["from_ms"]), int(position["to_ms"])), place
+    return Span(int(position["from_ms"]), int(position["to_ms"]), now_ms), place
 
 
 def _refuse_cursor() -> NoReturn:

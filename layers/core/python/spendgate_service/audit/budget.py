@@ -2,6 +2,10 @@
 
     spent = the sum of the debits        carried_in - carried_out = the sum of the carry-overs
     available + spent + holds + carried_out = limit + carried_in + the sum of the credits
+                                              + the credits on the counter that are to end
+
+A credit with an end has two entries, the second at its end. They cancel each other, so the sum of
+all entries is that of the credits without an end, before and after a write takes the credit out.
 
 The same transactions write both, so a difference is a bug of Spendgate or a manual change of the
 table. Counters are read before and after their ledger: one that changes meanwhile is correct if the
@@ -43,7 +47,7 @@ class _Sums:
         match entry.kind:
             case "spend":
                 self.debits += entry.amount
-            case "credit":
+            case "credit" | "credit_expired":
                 self.credits -= entry.amount
             case "carry_over":
                 self.carried -= entry.amount
@@ -122,8 +126,9 @@ def _differences(
     if not _between(ledger.debits, before.spent_of_all_time, after.spent_of_all_time):
         found = after.spent_of_all_time
         yield Difference(subject, period_key, "spent", ledger.debits, found)
-    if not _between(ledger.credits, before.credits, after.credits):
-        expected = after.limit + after.carried_in + ledger.credits
+    if not _between(ledger.credits, before.credits_without_end, after.credits_without_end):
+        ending = sum(after.ending.values())
+        expected = after.limit + after.carried_in + ledger.credits + ending
         yield Difference(subject, period_key, "entitlement", expected, after.entitlement)
     carried = [counter.carried_in - counter.carried_out for counter in seen]
     if not _between(ledger.carried, *carried):

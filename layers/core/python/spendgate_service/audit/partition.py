@@ -25,8 +25,8 @@ from spendgate_service.store.values import Item
 
 ALL_OF_ONE_SUBJECT = "pk = :pk"
 
-_COMMON_BALANCES = ("limit", "credits", "carried_in", "spent", "carried_out")
-"""The balances that a counter and its last statement have in common."""
+_COMMON_BALANCES = ("limit", "carried_in", "spent", "carried_out")
+"""The balances that a counter and its last statement have in common, and their credits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +199,10 @@ def _closing_findings(table: Table, key: keys.Key, item: Item) -> Iterator[Findi
         yield Finding("statement_missing", says, (key, place))
         return
     counter, statement = read_counter(item), read_statement(found)
-    for name in _COMMON_BALANCES:
-        has, states = amount_text(getattr(counter, name)), amount_text(getattr(statement, name))
+    balances = {name: getattr(counter, name) for name in _COMMON_BALANCES}
+    balances["credits"] = counter.credits_at(now_ms=period.ends_at * 1000)
+    for name, balance in balances.items():
+        has, states = amount_text(balance), amount_text(getattr(statement, name))
         if has != states:
             says = f"the {name} is {has}, by the last statement {states}, and it is not due"
             yield Finding("statement_otherwise", says, (key, place))

@@ -163,7 +163,7 @@ def _check_soft_limit(
             tenant_id, changed, changed.subject, policy.version, now_ms=now_ms
         )
         (balance,) = read_balances(table, [claim], now_ms=now_ms)
-        credited = balance.counter.credits
+        credited = balance.credits
     check_soft_limit(changed, credited=credited)
 
 

@@ -1,10 +1,10 @@
 """Credit a budget: a top-up, refund or correction of its current period, with a ledger entry.
 
 A correction is a negative credit. It takes at most what is available, as a hold does, and is
-decided inside the transaction.
+decided inside the transaction. A credit may have an end (`store.credit_writes`): its second ledger
+entry is written with it and dated at its end.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,16 +12,17 @@ from spendgate_service.budgets.policy_writes import try_to_write
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, counted_subject
-from spendgate_service.domain.counters import freshness
+from spendgate_service.domain.counters import Counter, freshness
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry, entry_on
 from spendgate_service.domain.preconditions import UNCONDITIONAL, Precondition
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import levels_to_arm
-from spendgate_service.store import counters, holds, values
+from spendgate_service.store import counters, credit_writes, holds, values
 from spendgate_service.store.claims import CounterClaim, catch_up, policy_is_as_read, read_balances
 from spendgate_service.store.client import Table
+from spendgate_service.store.credit_writes import CreditedAmount
 from spendgate_service.store.errors import Objection, PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import find_budget
@@ -39,13 +40,20 @@ _TOP_UP = 1
 class Credit:
     """An amount to add to a budget; for a default, to the balance of `subject`.
 
-    A negative amount is a correction.
+    A negative amount is a correction. `expires_at` is the end in epoch seconds; None: with the
+    period.
     """
 
     budget_id: str
     subject: Subject | None
     amount: Amount
     provenance: Provenance
+    expires_at: int | None = None
+
+    @property
+    def credited(self) -> CreditedAmount:
+        """The amount with its end."""
+        return CreditedAmount(self.amount, self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,9 @@ def apply_credit(
 ) -> Credited | Replay:
     """Change what the current period may spend, once under an idempotency key.
 
-    One transaction: the counter (created by its first use), the ledger entry, the idempotency
-    record, and a check that the policy is as it was read. Raises NotFound, InvalidValue,
-    IdempotencyConflict, VersionMismatch, BudgetChanged.
+    One transaction: the counter (created by its first use), the ledger entry, a second one for a
+    credit that ends before its period, the idempotency record, and a check that the policy is as it
+    was read. Raises NotFound, InvalidValue, IdempotencyConflict, VersionMismatch, BudgetChanged.
     """
     assert credit.amount
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
@@ -86,7 +94,10 @@ def apply_credit(
         try:
             claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
             balance = read_balances(table, [claim], now_ms=now_ms)[0]
-            _check_available(balance, credit)
+            if balance.counter.ended_credits(now_ms=now_ms):
+                credit_writes.take_out_ended(table, claim.address, balance.counter, now_ms=now_ms)
+                continue
+            _check(balance, credit)
             period = windows.use(tenant_id, claim.claim, now_ms)
         except PolicyChanged:
             continue
@@ -107,8 +118,10 @@ def apply_credit(
     raise LoopEnded
 
 
-def _check_available(balance: Balance, credit: Credit) -> None:
-    """Raise InvalidValue for a correction of more than what can be granted."""
+def _check(balance: Balance, credit: Credit) -> None:
+    """Raise InvalidValue for an end in the past, and for a correction of more than there is."""
+    if credit.expires_at is not None:
+        _check_end(balance, credit, credit.expires_at)
     available = balance.counter.grantable_at(now_ms=balance.now_ms)
     if credit.amount > 0 or available + credit.amount >= 0:
         return
@@ -119,6 +132,34 @@ def _check_available(balance: Balance, credit: Credit) -> None:
         "what is spent or held cannot be taken",
         param="body.amount",
     )
+
+
+def _check_end(balance: Balance, credit: Credit, ends_at: int) -> None:
+    """Raise InvalidValue for an end in the past, one too many, or one that nothing has."""
+    counter, param = balance.counter, "body.expires_at"
+    if ends_at * 1000 <= balance.now_ms:
+        raise InvalidValue(
+            f"{param}: this moment is in the past; send one in the future", param=param
+        )
+    has_own_end = credit.credited.has_own_end(balance.period)
+    credited = counter.ending.get(ends_at, 0) if has_own_end else counter.credits_not_carried
+    if credit.amount < 0 and credited + credit.amount < 0:
+        taken, unit = amount_text(-credit.amount), balance.budget.unit
+        raise InvalidValue(
+            f"body.amount: {taken} {unit} are to be taken from credits that expire then, which are "
+            f"{amount_text(credited)}; send the expires_at of the credit, or none",
+            param="body.amount",
+        )
+    if (
+        has_own_end
+        and ends_at not in counter.ending
+        and len(counter.ending) >= credit_writes.ENDS_MAX
+    ):
+        raise InvalidValue(
+            f"{param}: the credits of a balance may have {credit_writes.ENDS_MAX} different ends; "
+            "send one that another credit has",
+            param=param,
+        )
 
 
 def _make_room(
@@ -146,28 +187,58 @@ def _claim_on(
 def _writes(
     table: Table, claim: CounterClaim, balance: Balance, credit: Credit, *, now_ms: int
 ) -> tuple[list[dict[str, Any]], Credited]:
-    credited = entry_on(claim.line, -credit.amount, credit.provenance, now_ms=now_ms, kind="credit")
+    credited = replace(
+        entry_on(claim.line, -credit.amount, credit.provenance, now_ms=now_ms, kind="credit"),
+        expires_at=credit.expires_at,
+    )
     posting = Posting(claim.address, entry=credited)
     puts, (entry,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
     assert entry is not None
-    after = replace(balance, counter=balance.counter.credited(credit.amount))
+    after = replace(balance, counter=_credited(balance, credit))
     writes = [
         policy_is_as_read(table.name, claim),
-        _top_up(table, claim, credit.amount, levels_to_arm(after), now_ms),
+        _top_up(table, claim, balance, after, credit),
         *puts,
+        *_puts_of_end(table, claim, credit, entry),
     ]
     return writes, Credited(entry, after)
 
 
+def _credited(balance: Balance, credit: Credit) -> Counter:
+    """Return the counter after a credit."""
+    if credit.expires_at is not None and credit.credited.has_own_end(balance.period):
+        return balance.counter.credited_until(credit.expires_at, credit.amount)
+    return balance.counter.credited(credit.amount)
+
+
 def _top_up(
-    table: Table, claim: CounterClaim, amount: Amount, left: Sequence[int], now_ms: int
+    table: Table, claim: CounterClaim, before: Balance, after: Balance, credit: Credit
 ) -> dict[str, Any]:
-    """Make the write of the counter, which arms the levels that the credit leads out of."""
-    update = counters.crediting(
-        claim.creation, amount, change=counters.CREDITED + counters.armed(left)
+    """Make the write of the counter, which arms the levels that a credit leads out of."""
+    left = levels_to_arm(after) if credit.amount > 0 else []
+    update = credit_writes.crediting(
+        claim, before.counter, credit.credited, armed=counters.armed(left), now_ms=before.now_ms
     )
     if left:
-        update["ExpressionAttributeValues"][":armed_at"] = values.number(now_ms)
-    if amount < 0:
-        update = holds.correcting(claim, -amount)
+        update["ExpressionAttributeValues"][":armed_at"] = values.number(before.now_ms)
     return {"Update": {"TableName": table.name, "Key": claim.key, **update}}
+
+
+def _puts_of_end(
+    table: Table, claim: CounterClaim, credit: Credit, entry: LedgerEntry
+) -> list[dict[str, Any]]:
+    """Make the ledger entry at the end of a credit that ends before its period."""
+    ends_at = credit.expires_at
+    if ends_at is None or not credit.credited.has_own_end(claim.period):
+        return []
+    provenance = Provenance(
+        ref_type="ledger_entry",
+        ref_id=entry.entry_id,
+        description=f"expired: the credit {entry.entry_id}",
+    )
+    expired = entry_on(
+        claim.line, credit.amount, provenance, now_ms=ends_at * 1000, kind="credit_expired"
+    )
+    posting = Posting(claim.address, entry=expired)
+    puts, _ = writes_of_ledger(table.name, [posting], now_ms=ends_at * 1000)
+    return puts

@@ -54,13 +54,23 @@ class Balance:
         return self.counter.overrun(now_ms=self.now_ms)
 
     @property
+    def entitlement(self) -> Amount:
+        """The limit, the carried-in amount and the credits that have not ended."""
+        return self.counter.entitlement_at(now_ms=self.now_ms)
+
+    @property
+    def credits(self) -> Amount:
+        """The credits of the period that have not ended."""
+        return self.counter.credits_at(now_ms=self.now_ms)
+
+    @property
     def utilization_tenths_pct(self) -> int:
         """The spent amount in tenths of a percent of the entitlement."""
         return self.tenths_pct_of(self.spent)
 
     def tenths_pct_of(self, amount: Amount) -> int:
         """Return an amount in tenths of a percent of the entitlement."""
-        return tenths_of_percent(amount, self.counter.entitlement)
+        return tenths_of_percent(amount, self.entitlement)
 
     @property
     def committed(self) -> Amount:
@@ -167,7 +177,7 @@ class Balance:
         if carry_over is not None and carry_over.unused:
             return True
         is_rolling = isinstance(self.budget.period, RollingPeriod)
-        return requested <= (self.counter.entitlement if is_rolling else self.budget.limit)
+        return requested <= (self.entitlement if is_rolling else self.budget.limit)
 
     def violation(self, requested: Amount, *, is_paused: bool = False) -> Violation:
         """Return the refusal of an amount by this budget."""
@@ -183,7 +193,7 @@ class Balance:
             period_label=self.budget.period.label,
             resets_at=self.resets_at,
             limit=self.counter.limit,
-            credits=self.counter.credits,
+            credits=self.credits,
             carried_in=self.counter.carried_in,
             spent=self.spent,
             held=self.held,

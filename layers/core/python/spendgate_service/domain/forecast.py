@@ -35,7 +35,7 @@ def forecast_of(balance: Balance) -> Forecast | None:
     began_ms, ends_ms = span
     until_ms = min(balance.now_ms, ends_ms)
     elapsed_ms = max(min(SPAN_MS_MIN, ends_ms - began_ms), until_ms - began_ms)
-    spent, left = balance.spent, balance.counter.entitlement - balance.spent
+    spent, left = balance.spent, balance.entitlement - balance.spent
     rate = max(0, spent) * _HOUR_MS // elapsed_ms
     if left <= 0:
         return Forecast(rate, balance.now_ms)

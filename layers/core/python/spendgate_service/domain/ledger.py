@@ -8,8 +8,12 @@ from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.reservations import Line, Provenance
 from spendgate_service.domain.subjects import Subject
 
-type EntryKind = Literal["spend", "credit", "carry_over"]
+type EntryKind = Literal["spend", "credit", "credit_expired", "carry_over"]
 """A carry-over is a pair: a debit in one period and a credit in another.
+
+A credit that ends before its period does is a pair as well: the credit, and at its end the
+`credit_expired` that takes it off again. Both are written with the credit, the second with the
+moment of the end, so that it takes no write then; it is read from that moment on.
 
 A credit that corrects an earlier one takes something off again, so its amount is positive.
 """
@@ -20,7 +24,7 @@ class LedgerEntry:
     """One debit (positive) or credit (negative) on one budget, in one of its periods.
 
     The entries of a period add up to its limit minus the available and held amounts. `origin` is
-    what the amount was converted from, if it was.
+    what the amount was converted from, if it was; `expires_at` the end of a credit (epoch seconds).
     """
 
     entry_id: str
@@ -38,6 +42,7 @@ class LedgerEntry:
     description: str | None = None
     kind: EntryKind = "spend"
     origin: Origin | None = None
+    expires_at: int | None = None
 
 
 def entry_on(

@@ -88,15 +88,21 @@ def may_close(*, ends_at: int, now_ms: int) -> bool:
     return (ends_at + CLOSING_GRACE_SECONDS) * 1000 <= now_ms
 
 
-def carries_over(terms: CarryOver | None, unused: Amount) -> Amount:
-    """Return the amount that a period carries over; negative for a debt."""
+def carries_over(
+    terms: CarryOver | None, unused: Amount, *, credits_not_carried: Amount = 0
+) -> Amount:
+    """Return the amount that a period carries over; negative for a debt.
+
+    Credits with an end are not carried over; using them makes no debt.
+    """
     if terms is None:
         return 0
     if unused < 0:
         return unused if terms.debt else 0
     if not terms.unused:
         return 0
-    return unused if terms.max is None else min(unused, terms.max)
+    left = max(0, unused - credits_not_carried)
+    return left if terms.max is None else min(left, terms.max)
 
 
 def statement_of(
@@ -112,11 +118,14 @@ def statement_of(
         revision=revision,
         period=period,
         limit=counter.limit,
-        credits=counter.credits,
+        credits=counter.credits_at(now_ms=now_ms),
         carried_in=counter.carried_in,
         spent=counter.spent,
         held=counter.held_by_any_clock(now_ms=now_ms),
         carried_out=0,
         closed_at_ms=now_ms,
     )
-    return replace(statement, carried_out=carries_over(terms, statement.unused))
+    carried_out = carries_over(
+        terms, statement.unused, credits_not_carried=counter.credits_not_carried
+    )
+    return replace(statement, carried_out=carried_out)

@@ -56,7 +56,7 @@ class Level:
             return balance.utilization_tenths_pct >= self.pct * 10
         if self.soft_limit is not None:
             return balance.spent >= self.soft_limit
-        return balance.spent >= balance.counter.entitlement
+        return balance.spent >= balance.entitlement
 
 
 NOTHING_LEFT = Level("budget.exhausted")

@@ -11,7 +11,7 @@ at an older one: TTL may remove the older one during the export, and the subject
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from spendgate_service.domain.ledger import LedgerEntry
@@ -19,7 +19,7 @@ from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.ledger import ledger_items, read_ledger
+from spendgate_service.store.ledger import ledger_items, ledger_until, read_past_ledger
 from spendgate_service.store.listings import (
     ListedBudget,
     budgets_ever,
@@ -77,10 +77,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time in epoch milliseconds, with its start and without its end."""
+    """A span of time in epoch milliseconds, with its start and without its end.
+
+    Credits that have not ended at `as_of_ms` (None: at the end of the span) are not taken off yet.
+    """
 
     from_ms: int
     to_ms: int
+    as_of_ms: int | None = field(default=None, compare=False)
+
+    @property
+    def now_ms(self) -> int:
+        """The moment as of which credits have ended or not."""
+        return self.to_ms if self.as_of_ms is None else self.as_of_ms
 
     def may_have_entries_of(self, period_key: str) -> bool:
         """Whether a period may have ledger entries in this span."""
@@ -135,15 +144,19 @@ def _of_subject(
     """Export the ledger of one budget and subject, from that place on."""
     if place.after == _DONE:
         return
-    first, last = keys.ledger_moment(span.from_ms), keys.ledger_moment(span.to_ms)
+    first, last = keys.ledger_moment(span.from_ms), _end_of(span)
     if place.after:
         first = max(first, f"{place.after} ")
     if first <= last:
         partition = keys.counter_partition(tenant_id, place.budget_id, subject)
         for item in ledger_items(table, partition, first=first, last=last, page_size=_PAGE_SIZE):
             here = Place(place.budget_id, place.period_key, place.subject, item["sk"]["S"])
-            yield here, read_ledger(item)
+            yield here, read_past_ledger(item, now_ms=span.now_ms)
     yield _at_its_end(place), []
+
+
+def _end_of(span: Span) -> str:
+    return min(keys.ledger_moment(span.to_ms), ledger_until(span.now_ms))
 
 
 def _at_its_end(place: Place) -> Place:

@@ -7,14 +7,20 @@ from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.ledger import LEDGER_LAST, ledger_items, read_ledger
+from spendgate_service.store.ledger import ledger_items, ledger_until, read_past_ledger
 from spendgate_service.store.paging import Page, PageRequest
 
 _POSITION = re.compile(r"(?P<created_at_ms>\d{1,15}) led_(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
 
 
 def ledger_page(
-    table: Table, tenant_id: str, budget_id: str, subject: Subject, page_request: PageRequest
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    subject: Subject,
+    page_request: PageRequest,
+    *,
+    now_ms: int,
 ) -> Page[LedgerEntry]:
     """Read a page of entries, newest first; new entries do not move the pages that follow.
 
@@ -22,14 +28,14 @@ def ledger_page(
     """
     partition = keys.counter_partition(tenant_id, budget_id, subject)
     position = page_request.position(_POSITION)
-    last = LEDGER_LAST if position is None else _sort_key(position)
+    last = ledger_until(now_ms) if position is None else _sort_key(position)
     items = ledger_items(
         table, partition, last=last, newest_first=True, page_size=page_request.limit + 1
     )
     entries = (
         entry
         for item in items
-        for entry in reversed(read_ledger(item))
+        for entry in reversed(read_past_ledger(item, now_ms=now_ms))
         if position is None or item["sk"]["S"] < last or entry.entry_id < _entry_id(position)
     )
     return page_request.page_of(list(islice(entries, page_request.limit + 1)), _position_of)

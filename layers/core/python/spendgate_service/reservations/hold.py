@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.counters import Counter, freshness
 from spendgate_service.domain.decisions import Refused, Verdict, refuses
-from spendgate_service.store import holds
+from spendgate_service.store import credit_writes, holds
 from spendgate_service.store.claims import CounterClaim, catch_up
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
@@ -89,8 +89,9 @@ def take_hold(
 
     The amount is held unless the budget refuses (`decisions.refuses`).
 
-    One write unit where the counter is of the claim's policy, one more for it to catch up, or to
-    reclaim expired holds. Raises PolicyChanged, Throttled, OutcomeUnknown.
+    One write unit where the counter is of the claim's policy, one more for it to catch up, to
+    reclaim expired holds, or to take out credits that have ended. Raises PolicyChanged, Throttled,
+    OutcomeUnknown.
     """
     assert not claim.is_paused_by_admin, "the policy alone refuses it"
     for _ in attempts(HOLD_TRIES_MAX, exhausted=_too_many_changes):
@@ -111,6 +112,9 @@ def take_hold(
         verdict = claim.verdict(seen, now_ms=now_ms)
         if refuses(claim.budget, verdict):
             return verdict, seen
+        if seen.ended_credits(now_ms=now_ms):
+            credit_writes.take_out_ended(table, claim.address, seen, now_ms=now_ms)
+            continue
         reclaimed = _reclaim_and_hold(table, claim, seen, bucket=bucket, now_ms=now_ms)
         if reclaimed is not None:
             return "granted", reclaimed

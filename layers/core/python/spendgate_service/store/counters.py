@@ -11,6 +11,7 @@ from typing import Any
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import Period, period_of
 from spendgate_service.domain.subjects import Subject
@@ -23,6 +24,7 @@ from spendgate_service.store.values import (
     read_amount,
     read_number,
     read_optional_amount,
+    read_optional_number,
 )
 
 HOLD_PREFIX = "h"
@@ -33,6 +35,9 @@ SLICE_PREFIX = "w"
 
 ARMED_PREFIX = "a"
 """`a<number>` is when (ms) the level with this number was last left (`domain.thresholds`)."""
+
+ENDING_PREFIX = "x"
+"""`x<moment>` is the sum of the credits that end at that moment (`store.credit_writes`)."""
 
 RETENTION_SECONDS = Settings().retention_days * 86_400
 
@@ -62,6 +67,9 @@ CARRIED_IN = f"{CREDITED}, carried_in = if_not_exists(carried_in, :zero) + :chan
 # The counter is of the policy version by which a request was decided.
 POLICY_IS_KNOWN = "version = :version"
 
+# Every condition that grants says so: no credit on the counter has ended, on any clock.
+NO_CREDIT_HAS_ENDED = "(attribute_not_exists(credit_ends_at) OR credit_ends_at > :ended_until)"
+
 # Counter.with_limit: a newer policy; the first writer that meets it applies it.
 CATCH_UP = "SET limit_amount = :limit, available = available + :change, version = :version"
 IS_AS_SEEN = "version = :seen_version AND limit_amount = :seen_limit"
@@ -77,6 +85,11 @@ def slice_attribute(leaves_at: int) -> str:
     return f"{SLICE_PREFIX}{leaves_at}"
 
 
+def ended_until(now_ms: int) -> Item:
+    """Make the value of `NO_CREDIT_HAS_ENDED`: what ends by then has ended on some clock."""
+    return {":ended_until": values.number((now_ms + CLOCKS_DIFFER_MS_MAX) // 1000)}
+
+
 def read_counter(item: Item) -> Counter:
     """Read a counter's balances from its item."""
     return Counter(
@@ -90,6 +103,10 @@ def read_counter(item: Item) -> Counter:
         carried_in=read_optional_amount(item, "carried_in") or 0,
         carried_out=read_optional_amount(item, "carried_out") or 0,
         armed={number: read_number(value) for number, value in _numbered(item, ARMED_PREFIX)},
+        ending=_buckets(item, ENDING_PREFIX),
+        credit_ends_at=read_optional_number(item, "credit_ends_at"),
+        credit_changes=read_optional_number(item, "credit_changes") or 0,
+        credits_not_carried=read_optional_amount(item, "credits_not_carried") or 0,
     )
 
 

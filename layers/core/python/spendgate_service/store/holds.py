@@ -31,15 +31,16 @@ HELD = (
 
 # decisions.verdict_on, under the policy that the caller has read. A shadow budget never refuses;
 # one that pauses at its soft limit does so by what is spent.
-CAN_GRANT = f"{counters.POLICY_IS_KNOWN} AND available >= :amount"
+_IS_KNOWN = f"{counters.POLICY_IS_KNOWN} AND {counters.NO_CREDIT_HAS_ENDED}"
+CAN_GRANT = f"{_IS_KNOWN} AND available >= :amount"
 CAN_GRANT_BELOW_PAUSE = f"{CAN_GRANT} AND spent < :pauses_at"
 _OR_IS_NEW = "attribute_not_exists(pk) OR "
-POLICY_IS_KNOWN_OR_IS_NEW = f"{_OR_IS_NEW}{counters.POLICY_IS_KNOWN}"
+POLICY_IS_KNOWN_OR_IS_NEW = f"{_OR_IS_NEW}({_IS_KNOWN})"
 CAN_GRANT_OR_IS_NEW = f"{_OR_IS_NEW}({CAN_GRANT})"
 CAN_GRANT_BELOW_PAUSE_OR_IS_NEW = f"{_OR_IS_NEW}({CAN_GRANT_BELOW_PAUSE})"
 
 # An amount of 0 needs nothing to be available: only a pause refuses it.
-IS_BELOW_PAUSE = f"{counters.POLICY_IS_KNOWN} AND spent < :pauses_at"
+IS_BELOW_PAUSE = f"{_IS_KNOWN} AND spent < :pauses_at"
 IS_BELOW_PAUSE_OR_IS_NEW = f"{_OR_IS_NEW}({IS_BELOW_PAUSE})"
 
 # Counter.hold where time has returned something: expired holds, and slices that have left a
@@ -48,7 +49,7 @@ RECLAIM_AND_HOLD = (
     "SET available = available + :change, spent = spent - :left_window, "
     "#hold = if_not_exists(#hold, :zero) + :amount"
 )
-ENOUGH_COMES_BACK = f"{counters.POLICY_IS_KNOWN} AND available >= :needed AND "
+ENOUGH_COMES_BACK = f"{_IS_KNOWN} AND available >= :needed AND "
 ENOUGH_COMES_BACK_BELOW_PAUSE = f"{ENOUGH_COMES_BACK} spent < :pauses_at AND "
 
 # The same without a hold.
@@ -89,6 +90,7 @@ def hold(table: Table, claim: CounterClaim, bucket: int, *, now_ms: int) -> Coun
             ":amount": values.amount(claim.amount),
             **claim.creation,
             **claim.pause_value(),
+            **counters.ended_until(now_ms),
         },
     )
     return counters.read_counter(item)
@@ -148,6 +150,7 @@ def reclaim_and_hold(
                 ":left_window": values.amount(expired.left_window),
                 ":zero": values.number(0),
                 **claim.pause_value(expired.left_window),
+                **counters.ended_until(now_ms),
                 **armed_at,
                 **clauses.values,
             },
@@ -217,21 +220,6 @@ def return_hold(table: Table, claim: CounterClaim, *, bucket: int) -> None:
     except ConditionFailed:
         return
     table.observe("compensations", 1)
-
-
-def correcting(claim: CounterClaim, amount: Amount) -> dict[str, Any]:
-    """Make the update that takes an amount off what a counter has available, as a hold does.
-
-    Nothing returns it: it is a negative credit.
-    """
-    is_granted_when_new = claim.unused.available >= amount
-    update = counters.crediting(claim.creation, -amount)
-    update["ExpressionAttributeValues"][":amount"] = values.amount(amount)
-    return {
-        **update,
-        "ConditionExpression": CAN_GRANT_OR_IS_NEW if is_granted_when_new else CAN_GRANT,
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
 
 
 def moving_hold(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spendgate_service.domain.amounts import amount_text, parse_amount
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.ledger import EntryKind, LedgerEntry
 from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.subjects import Subject, parse_subject
@@ -25,6 +26,8 @@ _OPTIONAL_TEXTS = (
     "reservation_id",
     "description",
 )
+
+_KINDS: tuple[EntryKind, ...] = ("spend", "credit", "credit_expired", "carry_over")
 
 LEDGER_FIRST = keys.LEDGER_PREFIX
 LEDGER_LAST = f"{keys.LEDGER_PREFIX}~"
@@ -61,6 +64,7 @@ def _entry_value(entry: LedgerEntry) -> Value:
             "amount": values.amount(entry.amount),
             **values.optional_text(**texts, converted_from=_origin_text(entry.origin)),
             **_kind_mark(entry),
+            **values.optional_number(expires_at=entry.expires_at),
         }
     }
 
@@ -81,6 +85,7 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
             **{name: values.read_text(value["M"], name) for name in _OPTIONAL_TEXTS},
             kind=_read_kind(value["M"]),
             origin=_read_origin(value["M"]),
+            expires_at=values.read_optional_number(value["M"], "expires_at"),
         )
         for place, value in enumerate(item["entries"]["L"])
     ]
@@ -88,9 +93,9 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
 
 def _kind_mark(entry: LedgerEntry) -> Item:
     """Mark the kind where the sign of the amount does not say it."""
-    if entry.kind == "carry_over" or (entry.kind == "credit" and entry.amount > 0):
-        return {entry.kind: {"BOOL": True}}
-    return {}
+    if entry.kind == ("spend" if entry.amount >= 0 else "credit"):
+        return {}
+    return {entry.kind: {"BOOL": True}}
 
 
 def _origin_text(origin: Origin | None) -> str | None:
@@ -108,12 +113,25 @@ def _read_origin(fields: Item) -> Origin | None:
 
 
 def _read_kind(fields: Item) -> EntryKind:
-    """Read the kind: a carry-over and a correction are marked; else the sign says it."""
-    if "carry_over" in fields:
-        return "carry_over"
-    if "credit" in fields:
-        return "credit"
+    """Read the kind: that of the mark; else the sign says it."""
+    for kind in _KINDS:
+        if kind in fields:
+            return kind
     return "credit" if values.read_amount(fields["amount"]) < 0 else "spend"
+
+
+def read_past_ledger(item: Item, *, now_ms: int) -> list[LedgerEntry]:
+    """Read the entries of an item without those of credits that have not ended, oldest first."""
+    return [
+        entry
+        for entry in read_ledger(item)
+        if entry.kind != "credit_expired" or entry.created_at_ms <= now_ms
+    ]
+
+
+def ledger_until(now_ms: int) -> str:
+    """Return a sort key after what any clock has written by now, before what lies ahead."""
+    return keys.ledger_moment(now_ms + CLOCKS_DIFFER_MS_MAX + 1)
 
 
 def put_of_entries(
@@ -160,7 +178,10 @@ def ledger_items(
 def ledger_entries(
     table: Table, tenant_id: str, budget_id: str, subject: Subject
 ) -> Iterator[LedgerEntry]:
-    """Yield every entry, newest first, read consistently page by page."""
+    """Yield every entry, newest first, also those at the end of credits that have not ended.
+
+    Read consistently page by page.
+    """
     partition = keys.counter_partition(tenant_id, budget_id, subject)
     for item in ledger_items(table, partition, newest_first=True):
         yield from reversed(read_ledger(item))

@@ -53,6 +53,11 @@ def optional_text(**attributes: str | None) -> Item:
     return {name: text(value) for name, value in attributes.items() if value is not None}
 
 
+def optional_number(**attributes: int | None) -> Item:
+    """Make number attributes of the arguments that are not None."""
+    return {name: number(value) for name, value in attributes.items() if value is not None}
+
+
 def key(pk_and_sk: tuple[str, str]) -> Item:
     """Make the primary key of an item."""
     return {"pk": {"S": pk_and_sk[0]}, "sk": {"S": pk_and_sk[1]}}

@@ -81,7 +81,7 @@ def balance_response(balance: Balance) -> BalanceResponse:
         "unit": budget.unit,
         "period": period_response(budget.period, balance.period),
         "limit": amount_text(counter.limit),
-        "credits": amount_text(counter.credits),
+        "credits": amount_text(balance.credits),
         "carried_in": amount_text(counter.carried_in),
         "soft_limit": optional_amount(budget.soft_limit),
         "spent": amount_text(balance.spent),
@@ -119,7 +119,7 @@ def _warning(balance: Balance) -> str:
     """
     budget, committed = balance.budget, amount_in_sentence(balance.committed)
     start = f"{balance.subject} {budget.unit} {budget.period.label}"
-    whole = amount_in_sentence(balance.counter.entitlement)
+    whole = amount_in_sentence(balance.entitlement)
     if balance.warning == "soft limit" and budget.soft_limit is not None:
         soft_limit = amount_in_sentence(budget.soft_limit)
         return f"{start} soft limit exceeded: {committed} of {soft_limit} (limit {whole})"

@@ -5,6 +5,7 @@ from typing import Annotated, TypedDict
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.ledger import EntryKind, LedgerEntry
 from spendgate_service.wire.fields import AmountText, Doc, Time
+from spendgate_service.wire.periods import boundary_on_wire
 from spendgate_service.wire.values import time_on_wire
 
 
@@ -27,8 +28,12 @@ class LedgerEntryResponse(TypedDict):
     description: Annotated[str | None, Doc("A sentence for people.")]
     kind: Annotated[
         EntryKind,
-        Doc("Whether the amount was spent, credited, or carried over from or to another period."),
+        Doc(
+            "Whether the amount was spent, credited, taken off because a credit expired, or "
+            "carried over from or to another period."
+        ),
     ]
+    expires_at: Annotated[Time | None, Doc("When the credit expires; null: with its period.")]
     created_at: Annotated[Time, Doc("When the entry was written.")]
     original_amount: Annotated[
         AmountText | None, Doc("What was spent, in `original_unit`; null: nothing was converted.")
@@ -56,6 +61,7 @@ def ledger_entry_response(entry: LedgerEntry) -> LedgerEntryResponse:
         "reservation_id": entry.reservation_id,
         "description": entry.description,
         "kind": entry.kind,
+        "expires_at": boundary_on_wire(entry.expires_at),
         "created_at": time_on_wire(entry.created_at_ms),
         "original_amount": amount_text(origin.amount) if origin else None,
         "original_unit": origin.unit if origin else None,

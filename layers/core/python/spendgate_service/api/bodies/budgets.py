@@ -11,6 +11,7 @@ from spendgate_service.api.bodies.fields import (
     Body,
     CreditAmountField,
     MetadataField,
+    MomentField,
     NameField,
     ProvenanceBody,
     SlugField,
@@ -227,6 +228,13 @@ class CreditBody(ProvenanceBody):
         SubjectField | None,
         Doc("The subject whose balance is credited, if the budget is a default."),
     ] = None
+    expires_at: Annotated[
+        MomentField | None,
+        Doc(
+            "When the credit ends, as RFC 3339, to the second; left out: with the current period. "
+            "With a negative amount: the end of the credit that is corrected."
+        ),
+    ] = None
 
     def to_subject(self, *, tenant_id: str) -> Subject | None:
         """Whom it is for, if anybody is named. Raises InvalidValue for another organization."""
@@ -235,3 +243,8 @@ class CreditBody(ProvenanceBody):
         subject = parse_subject(self.subject)
         check_own_organization(subject, tenant_id=tenant_id, param="body.subject")
         return subject
+
+    @property
+    def expires_at_seconds(self) -> int | None:
+        """The end in whole seconds: a fraction is cut off."""
+        return None if self.expires_at is None else self.expires_at // 1000

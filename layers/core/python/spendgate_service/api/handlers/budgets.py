@@ -238,6 +238,7 @@ def credit_budget(request: Request[CreditBody]) -> Response:
             body.to_subject(tenant_id=request.tenant_id),
             body.amount,
             body.to_provenance(),
+            body.expires_at_seconds,
         ),
         idempotency=idempotency_record_of(request, "credit_budget", body, target=budget_id),
         precondition=precondition_of(request),

@@ -69,7 +69,9 @@ def read_ledger(request: Request) -> Response:
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     wanted, asked = request.page(), request.subject()
     subject = counted_subject(find_listed(request.app.table, tenant_id, budget_id).subject, asked)
-    page = ledger_page(request.app.table, tenant_id, budget_id, subject, wanted)
+    page = ledger_page(
+        request.app.table, tenant_id, budget_id, subject, wanted, now_ms=request.now_ms
+    )
     return ok(
         page_response(
             [ledger_entry_response(entry) for entry in page.data], next_cursor=page.next_cursor

@@ -1,0 +1,160 @@
+"""Credits with an end, beside other writes, at the end of a period, and what they cost."""
+
+from collections.abc import Callable
+
+import pytest
+
+from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.domain.amounts import ONE
+from spendgate_service.domain.budgets import Budget, CarryOver
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.errors import BudgetExceeded, InvalidValue
+from spendgate_service.domain.periods import PeriodRule
+from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
+from spendgate_service.periods.run import close_due_periods
+from tests.support.faulty_client import faulty, meanwhile
+from tests.support.ledger_invariants import assert_books_balance
+from tests.support.world import TENANT, World
+
+HOUR = CalendarPeriod("hour")
+UNUSED, DEBT = CarryOver(unused=True), CarryOver(debt=True)
+
+
+def credit(world: World, budget: Budget, amount: int, *, seconds: int | None = None) -> None:
+    """A credit that ends so many seconds from now."""
+    ends_at = None if seconds is None else world.clock.now_ms() // 1000 + seconds
+    given = Credit(budget.budget_id, None, amount * ONE, Provenance(), ends_at)
+    apply_credit(world.table, TENANT, given, idempotency=None, now_ms=world.clock.now_ms())
+
+
+def close(world: World) -> None:
+    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("terms", "seconds", "spent", "goes_on"),
+    [
+        (UNUSED, None, 3, 12),  # a credit without an end is carried over
+        (UNUSED, 3600, 3, 7),  # one that ends with the period is not
+        (UNUSED, 5000, 3, 7),  # nor one that would go on
+        (UNUSED, 5000, 12, 0),
+        (DEBT, 5000, 12, 0),  # what it paid for is no debt
+        (DEBT, 5000, 16, -1),
+        (DEBT, 1800, 12, -2),  # what it was used for and had ended is one
+        (UNUSED, 1800, 3, 7),
+    ],
+)
+def test_a_credit_with_an_end_is_not_carried_over(
+    world: World, terms: CarryOver, seconds: int | None, spent: int, goes_on: int
+) -> None:
+    budget = world.budget(10, period=HOUR, carry_over=terms)
+    credit(world, budget, 5, seconds=seconds)
+    world.record(spent)
+    world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
+    close(world)
+    world.record(1)
+
+    assert world.counter(budget).carried_in == goes_on * ONE
+    books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
+    (statement,) = books.all_statements
+    assert statement.credits == (0 if seconds == 1800 else 5) * ONE
+
+
+@pytest.mark.parametrize("period", [None, HOUR])
+def test_a_credit_that_ends_while_a_hold_is_taken_is_not_granted(
+    world: World, period: PeriodRule | None
+) -> None:
+    """Another clock sees the end first, takes the credit out, and holds what is left."""
+    budget = world.budget(10, period=period)
+    credit(world, budget, 5, seconds=60)
+    credit(world, budget, 2, seconds=70)
+    world.clock.advance(60)
+    table, client = faulty(world.table)
+    client.fail("update_item", meanwhile(lambda: world.reserve(12)), at=2)
+
+    with pytest.raises(BudgetExceeded):
+        world.on(table).reserve(1)
+    world.clock.advance(10)
+    with pytest.raises(BudgetExceeded):
+        world.reserve(1)
+
+
+OTHERS: dict[str, tuple[Callable[[World, Budget], None], int]] = {
+    "an earlier credit": (lambda world, budget: credit(world, budget, 2, seconds=5), 12),
+    "a credit between": (lambda world, budget: credit(world, budget, 2, seconds=15), 12),
+    "a later credit": (lambda world, budget: credit(world, budget, 2, seconds=25), 17),
+    "the same end": (lambda world, budget: credit(world, budget, 2, seconds=20), 17),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_credits_at_once_leave_the_earliest_end(world: World, name: str) -> None:
+    """One between that is written while the first is taken out must not be granted past its end."""
+    others_do, _ = OTHERS[name]
+    budget = world.budget(10)
+    credit(world, budget, 1, seconds=10)
+    credit(world, budget, 5, seconds=20)
+    world.clock.advance(8)
+    credit_world = world.overtaken_by(lambda: others_do(world, budget))
+    credit(credit_world, budget, 4, seconds=3)
+
+    counter = world.counter(budget)
+    assert counter.credit_ends_at == min(counter.ending)
+    for _ in range(30):
+        world.clock.advance(1)
+        now_ms = world.clock.now_ms()
+        left = world.counter(budget).grantable_at(now_ms=now_ms)
+        with pytest.raises(BudgetExceeded):
+            world.reserve(left // ONE + 1)
+        world.release(world.reserve(left // ONE))
+    assert world.counter(budget).available == 10 * ONE
+    assert not world.counter(budget).ending
+
+
+def test_a_credit_that_comes_while_another_is_taken_out_keeps_its_end(world: World) -> None:
+    """Its clock is behind, so it does not see that the first has ended."""
+    budget = world.budget(10)
+    credit(world, budget, 1, seconds=10)
+    credit(world, budget, 5, seconds=60)
+    world.clock.advance(9)
+    table, client = faulty(world.table)
+
+    def credit_by_a_slower_clock() -> None:
+        world.clock.advance(-0.5)
+        credit(world, budget, 2, seconds=20)
+        world.clock.advance(0.5)
+
+    client.fail("update_item", meanwhile(credit_by_a_slower_clock), at=2)
+    world.release(world.on(table).reserve(15))
+    assert world.counter(budget).credit_ends_at == world.clock.now_ms() // 1000 + 19
+    world.clock.advance(20)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(16)
+    world.reserve(15)
+
+
+def test_a_correction_is_not_taken_from_a_credit_that_has_ended(world: World) -> None:
+    budget = world.budget(10)
+    credit(world, budget, 5, seconds=60)
+    world.clock.advance(60)
+
+    with pytest.raises(InvalidValue):
+        credit(world, budget, -11)
+    credit(world, budget, -10)
+
+    assert world.counter(budget).available == 0
+
+
+def test_an_ended_credit_is_taken_out_together_with_what_has_expired(world: World) -> None:
+    budget = world.budget(10)
+    credit(world, budget, 5, seconds=60)
+    world.reserve(12, ttl_seconds=5)
+    world.clock.advance(70)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(11)
+    world.reserve(10)
+
+    assert world.spent_and_held(budget) == (0, 10)
