@@ -10,12 +10,14 @@ from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.statements import Statement
+from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
 from spendgate_service.store.ledger import read_ledger
 from spendgate_service.store.reservations import read_reservation
 from spendgate_service.store.statements import read_statement
+from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item, read_amount, read_number
 
 
@@ -27,6 +29,8 @@ class Books:
     spent_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     credited_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     carried_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
+    usage: list[tuple[str, UsageRecord]] = field(default_factory=list)
+    """The records of the usage log, each with its tenant, as they lie in the table."""
     entries: int = 0
     due: dict[keys.Key, int] = field(default_factory=dict)
     """When the periods end that are in the index of the due."""
@@ -50,6 +54,20 @@ class Books:
                 self.credited_by_ledger[key] -= entry.amount
             case "carry_over":
                 self.carried_by_ledger[key] -= entry.amount
+
+    @property
+    def spent_by_usage(self) -> "Tally[keys.Key]":
+        """What the usage log says was spent on each counter."""
+        spent: Tally[keys.Key] = Tally()
+        for tenant_id, record in self.usage:
+            for share in record.budgets:
+                if share.counted:
+                    assert share.period_key is not None
+                    key = keys.counter_key(
+                        tenant_id, share.budget_id, share.subject, share.period_key
+                    )
+                    spent[key] += share.amount
+        return spent
 
     @property
     def held_by_reservations(self) -> Mapping[tuple[keys.Key, int], Amount]:
@@ -80,17 +98,21 @@ def read_books(table: Table) -> Books:
             statement = read_statement(item)
             counter_key = pk, keys.PERIOD_PREFIX + statement.period.key
             books.statements.setdefault(counter_key, []).append(statement)
+        elif "usage_lines" in item:
+            tenant_id = keys.tenant_of(pk)
+            books.usage += [(tenant_id, record) for record in read_usage(item)]
         elif sk.startswith(keys.WINDOW_PREFIX) and "carry_waiting" in item:
             books.waiting[pk] += read_amount(item["carry_waiting"])
     return books
 
 
 def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = False) -> Books:
-    """Audit a whole table.
+    """Audit a whole table: its counters, its ledger and its usage log say the same.
 
     An orphan is a hold without a reservation: what a crash leaves until the hold expires.
     """
     books = read_books(table)
+    spent_by_usage = books.spent_by_usage
     for key, counter in books.counters.items():
         credited = books.credited_by_ledger[key]
         assert counter.credits_without_end == credited, (key, counter)
@@ -100,7 +122,9 @@ def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = F
         if counter.spent_ever is not None:
             assert sum(counter.slices.values()) == counter.spent, (key, counter)
         assert books.spent_by_ledger[key] == counter.spent_of_all_time, (key, counter)
+        assert spent_by_usage[key] == counter.spent_of_all_time, (key, counter, "usage log")
     assert not books.spent_by_ledger.keys() - books.counters.keys()
+    assert not spent_by_usage.keys() - books.counters.keys()
     for partition in {partition for partition, _ in books.counters}:
         carried = sum(
             amount for key, amount in books.carried_by_ledger.items() if key[0] == partition

@@ -12,8 +12,9 @@ from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, NoBudg
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.rates import Conversion
 from spendgate_service.domain.reservations import Line, Reservation
-from spendgate_service.domain.settlements import BudgetShare, RecordedSpend
+from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.usage_records import BudgetShare
 from spendgate_service.wire.balances import balance_response, warnings_of
 from spendgate_service.wire.check import CheckResponse, check_response
 from spendgate_service.wire.hints import Refusal
@@ -300,11 +301,14 @@ def test_a_ledger_entry() -> None:
 
 
 SHARE = BudgetShare("bud_1", Subject("agent", "researcher"), None, "usd", ONE, counted=False)
-RECORDED = RecordedSpend(SUBJECTS, {"usd": ONE}, (ENTRY,), (SHARE,), NOON_MS - 1000, NOON_MS)
+RECORDED = RecordedSpend(
+    "use_1", SUBJECTS, {"usd": ONE}, (ENTRY,), (SHARE,), NOON_MS - 1000, NOON_MS
+)
 
 
 def test_recorded_spend_names_what_it_debited() -> None:
     assert recorded_spend_response(RECORDED) == {
+        "usage_id": "use_1",
         "subjects": {"agent": "researcher"},
         "actual": {"usd": "1"},
         "entries": [ledger_entry_response(ENTRY)],
@@ -316,6 +320,9 @@ def test_recorded_spend_names_what_it_debited() -> None:
                 "unit": "usd",
                 "amount": "1",
                 "counted": False,
+                "original_amount": None,
+                "original_unit": None,
+                "rate": None,
             }
         ],
         "warnings": [],

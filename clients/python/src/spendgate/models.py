@@ -588,11 +588,19 @@ class BudgetShare(Model):
     counted: bool
     """Whether the budget counts it; not if it had no balance in the period, or a rolling
     window has passed."""
+    original_amount: Decimal | None
+    """What was spent, in `original_unit`; null: nothing was converted."""
+    original_unit: str | None
+    """The unit from which the amount was converted."""
+    rate: Decimal | None
+    """How much of the budget's unit one of `original_unit` was worth."""
 
 
 class RecordedSpend(Model):
     """Spend that was recorded without a reservation."""
 
+    usage_id: str
+    """The id of its record in the usage log."""
     subjects: dict[str, str]
     """The subjects that the request named: the id of each type."""
     actual: dict[str, Decimal]

@@ -359,6 +359,8 @@ class Record(TypedDict, total=False):
     """The tokens of a call to a model, which the service prices."""
     subjects: Mapping[str, str]
     """Who or what spends: the id of each type."""
+    metadata: Mapping[str, Any]
+    """Your own data about the spend, shown in the usage log."""
     occurred_at: str | None
     """When it was spent, as RFC 3339: up to 35 days ago, and less than the retention. Left
     out: now, or when the message was first sent."""

@@ -9,6 +9,7 @@ from spendgate_service.domain.caps import TokenCounts
 from spendgate_service.domain.errors import InvalidValue, SpendgateError
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.usage_records import MeteredUsage
 
 CLAIMS_MAX = 24
 """The maximum number of budgets that may apply to one request.
@@ -52,6 +53,7 @@ class Settle:
 
     A repeated request has the same `fingerprint`, even if its usage has another price by then.
     `problem` is why its cost is not known: it is raised unless the same request took effect before.
+    `metered` is the usage of which the cost is.
     """
 
     tenant_id: str
@@ -60,6 +62,7 @@ class Settle:
     provenance: Provenance = field(default_factory=Provenance)
     fingerprint: str | None = None
     problem: SpendgateError | None = None
+    metered: MeteredUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Record:
     occurred_at_ms: int | None = None
     problem: SpendgateError | None = None
     notes: tuple[str, ...] = ()
+    metered: MeteredUsage | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 type SettlementCommand = Settle | Release | Record

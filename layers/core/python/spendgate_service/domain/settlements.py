@@ -13,30 +13,17 @@ from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.requests import Release, Settle
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.usage_records import BudgetShare
 
 FINALIZED_RETENTION_SECONDS = 30 * 86_400
 """How long a settled or released reservation is kept, for repeated settlements."""
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetShare:
-    """What recorded spend comes to on one budget.
-
-    It is not `counted` where the budget has no counter for the period in which it occurred.
-    """
-
-    budget_id: str
-    subject: Subject
-    period_key: str | None
-    unit: str
-    amount: Amount
-    counted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class RecordedSpend:
-    """Recorded spend, as it took effect."""
+    """Recorded spend, as it took effect; `usage_id` is the id of its usage record."""
 
+    usage_id: str
     subjects: tuple[Subject, ...]
     actual: Mapping[str, Amount]
     entries: tuple[LedgerEntry, ...]

@@ -10,8 +10,14 @@ from spendgate_service.domain.fitting import fitting_output
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.prices import Price, cost_of
 from spendgate_service.domain.tenants import Tenant
+from spendgate_service.domain.usage_records import MeteredUsage
 from spendgate_service.pricing.builtin import PRICE_UNIT, builtin_price, find_builtin
-from spendgate_service.pricing.names import base_of, normalised_model, normalised_provider
+from spendgate_service.pricing.names import (
+    base_of,
+    normalised_model,
+    normalised_provider,
+    subject_name,
+)
 
 TOKENS = "tokens"
 
@@ -58,6 +64,17 @@ class PricedAmounts:
     price: Price | None = None
     usage: Usage | None = None
     problem: SpendgateError | None = None
+
+    def metered(self, usage: Usage | None) -> MeteredUsage | None:
+        """Return a usage as the log shows it: under the names that its subject `model` has."""
+        if usage is None:
+            return None
+        return MeteredUsage(
+            normalised_provider(usage.provider),
+            subject_name(usage.provider, usage.model),
+            usage,
+            self.price.source if self.price else None,
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 Model
     A command settles or releases one reservation, or records spend that was never reserved. It
     comes to postings: what returns from a bucket to `available` of one counter, and what is spent
-    there, each spend with its ledger entry (`store.postings`). Commands arrive one by one over HTTP
+    there, each spend with its ledger entry (`store.postings`), and one usage record of the whole
+    spend (`store.usage`), whatever budgets applied. Commands arrive one by one over HTTP
     and in batches from the queue.
 
     plan    plans one command: decides by what is stored whether it is new, and what it writes
@@ -12,7 +13,8 @@ Model
 Invariants
     - Exactly once: the write of a reservation is conditional on it being held as it was read; a
       record with an idempotency key writes its idempotency record in the same transaction.
-    - The counter, the ledger entry and the reservation change in one transaction or not at all.
+    - The counter, the ledger entry, the usage record and the reservation change in one transaction
+      or not at all.
     - A settlement belongs to the period in which it was reserved, and counts in full, also when the
       period has ended, the hold has expired, or the cost is above the estimate.
     - A command that fails takes nothing along: the cancellation reasons name it, and the rest of
@@ -22,8 +24,9 @@ Invariants
       reason, and returns at most what is left in the bucket.
 
 Cost
-    Per batch two write units for each command, each counter and each budget's ledger item (more
-    where an item exceeds 1 KB), and one read unit per command. Ten settlements on one hot budget
+    Per batch two write units for each command, each counter, each budget's ledger item and the
+    usage item (more where an item exceeds 1 KB; ten usage records fit 2 KB), and one read unit per
+    command. Ten settlements on one hot budget
     write its counter once. Looking for threshold events reads each counter once more, in one call.
 
 Boundaries

@@ -35,6 +35,7 @@ from spendgate_service.store.holds import reclaim_expired
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
 from spendgate_service.store.retrying import BATCH_ROUNDS_MAX, BATCH_TRIES_MAX
+from spendgate_service.store.usage import UsageBatch, usage_items_of
 from spendgate_service.store.values import Item
 
 
@@ -77,9 +78,10 @@ class Settlements:
         A SpendgateError is final: the command can never succeed. Any other exception is not:
         nothing is lost by trying again. Commands on the same object take turns.
 
-        Per batch two write units for each command, each counter and each budget's ledger item
-        (more where an item exceeds 1 KB), and one read unit per command. Threshold events read each
-        counter once more, in one call; rolling windows that were recorded on take another.
+        Per batch two write units for each command, each counter, each budget's ledger item and the
+        usage item (more where an item exceeds 1 KB), and one read unit per command. Threshold
+        events read each counter once more, in one call; rolling windows that were recorded on take
+        another.
         """
         outcomes: list[Outcome] = [Throttled("too much is going on at once; try again")] * len(
             commands
@@ -198,19 +200,22 @@ class Settlements:
         """Make the writes, the owner of each of them, and the results if they go through."""
         postings = [posting for plan in plans for posting in plan.postings]
         puts, numbered = writes_of_ledger(self._table.name, postings, now_ms=now_ms)
+        log = UsageBatch(self._table.name, now_ms=now_ms)
         writes: list[dict[str, Any]] = []
         owners: list[Plan | keys.Key | None] = []
         results: dict[int, Outcome] = {}
         rest = iter(numbered)
         for plan in plans:
             entries = [entry for _, entry in zip(plan.postings, rest, strict=False) if entry]
-            own_write, results[plan.place] = plan.finish(entries)
+            recorded = plan.usage and log.add(plan.tenant_id, plan.usage.counting(entries))
+            own_write, results[plan.place] = plan.finish(entries, recorded)
             if own_write is not None:
                 writes.append(own_write)
                 owners.append(plan)
         for key, write in writes_of_counters(self._table.name, postings, seen):
             writes.append(write)
             owners.append(key)
+        puts += log.puts()
         return writes + puts, owners + [None] * len(puts), results
 
 
@@ -280,6 +285,8 @@ def _chunks(plans: list[Plan]) -> list[list[Plan]]:
 
 
 def _writes_max(plans: Sequence[Plan]) -> int:
-    """Count the writes of plans at most: they share counters and ledger items."""
+    """Count the writes of plans at most: they share counters, ledger and usage items."""
     counters = {posting.counter for plan in plans for posting in plan.postings}
-    return len(plans) + len(counters) + len({partition for partition, _ in counters})
+    ledgers = {partition for partition, _ in counters}
+    usage = usage_items_of([(plan.tenant_id, plan.usage) for plan in plans if plan.usage])
+    return len(plans) + len(counters) + len(ledgers) + usage

@@ -13,7 +13,8 @@ from spendgate_service.domain.requests import (
     SettlementCommand,
 )
 from spendgate_service.domain.reservations import Line, Reservation
-from spendgate_service.domain.settlements import BudgetShare, RecordedSpend, finalize
+from spendgate_service.domain.settlements import RecordedSpend, finalize
+from spendgate_service.domain.usage_records import BudgetShare, UsageRecord, calls_of
 from spendgate_service.settlements.debits import Debit, Debits, Spending, leaves_at
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
@@ -47,18 +48,23 @@ class Recorded:
 
 type Result = Settled | Recorded
 
+type _Finished = tuple[dict[str, Any] | None, Result]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one command will write, apart from counters and ledger, which a batch shares.
 
-    `place` is the command's place in the batch. `finish` makes the command's own write, if it has
-    one, and its result.
+    `place` is the command's place in the batch. `usage` is its record in the usage log, with every
+    budget that applies; a release has none. `finish` makes the command's own write, if it has one,
+    and its result.
     """
 
     place: int
+    tenant_id: str
     postings: Sequence[Posting]
-    finish: Callable[[list[LedgerEntry]], tuple[dict[str, Any] | None, Result]]
+    usage: UsageRecord | None
+    finish: Callable[[list[LedgerEntry], UsageRecord | None], _Finished]
 
     def without(self, absent: Collection[keys.Key]) -> "Plan":
         """Return the plan without the postings that count only on a counter that exists."""
@@ -121,6 +127,7 @@ class Planner:
             self._table.name, command.tenant_id, after,
             has_new_rates=after.lines != held_lines, now_ms=now_ms,
         )  # fmt: skip
+        usage = None
         if isinstance(command, Release):
             postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
         else:
@@ -142,8 +149,13 @@ class Planner:
                 slice_at_ms=_spent_by(after),
                 except_on={(line.budget_id, line.subject) for line in after.lines},
             )
+            usage = _usage_of_settlement(command, after, postings, debits)
             postings += [debit.posting for debit in debits if debit.posting]
-        return Plan(place, postings, lambda _entries: (write, Settled(after, replayed=False)))
+
+        def finish(_entries: list[LedgerEntry], _usage: UsageRecord | None) -> _Finished:
+            return write, Settled(after, replayed=False)
+
+        return Plan(place, command.tenant_id, postings, usage, finish)
 
     def _plan_record(
         self,
@@ -158,12 +170,25 @@ class Planner:
             command.tenant_id, spending, command.actual, at_ms=min(occurred_at_ms, now_ms)
         )
 
-        def finish(entries: list[LedgerEntry]) -> tuple[dict[str, Any] | None, Result]:
+        usage = UsageRecord(
+            subjects=command.subjects,
+            amounts=command.actual,
+            occurred_at_ms=min(occurred_at_ms, now_ms),
+            budgets=_shares(debits),
+            metered=command.metered,
+            provenance=command.provenance,
+            calls=calls_of(command.metered),
+            metadata=command.metadata,
+        )
+
+        def finish(entries: list[LedgerEntry], recorded: UsageRecord | None) -> _Finished:
+            assert recorded is not None
             spend = RecordedSpend(
+                usage_id=recorded.record_id,
                 subjects=command.subjects,
                 actual=command.actual,
                 entries=tuple(entries),
-                shares=_shares(debits, entries),
+                shares=recorded.budgets,
                 occurred_at_ms=occurred_at_ms,
                 created_at_ms=now_ms,
                 unpriced=command.unpriced,
@@ -173,12 +198,46 @@ class Planner:
             write = once.put(self._table, response, now_ms=now_ms) if once else None
             return write, Recorded(response, replayed=False)
 
-        return Plan(place, [debit.posting for debit in debits if debit.posting], finish)
+        postings = [debit.posting for debit in debits if debit.posting]
+        return Plan(place, command.tenant_id, postings, usage, finish)
 
 
-def _shares(debits: Sequence[Debit], entries: Sequence[LedgerEntry]) -> tuple[BudgetShare, ...]:
-    """List what the spend comes to on each budget, and whether the budget counts it."""
-    counted = {(entry.budget_id, entry.subject) for entry in entries}
+def _usage_of_settlement(
+    command: Settle, after: Reservation, settled: Sequence[Posting], debits: Sequence[Debit]
+) -> UsageRecord:
+    """Make the usage record; it occurred when it was reserved, as its budgets count it."""
+    held = tuple(_settled_share(posting) for posting in settled)
+    return UsageRecord(
+        subjects=after.subjects,
+        amounts=after.actual or {},
+        occurred_at_ms=after.created_at_ms,
+        budgets=(*held, *_shares(debits)),
+        metered=command.metered,
+        provenance=command.provenance,
+        calls=calls_of(command.metered),
+        reservation_id=after.reservation_id,
+        late=after.late,
+        overrun=after.overrun,
+        metadata=after.metadata,
+    )
+
+
+def _settled_share(posting: Posting) -> BudgetShare:
+    entry = posting.entry
+    assert entry is not None
+    return BudgetShare(
+        budget_id=entry.budget_id,
+        subject=entry.subject,
+        period_key=entry.period_key,
+        unit=entry.unit,
+        amount=entry.amount,
+        leaves_at=posting.leaves_at,
+        origin=entry.origin,
+    )
+
+
+def _shares(debits: Sequence[Debit]) -> tuple[BudgetShare, ...]:
+    """List what the spend comes to on each budget."""
     return tuple(
         BudgetShare(
             budget_id=debit.claim.budget.budget_id,
@@ -186,7 +245,8 @@ def _shares(debits: Sequence[Debit], entries: Sequence[LedgerEntry]) -> tuple[Bu
             period_key=debit.period.key if debit.period else None,
             unit=debit.claim.budget.unit,
             amount=debit.claim.amount,
-            counted=(debit.claim.budget.budget_id, debit.claim.subject) in counted,
+            leaves_at=debit.posting.leaves_at if debit.posting else None,
+            origin=debit.claim.origin,
         )
         for debit in debits
     )

@@ -20,3 +20,11 @@ def new_ulid(*, now_ms: int) -> str:
         value, digit = divmod(value, 32)
         digits.append(_ALPHABET[digit])
     return "".join(reversed(digits))
+
+
+def time_ms_of_ulid(ulid: str) -> int:
+    """Return the moment at which a ULID was generated."""
+    value = 0
+    for character in ulid:
+        value = value * 32 + _ALPHABET.index(character)
+    return value >> _RANDOM_BITS

@@ -25,6 +25,13 @@ SCHEMA_KEY: Key = ("SCHEMA", "SCHEMA")
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
 
+USAGE_SHARDS = 4
+"""Over how many partitions the usage records of one tenant and day are spread."""
+
+USAGE_FIRST = "0"
+USAGE_LAST = "~"
+"""Before and after every sort key of a usage partition."""
+
 IS_NEW = "attribute_not_exists(pk)"
 """The condition that no item has this key yet."""
 
@@ -120,6 +127,33 @@ def reservation_key(tenant_id: str, reservation_id: str) -> Key:
 def reservation_in(partition: str) -> str:
     """Return the id of the reservation in a partition of `reservation_key`."""
     return parts_of(partition)[-1]
+
+
+def usage_partition(tenant_id: str, day: str, shard: int) -> str:
+    """Return a partition of the usage records of a tenant and a UTC day (`20261128`)."""
+    return _joined("TENANT", tenant_id, "USAGE", day, str(shard))
+
+
+def usage_day_of(partition: str) -> str:
+    """Return the day of a partition of `usage_partition`."""
+    return parts_of(partition)[3]
+
+
+def usage_key(tenant_id: str, day: str, batch_id: str, *, recorded_at_ms: int) -> Key:
+    """Return the key of the item with a batch's usage records."""
+    shard = zlib.crc32(batch_id.encode()) % USAGE_SHARDS
+    return usage_partition(tenant_id, day, shard), f"{usage_moment(recorded_at_ms)}#{batch_id}"
+
+
+def usage_moment(recorded_at_ms: int) -> str:
+    """Return a sort key before every usage record of that moment and after every earlier one."""
+    return f"{recorded_at_ms:015d}"
+
+
+def read_usage_sort_key(sort_key: str) -> tuple[int, str]:
+    """Return when the records of an item were recorded, and their batch."""
+    moment, _, batch_id = sort_key.partition("#")
+    return int(moment), batch_id
 
 
 def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:

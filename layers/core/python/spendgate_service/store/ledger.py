@@ -62,7 +62,7 @@ def _entry_value(entry: LedgerEntry) -> Value:
         "M": {
             "period_key": text(entry.period_key),
             "amount": values.amount(entry.amount),
-            **values.optional_text(**texts, converted_from=_origin_text(entry.origin)),
+            **values.optional_text(**texts, converted_from=origin_text(entry.origin)),
             **_kind_mark(entry),
             **values.optional_number(expires_at=entry.expires_at),
         }
@@ -84,8 +84,8 @@ def read_ledger(item: Item) -> list[LedgerEntry]:
             created_at_ms=values.read_number(item["created_at_ms"]),
             **{name: values.read_text(value["M"], name) for name in _OPTIONAL_TEXTS},
             kind=_read_kind(value["M"]),
-            origin=_read_origin(value["M"]),
             expires_at=values.read_optional_number(value["M"], "expires_at"),
+            origin=read_origin(values.read_text(value["M"], "converted_from")),
         )
         for place, value in enumerate(item["entries"]["L"])
     ]
@@ -98,17 +98,18 @@ def _kind_mark(entry: LedgerEntry) -> Item:
     return {entry.kind: {"BOOL": True}}
 
 
-def _origin_text(origin: Origin | None) -> str | None:
+def origin_text(origin: Origin | None) -> str | None:
     """For example `eur 100 1.08`: the unit, the amount and the rate."""
     if origin is None:
         return None
     return f"{origin.unit} {amount_text(origin.amount)} {amount_text(origin.rate)}"
 
 
-def _read_origin(fields: Item) -> Origin | None:
-    if "converted_from" not in fields:
+def read_origin(written: str | None) -> Origin | None:
+    """Read what `origin_text` has written."""
+    if written is None:
         return None
-    unit, amount, rate = fields["converted_from"]["S"].split(" ")
+    unit, amount, rate = written.split(" ")
     return Origin(parse_amount(amount), unit, parse_amount(rate))
 
 

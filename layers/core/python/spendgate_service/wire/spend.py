@@ -6,8 +6,9 @@ from typing import Annotated, TypedDict
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgeted import UNBUDGETED
-from spendgate_service.domain.settlements import BudgetShare, RecordedSpend
+from spendgate_service.domain.settlements import RecordedSpend
 from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.usage_records import BudgetShare
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.fields import Amounts, AmountText, Doc, Subjects, Time
 from spendgate_service.wire.ledger import LedgerEntryResponse, ledger_entry_response
@@ -45,11 +46,19 @@ class BudgetShareResponse(TypedDict):
             "window has passed."
         ),
     ]
+    original_amount: Annotated[
+        AmountText | None, Doc("What was spent, in `original_unit`; null: nothing was converted.")
+    ]
+    original_unit: Annotated[str | None, Doc("The unit from which the amount was converted.")]
+    rate: Annotated[
+        AmountText | None, Doc("How much of the budget's unit one of `original_unit` was worth.")
+    ]
 
 
 class RecordedSpendResponse(TypedDict):
     """Spend that was recorded without a reservation."""
 
+    usage_id: Annotated[str, Doc("The id of its record in the usage log.")]
     subjects: Annotated[Subjects, Doc("The subjects that the request named: the id of each type.")]
     actual: Annotated[Amounts, Doc("What was spent, by unit.")]
     entries: Annotated[list[LedgerEntryResponse], Doc("The ledger entries that it made.")]
@@ -87,10 +96,11 @@ def spend_response(
 def recorded_spend_response(recorded: RecordedSpend) -> RecordedSpendResponse:
     """Build the response about recorded spend and what it debited."""
     return {
+        "usage_id": recorded.usage_id,
         "subjects": subjects_on_wire(recorded.subjects),
         "actual": amounts_on_wire(recorded.actual),
         "entries": [ledger_entry_response(entry) for entry in recorded.entries],
-        "budgets": [_share(share) for share in recorded.shares],
+        "budgets": [budget_share(share) for share in recorded.shares],
         "warnings": [*recorded.notes, *([] if recorded.shares else [UNBUDGETED])],
         "unbudgeted": not recorded.shares,
         "unpriced": recorded.unpriced,
@@ -99,7 +109,9 @@ def recorded_spend_response(recorded: RecordedSpend) -> RecordedSpendResponse:
     }
 
 
-def _share(share: BudgetShare) -> BudgetShareResponse:
+def budget_share(share: BudgetShare) -> BudgetShareResponse:
+    """Build the part of a response about one budget of a spend."""
+    origin = share.origin
     return {
         "budget_id": share.budget_id,
         "subject": str(share.subject),
@@ -107,4 +119,7 @@ def _share(share: BudgetShare) -> BudgetShareResponse:
         "unit": share.unit,
         "amount": amount_text(share.amount),
         "counted": share.counted,
+        "original_amount": amount_text(origin.amount) if origin else None,
+        "original_unit": origin.unit if origin else None,
+        "rate": amount_text(origin.rate) if origin else None,
     }

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from spendgate_service.api.bodies.fields import (
     AmountsField,
     Body,
+    MetadataField,
     MomentField,
     ProvenanceBody,
     ProviderUsageField,
@@ -131,6 +132,7 @@ class SettleBody(_ActualBody):
             self.to_provenance(),
             fingerprint("settle", self, fields=SettleBody.model_fields),
             priced.problem,
+            priced.metered(self.named_usage()),
         )
 
 
@@ -142,6 +144,10 @@ class RecordBody(_ActualBody):
     subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = Field(
         default_factory=dict
     )
+
+    metadata: Annotated[
+        MetadataField, Doc("Your own data about the spend, shown in the usage log.")
+    ] = Field(default_factory=dict)
 
     occurred_at: Annotated[
         MomentField | None,
@@ -199,6 +205,8 @@ class RecordBody(_ActualBody):
             unpriced=priced.unpriced,
             occurred_at_ms=occurred_at_ms,
             problem=priced.problem,
+            metered=priced.metered(self.named_usage()),
+            metadata=self.metadata,
         )
 
 
