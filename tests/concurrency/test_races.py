@@ -144,3 +144,26 @@ def test_a_storm_of_everything_adds_up_while_holds_expire(world: World, race: Ra
     for budget in budgets:
         assert world.counter(budget).spent == score.spent
         assert world.spent_and_held(budget)[1] == 0
+
+
+def test_parts_of_what_is_left_are_never_past_a_limit_nor_below_the_minimum(
+    world: World, race: Race
+) -> None:
+    """On three budgets in two units: all shrink together, until less than the minimum is left."""
+    money = [
+        world.budget(limit, on=subject) for limit, subject in ((90, ORGANIZATION), (40, AGENT))
+    ]
+    tokens = world.budget(700, on=SESSION, unit="tokens")
+    asked = {"tokens": 100, "at_least": {"usd": 3}}
+
+    score = race(reserve_many, [([10] * 10, THREE, [asked] * 10)] * PROCESSES)
+
+    held = [world.find(one).amounts for one in score.granted]
+    assert all(3 * ONE <= one["usd"] <= 10 * ONE for one in held)
+    assert all(0 <= one["usd"] * 10 - one["tokens"] < 10 for one in held)
+    sums = {unit: sum(one[unit] for one in held) for unit in ("usd", "tokens")}
+    assert len(held) >= 4 and sums["usd"] <= 40 * ONE
+    assert [world.counter(one).available for one in (*money, tokens)] == [
+        90 * ONE - sums["usd"], 40 * ONE - sums["usd"], 700 * ONE - sums["tokens"],
+    ]  # fmt: skip
+    assert_books_balance(world.table, now_ms=world.clock.now_ms())

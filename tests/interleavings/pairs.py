@@ -13,6 +13,9 @@ RESERVE = Operation("reserve", lambda world, _: world.reserve(2))
 RESERVE_MUCH = Operation("reserve much", lambda world, _: world.reserve(6, ttl_seconds=5))
 RESERVE_VERY_MUCH = Operation("reserve very much", lambda world, _: world.reserve(20))
 RESERVE_ONE = Operation("reserve one", lambda world, _: world.reserve(1))
+RESERVE_PART = Operation(
+    "reserve a part", lambda world, _: world.ask(20, at_least={"usd": 2}).answer
+)
 RECLAIM = Operation("reclaim", lambda world, stage: world.reserve(stage["left"]))
 RESERVE_ONCE = Operation("reserve with a key", lambda world, _: world.ask(3, key="k").answer)
 SETTLE = Operation("settle", lambda world, stage: world.settle(stage["held"], 4))
@@ -122,6 +125,7 @@ STAGES = (
         (1_000, 61_000),
     ),
     PairStage("soft limit", stages.soft_limit, (*SPENDING, RECORD_ONE, *CHANGING)),
+    PairStage("parts that fit", stages.expiring_hold, (RESERVE_PART, RELEASE, LOWER), (8_000,)),
     PairStage("credited above the limit", stages.credited, (RESERVE_MUCH, *ABOVE_THE_LIMIT)),
     PairStage(
         "credited above a soft limit",

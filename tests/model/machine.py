@@ -6,7 +6,7 @@ A failing run is shrunk to the shortest story that still fails, one command a li
 from collections import Counter as Tally
 from collections.abc import Mapping
 from contextlib import ExitStack
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -63,6 +63,10 @@ WAIT_FOR_RULES_SECONDS = 6
 
 type Known = tuple[str, Reservation] | None
 """A reservation by its id and as the model knows it; None where it was refused."""
+
+
+def _in_billionths(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.000000001"), ROUND_CEILING)
 
 
 class Comparison(RuleBasedStateMachine):
@@ -186,21 +190,37 @@ class Comparison(RuleBasedStateMachine):
     def reserve_much(self, caller: Mapping[str, str], unit: str) -> Known:
         return self._reserve(caller, {unit: Decimal(7)}, 300)
 
-    def _reserve(self, caller: Mapping[str, str], amounts: Amounts, ttl: int) -> Known:
+    @rule(target=held, caller=CALLER, amounts=AMOUNTS, part=st.sampled_from(["0.1", "1", "10"]))
+    def reserve_a_part(self, caller: Mapping[str, str], amounts: Amounts, part: str) -> Known:
+        """Ask for ten times the amounts, and accept a hundredth, a tenth or only the whole."""
+        much = {unit: 10 * amount for unit, amount in amounts.items()}
+        least = {unit: _in_billionths(amount * Decimal(part)) for unit, amount in amounts.items()}
+        return self._reserve(caller, much, 300, least)
+
+    def _reserve(
+        self,
+        caller: Mapping[str, str],
+        amounts: Amounts,
+        ttl: int,
+        least: Amounts | None = None,
+    ) -> Known:
         body = {**wish(caller, amounts), "ttl_seconds": ttl}
+        if least is not None:
+            body["min_amounts"] = on_wire(least)
         foretold = self.party.done("POST", "/v1/check", body)
         answer = self.party.ask("POST", "/v1/reservations", body)
         comes_as_foretold(answer, foretold)
-        judged = self.model.reserve(subjects(caller), amounts, ttl)
+        judged = self.model.reserve_most(subjects(caller), amounts, least, ttl)
         if isinstance(judged, Refused):
             same_refusal(answer, judged)
             self._count("refused")
             self._wait(1)
             return None
         assert answer.status == 201, answer
+        assert answer.body["amounts"] == on_wire(judged.amounts)
         views = [self.model.view(line.rule, line.subject) for line in judged.lines]
         same_balances(answer.body["budgets"], views)
-        self._count("granted")
+        self._count("granted" if judged.amounts == amounts else "granted in part")
         return answer.body["reservation_id"], judged
 
     @rule(known=held, amounts=AMOUNTS)

@@ -200,6 +200,29 @@ class Model:
         self.reservations.append(granted)
         return granted
 
+    def reserve_most(
+        self, subjects: Sequence[str], amounts: Amounts, least: Amounts | None, ttl_seconds: int
+    ) -> Reservation | Refused:
+        """Reserve the whole, or else the most that fits: all amounts shrink by one factor."""
+        whole = judged = self.reserve(subjects, amounts, ttl_seconds)
+        for _ in range(3):
+            if not isinstance(judged, Refused) or least is None:
+                return judged
+            if any(blocked_by == "pause" for *_, blocked_by in judged.by):
+                return whole
+            left = [
+                (self.view(view.rule, view.subject, late_ms=CLOCKS_DIFFER_MS).available, asked)
+                for view, asked, _, _ in judged.by
+            ]
+            amounts = {
+                unit: min(_share(amount, have, asked) for have, asked in left)
+                for unit, amount in amounts.items()
+            }
+            if not any(amounts.values()) or any(amounts[unit] < least[unit] for unit in least):
+                return whole
+            judged = self.reserve(subjects, amounts, ttl_seconds)
+        return whole if isinstance(judged, Refused) else judged
+
     def settleable(self, one: Reservation, actual: Amounts) -> Amounts:
         """The amounts without units that were not held, once a period of the reservation is over.
 
@@ -278,6 +301,14 @@ class Model:
             rule.paused = False
         elif rule.pauses:
             rule.resumed_at_ms = self.now_ms
+
+
+def _share(amount: Decimal, have: Decimal, asked: Decimal) -> Decimal:
+    """The part of an amount by which what is asked for shrinks to what there is, rounded down."""
+    whole, left, wanted = (
+        int(value / BILLIONTH) for value in (amount, max(have, Decimal(0)), asked)
+    )
+    return whole * left // wanted * BILLIONTH
 
 
 def _rank(subject: str) -> tuple[int, str]:

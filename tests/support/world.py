@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from spendgate_service.app import Spendgate
@@ -23,7 +24,8 @@ from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.check import Balances
 from spendgate_service.reservations.extend import extend
 from spendgate_service.reservations.find import find_reservation
-from spendgate_service.reservations.reserve import Answered, Reservations
+from spendgate_service.reservations.replays import Answered
+from spendgate_service.reservations.reserve import Reservations
 from spendgate_service.settlements.apply import Settlements
 from spendgate_service.settlements.plan import Settled
 from spendgate_service.store import keys, values
@@ -129,9 +131,13 @@ class World:
         by: tuple[str, ...] = (AGENT,),
         key: str | None = None,
         ttl_seconds: int = 300,
+        at_least: Mapping[str, int] = MappingProxyType({}),
         **others: int,
     ) -> Answered:
-        return self.ask_exactly(amounts_of(usd, **others), by=by, key=key, ttl_seconds=ttl_seconds)
+        return self.ask_exactly(
+            amounts_of(usd, **others), by=by, key=key, ttl_seconds=ttl_seconds,
+            min_amounts=amounts_of(**at_least),
+        )  # fmt: skip
 
     def ask_exactly(
         self,
@@ -140,6 +146,7 @@ class World:
         by: tuple[str, ...] = (AGENT,),
         key: str | None = None,
         ttl_seconds: int = 300,
+        min_amounts: Mapping[str, Amount] = MappingProxyType({}),
     ) -> Answered:
         """The same, with amounts as the rules count them."""
         request = SpendRequest(
@@ -149,6 +156,7 @@ class World:
             ttl_seconds=ttl_seconds,
             fingerprint=_fingerprint(amounts, by, ttl_seconds),
             idempotency_key=key,
+            min_amounts=min_amounts,
         )
         return self.reservations.reserve(request)
 

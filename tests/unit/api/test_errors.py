@@ -39,6 +39,7 @@ def violation(
         spent=14 * ONE,
         held=ONE // 2,
         available=ONE // 2,
+        grantable=ONE // 2,
         requested=2 * ONE,
         blocked_by=blocked_by,
         held_until=1_772_366_460 if blocked_by == "held" else None,

@@ -200,6 +200,13 @@ class Budget(Model):
     """The balance of the current period; a default has one per subject."""
 
 
+class GrantedUsage(Model):
+    """What is granted of a usage that named a minimum."""
+
+    max_output_tokens: int
+    """The most output tokens that the call may have."""
+
+
 class Check(Model):
     """What a reservation of the same request would meet now."""
 
@@ -215,6 +222,10 @@ class Check(Model):
     """The unit of the balance."""
     retry_after_seconds: int | None
     """In how many seconds to retry; null if waiting does not help."""
+    amounts: dict[str, Decimal] | None = None
+    """Sent if the request named a minimum: what would be held, by unit."""
+    usage: GrantedUsage | None = None
+    """Sent if the usage named min_output_tokens: how much of it would be granted."""
     action: str
     """What to do: continue, warn (go on, but consider the warnings), pause or stop."""
     allowed: bool
@@ -352,7 +363,8 @@ class Reservation(Model):
     subjects: dict[str, str]
     """The subjects that the request named: the id of each type."""
     amounts: dict[str, Decimal]
-    """The amounts that the request asked for, by unit."""
+    """The amounts that the request asked for, by unit; with a minimum the part of them that
+    was granted."""
     unpriced: bool | None = None
     """Sent if the usage was settled in tokens only, because its model has no price."""
     state: str
@@ -633,7 +645,10 @@ class ReservationGranted(Model):
     subjects: dict[str, str]
     """The subjects that the request named: the id of each type."""
     amounts: dict[str, Decimal]
-    """The amounts that the request asked for, by unit."""
+    """The amounts that the request asked for, by unit; with a minimum the part of them that
+    was granted."""
+    usage: GrantedUsage | None = None
+    """Sent if the usage named min_output_tokens: how much of it is granted."""
     state: str
     """A new reservation is held."""
     action: str

@@ -397,6 +397,9 @@ class EstimatedUsage(TypedDict, total=False):
     """The service tier of the provider: standard, batch, flex or priority."""
     max_output_tokens: int | None
     """The most that the model may write; without it the tenant's default is held."""
+    min_output_tokens: int | None
+    """The least output that is of use: if the whole does not fit, as many output tokens as fit
+    are held, and never less than these."""
 
 
 class Reserve(TypedDict, total=False):
@@ -406,6 +409,9 @@ class Reserve(TypedDict, total=False):
     """Who or what spends: the id of each type."""
     amounts: Mapping[str, Amount]
     """The amounts to hold, by unit."""
+    min_amounts: Mapping[str, Amount]
+    """The least of the amounts, by unit: if the whole does not fit, all amounts shrink by one
+    factor, and what fits is held if it is not below these."""
     usage: EstimatedUsage | None
     """The tokens of a call to a model, which the service prices."""
     ttl_seconds: int

@@ -4,13 +4,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spendgate_service.domain.budgeted import warnings_about
+from spendgate_service.domain.model_usage import TOKENS
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
-from spendgate_service.pricing.priced_amounts import (
-    TOKENS,
-    Priceable,
-    PricedAmounts,
-)
+from spendgate_service.pricing.priced_amounts import Priceable, PricedAmounts
 
 if TYPE_CHECKING:
     from spendgate_service.api.bodies.reserving import ReserveBody

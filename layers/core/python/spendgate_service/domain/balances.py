@@ -198,6 +198,7 @@ class Balance:
             spent=self.spent,
             held=self.held,
             available=self.available,
+            grantable=self.counter.grantable_at(now_ms=self.now_ms),
             requested=requested,
             blocked_by="pause" if is_paused else blocked_by,
             held_until=held_until,

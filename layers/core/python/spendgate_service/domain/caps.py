@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from spendgate_service.domain.budgets import Policy
 from spendgate_service.domain.errors import TokenCapExceeded
+from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.subjects import Subject
 
 
@@ -15,6 +16,15 @@ class TokenCounts:
     total: int
     prompt: int = 0
     completion: int = 0
+
+
+def tokens_of(usage: Usage) -> TokenCounts:
+    """Return the tokens of a usage."""
+    return TokenCounts(
+        total=usage.input_tokens + usage.output_tokens,
+        prompt=usage.input_tokens,
+        completion=usage.output_tokens,
+    )
 
 
 def check_token_caps(

@@ -10,6 +10,7 @@ from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate_service.domain.periods import Period
+from spendgate_service.domain.requests import SpendRequest
 
 type Verdict = Literal["granted", "paused", "exceeded"]
 type Refused = tuple[Balance, Amount, Verdict]
@@ -54,12 +55,14 @@ def refusal_of(refused: Sequence[Refused]) -> Refusal | None:
 class CheckResult:
     """The balances of a request's budgets, and the refusal that it would get, if any.
 
-    `shadowed` are the shadow budgets that would have refused.
+    `shadowed` are the shadow budgets that would have refused, and `granted` is what would be
+    granted: the request, or a part of it.
     """
 
     balances: Sequence[Balance]
     shadowed: Sequence[Balance]
     refusal: Refusal | None
+    granted: SpendRequest | None = None
 
 
 def check_result_of(asked: Iterable[tuple[Balance, Amount]]) -> CheckResult:

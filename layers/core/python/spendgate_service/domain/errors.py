@@ -66,7 +66,8 @@ class Violation:
 
     `blocked_by` is `pause`; or `held` where the amount would fit if all holds returned, and then
     `held_until` is when enough of them have expired; else `spent`. `could_grant_later` says whether
-    waiting can help at all. Moments are whole seconds since the epoch.
+    waiting can help at all. `grantable` is the part of `available` that is back on every clock.
+    Moments are whole seconds since the epoch.
     """
 
     budget_id: str
@@ -83,6 +84,7 @@ class Violation:
     spent: Amount
     held: Amount
     available: Amount
+    grantable: Amount
     requested: Amount
     blocked_by: BlockedBy
     held_until: int | None

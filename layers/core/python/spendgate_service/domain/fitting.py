@@ -1,14 +1,75 @@
-"""How much of a usage fits into what is left: the most output tokens that would be granted."""
+"""How much of a usage fits into what budgets have left: the most output tokens that they grant."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from spendgate_service.domain.amounts import ONE, Amount
-from spendgate_service.domain.errors import InvalidValue, UnknownPrice, Violation
-from spendgate_service.domain.model_usage import Usage
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.model_usage import TOKENS, Usage
 from spendgate_service.domain.prices import Price, cost_of
+from spendgate_service.domain.rates import Conversion, counted_in
 
-TOKENS = "tokens"
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one budget has left, in its unit, and how it counts amounts in other units."""
+
+    unit: str
+    left: Amount
+    conversions: Sequence[Conversion] = ()
+
+    def takes(self, amounts: Mapping[str, Amount]) -> bool:
+        """Whether the budget grants the amounts; it refuses no amount of 0."""
+        counted = counted_in(self.unit, amounts, self.conversions)
+        return counted == 0 or counted <= self.left
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEstimate:
+    """What a call to a model may at most use, the price of its model, and amounts sent beside it.
+
+    Amounts that were sent count in place of what the usage comes to.
+    """
+
+    usage: Usage
+    price: Price | None
+    sent: Mapping[str, Amount] = field(default_factory=dict)
+
+    @property
+    def output_min(self) -> int:
+        """The output tokens of a special kind, such as audio: they do not shrink."""
+        return self.usage.output_tokens - self.usage.plain_output_tokens
+
+    def with_output(self, output_tokens: int) -> "UsageEstimate":
+        """Return the estimate with another number of output tokens."""
+        return replace(self, usage=replace(self.usage, output_tokens=output_tokens))
+
+    def amounts(self) -> dict[str, Amount]:
+        """Return what is held for it, by unit. Raises UnknownPrice and InvalidValue."""
+        amounts = {**self.sent, TOKENS: self.sent.get(TOKENS, self.usage.tokens)}
+        if self.price is None or self.price.currency in amounts:
+            return amounts
+        return {self.price.currency: cost_of(self.usage, self.price).amount, **amounts}
+
+    def most_output(self, rooms: Sequence[Room], *, at_least: int = 0) -> int | None:
+        """Return the most output tokens, up to those of the usage, that every budget grants.
+
+        None if not even `at_least` fits.
+        """
+
+        def fits(output_tokens: int) -> bool:
+            amounts = self.with_output(output_tokens).amounts()
+            return all(room.takes(amounts) for room in rooms)
+
+        most, too_many = max(at_least, self.output_min), self.usage.output_tokens + 1
+        if most >= too_many or not fits(most):
+            return None
+        while too_many - most > 1:
+            middle = (most + too_many) // 2
+            if fits(middle):
+                most = middle
+            else:
+                too_many = middle
+        return most
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,49 +78,3 @@ class FittingOutput:
 
     model: str
     output_tokens: int
-
-
-def output_within(usage: Usage, price: Price, amount: Amount) -> int | None:
-    """Return the most output tokens, up to those of the usage, that cost at most an amount.
-
-    None if not even the input fits.
-    """
-    fits, too_many = usage.output_tokens - usage.plain_output_tokens, usage.output_tokens + 1
-    if _cost(usage, price, fits) > amount:
-        return None
-    while too_many - fits > 1:
-        middle = (fits + too_many) // 2
-        if _cost(usage, price, middle) <= amount:
-            fits = middle
-        else:
-            too_many = middle
-    return fits
-
-
-def fitting_output(
-    violations: Iterable[Violation], usage: Usage, price: Price | None
-) -> FittingOutput | None:
-    """Return what would fit of a refused usage; None if nothing does, or it cannot be known.
-
-    It is known where each budget that refuses was asked for exactly the usage's tokens or price.
-    """
-    fitting = [_fitting(violation, usage, price) for violation in violations]
-    output_tokens = min((count or 0 for count in fitting), default=0)
-    return FittingOutput(usage.model, output_tokens) if output_tokens > 0 else None
-
-
-def _fitting(violation: Violation, usage: Usage, price: Price | None) -> int | None:
-    if violation.unit == TOKENS and violation.requested == usage.tokens:
-        return violation.available // ONE - usage.input_tokens
-    if price is None or violation.unit != price.currency:
-        return None
-    try:
-        if violation.requested == _cost(usage, price, usage.output_tokens):
-            return output_within(usage, price, violation.available)
-    except (UnknownPrice, InvalidValue):  # the amount was sent beside a usage that has no price
-        pass
-    return None
-
-
-def _cost(usage: Usage, price: Price, output_tokens: int) -> Amount:
-    return cost_of(replace(usage, output_tokens=output_tokens), price).amount

@@ -10,6 +10,9 @@ from typing import Literal
 from spendgate_service.domain.amounts import ONE, Amount
 from spendgate_service.domain.errors import InvalidValue
 
+TOKENS = "tokens"
+"""The unit in which the tokens of a usage count."""
+
 type ServiceTier = Literal["standard", "batch", "flex", "priority"]
 
 

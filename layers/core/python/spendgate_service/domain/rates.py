@@ -88,6 +88,14 @@ def usable_conversions(
     return tuple(conversions)
 
 
+def counted_in(
+    unit: str, amounts: Mapping[str, Amount], conversions: Iterable[Conversion]
+) -> Amount:
+    """Return what amounts count on a budget in a unit, by `origin_of`; 0 if they do not."""
+    origin = origin_of(unit, amounts, conversions)
+    return amounts.get(unit, 0) if origin is None else origin.converted
+
+
 def origin_of(
     unit: str, amounts: Mapping[str, Amount], conversions: Iterable[Conversion]
 ) -> Origin | None:

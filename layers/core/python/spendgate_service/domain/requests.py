@@ -1,12 +1,13 @@
 """The requests of callers, as the rules use them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Claim
-from spendgate_service.domain.caps import TokenCounts
+from spendgate_service.domain.caps import TokenCounts, tokens_of
 from spendgate_service.domain.errors import InvalidValue, SpendgateError
+from spendgate_service.domain.fitting import Room, UsageEstimate
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import MeteredUsage
@@ -34,7 +35,9 @@ class SpendRequest:
     """The request of a check or a reservation.
 
     `subjects` include the organization and the calling key. `fingerprint` identifies the request
-    when an `idempotency_key` is repeated. `tokens` are compared with the token caps.
+    when an `idempotency_key` is repeated. `tokens` are compared with the token caps. `estimate` is
+    the usage that the amounts come from, if one was sent. With `min_amounts` or
+    `min_output_tokens` a part is granted if the whole does not fit, and never less than these.
     """
 
     tenant_id: str
@@ -45,6 +48,54 @@ class SpendRequest:
     idempotency_key: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     tokens: TokenCounts | None = None
+    estimate: UsageEstimate | None = None
+    min_amounts: Mapping[str, Amount] = field(default_factory=dict)
+    min_output_tokens: int | None = None
+
+    @property
+    def may_shrink(self) -> bool:
+        """Whether a part of it is granted if the whole does not fit."""
+        return bool(self.min_amounts) or self.min_output_tokens is not None
+
+    @property
+    def granted_output(self) -> int | None:
+        """The output tokens that are granted with it, where fewer than the whole may be."""
+        if self.min_output_tokens is None or self.estimate is None:
+            return None
+        return self.estimate.usage.output_tokens
+
+    @property
+    def least(self) -> "SpendRequest":
+        """The smallest part of it that may be granted."""
+        if self.min_output_tokens is not None and self.estimate is not None:
+            least = max(1, self.min_output_tokens, self.estimate.output_min)
+            return self.with_output(min(least, self.estimate.usage.output_tokens))
+        amounts = {
+            unit: max(
+                (
+                    amount * least // self.amounts[least_unit]
+                    for least_unit, least in self.min_amounts.items()
+                    if least
+                ),
+                default=0,
+            )
+            for unit, amount in self.amounts.items()
+        }
+        return replace(self, amounts=amounts)
+
+    def most_output(self, rooms: Sequence[Room], *, at_least: int) -> int | None:
+        """Return the most output tokens of its usage that every budget grants."""
+        if self.estimate is None:
+            return None
+        return self.estimate.most_output(rooms, at_least=at_least)
+
+    def with_output(self, output_tokens: int) -> "SpendRequest":
+        """Return the request for the same usage with another number of output tokens."""
+        assert self.estimate is not None, "a request without usage has no output tokens"
+        estimate = self.estimate.with_output(output_tokens)
+        return replace(
+            self, estimate=estimate, amounts=estimate.amounts(), tokens=tokens_of(estimate.usage)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.errors import BudgetExceeded, SpendgateError, UnknownPrice
-from spendgate_service.domain.fitting import fitting_output
-from spendgate_service.domain.model_usage import Usage
+from spendgate_service.domain.errors import SpendgateError, UnknownPrice
+from spendgate_service.domain.fitting import UsageEstimate
+from spendgate_service.domain.model_usage import TOKENS, Usage
 from spendgate_service.domain.prices import Price, cost_of
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.domain.usage_records import MeteredUsage
@@ -18,8 +18,6 @@ from spendgate_service.pricing.names import (
     normalised_provider,
     subject_name,
 )
-
-TOKENS = "tokens"
 
 _UNPRICED = "no price is known for this model: its usage counts in tokens only"
 
@@ -76,6 +74,10 @@ class PricedAmounts:
             self.price.source if self.price else None,
         )
 
+    def estimate(self, sent: Mapping[str, Amount]) -> UsageEstimate | None:
+        """Return what was priced, for a request with these amounts beside its usage."""
+        return None if self.usage is None else UsageEstimate(self.usage, self.price, sent)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What the caller is warned of."""
@@ -99,10 +101,10 @@ def priced_amounts(
     if body.leaves_output_open:
         price = price_for(tenant, usage.provider, usage.model, now_ms=now_ms)
         if price is None or price.has_output:
-            usage = replace(usage, output_tokens=tenant.default_max_output_tokens)
-            warnings = (
-                f"usage has no max_output_tokens: {usage.output_tokens} output tokens are held",
-            )
+            most = max(tenant.default_max_output_tokens, usage.output_tokens)
+            usage = replace(usage, output_tokens=most)
+            held = f"up to {most} output tokens are held"
+            warnings = (f"usage has no max_output_tokens: {held}",)
     priced = with_usage(body.named_amounts(), usage, tenant, now_ms=now_ms)
     return replace(priced, warnings=(*warnings, *priced.warnings), usage=usage)
 
@@ -119,12 +121,6 @@ def priced_or_problem(
         return priced_amounts(body, policy_cache, tenant_id, now_ms)
     except SpendgateError as problem:
         return PricedAmounts(amounts={}, problem=problem)
-
-
-def name_what_fits(refusal: BudgetExceeded, priced: PricedAmounts) -> None:
-    """Let a refusal name how many output tokens of the usage that was asked for would fit."""
-    if priced.usage is not None:
-        refusal.fitting_output = fitting_output(refusal.violations, priced.usage, priced.price)
 
 
 def with_usage(

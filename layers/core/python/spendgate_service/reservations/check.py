@@ -1,10 +1,15 @@
 """Read-only queries: preview a reservation, read the balances of subjects."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import budgets_on
 from spendgate_service.domain.decisions import CheckResult, check_result_of
+from spendgate_service.domain.errors import BudgetExceeded
+from spendgate_service.domain.partial import Rates, name_what_fits, part_that_fits
+from spendgate_service.domain.rates import counted_in, usable_conversions
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.claims import CounterClaim, counter_claims_of, read_balances
@@ -40,8 +45,16 @@ class Balances:
         def claims_under(rules: Rules, now_ms: int) -> list[CounterClaim]:
             return counter_claims_of(request, rules, self._windows.period, now_ms)
 
-        read = self._balances(request.tenant_id, request.subjects, claims_under, fresh=fresh)
-        return check_result_of((balance, claim.amount) for balance, claim in read)
+        rules, read = self._balances(request.tenant_id, request.subjects, claims_under, fresh=fresh)
+        whole = check_result_of((balance, claim.amount) for balance, claim in read)
+        if whole.refusal is None:
+            return replace(whole, granted=request)
+        if isinstance(whole.refusal, BudgetExceeded):
+            now_ms, rates = self._now_ms(), rules.tenant.rates
+            name_what_fits(whole.refusal, request, rates, now_ms=now_ms)
+            part = part_that_fits(request, whole.refusal, rates, now_ms=now_ms)
+            return whole if part is None else _check_of_part(whole, part, rates, now_ms=now_ms)
+        return whole
 
     def of_subjects(self, tenant_id: str, subjects: Sequence[Subject]) -> list[Balance]:
         """Read the balances of every budget that limits one of the subjects, in any unit.
@@ -55,7 +68,8 @@ class Balances:
                 for subject, budget, version in budgets_on(subjects, rules.policies)
             ]
 
-        return [balance for balance, _ in self._balances(tenant_id, subjects, claims_under)]
+        _, read = self._balances(tenant_id, subjects, claims_under)
+        return [balance for balance, _ in read]
 
     def _balances(
         self,
@@ -64,7 +78,7 @@ class Balances:
         claims_under: Callable[[Rules, int], list[CounterClaim]],
         *,
         fresh: bool = False,
-    ) -> list[tuple[Balance, CounterClaim]]:
+    ) -> tuple[Rules, list[tuple[Balance, CounterClaim]]]:
         """Read the balances of claims; the policies again if a counter is ahead of them."""
         changing = "the budgets are being changed right now; try again"
         for attempt in attempts(POLICY_READS_MAX, exhausted=lambda: Throttled(changing)):
@@ -75,5 +89,19 @@ class Balances:
                 balances = read_balances(self._table, claims, now_ms=now_ms)
             except PolicyChanged:
                 continue
-            return list(zip(balances, claims, strict=True))
+            return rules, list(zip(balances, claims, strict=True))
         raise LoopEnded
+
+
+def _check_of_part(
+    whole: CheckResult, part: SpendRequest, rates: Rates, *, now_ms: int
+) -> CheckResult:
+    """Decide on a part of a request by the balances that refused the whole."""
+
+    def counted(balance: Balance) -> Amount:
+        unit = balance.budget.unit
+        conversions = usable_conversions(part.amounts, rates.get(unit, {}), now_ms=now_ms)
+        return counted_in(unit, part.amounts, conversions)
+
+    result = check_result_of((balance, counted(balance)) for balance in whole.balances)
+    return whole if result.refusal else replace(result, granted=part)

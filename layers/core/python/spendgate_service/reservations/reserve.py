@@ -4,17 +4,12 @@ A crash between the holds and the put leaves holds without a reservation: they e
 themselves. A reservation exists only if all its holds were taken.
 """
 
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 from spendgate_service.domain.balances import Balance
-from spendgate_service.domain.decisions import (
-    check_result_of,
-    refusal_of,
-)
+from spendgate_service.domain.decisions import Refusal, check_result_of, refusal_of
 from spendgate_service.domain.errors import (
     BudgetRefusal,
     IdempotencyConflict,
@@ -24,10 +19,16 @@ from spendgate_service.domain.errors import (
 from spendgate_service.domain.hold_buckets import bucket_of
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.reservations import Reservation
-from spendgate_service.domain.settlements import replay_refused
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.hold import Holds
+from spendgate_service.reservations.partial import most_that_fits
 from spendgate_service.reservations.refusal_cache import Refusals
+from spendgate_service.reservations.replays import (
+    Answered,
+    id_under_key,
+    replayed,
+    reservation_id_of,
+)
 from spendgate_service.store import keys, values
 from spendgate_service.store.claims import CounterClaim, counter_claims_of, read_balances
 from spendgate_service.store.client import Table
@@ -37,14 +38,9 @@ from spendgate_service.store.errors import (
     PolicyChanged,
     Throttled,
 )
-from spendgate_service.store.idempotency import packed_answer, read_packed_answer
-from spendgate_service.store.ids import new_id
+from spendgate_service.store.idempotency import packed_answer
 from spendgate_service.store.policy_cache import PolicyCache, Rules
-from spendgate_service.store.reservations import (
-    find_reservation_item,
-    held_attributes,
-    read_reservation,
-)
+from spendgate_service.store.reservations import find_reservation_item, held_attributes
 from spendgate_service.store.retrying import (
     POLICY_READS_MAX,
     RESERVATION_TRIES_MAX,
@@ -55,14 +51,6 @@ from spendgate_service.store.values import Item
 from spendgate_service.store.windows import Windows
 from spendgate_service.wire.reservations import reservation_granted
 from spendgate_service.wire.values import json_text
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The answer to a reservation's request, in the caller's words; `replayed` if it is old."""
-
-    answer: str
-    replayed: bool
 
 
 class Reservations:
@@ -124,7 +112,7 @@ class Reservations:
         for attempt in attempts(POLICY_READS_MAX, exhausted=lambda: Throttled(changing)):
             rules = self._policy_cache.rules(request.tenant_id, request.subjects, fresh=attempt > 0)
             try:
-                return self._grant(request, rules, notes, unpriced=unpriced)
+                return self._grant_most(request, rules, notes, unpriced=unpriced)
             except PolicyChanged:
                 continue
             except BudgetRefusal as refusal:
@@ -132,6 +120,16 @@ class Reservations:
                     raise
                 # It may have been resumed since the rules were read.
         raise LoopEnded
+
+    def _grant_most(
+        self, request: SpendRequest, rules: Rules, notes: Sequence[str], *, unpriced: bool
+    ) -> Answered:
+        """Grant the request, or the most of it that fits if it names a minimum."""
+
+        def grant(asked: SpendRequest) -> Answered:
+            return self._grant(asked, rules, notes, unpriced=unpriced)
+
+        return most_that_fits(request, grant, rules.tenant.rates, now_ms=self._now_ms)
 
     def _grant(
         self, request: SpendRequest, rules: Rules, notes: Sequence[str], *, unpriced: bool
@@ -142,7 +140,7 @@ class Reservations:
         bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
         balances = self._hold_all(request.tenant_id, claims, bucket, now_ms)
         reservation = Reservation(
-            reservation_id=_reservation_id(request, now_ms),
+            reservation_id=reservation_id_of(request, now_ms=now_ms),
             subjects=request.subjects,
             amounts=request.amounts,
             lines=tuple(claim.line for claim in claims),
@@ -156,8 +154,11 @@ class Reservations:
             self._holds.return_all(claims, bucket=bucket)
             raise Throttled("the hold ran out before it could be recorded; try again")
         answer = json_text(
-            reservation_granted(reservation, balances, notes=notes, unpriced=unpriced)
-        )
+            reservation_granted(
+                reservation, balances, max_output_tokens=request.granted_output,
+                notes=notes, unpriced=unpriced,
+            )
+        )  # fmt: skip
         replay = self._put(request, reservation, answer, claims)
         if replay:
             return replay
@@ -172,7 +173,7 @@ class Reservations:
         held. One read unit per budget, in that case and once per window.
         """
         claims = counter_claims_of(request, rules, self._windows.period, now_ms)
-        if refusal := self._refusals.recall(claims, now_ms=now_ms):
+        if refusal := self._recalled(request, claims, rules, now_ms):
             raise refusal
         is_paused = any(claim.is_paused_by_admin for claim in claims)
         if not is_paused and all(map(self._windows.is_open, claims)):
@@ -184,6 +185,16 @@ class Reservations:
                 self._threshold_events.after_request(request.tenant_id, balances)
             raise refusal
         return counter_claims_of(request, rules, self._windows.use, now_ms)
+
+    def _recalled(
+        self, request: SpendRequest, claims: Sequence[CounterClaim], rules: Rules, now_ms: int
+    ) -> Refusal | None:
+        """Return a refusal without a call; of a request that may shrink, if no part can fit."""
+        refusal = self._refusals.recall(claims, now_ms=now_ms)
+        if refusal is None or not request.may_shrink:
+            return refusal
+        least = counter_claims_of(request.least, rules, self._windows.period, now_ms)
+        return self._refusals.recall(least, now_ms=now_ms) and refusal
 
     def _hold_all(
         self, tenant_id: str, claims: Sequence[CounterClaim], bucket: int, now_ms: int
@@ -239,7 +250,10 @@ class Reservations:
                 if stored.get("attempt") == item["attempt"]:
                     return None
                 self._holds.return_all(claims, bucket=reservation.bucket)
-                return self._replayed(reservation.reservation_id, request.fingerprint, stored)
+                return replayed(
+                    self._table, reservation.reservation_id, request.fingerprint, stored,
+                    now_ms=self._now_ms(),
+                )  # fmt: skip
             return None
         raise LoopEnded
 
@@ -252,34 +266,11 @@ class Reservations:
         """
         if idempotency_key is None:
             return None
-        reservation_id = _id_under_key(tenant_id, idempotency_key)
+        reservation_id = id_under_key(tenant_id, idempotency_key)
         item = find_reservation_item(self._table, tenant_id, reservation_id)
-        return None if item is None else self._replayed(reservation_id, fingerprint, item)
-
-    def _replayed(self, reservation_id: str, fingerprint: str, stored: Item) -> Answered:
-        """Return the first response while its hold is in force.
-
-        Raises IdempotencyConflict if the request was another one, and ReservationEnded.
-        """
-        if stored["fingerprint"]["S"] != fingerprint:
-            raise IdempotencyConflict
-        first = read_reservation(reservation_id, stored)
-        if refusal := replay_refused(first, now_ms=self._now_ms()):
-            raise refusal
-        self._table.observe("replayed", 1)
-        return Answered(read_packed_answer(stored["answer"]), replayed=True)
-
-
-def _reservation_id(request: SpendRequest, now_ms: int) -> str:
-    """Make a new id, or the one that belongs to the tenant's idempotency key."""
-    if request.idempotency_key is None:
-        return new_id("rsv_", now_ms=now_ms)
-    return _id_under_key(request.tenant_id, request.idempotency_key)
-
-
-def _id_under_key(tenant_id: str, idempotency_key: str) -> str:
-    key = f"{tenant_id}\0{idempotency_key}".encode()
-    return f"rsv_{hashlib.blake2b(key, digest_size=16).hexdigest()}"
+        if item is None:
+            return None
+        return replayed(self._table, reservation_id, fingerprint, item, now_ms=self._now_ms())
 
 
 def _item_of(

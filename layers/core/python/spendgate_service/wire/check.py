@@ -5,15 +5,18 @@ of those that warn, or else of the shadows that would refuse.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, Violation
+from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
-from spendgate_service.wire.fields import AmountText, Doc
+from spendgate_service.wire.fields import Amounts, AmountText, Doc
 from spendgate_service.wire.hints import Refusal, hint_of, hint_to_go_on
+from spendgate_service.wire.reservations import GrantedUsage
+from spendgate_service.wire.values import amounts_on_wire
 
 Action = Literal["continue", "warn", "pause", "stop"]
 
@@ -33,7 +36,21 @@ class _MostRestrictive(TypedDict):
     ]
 
 
-class CheckResponse(_MostRestrictive):
+class _Granted(TypedDict):
+    """What would be granted of a request that named a minimum; else nothing is sent."""
+
+    amounts: NotRequired[
+        Annotated[Amounts, Doc("Sent if the request named a minimum: what would be held, by unit.")]
+    ]
+    usage: NotRequired[
+        Annotated[
+            GrantedUsage,
+            Doc("Sent if the usage named min_output_tokens: how much of it would be granted."),
+        ]
+    ]
+
+
+class CheckResponse(_MostRestrictive, _Granted):
     """What a reservation of the same request would meet now."""
 
     action: Annotated[
@@ -63,13 +80,15 @@ def check_response(
     *,
     shadowed: Sequence[Balance] = (),
     refusal: Refusal | None = None,
+    granted: SpendRequest | None = None,
     error_code: str | None = None,
     notes: Sequence[str] = (),
     unpriced: bool = False,
 ) -> CheckResponse:
     """Build the response to a check, which is a 200 also where a reservation would be refused.
 
-    `error_code` is the code of the refusal, and `notes` are warnings not about budgets.
+    `error_code` is the code of the refusal, `granted` what would be granted of a request that may
+    shrink, and `notes` are warnings not about budgets.
     """
     assert (refusal is None) == (error_code is None), "a refusal has a code, and a grant has none"
     is_unbudgeted = refusal is None and not balances
@@ -80,12 +99,23 @@ def check_response(
         "action": _action(refusal, warnings),
         "allowed": refusal is None,
         **_most_restrictive_fields(budget, refusal, error_code, warnings),
+        **_granted_fields(granted),
         "warnings": warnings,
         "unpriced": unpriced,
         "unbudgeted": is_unbudgeted,
         "hint": hint_to_go_on(budget, warnings) if refusal is None else hint_of(refusal),
         "budgets": [balance_response(balance) for balance in balances],
     }
+
+
+def _granted_fields(granted: SpendRequest | None) -> _Granted:
+    """Say what would be granted of a request that may shrink."""
+    if granted is None or not granted.may_shrink:
+        return {}
+    fields: _Granted = {"amounts": amounts_on_wire(granted.amounts)}
+    if granted.granted_output is not None:
+        fields["usage"] = {"max_output_tokens": granted.granted_output}
+    return fields
 
 
 def _action(refusal: Refusal | None, warnings: Sequence[str]) -> Action:

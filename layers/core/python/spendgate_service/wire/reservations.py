@@ -23,12 +23,30 @@ class _Reservation(TypedDict):
     expires_at: Annotated[Time, Doc("When the hold expires by itself.")]
     created_at: Annotated[Time, Doc("When the reservation was granted.")]
     subjects: Annotated[Subjects, Doc("The subjects that the request named: the id of each type.")]
-    amounts: Annotated[Amounts, Doc("The amounts that the request asked for, by unit.")]
+    amounts: Annotated[
+        Amounts,
+        Doc(
+            "The amounts that the request asked for, by unit; with a minimum the part of them that "
+            "was granted."
+        ),
+    ]
+
+
+class GrantedUsage(TypedDict):
+    """What is granted of a usage that named a minimum."""
+
+    max_output_tokens: Annotated[int, Doc("The most output tokens that the call may have.")]
 
 
 class ReservationGranted(_Reservation):
     """A reservation that was granted just now."""
 
+    usage: NotRequired[
+        Annotated[
+            GrantedUsage,
+            Doc("Sent if the usage named min_output_tokens: how much of it is granted."),
+        ]
+    ]
     state: Annotated[Literal["held"], Doc("A new reservation is held.")]
     action: Annotated[
         Literal["continue", "warn"],
@@ -95,15 +113,19 @@ def reservation_granted(
     reservation: Reservation,
     balances: Sequence[Balance],
     *,
+    max_output_tokens: int | None = None,
     notes: Sequence[str] = (),
     unpriced: bool = False,
 ) -> ReservationGranted:
-    """Build the response to a granted reservation; `notes` are warnings not about budgets."""
+    """Build the response to a granted reservation; `notes` are warnings not about budgets.
+
+    `max_output_tokens` is what is granted of a usage that may have been granted in part.
+    """
     amounts = (line.amount for line in reservation.lines)
     shadowed = shadowed_after(zip(balances, amounts, strict=True))
     unbudgeted = [] if balances else [UNBUDGETED]
     warnings = [*notes, *unbudgeted, *warnings_of(balances, shadowed)]
-    return {
+    granted: ReservationGranted = {
         "reservation_id": reservation.reservation_id,
         "state": "held",
         "expires_at": time_on_wire(reservation.expires_at_ms),
@@ -116,6 +138,9 @@ def reservation_granted(
         "unbudgeted": not balances,
         "budgets": [balance_response(balance) for balance in balances],
     }
+    if max_output_tokens is not None:
+        granted["usage"] = {"max_output_tokens": max_output_tokens}
+    return granted
 
 
 def reservation_response(

@@ -20,12 +20,12 @@ from spendgate_service.api.fingerprint import fingerprint
 from spendgate_service.api.principal import Principal
 from spendgate_service.api.validation import validated
 from spendgate_service.domain.amounts import ONE, Amount
-from spendgate_service.domain.caps import TokenCounts
+from spendgate_service.domain.caps import TokenCounts, tokens_of
 from spendgate_service.domain.hold_buckets import TTL_SECONDS_DEFAULT
-from spendgate_service.domain.model_usage import Usage
+from spendgate_service.domain.model_usage import TOKENS, Usage
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import Subject
-from spendgate_service.pricing.priced_amounts import TOKENS, PricedAmounts
+from spendgate_service.pricing.priced_amounts import PricedAmounts
 from spendgate_service.wire.fields import Doc
 
 
@@ -39,17 +39,28 @@ class EstimatedUsage(UsageBody):
         TokensField | None,
         Doc("The most that the model may write; without it the tenant's default is held."),
     ] = None
+    min_output_tokens: Annotated[
+        TokensField | None,
+        Doc(
+            "The least output that is of use: if the whole does not fit, as many output tokens as "
+            "fit are held, and never less than these."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
+        least, most = self.min_output_tokens, self.max_output_tokens
+        if least is not None and most is not None and least > most:
+            raise ValueError("min_output_tokens is more than max_output_tokens")
         self.to_usage()
         return self
 
     def to_usage(self) -> Usage:
         """Return what is priced. Raises ValueError for counts that contradict each other."""
-        open_output = self.output_audio_tokens + self.reasoning_tokens
-        known = self.max_output_tokens is not None
-        return self._with_output(self.max_output_tokens or 0 if known else open_output)
+        if self.max_output_tokens is not None:
+            return self._with_output(self.max_output_tokens)
+        known = self.output_audio_tokens + self.reasoning_tokens
+        return self._with_output(max(known, self.min_output_tokens or 0))
 
 
 class ReserveBody(Body):
@@ -63,6 +74,13 @@ class ReserveBody(Body):
     amounts: Annotated[AmountsField, Doc("The amounts to hold, by unit.")] = Field(
         default_factory=dict
     )
+    min_amounts: Annotated[
+        AmountsField,
+        Doc(
+            "The least of the amounts, by unit: if the whole does not fit, all amounts shrink by "
+            "one factor, and what fits is held if it is not below these."
+        ),
+    ] = Field(default_factory=dict)
     usage: Annotated[
         EstimatedUsage | None, Doc("The tokens of a call to a model, which the service prices.")
     ] = None
@@ -72,6 +90,16 @@ class ReserveBody(Body):
     metadata: Annotated[
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _minimum_is_part_of_it(self) -> Self:
+        for unit, least in self.min_amounts.items():
+            if least > self.amounts.get(unit, 0):
+                raise ValueError(f"min_amounts.{unit} is more than amounts has of it")
+        has_minimum = self.min_amounts or (self.usage and self.usage.min_output_tokens is not None)
+        if has_minimum and self.amounts and self.usage is not None:
+            raise ValueError("a minimum goes with amounts or with usage, not with both")
+        return self
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -119,18 +147,16 @@ class ReserveBody(Body):
             idempotency_key=idempotency_key,
             metadata=self.metadata,
             tokens=_token_counts(priced),
+            estimate=priced.estimate(self.amounts),
+            min_amounts=self.min_amounts,
+            min_output_tokens=self.usage.min_output_tokens if self.usage else None,
         )
 
 
 def _token_counts(priced: PricedAmounts) -> TokenCounts | None:
     """What is held against the token caps: the usage, or else the tokens asked for."""
-    usage = priced.usage
-    if usage is not None:
-        return TokenCounts(
-            total=usage.input_tokens + usage.output_tokens,
-            prompt=usage.input_tokens,
-            completion=usage.output_tokens,
-        )
+    if priced.usage is not None:
+        return tokens_of(priced.usage)
     if TOKENS not in priced.amounts:
         return None
     return TokenCounts(total=-(-priced.amounts[TOKENS] // ONE))

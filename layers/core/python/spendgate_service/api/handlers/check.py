@@ -9,13 +9,12 @@ from spendgate_service.api.parameters import SUBJECTS
 from spendgate_service.api.route import CALLER, READER, route, routes_in
 from spendgate_service.domain.budgeted import warnings_about
 from spendgate_service.domain.errors import (
-    BudgetExceeded,
     NoBudget,
     TokenCapExceeded,
     UnknownPrice,
     UnknownRate,
 )
-from spendgate_service.pricing.priced_amounts import name_what_fits, priced_amounts
+from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.find import find_reservation
 from spendgate_service.wire.check import CheckResponse, check_response
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
@@ -43,12 +42,11 @@ def check(request: Request[ReserveBody]) -> Response:
                 unpriced=priced.unpriced,
             )
         )
-    if isinstance(result.refusal, BudgetExceeded):
-        name_what_fits(result.refusal, priced)
     return ok(
         check_response(
             result.balances,
             shadowed=result.shadowed,
+            granted=result.granted,
             refusal=result.refusal,
             error_code=problem_of(result.refusal).code if result.refusal else None,
             notes=notes,

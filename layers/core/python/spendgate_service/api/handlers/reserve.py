@@ -13,8 +13,7 @@ from spendgate_service.api.route import (
     route,
     routes_in,
 )
-from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.pricing.priced_amounts import name_what_fits, priced_or_problem
+from spendgate_service.pricing.priced_amounts import priced_or_problem
 from spendgate_service.wire.reservations import ReservationGranted
 
 
@@ -39,11 +38,7 @@ def reserve(request: Request[ReserveBody]) -> Response:
             raise priced.problem
         return replayed(first.answer)
     wish, notes = wish_and_notes(request, body, priced, key)
-    try:
-        answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
-    except BudgetExceeded as refusal:
-        name_what_fits(refusal, priced)
-        raise
+    answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
     return replayed(answered.answer) if answered.replayed else created(answered.answer)
 
 
