@@ -171,6 +171,8 @@ test-long: setup test-client-long ## Run the random suites at length, every faul
 	@SPENDGATE_ALL_FAULTS=1 SPENDGATE_LONGER=20 SPENDGATE_INTERLEAVINGS=600 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \
 	    $(BIN)/python -m pytest tests/interleavings tests/model tests/property tests/simulation tests/concurrency/test_storm.py tests/faults \
 	    $(PYTEST_ARGS)
+	@$(say) "The same by boto3's client"
+	@SPENDGATE_DYNAMO_CLIENT=boto3 $(BIN)/python -m pytest -q tests/store tests/faults tests/concurrency tests/model $(PYTEST_ARGS)
 
 lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \

@@ -16,7 +16,7 @@ from bench.report import Report, median
 from local.paths import ROOT
 
 STARTS = 20
-AIM = 1.25
+AIM = 1.0
 
 _REFERENCE = "boto3 and a client"
 _STARTS = {
@@ -41,6 +41,13 @@ _PARTS = {
     ),
 }
 """The code before a bar runs first and is not measured."""
+
+_LAMBDA = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "TABLE_NAME": "table",
+}
 
 _MEASURED = """
 import time, sys
@@ -82,12 +89,9 @@ def _start(name: str, code: str) -> tuple[float, int]:
     environment = {
         **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
         "PYTHONPATH": f"{ROOT}/layers/core/python:{ROOT}/functions/{name}",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **_LAMBDA,
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
-        "TABLE_NAME": "table",
         "DEAD_LETTER_QUEUE_URL": "queue",
         "SETTLEMENT_QUEUE_URL": "queue",
     }
@@ -115,7 +119,7 @@ def _layer_sizes() -> list[str]:
         "genai_prices.Usage(input_tokens=1), 'gpt-4o', provider_id='openai'); "
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}/layers/core/python"}
+    environment = os.environ | _LAMBDA | {"PYTHONPATH": f"{ROOT}/layers/core/python"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )

@@ -16,7 +16,7 @@ from bench.report import Report, median, percentile
 from bench.service import ADMIN, CONTEXT, Service, service_at
 from bench.twins import NotingClient, Sample, Twin, calls_text
 from local.dynamodb_local import dynamodb_local
-from tests.support.engines import client_at, create_table
+from tests.support.engines import boto_client_at, create_table
 from tests.support.http_events import http_event
 
 ROUNDS = 400
@@ -59,7 +59,7 @@ def _measure(
     noting = service.table.client
     assert isinstance(noting, NotingClient)
     twin_name = f"{service.table.name}-twin"
-    bare = client_at(service.url)
+    bare = boto_client_at(service.url)
     create_table(bare, twin_name)
     twin = Twin(bare, twin_name)
     for subject in ("agent:researcher", "organization:acme", "session:s-42")[:budgets]:

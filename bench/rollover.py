@@ -25,7 +25,8 @@ from spendgate_service.domain.periods import period_in_force
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.periods.run import Progress, close_due_periods
 from spendgate_service.store import keys, values
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from spendgate_service.store.counters import creation_values
 from spendgate_service.store.values import Item
 from tests.support.clock import NOON_MS

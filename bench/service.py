@@ -13,7 +13,7 @@ from typing import Any
 from spendgate_service.api.routes import ROUTE_BY_KEY
 from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
-from tests.support.engines import REGION, client_at, create_table
+from tests.support.engines import REGION, boto_client_at, create_table
 from tests.support.functions import LambdaContext, load_function
 from tests.support.http_events import a_principal, http_event
 
@@ -80,7 +80,7 @@ def service_at(
 ) -> Iterator[Service]:
     """Yield the service over a new table with a tenant; `through` wraps the engine's client."""
     name = f"bench-{uuid.uuid4().hex}"
-    create_table(client_at(url), name)
+    create_table(boto_client_at(url), name)
     with redirect_stdout(Nowhere()), service_on(url, name, through=through) as service:
         operator = a_principal("operator", tenant_id="-")
         service.answer(

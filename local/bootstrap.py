@@ -13,7 +13,8 @@ from local.emulator.account import REGION, aws_client, endpoint_url
 from local.emulator.process import EMULATOR
 from local.paths import STACK_FILE
 from local.ports import Ports
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from spendgate_service.tenants.__main__ import create_operator_key
 from spendgate_service.tenants.api_keys import create_key, new_key
 

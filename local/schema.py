@@ -4,7 +4,8 @@ from typing import cast
 
 from local.console import LocalStackError
 from local.emulator.account import aws_client
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from spendgate_service.store.schema import SCHEMA, require_schema, stored_schema
 
 

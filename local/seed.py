@@ -23,7 +23,8 @@ from spendgate_service.domain.subjects import ORGANIZATION, Subject, parse_subje
 from spendgate_service.domain.tenants import ApiKey, Tenant
 from spendgate_service.reservations.reserve import Reservations
 from spendgate_service.settlements.apply import Settlements
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.tenants.api_keys import IssuedKey, put_of_key, verify

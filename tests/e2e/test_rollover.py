@@ -14,7 +14,8 @@ from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.settlements.apply import Settlements
 from spendgate_service.store import keys
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from spendgate_service.store.policy_cache import PolicyCache
 from tests.e2e.client import Json, Tenant, eventually
 from tests.support.engines import ROOT

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from spendgate_service.app import Spendgate
-from spendgate_service.store import client as table
-from spendgate_service.store.client import IDLE_MS_MAX, Table, drop_idle_connections
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients.boto import CLIENT_CONFIG, drop_idle_connections
+from spendgate_service.store.clients.connections import IDLE_MS_MAX
 from spendgate_service.store.errors import OutcomeUnknown
 from spendgate_service.store.messaging import MESSAGING_CONFIG
 from tests.support.clock import FakeClock
-from tests.support.engines import client_at, template
+from tests.support.engines import boto_client_at, lean_client_at, template
 
 _KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -73,8 +74,18 @@ def url(network: Network) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[Any]:
-    client: Any = client_at(url)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["lean", "boto3"])
+def client(request: pytest.FixtureRequest, url: str, clock: FakeClock) -> Iterator[Any]:
+    """Each of the two clients, as a function gets it."""
+    if request.param == "lean":
+        client: Any = lean_client_at(url, now_ms=clock.now_ms)
+    else:
+        client = boto_client_at.__wrapped__(url)
+        drop_idle_connections(client, clock.now_ms)
     yield client
     client.close()
 
@@ -82,7 +93,7 @@ def client(url: str) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("function", "config"),
     [
-        ("Authorizer", table.CLIENT_CONFIG),
+        ("Authorizer", CLIENT_CONFIG),
         ("Settle", MESSAGING_CONFIG),
         ("Publish", MESSAGING_CONFIG),
     ],
@@ -109,9 +120,9 @@ def test_a_write_on_a_connection_that_was_forgotten_has_an_unknown_outcome(
         _write(client)
 
 
-def test_a_write_after_a_pause_goes_over_a_new_connection(client: Any, network: Network) -> None:
-    clock = FakeClock()
-    drop_idle_connections(client, clock.now_ms)
+def test_a_write_after_a_pause_goes_over_a_new_connection(
+    client: Any, network: Network, clock: FakeClock
+) -> None:
     _write(client)
     network.forget_connections()
 
@@ -121,10 +132,7 @@ def test_a_write_after_a_pause_goes_over_a_new_connection(client: Any, network: 
     assert network.opened == 2
 
 
-def test_a_connection_in_use_is_kept(client: Any, network: Network) -> None:
-    clock = FakeClock()
-    drop_idle_connections(client, clock.now_ms)
-
+def test_a_connection_in_use_is_kept(client: Any, network: Network, clock: FakeClock) -> None:
     for _ in range(3):
         _write(client)
         clock.at_ms += IDLE_MS_MAX
@@ -132,10 +140,10 @@ def test_a_connection_in_use_is_kept(client: Any, network: Network) -> None:
     assert network.opened == 1
 
 
-def test_the_clients_of_a_function_drop_what_was_idle(
-    url: str, network: Network, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["lean", "boto3"])
+def test_the_client_of_a_function_drops_what_was_idle(
+    kind: str, url: str, network: Network, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = FakeClock()
     monkeypatch.setattr("spendgate_service.app.Clock", lambda: clock)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
@@ -143,6 +151,7 @@ def test_the_clients_of_a_function_drop_what_was_idle(
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": url,
         "TABLE_NAME": "any",
+        "DYNAMO_CLIENT": kind,
     }.items():
         monkeypatch.setenv(name, value)
     client: Any = Spendgate.from_environment().table.client

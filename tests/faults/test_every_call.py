@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests.faults.every_call import COLUMNS, TELLING
+from tests.faults.every_call import COLUMNS, TELLING, tried
 from tests.faults.operations import OPERATIONS
 from tests.faults.report import documented_rows, rows_of
 
@@ -23,3 +23,12 @@ def test_a_fault_at_any_call_is_answered_right_or_503_and_then_right(name: str) 
     assert rows == documented_rows(name, FAULTS)
     outcomes = {cell.partition(",")[0] for row in rows for cell in row[2:]}
     assert outcomes <= {"ok", "503", "killed", ""}
+
+
+def test_a_fault_means_the_same_by_the_client_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One operation, every fault; `make test-long` runs all suites by boto3's client as well."""
+    monkeypatch.setattr("tests.support.exact_wire.CLIENT_KIND", "boto3")
+    monkeypatch.setattr("tests.faults.every_call.tried", tried.__wrapped__)
+    name = OPERATIONS[0].name
+
+    assert rows_of(name, COLUMNS) == documented_rows(name, COLUMNS)

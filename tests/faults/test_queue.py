@@ -19,7 +19,7 @@ from spendgate_service.tenants.tenants import create_tenant
 from tests.support.engines import client_at
 from tests.support.faulty_client import Killed
 from tests.support.ledger_invariants import assert_books_balance
-from tests.support.numbered_calls import Fault, FaultyWire, put_on_wire
+from tests.support.numbered_calls import Fault, FaultyWire, put_on_wire, sender_of
 from tests.support.settlement_queue import RecordingDeadLetters, finishing
 from tests.support.sqs import MemoryQueue
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World
@@ -74,8 +74,7 @@ class Consumers:
 
     def _new_environment(self, dice: random.Random) -> World:
         client = client_at.__wrapped__(self.url)
-        endpoint = client._endpoint  # type: ignore[attr-defined]
-        wire = FaultyWire(endpoint.http_session.send)
+        wire = FaultyWire(sender_of(client))
         wire.fault_at = lambda _number, _operation: (
             dice.choice(KILLS) if dice.random() < KILLED else None
         )

@@ -13,7 +13,8 @@ from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
 from spendgate_service.domain.periods import PeriodRule, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from tests.interleavings import service
 from tests.support.clock import FakeClock
 from tests.support.exact_table import ExactTable

@@ -20,7 +20,8 @@ from spendgate_service.domain.requests import Record, Release, Settle
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from tests.support.world import TENANT, World, id_in
 
 ZONES = (

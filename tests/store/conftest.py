@@ -1,11 +1,14 @@
-"""The contract of the store holds on every engine, and the books balance after every test."""
+"""The contract of the store holds on every engine, and the books balance after every test.
+
+It runs by the lean client on DynamoDB Local, and by boto3's on the emulator.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 
 from spendgate_service.store.client import Table
-from tests.support.engines import table_at
+from tests.support.engines import CLIENT_KIND, table_at
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import World
 
@@ -25,7 +28,8 @@ def engine_table(request: pytest.FixtureRequest) -> Table:
     if request.param == "memory":
         table: Table = request.getfixturevalue("moto_table")
         return table
-    return table_at(request.getfixturevalue(f"{request.param}_url"))
+    kind = "boto3" if request.param == "ministack" else CLIENT_KIND
+    return table_at(request.getfixturevalue(f"{request.param}_url"), kind=kind)
 
 
 @pytest.fixture

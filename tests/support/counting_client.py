@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient, ErrorAnswer, explain
 
 
 @dataclass
@@ -40,7 +41,7 @@ class CountingClient:
                 answer = getattr(self.engine, operation)(
                     **arguments, ReturnConsumedCapacity="TOTAL"
                 )
-            except ClientError as refused:
+            except (ClientError, ErrorAnswer) as refused:
                 with self._lock:
                     self.write_units += _units_of_refusal(refused, arguments)
                 raise
@@ -83,12 +84,13 @@ class CountingClient:
 _READS = {"get_item", "batch_get_item", "query"}
 
 
-def _units_of_refusal(refused: ClientError, arguments: dict[str, Any]) -> int:
+def _units_of_refusal(refused: ClientError | ErrorAnswer, arguments: dict[str, Any]) -> int:
     """A conditional write that is refused costs what the item as it stands would cost."""
-    answer: dict[str, Any] = dict(refused.response)
+    answer = explain(refused)
+    assert isinstance(answer, ErrorAnswer)
     if "TransactItems" in arguments:
         return 2 * len(arguments["TransactItems"])
-    return _kilobytes(answer.get("Item", {}))
+    return _kilobytes(answer.answer.get("Item", {}))
 
 
 def _kilobytes(item: dict[str, Any]) -> int:

@@ -1,6 +1,8 @@
 """Engines that speak DynamoDB, and our table in them exactly as template.yaml describes it."""
 
+import os
 import uuid
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -9,10 +11,29 @@ import boto3
 import yaml
 from botocore.config import Config
 
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.clock import Clock
+from spendgate_service.metrics import Observe, unobserved
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
+from spendgate_service.store.clients.boto import CLIENT_CONFIG, refuse_partial_responses
+from spendgate_service.store.clients.connections import (
+    CONNECT_SECONDS_MAX,
+    READ_SECONDS_MAX,
+    Connections,
+    Endpoint,
+)
+from spendgate_service.store.clients.lean import LeanClient
+from spendgate_service.store.clients.signing import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
+
+_CLOCK = Clock()
+
+CREDENTIALS = Credentials("test", "test")
+
+CLIENT_KIND = os.environ.get("SPENDGATE_DYNAMO_CLIENT", "lean")
+"""Which adapter the suites use on DynamoDB Local and on the emulator: `lean` or `boto3`."""
 
 _PATIENT = CLIENT_CONFIG.merge(Config(connect_timeout=60, read_timeout=60))
 """The functions' own, but for the time that an engine may take on a busy machine."""
@@ -66,27 +87,63 @@ def create_table(client: Any, name: str) -> None:
 
 
 @cache
-def client_at(url: str, config: Config = CLIENT_CONFIG) -> DynamoClient:
-    """A client of an engine on this machine, with the configuration that functions use."""
+def boto_client_at(url: str, config: Config = CLIENT_CONFIG) -> Any:
+    """boto3's client of an engine on this machine, by default as functions configure it."""
     client = boto3.client(
         "dynamodb",
         endpoint_url=url,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=CREDENTIALS.access_key,
+        aws_secret_access_key=CREDENTIALS.secret_key,
         config=config,
     )
-    return cast("DynamoClient", client)
+    refuse_partial_responses(client)
+    return client
 
 
-def patient_client_at(url: str) -> DynamoClient:
+def lean_client_at(
+    url: str,
+    *,
+    now_ms: Callable[[], int] = _CLOCK.now_ms,
+    observe: Observe = unobserved,
+    connect_seconds_max: float = CONNECT_SECONDS_MAX,
+    read_seconds_max: float = READ_SECONDS_MAX,
+) -> LeanClient:
+    """A lean client of an engine on this machine."""
+    endpoint = Endpoint.of(url)
+    return LeanClient(
+        endpoint,
+        REGION,
+        CREDENTIALS,
+        connections=Connections(
+            endpoint,
+            now_ms=now_ms,
+            connect_seconds_max=connect_seconds_max,
+            read_seconds_max=read_seconds_max,
+        ),
+        create_fallback=lambda: cast("DynamoClient", boto_client_at(url)),
+        observe=observe,
+    )
+
+
+@cache
+def client_at(url: str) -> DynamoClient:
+    """A client of an engine on this machine, of the kind that is tested in this run."""
+    if CLIENT_KIND == "boto3":
+        return cast("DynamoClient", boto_client_at(url))
+    return lean_client_at(url)
+
+
+@cache
+def patient_client_at(url: str, *, kind: str = CLIENT_KIND) -> DynamoClient:
     """The same for a test whose result must not depend on how busy the machine is."""
-    return client_at(url, _PATIENT)
+    if kind == "boto3":
+        return cast("DynamoClient", boto_client_at(url, _PATIENT))
+    return lean_client_at(url, connect_seconds_max=60, read_seconds_max=60)
 
 
-def table_at(url: str) -> Table:
+def table_at(url: str, *, kind: str = CLIENT_KIND) -> Table:
     """A new table of its own in an engine on this machine."""
     name = f"spendgate-{uuid.uuid4().hex}"
-    client = patient_client_at(url)
-    create_table(client, name)
-    return Table(client, name, sleep=lambda _seconds: None)
+    create_table(boto_client_at(url, _PATIENT), name)
+    return Table(patient_client_at(url, kind=kind), name, sleep=lambda _seconds: None)

@@ -1,6 +1,6 @@
-"""The engine in memory behind HTTP: what a real client of the SDK sends is answered by it.
+"""The engine in memory behind HTTP: what a real client sends is answered by it.
 
-Signing, parsing, errors and retries are those of the SDK; only DynamoDB itself is replaced.
+Signing, parsing and errors are those of the client; only DynamoDB itself is replaced.
 """
 
 import json
@@ -12,14 +12,16 @@ from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 
-from spendgate_service.store.client import CLIENT_CONFIG
-from tests.support.engines import REGION
+from spendgate_service.store.clients.boto import CLIENT_CONFIG
+from tests.support.engines import CLIENT_KIND, REGION, lean_client_at
 from tests.support.exact_table import ExactTable
 from tests.support.numbered_calls import body_of, error_answer, json_answer, operation_of
 
 
 def client_of_dynamodb() -> Any:
-    """A client of the SDK with the functions' own configuration; it reaches no network."""
+    """A client of the kind that is tested, as functions configure it; it reaches no network."""
+    if CLIENT_KIND == "lean":
+        return lean_client_at(f"https://dynamodb.{REGION}.amazonaws.com")
     return boto3.client(
         "dynamodb",
         region_name=REGION,

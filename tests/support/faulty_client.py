@@ -16,7 +16,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient, ErrorAnswer
 
 _URL = "http://dynamodb.test"
 
@@ -100,7 +101,7 @@ class FaultyClient:
             return call(**arguments)
         error = fault.error()
         if fault.applied:
-            with suppress(ClientError):  # an error's answer is lost like any other
+            with suppress(ClientError, ErrorAnswer):  # an error's answer is lost like any other
                 call(**arguments)
         self.killed = isinstance(error, Killed)
         raise error

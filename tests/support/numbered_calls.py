@@ -13,6 +13,8 @@ from typing import Any, Literal, cast
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
+from spendgate_service.store.clients.connections import Answer
+from spendgate_service.store.clients.lean import LeanClient
 from tests.support.faulty_client import Killed
 
 type Send = Callable[[AWSPreparedRequest], AWSResponse]
@@ -144,8 +146,43 @@ class FaultyWire:
 
 
 def put_on_wire(client: Any, wire: FaultyWire) -> None:
-    """Let a boto3 client send through the wire: the SDK offers no other place this low."""
-    client._endpoint.http_session = wire
+    """Let a client send through the wire, which forwards with `AWSPreparedRequest`s."""
+    if not isinstance(client, LeanClient):
+        client._endpoint.http_session = wire  # the SDK offers no other place this low
+        return
+
+    def exchange(request: bytes) -> Answer:
+        answer = wire.send(_prepared(request))
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(answer.status_code, headers, answer.content)
+
+    client.exchange = exchange
+
+
+def sender_of(client: Any) -> Send:
+    """Return what sends the requests of a client today."""
+    if not isinstance(client, LeanClient):
+        send: Send = client._endpoint.http_session.send
+        return send
+    exchange = client.exchange
+
+    def forward(request: AWSPreparedRequest) -> AWSResponse:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+        answer = exchange(f"POST / HTTP/1.1\r\n{lines}\r\n".encode() + body_of(request))
+        headers = HeadersDict(answer.headers)
+        return AWSResponse(
+            request.url, answer.status, cast("Any", headers), cast("Any", _Raw(answer.body))
+        )
+
+    return forward
+
+
+def _prepared(request: bytes) -> AWSPreparedRequest:
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = [line.partition(": ") for line in head.decode().split("\r\n")[1:]]
+    headers = HeadersDict({name: value for name, _, value in lines})
+    url = f"https://{headers['host']}/"
+    return AWSPreparedRequest("POST", url, cast("Any", headers), body, stream_output=False)
 
 
 def operation_of(request: AWSPreparedRequest) -> str:

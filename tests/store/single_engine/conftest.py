@@ -7,7 +7,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
+from spendgate_service.store.clients.boto import CLIENT_CONFIG
 from tests.conftest import TABLE_NAME
 from tests.support.engines import REGION, create_table
 from tests.support.world import World

@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 
 from spendgate_service.domain.errors import BudgetExceeded, ReservationFinalized
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from tests.support.faulty_client import THROTTLED, Fault, FaultyClient, answered, cancelled
 from tests.support.world import AGENT, ORGANIZATION, World
 

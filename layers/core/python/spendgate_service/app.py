@@ -3,21 +3,18 @@
 A function makes one `Spendgate` when it starts and keeps it, so that a warm invocation opens no
 connection and keeps the policies that it has read. Each capability is made when it is first used,
 and its module is imported then: a cold start imports only what its function needs (`make bench
-BENCH=cold_start`). For the same reason the clients come from botocore, the only part of boto3 that
-the service needs.
+BENCH=cold_start`). For the same reason the client of the table is the lean one where that is
+possible, and those of the queues and the bus come from botocore, the only part of boto3 needed.
 """
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, cast
-
-import botocore.session
-from botocore.config import Config
-from botocore.loaders import Loader
+from typing import TYPE_CHECKING, Self, cast
 
 from spendgate_service.clock import Clock
 from spendgate_service.observability import count
 from spendgate_service.settings import Settings
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table, drop_idle_connections
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients.selection import create_dynamo_client
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -60,7 +57,7 @@ class Spendgate:
         only the share that its memory buys.
         """
         clock, settings = Clock(), Settings()
-        client = cast("DynamoClient", _create_client("dynamodb", CLIENT_CONFIG, clock))
+        client = create_dynamo_client(settings.variables, now_ms=clock.now_ms, observe=count)
         table = Table(client, settings.table_name, observe=count)
         return cls(table, clock=clock, settings=settings, schema_is_known=False)
 
@@ -144,9 +141,10 @@ class Spendgate:
     def event_bus(self) -> "EventBus":
         """The event bus. Its client retries: an event may be published twice."""
         from spendgate_service.events.bus import EventBus
+        from spendgate_service.store.clients.boto import create_client
         from spendgate_service.store.messaging import MESSAGING_CONFIG, EventsClient
 
-        client = cast("EventsClient", _create_client("events", MESSAGING_CONFIG, self.clock))
+        client = cast("EventsClient", create_client("events", MESSAGING_CONFIG, self.clock.now_ms))
         return EventBus(client, self.settings.event_bus_name)
 
     @cached_property
@@ -171,21 +169,7 @@ class Spendgate:
         return DeadLetters(self._sqs_client(), url)
 
     def _sqs_client(self) -> "SqsClient":
+        from spendgate_service.store.clients.boto import create_client
         from spendgate_service.store.messaging import MESSAGING_CONFIG
 
-        return cast("SqsClient", _create_client("sqs", MESSAGING_CONFIG, self.clock))
-
-
-class _ServiceLoader(Loader):
-    """Lists the services that Spendgate calls: botocore's loader searches 400 folders for them."""
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
-        return ["dynamodb", "events", "sqs"]
-
-
-def _create_client(service: str, config: Config, clock: Clock) -> Any:
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _ServiceLoader())
-    client = session.create_client(service, config=config)
-    drop_idle_connections(client, clock.now_ms)
-    return client
+        return cast("SqsClient", create_client("sqs", MESSAGING_CONFIG, self.clock.now_ms))

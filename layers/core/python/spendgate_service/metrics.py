@@ -15,6 +15,7 @@ type MetricName = Literal[
     "reclaimed",  # expired buckets of holds whose amounts are available again
     "conflicts",  # writes that lost against others on the same item, and were or will be repeated
     "throttled",  # calls that DynamoDB refused to take
+    "client_fallback",  # environments that use boto3's client where the lean one cannot do
     "event_published",  # events put into the outbox
     "event_failed",  # threshold checks that failed; the next grant or settlement repeats them
 ]

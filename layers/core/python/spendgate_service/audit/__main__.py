@@ -13,7 +13,9 @@ from typing import cast
 
 from spendgate_service.audit.partition import Finding
 from spendgate_service.audit.table import Seen, TableAudit
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
+from spendgate_service.store.clients.boto import CLIENT_CONFIG
 from spendgate_service.terminal import printable
 
 SEGMENTS_DEFAULT = 4

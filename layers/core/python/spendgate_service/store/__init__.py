@@ -1,4 +1,4 @@
-"""The table: one module per kind of item. Only `client` and `messaging` know botocore.
+"""The table: one module per kind of item. Only `clients` and `messaging` know AWS.
 
 Model
     A module has the attributes of its item, the named conditions and updates, the reads and the
@@ -20,7 +20,8 @@ Model
     policy_cache    the cache of policies and tenant settings
     tenants, api_keys, listings, outbox, idempotency
 
-    client          the calls, their retries, and what each of boto3's errors means
+    client          the calls, their retries, and what each error of DynamoDB means
+    clients         the two adapters of DynamoDB's port: the lean one and botocore's
     errors          those meanings; `messaging` has those of SQS and EventBridge
     retrying        every optimistic loop: `for attempt in attempts(...)`, and the counts
     keys, values    keys and attribute values; `paging` and `ids` are small helpers

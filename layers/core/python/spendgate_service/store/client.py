@@ -1,27 +1,26 @@
-"""Calls to one table: the port, what each of boto3's errors means, and which calls are repeated.
+"""Calls to one table: what each error means, and which calls are repeated.
 
-The SDK repeats nothing by itself: it would repeat an `UpdateItem` whose first try may have been
+No client repeats a call by itself: it would repeat an `UpdateItem` whose first try may have been
 applied. Here a refusal that certainly changed nothing (a throttle, a failed connect) is repeated a
 few times with jitter; a read is repeated also when its response was lost; any other call without a
 response is `OutcomeUnknown`. Every other error of DynamoDB becomes a `StoreError` here, so no other
-module catches botocore's exceptions.
-
-A connection that Lambda's freezing left idle is not trusted (`drop_idle_connections`): its other
-end may be gone, and a write on it would end without a response, as a 503 for nothing but a pause.
+module catches a client's exceptions.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from threading import Lock
-from typing import Any, Protocol
-
-import botocore.exceptions
-from botocore.config import Config
-from botocore.parsers import ResponseParserError
+from typing import Any
 
 from spendgate_service.metrics import MetricName, Observe, unobserved
+from spendgate_service.store.clients import (
+    DynamoClient,
+    ErrorAnswer,
+    NoAnswer,
+    NotSent,
+    explain,
+)
 from spendgate_service.store.errors import (
     ConditionFailed,
     Objection,
@@ -37,57 +36,12 @@ _READ_TRIES_MAX = 2
 _FIRST_WAIT_SECONDS = 0.025
 _BATCH_GET_KEYS_MAX = 100
 
-IDLE_MS_MAX = 30_000
-"""Longer than any call to the table takes: a connection idle for so long is not in use."""
-
-CLIENT_CONFIG = Config(
-    retries={"total_max_attempts": 1, "mode": "standard"},
-    connect_timeout=1,
-    read_timeout=2,
-    max_pool_connections=32,
-    tcp_keepalive=True,
-    parameter_validation=False,
-    user_agent="spendgate",  # else botocore composes one anew, twice a call: a tenth of its CPU
-)
-
 _CONFLICT_CODES = frozenset({"TransactionInProgressException", "TransactionConflictException"})
 _REFUSED_CODES = _CONFLICT_CODES | {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
 }
-_REFUSED_ERRORS = (
-    botocore.exceptions.ConnectTimeoutError,
-    botocore.exceptions.EndpointConnectionError,
-)
-
-
-class DynamoClient(Protocol):
-    """The calls of boto3's DynamoDB client that the store uses."""
-
-    def get_item(self, **arguments: Any) -> dict[str, Any]:
-        """GetItem."""
-
-    def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
-        """BatchGetItem."""
-
-    def query(self, **arguments: Any) -> dict[str, Any]:
-        """Query."""
-
-    def scan(self, **arguments: Any) -> dict[str, Any]:
-        """Scan."""
-
-    def put_item(self, **arguments: Any) -> dict[str, Any]:
-        """PutItem."""
-
-    def update_item(self, **arguments: Any) -> dict[str, Any]:
-        """UpdateItem."""
-
-    def delete_item(self, **arguments: Any) -> dict[str, Any]:
-        """DeleteItem."""
-
-    def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
-        """TransactWriteItems."""
 
 
 class Table:
@@ -215,12 +169,16 @@ class Table:
         for _ in self._tries():
             try:
                 return call(**arguments)
-            except botocore.exceptions.ClientError as error:
-                self.observe(_refusal_or_raise(error), 1)
-            except _REFUSED_ERRORS:
-                pass
-            except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
-                raise OutcomeUnknown("the table did not answer; try again") from error
+            except Exception as error:
+                match explain(error):
+                    case ErrorAnswer() as answer:
+                        self.observe(_refusal_or_raise(answer), 1)
+                    case NotSent():
+                        pass
+                    case NoAnswer():
+                        raise OutcomeUnknown("the table did not answer; try again") from error
+                    case _:
+                        raise
         raise Throttled("the table refuses calls right now; try again")
 
     def _tries(self) -> Iterator[None]:
@@ -241,42 +199,23 @@ def _pages(read: Callable[..., dict[str, Any]], arguments: dict[str, Any]) -> It
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def _refusal_or_raise(error: botocore.exceptions.ClientError) -> MetricName:
+def _refusal_or_raise(error: ErrorAnswer) -> MetricName:
     """Return the metric of a call that was refused unread; raise what any other error means."""
-    answer: dict[str, Any] = dict(error.response)
-    code, reason = (answer.get("Error", {}).get(name, "") for name in ("Code", "Message"))
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == "ConditionalCheckFailedException":
-        raise ConditionFailed(answer.get("Item")) from error
-    if code == "TransactionCanceledException":
-        raise TransactionFailed(_objections(answer)) from error
-    if code in _REFUSED_CODES:
-        return "conflicts" if code in _CONFLICT_CODES else "throttled"
-    if status >= 500 or code == "InternalServerError":
+    if error.code == "ConditionalCheckFailedException":
+        raise ConditionFailed(error.answer.get("Item")) from error
+    if error.code == "TransactionCanceledException":
+        raise TransactionFailed(_objections(error.answer)) from error
+    if error.code in _REFUSED_CODES:
+        return "conflicts" if error.code in _CONFLICT_CODES else "throttled"
+    if error.status >= 500 or error.code == "InternalServerError":
         raise OutcomeUnknown("the table failed to answer; try again") from error
-    raise RequestRejected(code, reason) from error
+    raise RequestRejected(error.code, error.message) from error
 
 
-def _objections(answer: dict[str, Any]) -> list[Objection | None]:
+def _objections(answer: Mapping[str, Any]) -> list[Objection | None]:
     return [
         Objection(reason["Code"], reason.get("Item"))
         if reason.get("Code", "None") != "None"
         else None
         for reason in answer.get("CancellationReasons", [])
     ]
-
-
-def drop_idle_connections(client: Any, now_ms: Callable[[], int]) -> None:
-    """Close the connections of a client of the SDK before its first call after a pause."""
-    used_at_ms = now_ms()
-    lock = Lock()
-
-    def before_call(**_about_the_call: object) -> None:
-        nonlocal used_at_ms
-        with lock:
-            called_at_ms = now_ms()
-            if called_at_ms - used_at_ms > IDLE_MS_MAX:
-                client.close()
-            used_at_ms = called_at_ms
-
-    client.meta.events.register("before-call", before_call)

@@ -16,7 +16,9 @@ from typing import cast
 
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.tenants import ROLES
-from spendgate_service.store.client import CLIENT_CONFIG, DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
+from spendgate_service.store.clients.boto import CLIENT_CONFIG
 from spendgate_service.store.errors import StoreError
 from spendgate_service.store.keys import OPERATOR_TENANT
 from spendgate_service.store.schema import require_schema
