@@ -9,7 +9,7 @@ Model
     lean        the same calls over `http.client`, at a third of the CPU and of the cold start
     connections its connections: kept alive, dropped after a pause, never used when closed
     signing     Signature Version 4
-    selection   which of the two a function gets (ADR 32)
+    selection   which of the two a function gets (ADR 33)
 
 Invariants
     - A call is sent once. What is repeated is decided in `store.client`, alike for both.

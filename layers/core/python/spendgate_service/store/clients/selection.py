@@ -1,4 +1,4 @@
-"""Which client a function gets: the lean one where it is known to do all that is needed (ADR 32).
+"""Which client a function gets: the lean one where it is known to do all that is needed (ADR 33).
 
 It is not for environments that it does not cover: a proxy, own certificates, FIPS or dual-stack
 endpoints, a partition whose hosts have other names, or credentials that are not in the environment
