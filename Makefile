@@ -24,8 +24,9 @@ ARGS ?=
 BENCH ?=
 export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS
 # Targets use this checkout's environments only. They never use the caller's AWS account, never
-# reach a local server through a proxy, and disable telemetry.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AWS_% POWERTOOLS_%,$(.VARIABLES))
+# reach a local server through a proxy, and disable telemetry. They keep bytecode, which the many
+# processes of the tests would compile again each.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE $(filter AWS_% POWERTOOLS_%,$(.VARIABLES))
 export NO_PROXY := localhost,127.0.0.1,$(NO_PROXY),$(no_proxy)
 export no_proxy := $(NO_PROXY)
 export SAM_CLI_TELEMETRY := 0
