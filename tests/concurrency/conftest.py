@@ -1,6 +1,5 @@
 """Four processes, started once, race on DynamoDB Local."""
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.concurrency.pools import forked_context
 from tests.concurrency.workers import PROCESSES, Score, Track, warm_up
 from tests.support.world import World
 
@@ -18,7 +18,7 @@ type Race = Callable[[Callable[..., Score], Sequence[tuple[Any, ...]]], Score]
 
 @pytest.fixture(scope="session")
 def processes(dynamodb_local_url: str) -> Iterator[ProcessPoolExecutor]:
-    context = multiprocessing.get_context("spawn")
+    context = forked_context()
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         list(pool.map(warm_up, [dynamodb_local_url] * PROCESSES))
         yield pool

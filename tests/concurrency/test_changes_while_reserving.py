@@ -5,7 +5,7 @@ the old rule; a change to a default takes the seconds for which a cached policy 
 """
 
 import json
-import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -22,6 +22,7 @@ from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
+from tests.concurrency.pools import forked_context
 from tests.support.clock import FakeClock
 from tests.support.engines import patient_client_at
 from tests.support.ledger_invariants import assert_books_balance, read_books
@@ -29,8 +30,11 @@ from tests.support.world import AGENT, TENANT, World
 
 PROCESSES = 8
 PLENTY, LITTLE = 1_000_000, 1
-A_WHILE_SECONDS = 0.5
-"""So long everybody reserves by a rule before and after it changes."""
+A_WHILE_SECONDS = float(os.environ.get("SPENDGATE_WHILE_SECONDS", "0.1"))
+"""How long all processes reserve by a rule before and after it changes, beside a round of each."""
+
+PAUSE_SECONDS = 0.05
+"""Between the rounds of the seconds for which a default is believed: many rounds prove no more."""
 
 _START_SECONDS_MAX = 60
 
@@ -75,8 +79,10 @@ def keep_signals(signals: Signals) -> None:
     _signals = signals
 
 
-def reserve_until_stopped(url: str, table_name: str, subjects: list[str]) -> Log:
-    """Reserve for one subject after the other.
+def reserve_until_stopped(
+    url: str, table_name: str, subjects: list[str], pause_seconds: float
+) -> Log:
+    """Reserve for one subject after the other, with a pause after each round.
 
     The first round comes before the start and the last one after the stop, however slow it all is.
     """
@@ -87,6 +93,7 @@ def reserve_until_stopped(url: str, table_name: str, subjects: list[str]) -> Log
         _signals.start.wait(_START_SECONDS_MAX)
         while not _signals.stop.is_set():
             _reserve_once(world, subjects, log)
+            time.sleep(pause_seconds)
         _reserve_once(world, subjects, log)
     return log
 
@@ -99,7 +106,7 @@ def _reserve_once(world: World, subjects: list[str], log: Log) -> None:
         except SpendgateError:
             continue
         budgets = json.loads(answered.answer)["budgets"]
-        limits = {one["budget_id"]: one["limit"] for one in budgets}
+        limits = {budget["budget_id"]: budget["limit"] for budget in budgets}
         log.grants.append((log.last_asked, limits))
 
 
@@ -113,15 +120,22 @@ class Crowd:
 
     @contextmanager
     def reserving(
-        self, world: World, subjects_of: Callable[[int], list[str]]
+        self,
+        world: World,
+        subjects_of: Callable[[int], list[str]],
+        *,
+        pause_seconds: float = 0,
     ) -> Iterator[list[Log]]:
         """While the block runs they reserve; their logs are there after it."""
         logs: list[Log] = []
         self.signals.stop.clear()
         running: list[Future[Log]] = [
-            self.pool.submit(reserve_until_stopped, self.url, world.table.name, subjects_of(number))
+            self.pool.submit(
+                reserve_until_stopped, self.url, world.table.name, subjects_of(number),
+                pause_seconds,
+            )
             for number in range(PROCESSES)
-        ]
+        ]  # fmt: skip
         try:
             self.signals.start.wait(_START_SECONDS_MAX)
             time.sleep(A_WHILE_SECONDS)
@@ -129,12 +143,12 @@ class Crowd:
             time.sleep(A_WHILE_SECONDS)
         finally:
             self.signals.stop.set()
-        logs += [one.result() for one in running]
+        logs += [process.result() for process in running]
 
 
 @pytest.fixture(scope="module")
 def crowd(dynamodb_local_url: str) -> Iterator[Crowd]:
-    context = multiprocessing.get_context("spawn")
+    context = forked_context()
     signals = Signals(context.Barrier(PROCESSES + 1), context.Event())
     with ProcessPoolExecutor(
         PROCESSES, mp_context=context, initializer=keep_signals, initargs=(signals,)
@@ -154,7 +168,7 @@ def lower(world: World, budget: Budget) -> None:
 def pause(world: World, budget: Budget) -> None:
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, paused=True), now_ms=world.clock.now_ms(),
+        lambda found: replace(found, paused=True), now_ms=world.clock.now_ms(),
     )  # fmt: skip
 
 
@@ -168,7 +182,7 @@ CHANGES: tuple[Change, ...] = (lower, pause, delete)
 @pytest.mark.parametrize(
     "period",
     [NoPeriod(), CalendarPeriod("year"), DurationPeriod(86_400)],
-    ids=lambda one: one.label,
+    ids=lambda period: period.label,
 )
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_request_after_the_answer_to_a_change_is_granted_by_the_old_rule(
@@ -195,9 +209,12 @@ def test_five_seconds_after_a_change_to_a_default_nobody_is_granted_by_the_old_r
 ) -> None:
     """Every process has subjects of its own, so that nobody learns of the change from others."""
     types = ("agent", "session", "app")
-    defaults = [world.budget(PLENTY, on=f"{one}:*") for one in types]
+    defaults = [world.budget(PLENTY, on=f"{kind}:*") for kind in types]
 
-    with crowd.reserving(world, lambda number: [f"{one}:{number}" for one in types]) as logs:
+    def subjects_of(number: int) -> list[str]:
+        return [f"{kind}:{number}" for kind in types]
+
+    with crowd.reserving(world, subjects_of, pause_seconds=PAUSE_SECONDS) as logs:
         for change, budget in zip(CHANGES, defaults, strict=True):
             change(world, budget)
         believed_until = time.monotonic() + PRESENT_SECONDS_MAX

@@ -1,7 +1,6 @@
 """Eight processes do everything at once; afterwards the history and the table are audited."""
 
 import json
-import multiprocessing
 import os
 import time
 from collections import Counter as Tally
@@ -19,6 +18,7 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.periods.run import close_due_periods
 from tests.concurrency.history import Event, History
+from tests.concurrency.pools import forked_context
 from tests.concurrency.storm import PROCESSES, FastClock, Weather, blow, keep_signals
 from tests.support.clock import NOON_MS
 from tests.support.ledger_invariants import Books, assert_books_balance
@@ -42,7 +42,7 @@ class After:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
-    context = multiprocessing.get_context("spawn")
+    context = forked_context()
     signals = (context.Barrier(PROCESSES), context.Queue())
     with ProcessPoolExecutor(
         PROCESSES, mp_context=context, initializer=keep_signals, initargs=signals
