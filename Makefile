@@ -169,8 +169,8 @@ test: setup lint tone template test-client ## Run every check and every test sui
 	@$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST_ARGS)
 
 test-long: setup test-client-long ## Run the random suites at length, every fault at every call, and 50,000 interleavings
-	@SPENDGATE_ALL_FAULTS=1 SPENDGATE_LONGER=20 SPENDGATE_INTERLEAVINGS=600 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_WHILE_SECONDS=0.5 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \
-	    $(BIN)/python -m pytest tests/interleavings tests/model tests/property tests/simulation tests/concurrency tests/faults \
+	@SPENDGATE_ENGINE=dynamodb_local SPENDGATE_ALL_FAULTS=1 SPENDGATE_LONGER=20 SPENDGATE_INTERLEAVINGS=600 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_WHILE_SECONDS=0.5 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \
+	    $(BIN)/python -m pytest tests/interleavings tests/model tests/property tests/scenarios tests/simulation tests/concurrency tests/faults \
 	    $(PYTEST_ARGS)
 	@$(say) "The same by boto3's client"
 	@SPENDGATE_DYNAMO_CLIENT=boto3 $(BIN)/python -m pytest -q tests/store tests/faults tests/concurrency tests/model $(PYTEST_ARGS)

@@ -15,6 +15,7 @@ from tests.support.world import World
 
 pytest_plugins = [
     "pytester",
+    "tests.support.any_engine",
     "tests.support.handlers",
     "tests.support.secret_scan",
     "tests.support.shared_engines",

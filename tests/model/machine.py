@@ -36,8 +36,8 @@ from tests.model.reference import Model
 from tests.model.state import Amounts, Refused, Reservation, Rule, plain
 from tests.model.time import Every
 from tests.scenarios.service import Party, Service, tenant
+from tests.support.any_engine import NewTable
 from tests.support.clock import FakeClock
-from tests.support.engines import table_at
 from tests.support.functions import HttpAnswer, LongContext, load_function
 from tests.support.settlement_queue import RecordingDeadLetters, finishing, send
 from tests.support.strategies import (
@@ -70,9 +70,9 @@ def _in_billionths(amount: Decimal) -> Decimal:
 
 
 class Comparison(RuleBasedStateMachine):
-    """Drives the service on DynamoDB Local and the model; both are asked the same."""
+    """Drives the service and the model; both are asked the same."""
 
-    url: ClassVar[str] = ""
+    new_table: ClassVar[NewTable]
     done: ClassVar[Tally[str]] = Tally()
 
     budgets = Bundle("budgets")
@@ -82,7 +82,7 @@ class Comparison(RuleBasedStateMachine):
         super().__init__()
         self.leaving = ExitStack()
         self.clock = FakeClock()
-        self.table = table_at(self.url)
+        self.table = type(self).new_table()
         self.aside = RecordingDeadLetters()
         self.service = Service(self.table, self.clock, {"dead_letters": self.aside})
         self.party: Party = tenant(self.service, TENANT)

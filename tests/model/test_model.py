@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Comparison
+from tests.support.any_engine import NewTable
 
 EXAMPLES = int(os.environ.get("SPENDGATE_EXAMPLES", "20"))
 SEED = int(os.environ.get("SPENDGATE_SEED", random.randrange(2**32)))
@@ -26,9 +27,9 @@ def quiet() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet")
 def test_every_story_ends_as_the_model_tells_it(
-    dynamodb_local_url: str, tell: Callable[[str], None]
+    new_table: NewTable, tell: Callable[[str], None]
 ) -> None:
-    Comparison.url = dynamodb_local_url
+    Comparison.new_table = staticmethod(new_table)
     tell(f"model: SPENDGATE_SEED={SEED} SPENDGATE_EXAMPLES={EXAMPLES}")
 
     run_state_machine_as_test(

@@ -15,7 +15,7 @@ from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate_service.domain.thresholds import levels_reached
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from tests.support.engines import table_at
+from tests.support.any_engine import NewTable
 from tests.support.examples import examples
 from tests.support.outbox import outbox
 from tests.support.world import AGENT, TENANT, World
@@ -50,9 +50,9 @@ def a_budget(world: World) -> str:
 )  # fmt: skip
 @given(steps=STEPS)
 def test_exactly_the_levels_that_were_reached_are_announced(
-    dynamodb_local_url: str, steps: list[tuple[int, str, int]]
+    new_table: NewTable, steps: list[tuple[int, str, int]]
 ) -> None:
-    world = World(table_at(dynamodb_local_url))
+    world = World(new_table())
     budget_id = a_budget(world)
     environments = [world.on(world.table) for _ in range(ENVIRONMENTS)]
     held: list[str] = []

@@ -10,7 +10,8 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import RollingPeriod
-from tests.support.engines import table_at
+from spendgate_service.store.client import Table
+from tests.support.any_engine import NewTable
 from tests.support.examples import examples
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import AGENT, World
@@ -166,8 +167,8 @@ tries = settings(max_examples=examples(10), phases=[Phase.generate])
 """Nothing is made smaller: every try goes to an engine, and that would take minutes."""
 
 
-def run(url: str, window_seconds: int, steps: list[Step]) -> Load:
-    world = World(table_at(url))
+def run(table: Table, window_seconds: int, steps: list[Step]) -> Load:
+    world = World(table)
     world.budget(LIMIT, period=RollingPeriod(window_seconds))
     load = Load(world, window_seconds)
     for name, *arguments in steps:
@@ -184,10 +185,10 @@ def run(url: str, window_seconds: int, steps: list[Step]) -> Load:
     steps=st.lists(RESERVE | REST | SETTLE | RELEASE | WAIT, min_size=20, max_size=60),
 )
 def test_no_interval_of_the_windows_length_holds_more_than_the_limit(
-    dynamodb_local_url: str, window_seconds: int, steps: list[Step]
+    new_table: NewTable, window_seconds: int, steps: list[Step]
 ) -> None:
     """As long as nobody spends more than was granted."""
-    history = run(dynamodb_local_url, window_seconds, steps).history
+    history = run(new_table(), window_seconds, steps).history
 
     for moment_ms in history.moments():
         for end_ms in (moment_ms, moment_ms + window_seconds * 1000 - 1):
@@ -203,7 +204,7 @@ def test_no_interval_of_the_windows_length_holds_more_than_the_limit(
     ),
 )
 def test_nothing_is_granted_past_the_limit_whatever_was_spent_without_a_grant(
-    dynamodb_local_url: str, window_seconds: int, steps: list[Step]
+    new_table: NewTable, window_seconds: int, steps: list[Step]
 ) -> None:
     """Records and late settlements may overrun the limit; then nothing is granted."""
-    run(dynamodb_local_url, window_seconds, steps)
+    run(new_table(), window_seconds, steps)

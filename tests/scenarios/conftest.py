@@ -1,9 +1,9 @@
-"""The whole service on DynamoDB Local, with a clock that the tests move."""
+"""The whole service, with a clock that the tests move."""
 
 import pytest
 
-from spendgate_service.store.client import Table
 from tests.scenarios.service import Party, Service, tenant
+from tests.support.any_engine import NewTable
 from tests.support.clock import FakeClock
 
 
@@ -14,9 +14,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def service(local_table: Table, clock: FakeClock) -> Service:
+def service(new_table: NewTable, clock: FakeClock) -> Service:
     """Every function, with its cached rules, over one table and by one clock."""
-    return Service(local_table, clock)
+    return Service(new_table(), clock)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A simulated year: at its end every statement equals its ledger, and nothing was lost on the way.
 
-DynamoDB Local removes nothing by TTL here, so that a settlement may be late by two years; in AWS a
+Nothing is removed by TTL here, so that a settlement may be late by two years; in AWS a
 reservation is remembered for a day after its hold has expired.
 `SPENDGATE_SEED` repeats a run; the seed of each is printed.
 """
@@ -16,13 +16,15 @@ from spendgate_service.domain.statements import carries_over, may_close
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys
 from tests.simulation.year import DAY, Year
+from tests.support.any_engine import NewTable
 from tests.support.ledger_invariants import Books, assert_books_balance
 from tests.support.world import World
 
 STEPS = int(os.environ.get("SPENDGATE_YEAR_STEPS", "250"))
 
 
-def test_a_year_of_forty_budgets(world: World) -> None:
+def test_a_year_of_forty_budgets(new_table: NewTable) -> None:
+    world = World(new_table())
     seed = int(os.environ.get("SPENDGATE_SEED") or secrets.randbelow(10**9))
     print(f"SPENDGATE_SEED={seed} SPENDGATE_YEAR_STEPS={STEPS}")
     year = Year(world, random.Random(seed))
