@@ -11,6 +11,8 @@ BIN := .venv/bin
 UV := .local/venvs/uv/bin/uv
 SAM := .local/venvs/sam/bin/sam
 REGION ?= us-east-1
+REGIONS := us-east-1 us-west-2 eu-central-1 eu-west-1 ap-southeast-2
+TEMPLATES := template.yaml $(wildcard docs/addons/*.yaml)
 TRACE ?=
 REQUESTS ?=
 ARCHITECTURE ?=
@@ -47,7 +49,7 @@ export COVERAGE_CORE := sysmon
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies template test test-long lock clean distclean
+.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -86,6 +88,9 @@ endef
 
 .local/venvs/bench/.stamp: requirements/bench.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/bench,requirements/bench.txt)
+
+.local/venvs/checkov/.stamp: requirements/checkov.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/checkov,requirements/checkov.txt)
 
 .local/venvs/audit/.stamp: requirements/audit.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/audit,requirements/audit.txt)
@@ -137,9 +142,7 @@ wrap: .venv/.stamp ## Wrap the prose of the documents at 100 columns
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
 	@$(BIN)/python -m bench $(BENCH)
 
-check: .venv/.stamp lint tone ## Run the quick checks: lint, wording, template, unit tests
-	@$(say) "Template (cfn-lint)"
-	@$(BIN)/cfn-lint template.yaml
+check: .venv/.stamp lint tone scan ## Run the quick checks: lint, wording, template, unit tests
 	@$(say) "Unit and template tests (pytest)"
 	@$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/template $(PYTEST_ARGS)
 
@@ -158,9 +161,14 @@ audit-dependencies: .local/venvs/audit/.stamp ## Look up known vulnerabilities o
 	    .local/venvs/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$name.txt; \
 	done
 
-template: setup ## Check the template (cfn-lint, sam validate --lint)
-	@$(say) "Template (cfn-lint)"
-	@$(BIN)/cfn-lint template.yaml
+scan: .venv/.stamp .local/venvs/checkov/.stamp ## Check the templates, offline (cfn-lint, checkov)
+	@$(say) "Templates (cfn-lint)"
+	@$(BIN)/cfn-lint --regions $(REGIONS) -- $(TEMPLATES)
+	@$(say) "Templates (checkov)"
+	@.local/venvs/checkov/bin/checkov --framework cloudformation --skip-download --quiet --compact \
+	    $(addprefix --file ,$(TEMPLATES))
+
+template: setup scan ## Check the templates (cfn-lint, checkov, sam validate --lint)
 	@$(say) "Template (sam validate --lint)"
 	@$(SAM) validate --lint --region $(REGION)
 
@@ -177,7 +185,7 @@ test-long: setup test-client-long ## Run the random suites at length, every faul
 
 lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \
-	    requirements/bench; do \
+	    requirements/bench requirements/checkov; do \
 	    $(say) "Resolving $$name.in"; \
 	    $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

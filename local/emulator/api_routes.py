@@ -19,7 +19,8 @@ from local.ports import Ports
 
 _METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 _DEFAULT_ROUTE = "$default"
-_FUNCTION_IN_URI = re.compile(r"\$\{(\w+)\.Arn\}/invocations")
+_ALIAS = "live"
+_FUNCTION_IN_URI = re.compile(rf"\$\{{(\w+)Alias{_ALIAS}\}}/invocations")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def read_definition(expanded: Mapping[str, Any], parameters: Mapping[str, str]) 
         routes=tuple(sorted(routes, key=lambda route: route.key)),
         authorizer_name=name,
         authorizer_function=authorizer["authorizerUri"]["Fn::Sub"][1]["__FunctionArn__"][
-            "Fn::GetAtt"
-        ][0],
+            "Ref"
+        ].removesuffix(f"Alias{_ALIAS}"),
         identity_source=tuple(authorizer["identitySource"]),
         ttl_seconds=_chosen(
             authorizer["authorizerResultTtlInSeconds"], expanded["Conditions"], parameters
@@ -133,7 +134,7 @@ def _function_arns(ports: Ports, stack: DeployedStack) -> dict[str, str]:
         for function in page["Functions"]
     }
     return {
-        logical_id: by_name[physical_id]
+        logical_id: f"{by_name[physical_id]}:{_ALIAS}"
         for logical_id, physical_id in stack.physical_ids.items()
         if physical_id in by_name
     }

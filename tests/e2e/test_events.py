@@ -76,7 +76,7 @@ def subscriber(stack: StackFile, tenant: Tenant) -> Iterator[Subscriber]:
 
 @pytest.fixture
 def publisher(stack: StackFile) -> Iterator[Publisher]:
-    """Change the publish function's variables; restore them afterwards."""
+    """Publish the publish function with changed variables; restore its version afterwards."""
     functions: Any = aws_client("lambda", stack.aws_endpoint_url)
     (name,) = (
         function["FunctionName"]
@@ -87,12 +87,18 @@ def publisher(stack: StackFile) -> Iterator[Publisher]:
     described = functions.get_function_configuration(FunctionName=name)
     variables = described["Environment"]["Variables"]
 
+    alias = {"FunctionName": name, "Name": "live"}
+    deployed = functions.get_alias(**alias)["FunctionVersion"]
+
     def use(**changed: str) -> None:
         environment = {"Variables": {**variables, **changed}}
         functions.update_function_configuration(FunctionName=name, Environment=environment)
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(**alias, FunctionVersion=version)
 
     yield use
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    functions.update_alias(**alias, FunctionVersion=deployed)
 
 
 def test_a_budget_is_told_of_from_its_threshold_to_its_end(

@@ -20,13 +20,14 @@ class _NoManagedPolicies:
 
 
 @cache
-def transformed() -> dict[str, Any]:
-    """The transformed template, with intrinsic functions in their long form."""
+def transformed(core_layer: str = _URI, /, **parameters: str) -> dict[str, Any]:
+    """The template transformed with these parameters, intrinsic functions in their long form."""
     parsed = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    for resource in parsed["Resources"].values():
-        for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
-            resource["Properties"][name] = _URI  # `sam package` uploads the code
+    for name, resource in parsed["Resources"].items():
+        for uri in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
+            # `sam package` uploads the code.
+            resource["Properties"][uri] = core_layer if name == "CoreLayer" else _URI
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", REGION)
-        expanded: dict[str, Any] = transform(parsed, {}, _NoManagedPolicies())
+        expanded: dict[str, Any] = transform(parsed, parameters, _NoManagedPolicies())
     return expanded

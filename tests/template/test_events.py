@@ -48,7 +48,7 @@ def test_eventbridge_may_publish_to_the_topic_without_saying_for_whom() -> None:
     of_key = _properties("EventTopicKey")["KeyPolicy"]["Statement"]
     (encrypting,) = [one for one in of_key if "Service" in one["Principal"]]
 
-    assert _properties("EventTopic")["KmsMasterKeyId"] == "EventTopicKey"
+    assert _properties("EventTopic")["KmsMasterKeyId"][-1] == "EventTopicKey"
     assert publishing["Action"] == "sns:Publish"
     assert set(encrypting["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
     for statement in (publishing, encrypting):
@@ -79,11 +79,11 @@ def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() 
     assert _parameter("EventEmail")["Default"] == _parameter("EventWebhookUrl")["Default"] == ""
     told = {name: resource.get("Condition") for name, resource in resources.items()}
     assert {name for name, condition in told.items() if condition == "ForwardsEvents"} == {
-        "EventTopicKey",
         "EventTopic",
         "EventTopicPolicy",
         "EventRule",
     }
+    assert told["EventTopicKey"] == "MakesTopicKey"
     assert told["EventMailSubscription"] == "EmailsEvents"
     assert told["EventWebhookSubscription"] == "PostsEvents"
 

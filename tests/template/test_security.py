@@ -82,14 +82,16 @@ def test_another_service_is_let_in_for_this_account_or_this_resource_only() -> N
 
 def test_everything_that_keeps_data_encrypts_it() -> None:
     for properties in _of_type("AWS::DynamoDB::Table").values():
-        assert properties["SSESpecification"] == {"SSEEnabled": True}
+        assert properties["SSESpecification"]["SSEEnabled"] is True
     queues = _of_type("AWS::SQS::Queue")
     assert queues
     for properties in queues.values():
-        assert properties["SqsManagedSseEnabled"] is True
+        assert properties["SqsManagedSseEnabled"] == ["HasOwnKey", False, True]
     for name, properties in _of_type("AWS::SNS::Topic").items():
+        _, own_key, otherwise = properties["KmsMasterKeyId"]
+        assert own_key == "KmsKeyArn"
         # An alarm names a metric and a number; nothing of a tenant passes the topic of alarms.
-        assert "KmsMasterKeyId" in properties or name == "AlarmTopic"
+        assert otherwise == "EventTopicKey" or name == "AlarmTopic"
 
 
 def test_no_queue_takes_what_is_not_encrypted_on_the_way() -> None:
