@@ -153,7 +153,7 @@ def service_over(table: Table) -> Service:
 def listening(service: Service) -> Iterator[str]:
     """The URL under which the service answers, one request after the other."""
     server = HTTPServer(("127.0.0.1", 0), _handler_of(service))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

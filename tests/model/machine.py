@@ -100,7 +100,7 @@ class Comparison(RuleBasedStateMachine):
         self._wait((MOMENTS[when] - self.clock.at_ms) / 1000)
         for (source, target), rate in RATES.items():
             self.party.done("PUT", f"/v1/rates/{source}/{target}", {"rate": plain(rate)})
-        return multiple(*(self._create(one) for one in terms))
+        return multiple(*(self._create(each_terms) for each_terms in terms))
 
     # What admins do.
 

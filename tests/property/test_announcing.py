@@ -38,7 +38,7 @@ def a_budget(world: World) -> str:
     budget = world.budget(10, period=CalendarPeriod("hour"))
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, warn_at_pct=(50, 80), soft_limit=7 * ONE, on_soft_limit="pause"),
+        lambda rule: replace(rule, warn_at_pct=(50, 80), soft_limit=7 * ONE, on_soft_limit="pause"),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
     return budget.budget_id

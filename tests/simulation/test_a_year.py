@@ -37,7 +37,7 @@ def test_a_year_of_forty_budgets(new_table: NewTable) -> None:
     print(dict(year.happened))
     books = assert_books_balance(world.table, now_ms=now_ms)
     assert not [key for key, end in books.due.items() if may_close(ends_at=end, now_ms=now_ms)]
-    budgets = {one.budget_id: one for one in year.budgets}
+    budgets = {budget.budget_id: budget for budget in year.budgets}
     for key in books.counters:
         budget = budgets[keys.read_counter_partition(key[0])[1]]
         assert_the_statement_equals_the_ledger(books, key, now_ms)
@@ -75,6 +75,6 @@ def assert_what_left_has_arrived(books: Books, key: keys.Key, budget: Budget) ->
         assert after or not (budget.carry_over and budget.carry_over.unused)
     else:
         assert isinstance(rule, DurationPeriod)
-        later = sorted(one for one in books.counters if one[0] == partition and one[1] > sort_key)
+        later = sorted(key for key in books.counters if key[0] == partition and key[1] > sort_key)
         arrived = books.counters[later[0]].carried_in if later else books.waiting[partition]
         assert statement.carried_out == arrived

@@ -121,7 +121,7 @@ class Year:
 
     def _spend(self) -> None:
         several = self.dice.sample(self.budgets, self.dice.randint(1, 3))
-        amount = self.dice.randint(1, min(one.limit for one in several) // 2)
+        amount = self.dice.randint(1, min(budget.limit for budget in several) // 2)
         ttl_seconds = self.dice.choice([30, 600, HOUR, DAY])
         try:
             answered = self.world.ask_exactly(
@@ -187,7 +187,7 @@ class Year:
         new: dict[str, Any] = {"limit": limit} if self.dice.random() < 0.6 else {"name": "renamed"}
         stored = change_budget(
             self.world.table, TENANT, self.budgets[place].budget_id,
-            lambda one: replace(one, updated_at_ms=now_ms, **new), now_ms=now_ms,
+            lambda found: replace(found, updated_at_ms=now_ms, **new), now_ms=now_ms,
         )  # fmt: skip
         self.budgets[place] = stored.budget
         self.happened["changed"] += 1

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from spendgate_service.store.client import DynamoClient, Table
+from spendgate_service.store.client import Table
+from spendgate_service.store.clients import DynamoClient
 from tests.support.engines import table_at
 from tests.support.exact_table import ExactTable
 
