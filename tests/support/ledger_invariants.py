@@ -27,6 +27,8 @@ class Books:
 
     counters: dict[keys.Key, Counter] = field(default_factory=dict)
     spent_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
+    opened_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
+    """The part of it that a counter started with: it is in no usage record of its own."""
     credited_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     carried_by_ledger: Tally[keys.Key] = field(default_factory=Tally)
     usage: list[tuple[str, UsageRecord]] = field(default_factory=list)
@@ -48,8 +50,9 @@ class Books:
         key = partition, keys.PERIOD_PREFIX + entry.period_key
         self.entries += 1
         match entry.kind:
-            case "spend":
+            case "spend" | "opening":
                 self.spent_by_ledger[key] += entry.amount
+                self.opened_by_ledger[key] += entry.amount if entry.kind == "opening" else 0
             case "credit" | "credit_expired":
                 self.credited_by_ledger[key] -= entry.amount
             case "carry_over":
@@ -122,7 +125,8 @@ def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = F
         if counter.spent_ever is not None:
             assert sum(counter.slices.values()) == counter.spent, (key, counter)
         assert books.spent_by_ledger[key] == counter.spent_of_all_time, (key, counter)
-        assert spent_by_usage[key] == counter.spent_of_all_time, (key, counter, "usage log")
+        used = counter.spent_of_all_time - books.opened_by_ledger[key]
+        assert spent_by_usage[key] == used, (key, counter, "usage log")
     assert not books.spent_by_ledger.keys() - books.counters.keys()
     assert not spent_by_usage.keys() - books.counters.keys()
     for partition in {partition for partition, _ in books.counters}:

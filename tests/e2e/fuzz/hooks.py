@@ -41,6 +41,8 @@ BEYOND_A_SCHEMA = (
     "this moment is in the past",
     "are to be taken from credits that expire then",
     "different ends",
+    "has a balance for each id",
+    "opening_spent is what another period starts with",
     "is not bound to subjects",  # only a caller's key is
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",

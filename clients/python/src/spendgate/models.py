@@ -154,6 +154,25 @@ class CarryOver(Model):
     """Whether an overrun is subtracted from the next period."""
 
 
+class Replaced(Model):
+    """What was spent and held where the budget does not count it."""
+
+    budget_id: str
+    """The id of the budget that counted it."""
+    name: str | None
+    """A name for people."""
+    subject: str
+    """The subject of that budget, as type:id; type:* is a default."""
+    unit: str
+    """What is counted: a lower-case word such as usd or tokens."""
+    period: Period
+    """The period in which it was counted."""
+    spent: Decimal
+    """What was spent; send opening_spent to count it in the budget."""
+    held: Decimal
+    """What is held and will be settled there."""
+
+
 class Budget(Model):
     """A budget."""
 
@@ -196,6 +215,9 @@ class Budget(Model):
     """When the budget was last changed."""
     warnings: list[str] | None = None
     """Sentences about what was created or changed; absent where there are none."""
+    replaces: list[Replaced] | None = None
+    """What no longer counts: of the defaults that the budget replaces, or of its period
+    before; absent where nothing was left behind."""
     balance: Balance | None = None
     """The balance of the current period; a default has one per subject."""
 
@@ -270,8 +292,8 @@ class Credit(Model):
     description: str | None
     """A sentence for people."""
     kind: str
-    """Whether the amount was spent, credited, taken off because a credit expired, or carried
-    over from or to another period."""
+    """Whether the amount was spent, credited, taken off because a credit expired, carried over
+    from or to another period, or spent before the budget counted (opening)."""
     expires_at: datetime | None
     """When the credit expires; null: with its period."""
     created_at: datetime
@@ -467,8 +489,8 @@ class LedgerEntry(Model):
     description: str | None
     """A sentence for people."""
     kind: str
-    """Whether the amount was spent, credited, taken off because a credit expired, or carried
-    over from or to another period."""
+    """Whether the amount was spent, credited, taken off because a credit expired, carried over
+    from or to another period, or spent before the budget counted (opening)."""
     expires_at: datetime | None
     """When the credit expires; null: with its period."""
     created_at: datetime

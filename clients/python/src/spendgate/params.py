@@ -106,6 +106,10 @@ class CreateBudget(TypedDict, total=False):
     """A name for people."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+    opening_spent: Literal["inherit"] | Amount | None
+    """What a budget on one subject, or its new period, starts with as spent in the current
+    period: an amount, or inherit for what was spent under the default or in the period that
+    it replaces."""
     slug: str | None
     """A name for tools, unique in the tenant; null: none."""
 
@@ -194,6 +198,10 @@ class PatchBudget(TypedDict, total=False):
     """A name for tools, unique in the tenant; null: none."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+    opening_spent: Literal["inherit"] | Amount
+    """What a budget on one subject, or its new period, starts with as spent in the current
+    period: an amount, or inherit for what was spent under the default or in the period that
+    it replaces."""
 
 
 class PatchTenant(TypedDict, total=False):
@@ -295,6 +303,10 @@ class PutBudget(TypedDict, total=False):
     """A name for people."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+    opening_spent: Literal["inherit"] | Amount | None
+    """What a budget on one subject, or its new period, starts with as spent in the current
+    period: an amount, or inherit for what was spent under the default or in the period that
+    it replaces."""
 
 
 class Rate(TypedDict, total=False):

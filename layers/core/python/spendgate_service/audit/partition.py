@@ -55,7 +55,7 @@ class _Debits:
     at_most: Amount = 0
 
     def add(self, entry: LedgerEntry, *, closed_at_ms: int) -> None:
-        debit = entry.amount if entry.kind == "spend" else 0
+        debit = entry.amount if entry.kind in {"spend", "opening"} else 0
         if entry.created_at_ms < closed_at_ms - CLOCKS_DIFFER_MS:
             self.at_least += debit
         if entry.created_at_ms <= closed_at_ms + CLOCKS_DIFFER_MS:

@@ -8,6 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from spendgate_service.budgets.opening import (
+    Opening,
+    left_behind,
+    opening_of,
+    replaced_by_move,
+)
 from spendgate_service.budgets.policy_writes import (
     check_slug_is_free,
     try_to_write,
@@ -16,7 +22,7 @@ from spendgate_service.budgets.policy_writes import (
 )
 from spendgate_service.budgets.read import StoredBudget, read_budget
 from spendgate_service.domain.balances import Balance
-from spendgate_service.domain.budgets import Budget, Policy, check_soft_limit
+from spendgate_service.domain.budgets import Budget, Claim, OpeningSpent, Policy, check_soft_limit
 from spendgate_service.domain.errors import BudgetChanged
 from spendgate_service.domain.preconditions import UNCONDITIONAL, Precondition
 from spendgate_service.domain.thresholds import ANNOUNCEMENT_RETENTION_SECONDS
@@ -45,7 +51,7 @@ class ChangeEvent:
     of_defaults: bool = True
 
 
-def change_budget(
+def change_budget(  # noqa: PLR0913 (each has a default or is in every change)
     table: Table,
     tenant_id: str,
     budget_id: str,
@@ -53,11 +59,13 @@ def change_budget(
     *,
     event: ChangeEvent | None = None,
     precondition: Precondition = UNCONDITIONAL,
+    opening_spent: OpeningSpent | None = None,
     now_ms: int,
 ) -> StoredBudget:
     """Change one budget, and write its event in the same transaction.
 
-    A change that changes nothing writes nothing. `change` may be called several times. Raises
+    A change that changes nothing writes nothing. Another period starts with `opening_spent`; one
+    read more for it. `change` may be called several times. Raises
     NotFound, InvalidValue, VersionMismatch, AlreadyExists for a slug in use, and BudgetChanged.
     """
 
@@ -69,17 +77,16 @@ def change_budget(
             for budget in policy.budgets
         )
 
-    warnings = _replace_policy(
+    replaced = _replace_policy(
         table,
         tenant_id,
         budget_id,
         changed,
-        event=event,
-        precondition=precondition,
+        _Terms(precondition, event, opening_spent),
         now_ms=now_ms,
     )
     stored = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
-    return replace(stored, warnings=warnings)
+    return replace(stored, warnings=replaced.warnings, replaces=replaced.left_behind)
 
 
 def delete_budget(
@@ -99,10 +106,25 @@ def delete_budget(
         return tuple(budget for budget in policy.budgets if budget.budget_id != budget_id)
 
     last = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
-    _replace_policy(
-        table, tenant_id, budget_id, remaining, precondition=precondition, now_ms=now_ms
-    )
+    _replace_policy(table, tenant_id, budget_id, remaining, _Terms(precondition), now_ms=now_ms)
     return last
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On what condition a change is made, its event, and what another period starts with."""
+
+    precondition: Precondition
+    event: ChangeEvent | None = None
+    opening_spent: OpeningSpent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """What a change leads to: warnings, and the balance whose amounts no longer count."""
+
+    warnings: tuple[str, ...] = ()
+    left_behind: tuple[Balance, ...] = ()
 
 
 def _replace_policy(
@@ -110,12 +132,11 @@ def _replace_policy(
     tenant_id: str,
     budget_id: str,
     change: Callable[[Policy], tuple[Budget, ...]],
+    terms: _Terms,
     *,
-    event: ChangeEvent | None = None,
-    precondition: Precondition,
     now_ms: int,
-) -> tuple[str, ...]:
-    """Write the policy with the changed budgets; return the warnings about it."""
+) -> _Replaced:
+    """Write the policy with the changed budgets."""
     subject = budget_id
     for _ in attempts(
         CHANGE_TRIES_MAX,
@@ -123,10 +144,10 @@ def _replace_policy(
     ):
         before, budget = find_budget(table, tenant_id, budget_id)
         subject = str(budget.subject)
-        precondition.check(f"the budget {budget_id}", budget.tag)
+        terms.precondition.check(f"the budget {budget_id}", budget.tag)
         budgets = change(before)
         if budgets == before.budgets:
-            return ()
+            return _Replaced()
         after = replace(before, version=before.version + 1, budgets=budgets)
         changed = after.budget(budget_id)
         try:
@@ -134,16 +155,53 @@ def _replace_policy(
                 if changed.slug != budget.slug:
                     check_slug_is_free(table, tenant_id, changed)
                 _check_soft_limit(table, tenant_id, (before, budget), changed, now_ms=now_ms)
+            moved = _move(
+                table,
+                (before, budget),
+                after,
+                terms.opening_spent,
+                tenant_id=tenant_id,
+                now_ms=now_ms,
+            )
             event_put = _event_writes(
-                table, tenant_id, (before, budget), after, event, now_ms=now_ms
+                table, tenant_id, (before, budget), after, terms.event, now_ms=now_ms
             )
         except PolicyChanged:
             continue
-        writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
+        writes = writes_of_change(
+            table, tenant_id, before, after, opening=moved.opening, now_ms=now_ms
+        )
         if not try_to_write(table, [*writes, *event_put]):
-            is_moved = changed is not None and changed.period != budget.period
-            return twin_warnings(after, changed) if changed and is_moved else ()
+            return moved.replaced
     raise LoopEnded
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """What a change of a period leads to, and what the new period starts with."""
+
+    replaced: _Replaced = _Replaced()
+    opening: Opening | None = None
+
+
+def _move(
+    table: Table,
+    before: Located,
+    after: Policy,
+    opening_spent: OpeningSpent | None,
+    *,
+    tenant_id: str,
+    now_ms: int,
+) -> _Move:
+    """Prepare a change of the period. Raises InvalidValue for a default, and PolicyChanged."""
+    changed = after.budget(before[1].budget_id)
+    if changed is None or changed.period == before[1].period:
+        return _Move()
+    replaced = replaced_by_move(table, tenant_id, before, changed, now_ms=now_ms)
+    claim = Claim(changed, changed.subject, amount=0, policy_version=after.version)
+    opening = opening_of(table, claim, replaced, opening_spent, tenant_id=tenant_id, now_ms=now_ms)
+    left = left_behind(replaced, changed, opening_spent, now_ms=now_ms)
+    return _Move(_Replaced(twin_warnings(after, changed), left), opening)
 
 
 def _check_soft_limit(

@@ -2,6 +2,12 @@
 
 from dataclasses import replace
 
+from spendgate_service.budgets.opening import (
+    Opening,
+    left_behind,
+    opening_of,
+    replaced_by_creation,
+)
 from spendgate_service.budgets.policy_writes import (
     check_slug_is_free,
     try_to_write,
@@ -12,11 +18,14 @@ from spendgate_service.budgets.read import StoredBudget, stored_budget_response
 from spendgate_service.domain.budgets import (
     BUDGETS_PER_SUBJECT_MAX,
     Budget,
+    Claim,
+    OpeningSpent,
     Policy,
     check_soft_limit,
 )
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.store.client import Table
+from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
@@ -31,9 +40,13 @@ def create_budget(
     budget: Budget,
     *,
     idempotency: IdempotencyRecord | None,
+    opening_spent: OpeningSpent | None = None,
     now_ms: int,
 ) -> StoredBudget | Replay:
     """Create a budget, once under an idempotency key.
+
+    The first budget on one subject replaces the defaults of its type: `opening_spent` is what it
+    starts with. Two reads more for it than for a default.
 
     Raises IdempotencyConflict, BudgetChanged, AlreadyExists for a slug in use, and InvalidValue if
     the subject has too many or the soft limit is above the limit.
@@ -48,11 +61,20 @@ def create_budget(
         new = replace(budget, revision=before.version + 1)
         after = _with_one_more(before, new)
         check_slug_is_free(table, tenant_id, new)
-        writes = writes_of_change(table, tenant_id, before, after, now_ms=now_ms)
+        replaced = replaced_by_creation(table, tenant_id, before, new, now_ms=now_ms)
+        try:
+            claim = Claim(new, new.subject, amount=0, policy_version=after.version)
+            opening = opening_of(
+                table, claim, replaced, opening_spent, tenant_id=tenant_id, now_ms=now_ms
+            )
+        except PolicyChanged:
+            continue
+        writes = writes_of_change(table, tenant_id, before, after, opening=opening, now_ms=now_ms)
         writes += remembering_budget(table, tenant, budget.subject.type, budget.unit)
         stored = replace(
-            _unused(table, tenant_id, new, after.version, now_ms=now_ms),
+            _unused(table, tenant_id, new, after.version, opening, now_ms=now_ms),
             warnings=twin_warnings(before, budget),
+            replaces=left_behind(replaced, new, opening_spent, now_ms=now_ms),
         )
         if idempotency:
             response = stored_budget_response(stored)
@@ -77,7 +99,13 @@ def _with_one_more(policy: Policy, budget: Budget) -> Policy:
 
 
 def _unused(
-    table: Table, tenant_id: str, budget: Budget, version: int, *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    budget: Budget,
+    version: int,
+    opening: Opening | None,
+    *,
+    now_ms: int,
 ) -> StoredBudget:
     """Return a budget as it is before its first use."""
     if budget.subject.is_default:
@@ -85,4 +113,5 @@ def _unused(
     counter = Windows(table).counter_claim(
         tenant_id, budget, budget.subject, version, now_ms=now_ms
     )
-    return StoredBudget(budget, version, counter.balance(counter.unused, now_ms=now_ms))
+    unused = counter.unused if opening is None else opening.opened(counter.unused)
+    return StoredBudget(budget, version, counter.balance(unused, now_ms=now_ms))

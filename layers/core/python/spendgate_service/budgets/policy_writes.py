@@ -15,6 +15,7 @@ exclude that, the default's counters would need a version that no policy of the 
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from spendgate_service.budgets.opening import Opening, both
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.budgets import Budget, Claim, Policy
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
@@ -42,12 +43,19 @@ STALE_MS_MAX = int(PRESENT_SECONDS_MAX * 1000) + CLOCKS_DIFFER_MS_MAX
 
 
 def writes_of_change(
-    table: Table, tenant_id: str, before: Policy, after: Policy, *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    before: Policy,
+    after: Policy,
+    *,
+    opening: Opening | None = None,
+    now_ms: int,
 ) -> list[dict[str, Any]]:
     """Build the writes that replace a policy; each fails if its item is not as it was read.
 
     One read of all the counters within reach. Two write units for the policy, for each counter, and
-    for each budget that joins or leaves the list, and for each slug that is given or taken away.
+    for each budget that joins or leaves the list, and for each slug that is given or taken away. An
+    opening amount costs two more for its ledger entry, and two for the check of its source.
     """
     assert after.version == before.version + 1
     change = policy_write(table, tenant_id, before, after)
@@ -60,12 +68,25 @@ def writes_of_change(
     claims += in_windows
     addresses = [claim.address for claim in claims]
     found = counters.read_counters(table, addresses, consistent=True)
+    if opening is not None:
+        opening = opening.missing(found.get(opening.claim.address))
+        listed += _opening_writes(table, opening, claims)
     changed = [
-        _counter_write(table, claim, found.get(claim.address))
+        _counter_write(table, claim, found.get(claim.address), opening)
         for claim in claims
         if claim.address in found or not _has_ended(claim.period, now_ms=now_ms)
     ]
     return [change, *changed, *windows, *listed]
+
+
+def _opening_writes(
+    table: Table, opening: Opening, claims: Sequence[CounterClaim]
+) -> list[dict[str, Any]]:
+    """Build the ledger entry of an opening amount, and the check of a source out of reach."""
+    writes = opening.ledger_puts(table.name) if opening.spent else []
+    if opening.source is not None and not any(map(opening.is_from, claims)):
+        writes.append(opening.source.check(table.name))
+    return writes
 
 
 def _list_writes(
@@ -189,8 +210,15 @@ def _periods_in_reach(rule: PeriodRule, *, now_ms: int) -> list[Period]:
     return list(dict.fromkeys(period_in_force(rule, now_ms=moment) for moment in moments))
 
 
-def _counter_write(table: Table, claim: CounterClaim, seen: Counter | None) -> dict[str, Any]:
-    update = _creating(claim) if seen is None else catching_up(claim, seen)
+def _counter_write(
+    table: Table, claim: CounterClaim, seen: Counter | None, opening: Opening | None
+) -> dict[str, Any]:
+    if opening is not None and opening.spent and opening.is_on(claim):
+        update = opening.update(seen)
+    else:
+        update = _creating(claim) if seen is None else catching_up(claim, seen)
+    if opening is not None and opening.source is not None and opening.is_from(claim):
+        update = both(update, opening.source.condition)
     return {"Update": {"TableName": table.name, "Key": claim.key, **update}}
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from spendgate_service.budgets.change import ChangeEvent, change_budget
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.budgets.read import StoredBudget
-from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.budgets import Budget, OpeningSpent
 from spendgate_service.domain.errors import (
     AlreadyExists,
     BudgetChanged,
@@ -28,11 +28,13 @@ def put_budget(
     wanted: Budget,
     *,
     precondition: Precondition,
+    opening_spent: OpeningSpent | None = None,
     now_ms: int,
 ) -> PutBudget:
     """Create the wanted budget, or make the one that has its slug exactly like it.
 
     One read more than the creation or the change. Put again, it changes nothing and writes nothing.
+    `opening_spent` counts for a new budget and for another period.
     Raises ImmutableField, VersionMismatch, InvalidValue and BudgetChanged.
     """
     slug = wanted.slug
@@ -49,7 +51,7 @@ def put_budget(
         try:
             if budget_id is None:
                 precondition.check(f"the budget {slug}", None)
-                return _created(table, tenant_id, wanted, now_ms=now_ms), True
+                return _created(table, tenant_id, wanted, opening_spent, now_ms=now_ms), True
             stored = change_budget(
                 table,
                 tenant_id,
@@ -57,6 +59,7 @@ def put_budget(
                 changed,
                 event=ChangeEvent("budget.resumed", of_defaults=False),
                 precondition=precondition,
+                opening_spent=opening_spent,
                 now_ms=now_ms,
             )
         except (AlreadyExists, NotFound):
@@ -65,8 +68,17 @@ def put_budget(
     raise LoopEnded
 
 
-def _created(table: Table, tenant_id: str, wanted: Budget, *, now_ms: int) -> StoredBudget:
-    made = create_budget(table, tenant_id, wanted, idempotency=None, now_ms=now_ms)
+def _created(
+    table: Table,
+    tenant_id: str,
+    wanted: Budget,
+    opening_spent: OpeningSpent | None,
+    *,
+    now_ms: int,
+) -> StoredBudget:
+    made = create_budget(
+        table, tenant_id, wanted, idempotency=None, opening_spent=opening_spent, now_ms=now_ms
+    )
     assert not isinstance(made, Replay)
     return made
 

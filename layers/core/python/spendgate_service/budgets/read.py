@@ -30,19 +30,25 @@ class StoredBudget:
     """A budget, and the version of the policy that it is a part of.
 
     `balance` is that of the current period; None for a default, which has one for each subject.
-    `warnings` are about a creation or a change of the period.
+    `warnings` are about a creation or a change of the period, and `replaces` are the balances whose
+    spent or held amounts it leaves behind.
     """
 
     budget: Budget
     version: int
     balance: Balance | None
     warnings: tuple[str, ...] = ()
+    replaces: tuple[Balance, ...] = ()
 
 
 def stored_budget_response(stored: StoredBudget) -> BudgetResponse:
     """Build the response about a stored budget."""
     return budget_response(
-        stored.budget, version=stored.version, balance=stored.balance, warnings=stored.warnings
+        stored.budget,
+        version=stored.version,
+        balance=stored.balance,
+        warnings=stored.warnings,
+        replaces=stored.replaces,
     )
 
 

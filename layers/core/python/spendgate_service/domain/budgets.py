@@ -14,6 +14,8 @@ from spendgate_service.domain.subjects import Subject
 
 type OnSoftLimit = Literal["warn", "pause"]
 type Mode = Literal["enforce", "shadow"]
+type OpeningSpent = Amount | Literal["inherit"]
+"""What a new counter starts with as spent: an amount, or what was spent under what it replaces."""
 
 WARN_AT_PCT_DEFAULT = (80,)
 BUDGETS_PER_SUBJECT_MAX = 20
@@ -192,6 +194,12 @@ def check_fields_agree(budget: Budget) -> None:
         _refuse("carry_over", "this period never resets, so nothing carries over; set it to null")
     if budget.carry_over.max is not None and not budget.carry_over.unused:
         _refuse("carry_over.max", "it limits what was not used; set unused to true as well")
+
+
+def check_opening(budget: Budget, opening_spent: OpeningSpent | None) -> None:
+    """Raise InvalidValue for an opening amount of a default, which has a counter per subject."""
+    if opening_spent is not None and budget.subject.is_default:
+        _refuse("opening_spent", f"{budget.subject} has a balance for each id; leave it out")
 
 
 def _may_have_ended(rule: PeriodRule, from_ms: int, until_ms: int) -> bool:

@@ -8,12 +8,14 @@ from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.reservations import Line, Provenance
 from spendgate_service.domain.subjects import Subject
 
-type EntryKind = Literal["spend", "credit", "credit_expired", "carry_over"]
+type EntryKind = Literal["spend", "credit", "credit_expired", "carry_over", "opening"]
 """A carry-over is a pair: a debit in one period and a credit in another.
 
 A credit that ends before its period does is a pair as well: the credit, and at its end the
 `credit_expired` that takes it off again. Both are written with the credit, the second with the
 moment of the end, so that it takes no write then; it is read from that moment on.
+
+An opening is what was spent before the budget counted: it counts as spent, and is no new spending.
 
 A credit that corrects an earlier one takes something off again, so its amount is positive.
 """

@@ -27,7 +27,9 @@ _OPTIONAL_TEXTS = (
     "description",
 )
 
-_KINDS: tuple[EntryKind, ...] = ("spend", "credit", "credit_expired", "carry_over")
+_KINDS: tuple[EntryKind, ...] = (
+    "spend", "credit", "credit_expired", "carry_over", "opening",
+)  # fmt: skip
 
 LEDGER_FIRST = keys.LEDGER_PREFIX
 LEDGER_LAST = f"{keys.LEDGER_PREFIX}~"

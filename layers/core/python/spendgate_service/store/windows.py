@@ -14,6 +14,7 @@ from spendgate_service.domain.budgets import Budget, Claim
 from spendgate_service.domain.periods import (
     DurationPeriod,
     Period,
+    PeriodRule,
     duration_period,
     period_in_force,
     period_of,
@@ -103,6 +104,11 @@ class Windows:
             self._start(CounterClaim(tenant_id, claim, period), key, now_ms=now_ms or at_ms)
         return replace(period, carried_in=0)
 
+    def start_before_use(self, claim: CounterClaim, *, now_ms: int) -> None:
+        """Start a window of a rule that no policy has yet. Raises WindowTaken."""
+        key = window_key_of(claim.tenant_id, claim.claim, claim.budget.period)
+        self._start(claim, key, now_ms=now_ms, is_in_use=False)
+
     def open_at(
         self, tenant_id: str, claim: Claim, rule: DurationPeriod, at_ms: int
     ) -> Period | None:
@@ -131,17 +137,22 @@ class Windows:
         self._open[key] = started_at
         return started_at, values.read_optional_amount(item, "carry_waiting") or 0
 
-    def _start(self, claim: CounterClaim, key: keys.Key, *, now_ms: int) -> None:
+    def _start(
+        self, claim: CounterClaim, key: keys.Key, *, now_ms: int, is_in_use: bool = True
+    ) -> None:
         """Start a window.
 
-        For a budget on one subject, on condition that its policy is still the one that was read:
-        a change to it must find every counter that is in use (`budgets.policy_writes`).
+        For a budget in use on one subject, on condition that its policy is still the one that was
+        read: a change to it must find every counter that is in use (`budgets.policy_writes`).
         """
+        checks_policy = is_in_use and not claim.budget.subject.is_default
         try:
-            if claim.budget.subject.is_default and not claim.period.carried_in:
+            if not checks_policy and not claim.period.carried_in:
                 self._table.update(values.key(key), **_start_window(claim.period))
             else:
-                self._table.transact(self._writes_of_start(key, claim, now_ms))
+                writes = self._writes_of_start(key, claim, now_ms)
+                check = [policy_is_as_read(self._table.name, claim)] if checks_policy else []
+                self._table.transact([*writes, *check])
         except (ConditionFailed, TransactionFailed) as lost:
             raise WindowTaken from lost
         assert claim.period.starts_at is not None
@@ -153,8 +164,6 @@ class Windows:
         name, rule, waiting = self._table.name, claim.budget.period, claim.period.carried_in
         start = _start_window(claim.period)
         writes = [{"Update": {"TableName": name, "Key": values.key(key), **start}}]
-        if not claim.budget.subject.is_default:
-            writes.append(policy_is_as_read(name, claim))
         if waiting:
             assert isinstance(rule, DurationPeriod)
             left = duration_period(rule, starts_at=self._open[key])
@@ -183,8 +192,9 @@ def _used_window_at(
     return next((period_of(key) for key in period_keys if rule_of(key) == rule), None)
 
 
-def window_key_of(tenant_id: str, claim: Claim, rule: DurationPeriod) -> keys.Key:
+def window_key_of(tenant_id: str, claim: Claim, rule: PeriodRule) -> keys.Key:
     """Return the key of the item that says when a claim's window started."""
+    assert isinstance(rule, DurationPeriod)
     return keys.window_key(tenant_id, claim.budget.budget_id, claim.subject, rule.seconds)
 
 

@@ -8,7 +8,12 @@ from spendgate_service.domain.balances import Balance, BalanceStatus
 from spendgate_service.domain.budgets import Budget, CarryOver, Mode, OnSoftLimit
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.fields import AmountText, Doc, Time
-from spendgate_service.wire.periods import PeriodRuleResponse, period_rule_response
+from spendgate_service.wire.periods import (
+    PeriodResponse,
+    PeriodRuleResponse,
+    period_response,
+    period_rule_response,
+)
 from spendgate_service.wire.values import optional_amount, time_on_wire
 
 
@@ -20,6 +25,20 @@ class CarryOverResponse(TypedDict):
         AmountText | None, Doc("How much of what was not used is carried over at most; null: all.")
     ]
     debt: Annotated[bool, Doc("Whether an overrun is subtracted from the next period.")]
+
+
+class ReplacedResponse(TypedDict):
+    """What was spent and held where the budget does not count it."""
+
+    budget_id: Annotated[str, Doc("The id of the budget that counted it.")]
+    name: Annotated[str | None, Doc("A name for people.")]
+    subject: Annotated[str, Doc("The subject of that budget, as type:id; type:* is a default.")]
+    unit: Annotated[str, Doc("What is counted: a lower-case word such as usd or tokens.")]
+    period: Annotated[PeriodResponse, Doc("The period in which it was counted.")]
+    spent: Annotated[
+        AmountText, Doc("What was spent; send opening_spent to count it in the budget.")
+    ]
+    held: Annotated[AmountText, Doc("What is held and will be settled there.")]
 
 
 class BudgetResponse(TypedDict):
@@ -73,6 +92,15 @@ class BudgetResponse(TypedDict):
             Doc("Sentences about what was created or changed; absent where there are none."),
         ]
     ]
+    replaces: NotRequired[
+        Annotated[
+            list[ReplacedResponse],
+            Doc(
+                "What no longer counts: of the defaults that the budget replaces, or of its "
+                "period before; absent where nothing was left behind."
+            ),
+        ]
+    ]
     balance: NotRequired[
         Annotated[
             BalanceResponse,
@@ -87,6 +115,7 @@ def budget_response(
     version: int,
     balance: Balance | None = None,
     warnings: Sequence[str] = (),
+    replaces: Sequence[Balance] = (),
 ) -> BudgetResponse:
     """Build the response about a budget, with its balance if it is on one subject.
 
@@ -114,7 +143,22 @@ def budget_response(
     }
     if warnings:
         response["warnings"] = list(warnings)
+    if replaces:
+        response["replaces"] = [_replaced(replaced) for replaced in replaces]
     return response if balance is None else {**response, "balance": balance_response(balance)}
+
+
+def _replaced(balance: Balance) -> ReplacedResponse:
+    budget = balance.budget
+    return {
+        "budget_id": budget.budget_id,
+        "name": budget.name,
+        "subject": str(budget.subject),
+        "unit": budget.unit,
+        "period": period_response(budget.period, balance.period),
+        "spent": amount_text(balance.spent),
+        "held": amount_text(balance.held),
+    }
 
 
 def _status_of_default(budget: Budget) -> BalanceStatus:

@@ -29,8 +29,8 @@ class LedgerEntryResponse(TypedDict):
     kind: Annotated[
         EntryKind,
         Doc(
-            "Whether the amount was spent, credited, taken off because a credit expired, or "
-            "carried over from or to another period."
+            "Whether the amount was spent, credited, taken off because a credit expired, carried "
+            "over from or to another period, or spent before the budget counted (opening)."
         ),
     ]
     expires_at: Annotated[Time | None, Doc("When the credit expires; null: with its period.")]

@@ -13,6 +13,7 @@ from spendgate_service.api.bodies.fields import (
     MetadataField,
     MomentField,
     NameField,
+    OpeningSpentField,
     ProvenanceBody,
     SlugField,
     UnitField,
@@ -27,6 +28,7 @@ from spendgate_service.domain.budgets import (
     Mode,
     OnSoftLimit,
     check_fields_agree,
+    check_opening,
 )
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.subjects import Subject, check_own_organization, parse_subject
@@ -64,6 +66,12 @@ ThresholdsField = Annotated[list[PercentField], Field(max_length=THRESHOLDS_MAX)
 SubjectField = Annotated[str, AfterValidator(_subject), WithJsonSchema(SUBJECT_SCHEMA)]
 
 
+_OPENING_SPENT = (
+    "What a budget on one subject, or its new period, starts with as spent in the current period: "
+    "an amount, or inherit for what was spent under the default or in the period that it replaces."
+)
+
+
 class PutBudgetBody(Body):
     """A budget as it shall be, under its slug; what is left out has its default."""
 
@@ -95,6 +103,7 @@ class PutBudgetBody(Body):
     metadata: Annotated[
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = Field(default_factory=dict)
+    opening_spent: Annotated[OpeningSpentField | None, Doc(_OPENING_SPENT)] = None
 
     def to_budget(
         self, *, tenant_id: str, budget_id: str, slug: str | None = None, now_ms: int
@@ -124,6 +133,7 @@ class PutBudgetBody(Body):
             carry_over=self.carry_over.to_carry_over() if self.carry_over else None,
         )
         check_fields_agree(budget)
+        check_opening(budget, self.opening_spent)
         return budget
 
 
@@ -167,9 +177,12 @@ class PatchBudgetBody(Body):
     metadata: Annotated[
         MetadataField | None, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = None
+    opening_spent: Annotated[OpeningSpentField | None, Doc(_OPENING_SPENT)] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
+        if self.opening_spent is not None and self.period is None:
+            raise ValueError("opening_spent is what another period starts with; send period too")
         return changing(self, nullable=_NULLABLE)
 
     def applied_to(self, budget: Budget, *, now_ms: int) -> Budget:
@@ -189,6 +202,7 @@ class PatchBudgetBody(Body):
             updated_at_ms=now_ms,
         )
         check_fields_agree(changed)
+        check_opening(changed, self.opening_spent)
         return changed.pausing_anew_after(budget)
 
     def _with_other_limits(self, budget: Budget) -> Budget:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
@@ -87,6 +87,10 @@ def _amount(value: object) -> int:
     if amount < 0:
         raise ValueError("an amount is not negative")
     return amount
+
+
+def _opening_spent(value: object) -> int | Literal["inherit"]:
+    return "inherit" if value == "inherit" else _amount(value)
 
 
 def _spent_amount(value: object) -> int:
@@ -286,6 +290,11 @@ SUBJECTS_SCHEMA: _Schema = {
 }
 
 AmountField = Annotated[int, PlainValidator(_amount), WithJsonSchema(AMOUNT_SCHEMA)]
+OpeningSpentField = Annotated[
+    int | Literal["inherit"],
+    PlainValidator(_opening_spent),
+    WithJsonSchema({"anyOf": [{"type": "string", "const": "inherit"}, AMOUNT_SCHEMA]}),
+]
 SpentAmountField = Annotated[
     int, PlainValidator(_spent_amount), WithJsonSchema(SPENT_AMOUNT_SCHEMA)
 ]

@@ -23,7 +23,7 @@ from spendgate_service.budgets import read as budgets
 from spendgate_service.budgets.change import ChangeEvent
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.budgets.read import StoredBudget, stored_budget_response
-from spendgate_service.domain.budgets import Budget
+from spendgate_service.domain.budgets import Budget, OpeningSpent
 from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
@@ -52,6 +52,7 @@ def create_budget(request: Request[CreateBudgetBody]) -> Response:
         tenant_id,
         wanted,
         idempotency=idempotency_record_of(request, "create_budget", body),
+        opening_spent=body.opening_spent,
         now_ms=now_ms,
     )
     if isinstance(made, Replay):
@@ -88,6 +89,7 @@ def put_budget(request: Request[PutBudgetBody]) -> Response:
         request.tenant_id,
         wanted,
         precondition=precondition_of(request),
+        opening_spent=body.opening_spent,
         now_ms=now_ms,
     )
     response = _response(stored)
@@ -134,7 +136,11 @@ def patch_budget(request: Request[PatchBudgetBody]) -> Response:
     budget_id, body = request.path_id("budget"), request.read_body()
     event = ChangeEvent("budget.resumed", of_defaults=False)
     return _change(
-        request, budget_id, lambda budget: body.applied_to(budget, now_ms=request.now_ms), event
+        request,
+        budget_id,
+        lambda budget: body.applied_to(budget, now_ms=request.now_ms),
+        event,
+        body.opening_spent,
     )
 
 
@@ -269,6 +275,7 @@ def _change(
     budget_id: str,
     change: Callable[[Budget], Budget],
     event: ChangeEvent | None = None,
+    opening_spent: OpeningSpent | None = None,
 ) -> Response:
     changed = budget_changes.change_budget(
         request.app.table,
@@ -277,6 +284,7 @@ def _change(
         change,
         event=event,
         precondition=precondition_of(request),
+        opening_spent=opening_spent,
         now_ms=request.now_ms,
     )
     return tagged(ok(_response(changed)), changed.budget.tag)
