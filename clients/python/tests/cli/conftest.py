@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spendgate import Spendgate
 from spendgate.cli import _main
 from tests.support.service import Service
 
@@ -50,6 +52,25 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         code = _main.run(arguments)
         return Ran(code, *capsys.readouterr())
 
+    return run
+
+
+@pytest.fixture
+def tenant(service: Service) -> Iterator[Spendgate]:
+    """The admin of a new tenant."""
+    with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
+        made = operator.tenants.create(tenant_id=f"code-{uuid.uuid4().hex[:8]}")
+    with Spendgate(url=service.url, api_key=str(made.admin_key), timeout=60) as admin:
+        yield admin
+
+
+@pytest.fixture
+def as_tenant(
+    run: Run, service: Service, tenant: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Run a command as the admin of the new tenant."""
+    monkeypatch.setenv("SPENDGATE_URL", service.url)
+    monkeypatch.setenv("SPENDGATE_API_KEY", tenant._settings.api_key)
     return run
 
 

@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from spendgate import Spendgate
 from spendgate.cli import _main, printing
+from spendgate.cli.code.periods import period_of
 from tests.cli.conftest import Run
 from tests.support.service import Account
 
@@ -146,8 +147,6 @@ def test_the_life_of_a_budget(as_admin: Run, account: Account) -> None:
     ],
 )
 def test_a_period_is_written_shortly(text: str, period: dict[str, str]) -> None:
-    from spendgate.cli.commands.budgets import period_of  # noqa: PLC0415
-
     assert period_of(text) == period
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from spendgate import Spendgate
 from tests.support.service import ROOT, Service
+from tests.support.warm_command import warm_command
 
-DOCUMENTS = ["docs/cli.md"]
+DOCUMENTS = ["docs/cli.md", "docs/budgets-as-code.md"]
 
 _BLOCK = re.compile(
     r"^```(?P<kind>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -37,19 +38,19 @@ def is_like(documented: list[str], real: list[str]) -> bool:
     return len(patterns) == len(real) and all(map(re.fullmatch, patterns, real))
 
 
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_command(tmp_path_factory.mktemp("bin")) as folder:
+        yield folder
+
+
 @pytest.fixture
-def environment(service: Service, tmp_path: Path) -> dict[str, str]:
+def environment(service: Service, command: Path, tmp_path: Path) -> dict[str, str]:
     """A reader with the command installed and the admin key of a new tenant."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    command = folder / "spendgate"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m spendgate.cli "$@"\n')
-    command.chmod(0o755)
     with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
         tenant = operator.tenants.create(tenant_id=f"docs-{uuid.uuid4().hex[:8]}")
     return {
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT / "clients/python/src"),
+        "PATH": f"{command}{os.pathsep}{os.environ['PATH']}",
         "SPENDGATE_CONFIG": str(tmp_path / "profiles.ini"),
         "HOME": str(tmp_path),
         "URL": service.url,

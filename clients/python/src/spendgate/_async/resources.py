@@ -181,10 +181,13 @@ class AsyncReservations(AsyncResource):
 class AsyncTokenCaps(AsyncResource):
     """`/v1/token-caps`; a subject is written `agent:researcher` or `agent:*`."""
 
-    async def set(self, subject: str, **body: Unpack[params.TokenCap]) -> models.TokenCap:
+    async def set(
+        self, subject: str, *, if_match: str | None = None, **body: Unpack[params.TokenCap]
+    ) -> models.TokenCap:
         """Set the caps of a subject."""
+        path = ("token-caps", *subject.split(":", 1))
         return await self._api.fetch(
-            models.TokenCap, request("PUT", "token-caps", *subject.split(":", 1), body={**body})
+            models.TokenCap, request("PUT", *path, body={**body}, if_match=if_match)
         )
 
     async def retrieve(self, subject: str) -> models.TokenCap:
@@ -203,10 +206,18 @@ class AsyncTokenCaps(AsyncResource):
 class AsyncPrices(AsyncResource):
     """`/v1/prices`, per million tokens."""
 
-    async def set(self, provider: str, model: str, **body: Unpack[params.Price]) -> models.Price:
+    async def set(
+        self,
+        provider: str,
+        model: str,
+        *,
+        if_match: str | None = None,
+        **body: Unpack[params.Price],
+    ) -> models.Price:
         """Set the own price of a model."""
+        path = ("prices", provider, model)
         return await self._api.fetch(
-            models.Price, request("PUT", "prices", provider, model, body={**body})
+            models.Price, request("PUT", *path, body={**body}, if_match=if_match)
         )
 
     async def retrieve(self, provider: str, model: str) -> models.Price:
@@ -225,10 +236,18 @@ class AsyncPrices(AsyncResource):
 class AsyncRates(AsyncResource):
     """`/v1/rates`, between units."""
 
-    async def set(self, from_unit: str, to_unit: str, **body: Unpack[params.Rate]) -> models.Rate:
+    async def set(
+        self,
+        from_unit: str,
+        to_unit: str,
+        *,
+        if_match: str | None = None,
+        **body: Unpack[params.Rate],
+    ) -> models.Rate:
         """Set a conversion rate."""
+        path = ("rates", from_unit, to_unit)
         return await self._api.fetch(
-            models.Rate, request("PUT", "rates", from_unit, to_unit, body={**body})
+            models.Rate, request("PUT", *path, body={**body}, if_match=if_match)
         )
 
     async def retrieve(self, from_unit: str, to_unit: str) -> models.Rate:
@@ -289,6 +308,10 @@ class AsyncTenant(AsyncResource):
         """Get the settings."""
         return await self._api.fetch(models.Tenant, request("GET", "tenant"))
 
-    async def update(self, **body: Unpack[params.PatchTenant]) -> models.Tenant:
+    async def update(
+        self, *, if_match: str | None = None, **body: Unpack[params.PatchTenant]
+    ) -> models.Tenant:
         """Change the settings that are named."""
-        return await self._api.fetch(models.Tenant, request("PATCH", "tenant", body={**body}))
+        return await self._api.fetch(
+            models.Tenant, request("PATCH", "tenant", body={**body}, if_match=if_match)
+        )

@@ -178,10 +178,13 @@ class Reservations(Resource):
 class TokenCaps(Resource):
     """`/v1/token-caps`; a subject is written `agent:researcher` or `agent:*`."""
 
-    def set(self, subject: str, **body: Unpack[params.TokenCap]) -> models.TokenCap:
+    def set(
+        self, subject: str, *, if_match: str | None = None, **body: Unpack[params.TokenCap]
+    ) -> models.TokenCap:
         """Set the caps of a subject."""
+        path = ("token-caps", *subject.split(":", 1))
         return self._api.fetch(
-            models.TokenCap, request("PUT", "token-caps", *subject.split(":", 1), body={**body})
+            models.TokenCap, request("PUT", *path, body={**body}, if_match=if_match)
         )
 
     def retrieve(self, subject: str) -> models.TokenCap:
@@ -200,10 +203,18 @@ class TokenCaps(Resource):
 class Prices(Resource):
     """`/v1/prices`, per million tokens."""
 
-    def set(self, provider: str, model: str, **body: Unpack[params.Price]) -> models.Price:
+    def set(
+        self,
+        provider: str,
+        model: str,
+        *,
+        if_match: str | None = None,
+        **body: Unpack[params.Price],
+    ) -> models.Price:
         """Set the own price of a model."""
+        path = ("prices", provider, model)
         return self._api.fetch(
-            models.Price, request("PUT", "prices", provider, model, body={**body})
+            models.Price, request("PUT", *path, body={**body}, if_match=if_match)
         )
 
     def retrieve(self, provider: str, model: str) -> models.Price:
@@ -222,11 +233,17 @@ class Prices(Resource):
 class Rates(Resource):
     """`/v1/rates`, between units."""
 
-    def set(self, from_unit: str, to_unit: str, **body: Unpack[params.Rate]) -> models.Rate:
+    def set(
+        self,
+        from_unit: str,
+        to_unit: str,
+        *,
+        if_match: str | None = None,
+        **body: Unpack[params.Rate],
+    ) -> models.Rate:
         """Set a conversion rate."""
-        return self._api.fetch(
-            models.Rate, request("PUT", "rates", from_unit, to_unit, body={**body})
-        )
+        path = ("rates", from_unit, to_unit)
+        return self._api.fetch(models.Rate, request("PUT", *path, body={**body}, if_match=if_match))
 
     def retrieve(self, from_unit: str, to_unit: str) -> models.Rate:
         """Get a conversion rate."""
@@ -286,6 +303,10 @@ class Tenant(Resource):
         """Get the settings."""
         return self._api.fetch(models.Tenant, request("GET", "tenant"))
 
-    def update(self, **body: Unpack[params.PatchTenant]) -> models.Tenant:
+    def update(
+        self, *, if_match: str | None = None, **body: Unpack[params.PatchTenant]
+    ) -> models.Tenant:
         """Change the settings that are named."""
-        return self._api.fetch(models.Tenant, request("PATCH", "tenant", body={**body}))
+        return self._api.fetch(
+            models.Tenant, request("PATCH", "tenant", body={**body}, if_match=if_match)
+        )

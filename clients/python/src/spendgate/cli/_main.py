@@ -12,6 +12,7 @@ from spendgate import __version__
 from spendgate.cli import options, printing
 from spendgate.cli.commands import (
     admin,
+    as_code,
     balances,
     budgets,
     doctor,
@@ -39,6 +40,7 @@ for module in (
     reports,
     spending,
     running,
+    as_code,
     admin,
 ):
     module.register(app)

@@ -52,7 +52,7 @@ OutputTokens = Annotated[int, typer.Option("--output-tokens", min=0, help="Token
 Ttl = Annotated[int, typer.Option("--ttl", min=1, help="Seconds until the hold expires.")]
 
 
-SEE, SPEND, CHANGE, SET_UP = "See", "Spend", "Change", "Set up"
+SEE, SPEND, CHANGE, AS_CODE, SET_UP = "See", "Spend", "Change", "Budgets as code", "Set up"
 """The panels of the help."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from spendgate import models
 from spendgate.cli import values
 from spendgate.cli.balance_rows import WIDE, bar_of, period_text, style_of
+from spendgate.cli.code.periods import period_of
 from spendgate.cli.exits import CommandError, Exit
 from spendgate.cli.options import (
     CHANGE,
@@ -41,8 +41,6 @@ PeriodOption = Annotated[
 Timezone = Annotated[str | None, typer.Option("--timezone", help="Time zone of the calendar.")]
 Name = Annotated[str | None, typer.Option("--name", help="A name for people.")]
 Mode = Annotated[str | None, typer.Option("--mode", help="enforce, or shadow: never refuses.")]
-
-_CALENDAR = ("hour", "day", "week", "month", "quarter", "year")
 
 COLUMNS = (
     Column("budget_id", lambda budget: budget.budget_id, from_width=WIDE),
@@ -226,7 +224,10 @@ def _fields(
     if soft_limit is not None:
         fields["soft_limit"] = None if soft_limit == "none" else decimal_of(soft_limit)
     if period is not None:
-        fields["period"] = period_of(period, timezone)
+        try:
+            fields["period"] = period_of(period, timezone)
+        except ValueError as error:
+            raise typer.BadParameter(f"--period: {error}") from error
     elif timezone is not None:
         raise typer.BadParameter("--timezone needs --period")
     if name is not None:
@@ -234,22 +235,3 @@ def _fields(
     if mode is not None:
         fields["mode"] = mode
     return fields
-
-
-def period_of(text: str, timezone: str | None = None) -> dict[str, Any]:
-    """A period as the API takes it: `month`, `5h`, `rolling:5h`, or JSON."""
-    if text.startswith("{"):
-        try:
-            period: dict[str, Any] = json.loads(text)
-        except ValueError as error:
-            raise typer.BadParameter(f"--period is no JSON: {error}") from error
-        return period
-    if text == "none":
-        return {"type": "none"}
-    if text in _CALENDAR:
-        zone = {"timezone": timezone} if timezone else {}
-        return {"type": "calendar", "unit": text, **zone}
-    if timezone is not None:
-        raise typer.BadParameter("--timezone is for periods of the calendar")
-    kind, separator, window = text.rpartition(":")
-    return {"type": kind if separator else "duration", "window": window}
