@@ -134,7 +134,7 @@ tone: .venv/.stamp ## Check wording and spelling, and the format of the workflow
 	@$(say) "Wording (tools/tone.py), spelling (codespell), workflows (check-jsonschema)"
 	@$(BIN)/python -m tools.tone
 	@$(BIN)/codespell
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/addons/*.yml
 
 wrap: .venv/.stamp ## Wrap the prose of the documents at 100 columns
 	@$(BIN)/python -m tools.wrap_prose
