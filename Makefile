@@ -24,7 +24,8 @@ EXAMPLES ?=
 PYTEST_ARGS ?=
 ARGS ?=
 BENCH ?=
-export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS
+PORT ?=
+export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS PORT
 # Targets use this checkout's environments only. They never use the caller's AWS account, never
 # reach a local server through a proxy, and disable telemetry. They keep bytecode, which the many
 # processes of the tests would compile again each.
@@ -49,7 +50,7 @@ export COVERAGE_CORE := sysmon
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup build up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan template test test-long lock clean distclean
+.PHONY: help setup browser build console up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -172,9 +173,15 @@ template: setup scan ## Check the templates (cfn-lint, checkov, sam validate --l
 	@$(say) "Template (sam validate --lint)"
 	@$(SAM) validate --lint --region $(REGION)
 
-test: setup lint tone template test-client ## Run every check and every test suite, and report the coverage
+test: setup browser lint tone template test-client ## Run every check and every test suite, and report the coverage
 	@$(say) "Tests (pytest)"
 	@$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST_ARGS)
+
+browser:
+	@sh local/install_browser.sh
+
+console: setup ## Serve the console on a month of history, in one process (PORT=n)
+	@$(BIN)/python -m tests.console
 
 test-long: setup test-client-long ## Run the random suites at length, every fault at every call, and 50,000 interleavings
 	@SPENDGATE_ENGINE=dynamodb_local SPENDGATE_ALL_FAULTS=1 SPENDGATE_LONGER=20 SPENDGATE_INTERLEAVINGS=600 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_WHILE_SECONDS=0.5 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \

@@ -149,7 +149,8 @@ def _idle_table(url: str) -> Iterator[str]:
     alarms = [  # each is paid for by its metrics
         max(1, len(resource["Properties"].get("Metrics", [])) - 1)
         for resource in resources
-        if resource.get("Condition") == "HasAlarms" and resource["Type"] == "AWS::CloudWatch::Alarm"
+        if resource.get("Condition") in {"HasAlarms", "HasConsoleAlarms"}
+        and resource["Type"] == "AWS::CloudWatch::Alarm"
     ]
     dashboards = sum(resource["Type"] == "AWS::CloudWatch::Dashboard" for resource in resources)
     memory = Decimal(template()["Resources"]["RolloverFunction"]["Properties"]["MemorySize"])

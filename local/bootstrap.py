@@ -37,6 +37,11 @@ class StackFile:
     aws_endpoint_url: str
     region: str
 
+    @property
+    def console_url(self) -> str:
+        """The address of the web console."""
+        return f"{self.api_url}/console"
+
     @classmethod
     def read(cls) -> "StackFile":
         """Read the file that the last `make up` wrote."""

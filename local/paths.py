@@ -6,7 +6,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 
 TEMPLATE = ROOT / "template.yaml"
-SOURCES = (TEMPLATE, ROOT / "functions", ROOT / "layers")
+SOURCES = (TEMPLATE, ROOT / "console", ROOT / "functions", ROOT / "layers")
 
 LOGS = LOCAL / "logs"
 RUN = LOCAL / "run"

@@ -68,6 +68,7 @@ def main() -> int:
     started = time.monotonic()
     stack = up()
     say(f"Ready in {time.monotonic() - started:.0f} s: {stack.api_url}")
+    print(f"    console: {stack.console_url}")
     print(f"    keys and names: {STACK_FILE.relative_to(ROOT)}")
     print(f"    log: {EMULATOR.log.relative_to(ROOT)}")
     print("    stop it with: make down")

@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.support.any_engine",
     "tests.support.handlers",
     "tests.support.secret_scan",
+    "tests.support.local_stack",
     "tests.support.shared_engines",
     "tests.support.summary",
 ]

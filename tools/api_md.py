@@ -8,6 +8,7 @@ from typing import Any
 
 from spendgate_service.api.openapi.document import document
 from spendgate_service.api.openapi.examples import examples
+from spendgate_service.api.openapi.headers import EVERY_RESPONSE
 from spendgate_service.api.openapi.operations import documented_path
 from spendgate_service.api.routes import ROUTE_BY_KEY
 from tools.curl_example import command_block, response_block
@@ -103,7 +104,7 @@ def _prose(text: str) -> str:
 
 
 def _response_text(status: str, response: Mapping[str, Any]) -> str:
-    headers = [f"`{name}`" for name in response["headers"] if name != "X-Request-Id"]
+    headers = [f"`{name}`" for name in response["headers"] if name not in EVERY_RESPONSE]
     suffix = f" (header {', '.join(headers)})" if headers else ""
     if status >= "300":
         return f"{response['description']}{suffix}"

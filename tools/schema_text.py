@@ -12,7 +12,7 @@ from spendgate_service.api.errors import (
     RATE_LIMIT_EXCEEDED,
 )
 from spendgate_service.api.openapi.document import document
-from spendgate_service.api.openapi.headers import headers_of_error
+from spendgate_service.api.openapi.headers import EVERY_RESPONSE, headers_of_error
 
 _MEANINGS = {
     "already_exists": "An object with this name exists already.",
@@ -56,7 +56,7 @@ def errors_table() -> str:
 
 
 def _headers(code: str, status: int) -> str:
-    names = [name for name in headers_of_error(status) if name != "X-Request-Id"]
+    names = [name for name in headers_of_error(status) if name not in EVERY_RESPONSE]
     if code == INSUFFICIENT_QUOTA.code:
         names = ["x-should-retry"]
     if status == 409 and not PROBLEM_BY_CODE[code].stays:

@@ -71,6 +71,11 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     good = all(check.holds for check in found)
     sentence = verdict(found, record, took_seconds=time.monotonic() - started)
     console.print(f"\n{sentence}", style="bold green" if good else "bold red")
+    console.print(
+        f"See it in the console: {stack.console_url}\n"
+        f"Sign in with this tenant's admin key: {tenant.admin_key}",
+        soft_wrap=True,
+    )
     return good
 
 

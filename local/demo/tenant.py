@@ -9,9 +9,10 @@ from local.demo.limits import BudgetPlan
 
 @dataclass(frozen=True, slots=True)
 class DemoTenant:
-    """The tenant with a client for its admin and its callers."""
+    """The tenant with its first admin key, and a client for its admin and its callers."""
 
     tenant_id: str
+    admin_key: str
     admin: Client
     caller: Client
 
@@ -31,7 +32,8 @@ def create_tenant(api_url: str, operator_key: str, tenant_id: str, *, callers: i
     operator.close()
     admin = Client(api_url, created["admin_key"])
     key = admin.create("/v1/keys", {"role": "caller", "name": "the demo's callers"})
-    return DemoTenant(tenant_id, admin, Client(api_url, key["secret"], connections=callers))
+    caller = Client(api_url, key["secret"], connections=callers)
+    return DemoTenant(tenant_id, created["admin_key"], admin, caller)
 
 
 def create_budgets(tenant: DemoTenant, plans: Sequence[BudgetPlan]) -> list[DemoBudget]:

@@ -7,7 +7,7 @@ ignores that document, so this module reads it and creates the routes through th
 import json
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,9 @@ class ApiDefinition:
 
 def put_routes(ports: Ports, stack: DeployedStack) -> None:
     """Create the routes of the deployed template, unless they exist already."""
-    definition = read_definition(_expanded_template(ports), stack.parameters)
+    definition = read_definition(
+        _expanded_template(ports), stack.parameters, deployed=stack.physical_ids
+    )
     api: Any = aws_client("apigatewayv2", endpoint_url(ports))
     api_id = stack.physical_ids["Api"]
     API_ID_FILE.write_text(api_id)
@@ -57,13 +59,19 @@ def put_routes(ports: Ports, stack: DeployedStack) -> None:
         _create_routes(api, api_id, definition, arns)
 
 
-def read_definition(expanded: Mapping[str, Any], parameters: Mapping[str, str]) -> ApiDefinition:
-    """Read the API from the template that the SAM transform produced."""
+def read_definition(
+    expanded: Mapping[str, Any], parameters: Mapping[str, str], *, deployed: Collection[str]
+) -> ApiDefinition:
+    """Read the API from the template that the SAM transform produced.
+
+    Routes of a function that is not deployed, because of its condition, are left out.
+    """
     body = expanded["Resources"]["Api"]["Properties"]["Body"]
     routes = [
-        _route(path, method, operation)
+        route
         for path, operations in body["paths"].items()
-        for method, operation in operations.items()
+        for method, operation in _present(operations).items()
+        if (route := _route(path, method, _present(operation))).function in deployed
     ]
     [(name, scheme)] = body["components"]["securitySchemes"].items()
     authorizer = scheme["x-amazon-apigateway-authorizer"]
@@ -97,8 +105,13 @@ def _is_true(condition: Any, parameters: Mapping[str, str]) -> bool:
     raise LocalStackError(f"The emulator cannot evaluate this condition: {condition}")
 
 
+def _present(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what SAM wraps in an `Fn::If` when a function has a condition."""
+    return node["Fn::If"][1] if "Fn::If" in node else node
+
+
 def _route(path: str, method: str, operation: Mapping[str, Any]) -> Route:
-    uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    uri = _present(operation["x-amazon-apigateway-integration"]["uri"])["Fn::Sub"]
     found = _FUNCTION_IN_URI.search(uri)
     if found is None:
         raise LocalStackError(f"The route {method} {path} has no function: {uri}")

@@ -5,7 +5,7 @@ import pytest
 
 from local.bootstrap import StackFile
 from tests.e2e.client import Caller, Tenant, eventually, new_name, subjects_of
-from tests.e2e.conftest import NewTenant
+from tests.support.local_stack import NewTenant
 
 REVOKED_WITHIN_SECONDS = 60
 """How long the gateway may trust a key that it knows."""

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.client import Json, Tenant, eventually, new_name, subjects_of
-from tests.e2e.conftest import NewTenant
+from tests.support.local_stack import NewTenant
 
 DAY_IN_PARIS = {"type": "calendar", "unit": "day", "timezone": "Europe/Paris"}
 

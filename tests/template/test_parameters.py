@@ -21,7 +21,8 @@ _OFF = {
     "GradualDeployment": "false",
     "TraceSamplingRate": "",
 }
-_FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
+_WITH_DATA = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
+_FUNCTIONS = (*_WITH_DATA, "Console")
 
 
 def _of_type(kind: str, **parameters: str) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def test_every_function_may_use_an_own_key_through_the_table_and_the_queues_only
     key_use = _of_type("AWS::IAM::Policy")["KeyUse"]
     (statement,) = key_use["PolicyDocument"]["Statement"]
 
-    assert key_use["Roles"] == [{"Ref": f"{function}Role"} for function in _FUNCTIONS]
+    assert key_use["Roles"] == [{"Ref": f"{function}Role"} for function in _WITH_DATA]
     assert statement["Resource"] == {"Ref": "KmsKeyArn"}
     assert statement["Condition"] == {
         "StringEquals": {
@@ -174,7 +175,7 @@ def test_a_gradual_deployment_returns_to_the_old_version_when_an_alarm_goes_off(
     alias = transformed(**gradual)["Resources"]["ReserveFunctionAliaslive"]
 
     assert not _of_type("AWS::CodeDeploy::DeploymentGroup")
-    assert groups.keys() == {f"{function}FunctionDeploymentGroup" for function in _FUNCTIONS}
+    assert groups.keys() == {f"{function}FunctionDeploymentGroup" for function in _WITH_DATA}
     assert "CodeDeployLambdaAliasUpdate" in alias["UpdatePolicy"]
     for properties in groups.values():
         condition, watched, _ = properties["AlarmConfiguration"]["Fn::If"]

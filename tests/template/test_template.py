@@ -7,7 +7,9 @@ import pytest
 from tests.support.engines import template
 from tests.support.sam import transformed
 
-_FUNCTIONS = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
+_FUNCTIONS = (
+    "Admin", "Authorizer", "Check", "Console", "Publish", "Reserve", "Rollover", "Settle",
+)  # fmt: skip
 _PHYSICAL_NAMES = {
     "AlarmName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName",
     "RoleName", "TableName", "TopicName",
@@ -94,16 +96,42 @@ def test_only_administration_can_delete() -> None:
     assert deleting == {"Admin"}
 
 
-def test_every_route_needs_a_key_but_health_the_description_and_the_catch_all() -> None:
+def test_every_route_needs_a_key_but_health_the_description_the_console_and_the_catch_all() -> None:
     open_routes = {
         event.get("Path") for event in _http_events() if event.get("Auth") == {"Authorizer": "NONE"}
     }
 
-    assert open_routes == {"/v1/health", "/v1/openapi.json", None}
+    assert open_routes == {
+        "/v1/health", "/v1/openapi.json", "/console", "/console/{path+}", None,
+    }  # fmt: skip
     assert _properties("Api")["Auth"]["DefaultAuthorizer"] == "KeyAuthorizer"
     assert all(
         "Auth" not in event for event in _http_events() if event.get("Path") not in open_routes
     )
+
+
+def test_the_console_can_be_left_out_with_all_that_belongs_to_it() -> None:
+    console = {
+        name: resource.get("Condition")
+        for name, resource in template()["Resources"].items()
+        if name.startswith("Console")
+    }
+
+    assert console == {
+        "ConsoleFunction": "HasConsole",
+        "ConsoleRole": "HasConsole",
+        "ConsoleLogs": "HasConsole",
+        "ConsoleErrors": "HasConsoleAlarms",
+        "ConsoleThrottles": "HasConsoleAlarms",
+    }
+    assert template()["Outputs"]["ConsoleUrl"]["Condition"] == "HasConsole"
+    assert template()["Conditions"]["HasConsole"] == ["Console", "true"]
+    assert template()["Conditions"]["HasConsoleAlarms"] == ["HasAlarms", "HasConsole"]
+    assert _parameter("Console")["Default"] == "true"
+
+
+def test_the_console_reads_no_table() -> None:
+    assert _actions_on("Console", "dynamodb") == set()
 
 
 def test_no_route_is_given_twice() -> None:

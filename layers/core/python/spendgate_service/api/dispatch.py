@@ -101,6 +101,7 @@ def _render(response: Response, request_id: str) -> dict[str, object]:
     body = response.body if isinstance(response.body, str) else json_text(response.body)
     headers = {
         "X-Request-Id": request_id,
+        "Cache-Control": "no-store",
         **response.headers,
         "Content-Type": response.content_type,
     }

@@ -6,6 +6,10 @@ from spendgate_service.api.openapi.schemas import TEXT, WHOLE, Schema, word_of
 
 _HEADERS: Mapping[str, Schema] = {
     "X-Request-Id": {"description": "The id of the request, also in the logs.", "schema": TEXT},
+    "Cache-Control": {
+        "description": "No cache keeps a response.",
+        "schema": word_of("no-store"),
+    },
     "Idempotency-Replayed": {
         "description": "This is the first response again; nothing was done twice.",
         "schema": word_of("true"),
@@ -31,6 +35,9 @@ _HEADERS: Mapping[str, Schema] = {
     "Link": {"description": "The next part as a link of the relation next.", "schema": TEXT},
 }
 
+EVERY_RESPONSE = ("X-Request-Id", "Cache-Control")
+"""The headers that every response has."""
+
 HEADERS: Mapping[str, Schema] = {
     name: {**header, "required": True} if name == "X-Request-Id" else header
     for name, header in _HEADERS.items()
@@ -51,8 +58,9 @@ def headers_of_error(status: int) -> dict[str, Schema]:
     A request without any key is refused by API Gateway itself, which sends no request id.
     """
     if status == 401:
-        return {"X-Request-Id": _HEADERS["X-Request-Id"], **described(_BY_STATUS[status])}
-    return described(("X-Request-Id", *_BY_STATUS.get(status, ())))
+        rest = described(("Cache-Control", *_BY_STATUS[status]))
+        return {"X-Request-Id": _HEADERS["X-Request-Id"], **rest}
+    return described((*EVERY_RESPONSE, *_BY_STATUS.get(status, ())))
 
 
 def described(names: tuple[str, ...]) -> dict[str, Schema]:

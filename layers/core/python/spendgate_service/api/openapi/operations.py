@@ -8,7 +8,7 @@ from typing import Literal
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.errors import PROBLEM_BY_CODE
 from spendgate_service.api.openapi.examples import Example, examples
-from spendgate_service.api.openapi.headers import described, headers_of_error
+from spendgate_service.api.openapi.headers import EVERY_RESPONSE, described, headers_of_error
 from spendgate_service.api.openapi.schemas import Schema, ref
 from spendgate_service.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, IN_PATH, Parameter
 from spendgate_service.api.route import Route
@@ -104,7 +104,7 @@ def _parameter(
 
 def _responses(route: Route, schema: Schema, calls: Sequence[Example]) -> dict[str, object]:
     responses: dict[str, object] = {}
-    headers = ("X-Request-Id", *route.headers)
+    headers = (*EVERY_RESPONSE, *route.headers)
     if route.idempotent or route.repeatable:
         creates_or_changes = route.repeatable and route.status == 201
         responses["200"] = _response(

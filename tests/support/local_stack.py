@@ -1,8 +1,10 @@
-"""The local stack, brought up if it is not, and a tenant of its own for every module."""
+"""A plugin of pytest: the local stack, brought up if it is not, and tenants on it.
+
+Everything in the folders below needs the stack: one process starts it, and tests there.
+"""
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,15 +17,17 @@ from local.logs import function_logs
 from local.up import up
 from tests.e2e.client import Caller, Queues, Tenant, new_name
 from tests.support import secret_scan
+from tests.support.engines import ROOT
 
 type NewTenant = Callable[[], Tenant]
+
+FOLDERS = {ROOT / "tests" / "e2e", ROOT / "tests" / "console"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the stack: one process starts it, and tests there."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if not FOLDERS.isdisjoint(item.path.parents):
             item.add_marker(pytest.mark.stack)
             item.add_marker(pytest.mark.xdist_group("stack"))
 

@@ -1,0 +1,57 @@
+// Loading data into a screen: one request, or a list page by page.
+
+import { useCallback, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { get } from "./api.js";
+
+/** Runs `load(signal, show)` whenever a dependency changes; `show` gives a part early. */
+export function useLoad(load, dependencies) {
+  const [state, setState] = useState({ loading: true });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const abort = new AbortController();
+    const put = (next) => abort.signal.aborted || setState(next);
+    setState(({ data }) => ({ data: round ? data : undefined, loading: true }));
+    load(abort.signal, (data) => put({ data, loading: true })).then(
+      (data) => put({ data, loading: false }),
+      (error) => put({ error, loading: false }),
+    );
+    return () => abort.abort();
+  }, [...dependencies, round]);
+  return { ...state, reload: useCallback(() => setRound((count) => count + 1), []) };
+}
+
+/** Reads a list one page at a time; `more` reads the next page, if there is one. */
+export function usePages(path, query) {
+  const wanted = JSON.stringify([path, query]);
+  const [pages, setPages] = useState({ rows: [], wanted });
+  const first = useLoad(async (signal) => (await get(path, query, { signal })).body, [wanted]);
+  const next = useRef(null);
+  useEffect(() => {
+    next.current = first.data?.next_cursor ?? null;
+    setPages({ rows: [], wanted });
+  }, [first.data]);
+  const [reading, setReading] = useState(false);
+  const [error, setError] = useState(null);
+  const more = async () => {
+    setReading(true);
+    setError(null);
+    try {
+      const { body } = await get(path, { ...query, cursor: next.current });
+      next.current = body.next_cursor;
+      setPages(({ rows }) => ({ rows: [...rows, ...body.data], wanted }));
+    } catch (problem) {
+      setError(problem);
+    }
+    setReading(false);
+  };
+  const rows = first.data && [...first.data.data, ...(pages.wanted === wanted ? pages.rows : [])];
+  return {
+    rows,
+    first: first.data,
+    loading: first.loading,
+    error: first.error ?? error,
+    reading,
+    more: next.current && !first.loading ? more : null,
+    reload: first.reload,
+  };
+}

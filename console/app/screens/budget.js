@@ -1,0 +1,193 @@
+// One budget, or one subject under a default: balance, outlook, activity and statements.
+
+import { html, useState } from "../../vendor/htm-preact.js";
+import { exact, isNegative, read, shown } from "../amounts.js";
+import { get, send } from "../api.js";
+import { Change, REASON, because } from "../dialog.js";
+import { useLoad, usePages } from "../load.js";
+import { Amount, Bar, Empty, Failure, Field, Loaded, Loading, More, Screen, Status, Table, Time, entitlement } from "../parts.js";
+import { to } from "../route.js";
+import { may } from "../roles.js";
+import { day, outlook, periodRule } from "../words.js";
+import { creditForm, limitForm, newCredit, newLimits } from "./budget-forms.js";
+
+const isDefault = (budget) => budget.subject.endsWith(":*");
+
+export function Budget({ me, id, query }) {
+  const state = useLoad(async (signal) => {
+    const { body: budget, etag } = await get(`budgets/${encodeURIComponent(id)}`, {}, { signal });
+    const subject = isDefault(budget) ? query.subject : undefined;
+    if (!subject) return { budget, etag, balance: budget.balance };
+    const { body: balance } = await get(`budgets/${encodeURIComponent(id)}/balance`, { subject }, { signal });
+    return { budget, etag, balance, subject };
+  }, [id, query.subject]);
+  const [done, setDone] = useState({ count: 0, sentence: "" });
+  const [changing, setChanging] = useState(null);
+  const finish = (sentence) => () => {
+    setChanging(null);
+    setDone(({ count }) => ({ count: count + 1, sentence }));
+    state.reload();
+  };
+  if (!state.data) return html`<${Screen} title="Budget"><${Loaded} state=${state} what="the budget" /><//>`;
+  const { budget, balance, subject } = state.data;
+  const title = subject ?? budget.name ?? budget.subject;
+  const forms = changes(state.data, finish);
+  const offered = may(me, "change") ? Object.entries(forms).filter(([, form]) => form.offered) : [];
+  return html`<${Screen} title=${title}
+    intro=${html`${subject ? html`Under the default <a href=${to(["budgets", id])}>${budget.name ?? budget.subject}</a> · ` : budget.name ? `${budget.subject} · ` : ""}<${Amount} value=${budget.limit} unit=${budget.unit} withUnit /> ${periodRule(budget.period)}${budget.mode === "shadow" ? " · shadow: it decides and reports, but never refuses" : ""}`}
+    actions=${offered.map(([name, form]) => html`<button type="button" key=${name} class=${form.stops ? "stops" : ""} onClick=${() => setChanging(name)}>${form.button}</button>`)}>
+    <div role="status">${done.sentence && html`<div class="notice good">${done.sentence}</div>`}</div>
+    ${state.error && html`<${Failure} error=${state.error} retry=${state.reload} />`}
+    ${balance ? html`<${Balance} balance=${balance} />` : html`<${Subjects} budget=${budget} />`}
+    ${balance && html`<${Activity} key=${done.count} id=${id} unit=${budget.unit} subject=${subject} />`}
+    ${balance && budget.period.type === "calendar" && html`<${Statements} id=${id} unit=${budget.unit} subject=${subject} />`}
+    ${changing && html`<${Change} ...${forms[changing]} onClose=${() => setChanging(null)} />`}
+  <//>`;
+}
+
+/** The changes that an admin may make here. */
+function changes({ budget, balance, subject, etag }, finish) {
+  const path = `budgets/${encodeURIComponent(budget.budget_id)}`;
+  const unchanged = etag ? { "If-Match": etag } : {};
+  const isPaused = (balance ?? budget).status === "paused";
+  const once = crypto.randomUUID();
+  return {
+    pause: {
+      offered: !subject && !isPaused && budget.status !== "disabled", button: "Pause", stops: true,
+      title: "Pause this budget", action: "Pause", fields: [REASON], done: finish("The budget is paused."),
+      intro: "Every new request that it applies to is refused until it is resumed. Open reservations can still settle.",
+      send: (values) => send("POST", `${path}/pause`, { body: {}, headers: because(values) }),
+    },
+    resume: {
+      offered: !subject && isPaused, button: "Resume", title: "Resume this budget", action: "Resume", fields: [REASON],
+      done: finish("The budget is active again."),
+      send: (values) => send("POST", `${path}/resume`, { body: {}, headers: because(values) }),
+    },
+    limit: {
+      offered: !subject, button: "Change limit", title: "Change the limit", action: "Change limit", fields: limitForm(budget),
+      done: finish("The limit is changed."),
+      send: (values) => send("PATCH", path, { body: newLimits(values), headers: { ...because(values), ...unchanged } }),
+    },
+    credit: {
+      offered: Boolean(balance), button: "Add credit", title: "Add a credit", action: "Add credit", fields: creditForm(budget.unit),
+      intro: "It raises what may be spent in the current period.", done: finish("The credit is added."),
+      send: (values) => send("POST", `${path}/credits`, {
+        body: newCredit(values, subject), headers: { ...because(values), "Idempotency-Key": `console-${once}` },
+      }),
+    },
+  };
+}
+
+function Balance({ balance }) {
+  const { unit } = balance;
+  const whole = entitlement(balance);
+  const extra = whole === balance.limit ? null : `${shown(balance.limit, unit)} + ${shown(exact(read(whole) - read(balance.limit)), unit)} credits and carried over`;
+  return html`<dl class="tiles">
+      <${Tile} name="Left" value=${balance.available} unit=${unit} detail=${`of ${shown(whole, unit)} ${unit}`} stops=${isNegative(balance.available)} />
+      <${Tile} name="Spent" value=${balance.spent} unit=${unit} detail=${`${balance.utilization_pct} % of what may be spent`} />
+      <${Tile} name="Held by open reservations" value=${balance.held} unit=${unit} />
+      <${Tile} name="May be spent" value=${whole} unit=${unit} detail=${extra ?? (balance.resets_at ? `resets ${day(balance.resets_at)}` : "never resets")} />
+    </dl>
+    <section class="card"><div class="inside">
+      <div class="head"><h2>Now</h2><${Status} status=${balance.status} /></div>
+      <${Bar} balance=${balance} large />
+      <ul class="legend"><li><i></i>Spent</li><li><i class="held"></i>Held</li><li><i class="free"></i>Left</li></ul>
+      <p>${outlook(balance, { projected: projected(balance) })}</p>
+    </div></section>`;
+}
+
+function Tile({ name, value, unit, detail, stops }) {
+  return html`<div class="tile ${stops ? "stop" : ""}"><dt>${name}</dt>
+    <dd class="figure"><${Amount} value=${value} unit=${unit} /> <span class="unit">${unit}</span></dd>
+    ${detail && html`<dd class="detail">${detail}</dd>`}</div>`;
+}
+
+/** What is spent at the period's end at the mean rate so far. */
+function projected({ spent, unit, forecast, resets_in_seconds: seconds }) {
+  if (!forecast || seconds === null) return null;
+  const more = (Number(forecast.burn_rate_per_hour) * seconds) / 3600;
+  return shown((Number(spent) + more).toFixed(9), unit);
+}
+
+/** Which subject under a default to show. */
+function Subjects({ budget }) {
+  const [wanted, setWanted] = useState("");
+  const type = budget.subject.split(":")[0];
+  const find = (event) => {
+    event.preventDefault();
+    const subject = wanted.includes(":") ? wanted.trim() : `${type}:${wanted.trim()}`;
+    location.hash = to(["budgets", budget.budget_id], { subject });
+  };
+  return html`<section class="card"><form class="inside" onSubmit=${find}>
+    <h2>One balance per ${type}</h2>
+    <p class="muted">Every ${type} without a budget of its own has this limit for itself.</p>
+    <div class="filters">
+      <${Field} id="subject" label="Show the balance of" wide>
+        <input id="subject" required placeholder="${type}:…" value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
+      <//>
+      <button>Show</button>
+    </div>
+  </form></section>`;
+}
+
+function Activity({ id, unit, subject }) {
+  const pages = usePages(`budgets/${encodeURIComponent(id)}/ledger`, { subject, limit: 20 });
+  const rows = pages.rows;
+  if (pages.error && !rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
+  if (!rows) return html`<div class="card"><${Loading} what="the activity" /></div>`;
+  return html`<${Table} caption="Activity" note="Every entry of the ledger, newest first" rows=${rows} rowKey=${(entry) => entry.id}
+    columns=${[
+      { name: "When", cell: (entry) => html`<${Time} at=${entry.created_at} />` },
+      { name: "What", cell: (entry) => html`${sentence(entry)}${details(entry) && html`<span class="sub">${details(entry)}</span>`}` },
+      { name: `Amount, ${unit}`, number: true, cell: (entry) => html`<${Signed} amount=${entry.amount} unit=${unit} />` },
+    ]}
+    empty=${html`<${Empty} title="Nothing spent yet">Reservations and records that name this subject appear here once they are settled.<//>`}>
+    <${More} pages=${pages} what="entries" />
+  <//>`;
+}
+
+/** A debit makes less available, so it has a minus; a credit has a plus. */
+function Signed({ amount, unit }) {
+  const isCredit = isNegative(amount);
+  const size = isCredit ? amount.slice(1) : amount;
+  return html`<span title="${size} ${unit}">${isCredit ? "+" : "−"}${shown(size, unit)}</span>`;
+}
+
+function sentence(entry) {
+  const text = entry.description ? `: ${entry.description}` : "";
+  if (entry.kind === "carry_over") return entry.description ? capital(entry.description) : "Carried over";
+  if (entry.kind === "credit") return `${isNegative(entry.amount) ? "Credit" : "Correction of a credit"}${text}`;
+  if (entry.kind === "spend") return `${entry.reservation_id ? "Settled a reservation" : "Recorded spend"}${text}`;
+  return `${capital(entry.kind.replaceAll("_", " "))}${text}`;
+}
+
+function details(entry) {
+  return [
+    entry.session_id && `session ${entry.session_id}`,
+    entry.ref_id && `${entry.ref_type ?? "reference"} ${entry.ref_id}`,
+    entry.reservation_id,
+  ].filter(Boolean).join(" · ");
+}
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+function Statements({ id, unit, subject }) {
+  const pages = usePages(`budgets/${encodeURIComponent(id)}/statements`, { subject, limit: 12 });
+  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
+  if (!pages.rows) return null;
+  const amount = (name, options = {}) => ({ number: true, ...options, cell: (statement) => html`<${Amount} value=${statement[name]} unit=${unit} />` });
+  return html`<${Table} caption="Statements" note="What each closed period came to" rows=${pages.rows} rowKey=${(statement) => statement.id}
+    columns=${[
+      { name: "Period", cell: (statement) => html`${statement.period_key}${statement.revision > 1 && html`<span class="sub">revision ${statement.revision}</span>`}` },
+      { name: "Limit", ...amount("limit") },
+      { name: "Credits", ...amount("credits", { optional: true }) },
+      { name: "Carried in", ...amount("carried_in", { optional: true }) },
+      { name: "Spent", ...amount("spent") },
+      { name: "Overrun", ...amount("overrun", { optional: true }) },
+      { name: "Unused", ...amount("unused") },
+      { name: "Carried out", ...amount("carried_out", { optional: true }) },
+    ]}
+    empty=${html`<${Empty} title="No period has ended yet">A statement appears a minute after the end of each period in which something was spent.<//>`}>
+    <${More} pages=${pages} what="statements" />
+  <//>`;
+}

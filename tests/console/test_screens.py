@@ -1,0 +1,135 @@
+"""Every screen in a real browser, through the local stack."""
+
+import pytest
+
+from tests.console.browser import PHONE, Visit
+from tests.console.company import MARKUP, Company, Open
+
+SCREENS = ("budgets", "budgets/{company}", "budgets/{agents}", "prices", "keys")
+MENU = ["Budgets", "Prices and rates", "API keys"]
+
+
+def test_every_screen_is_accessible_in_light_and_dark(admin: Visit, company: Company) -> None:
+    found = {}
+    for screen in SCREENS:
+        admin.open(screen.format(**company.budgets))
+        for theme in ("light", "dark"):
+            admin.theme(theme)
+            found[screen, theme] = admin.violations()
+
+    assert {place: broken for place, broken in found.items() if broken} == {}
+
+
+def test_no_screen_is_wider_than_a_phone(visit: Open, company: Company) -> None:
+    phone = visit(viewport=PHONE)
+    phone.sign_in(company.keys["admin"])
+    wide = []
+    for screen in SCREENS:
+        phone.open(screen.format(**company.budgets))
+        if phone.page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
+            wide.append(screen)
+
+    assert wide == []
+
+
+def test_a_reader_sees_every_screen_and_no_action(visit: Open, company: Company) -> None:
+    reader = visit()
+    reader.sign_in(company.keys["reader"])
+    page = reader.page
+
+    assert page.get_by_role("navigation").get_by_role("link").all_inner_texts() == MENU
+    actions = set()
+    for screen in SCREENS:
+        reader.open(screen.format(**company.budgets))
+        actions |= set(
+            page.get_by_role("main").locator(".head button, td button").all_inner_texts()
+        )
+    assert actions == set()
+
+
+def test_a_callers_key_is_refused_with_what_to_do(visit: Open, company: Company) -> None:
+    tab = visit()
+    tab.page.goto(tab.url)
+    tab.page.get_by_label("API key").fill(company.keys["caller"])
+    tab.page.get_by_role("button", name="Sign in").click()
+
+    assert "Ask an admin for a key of the role reader" in tab.page.get_by_role("alert").inner_text()
+
+
+def test_an_unknown_key_is_an_error_with_its_request_id(visit: Open) -> None:
+    tab = visit()
+    tab.page.goto(tab.url)
+    tab.page.get_by_label("API key").fill("sg.wrong")
+    tab.page.get_by_role("button", name="Sign in").click()
+
+    assert "Request " in tab.page.get_by_role("alert").inner_text()
+    tab.log.clear()  # the browser logs the 401
+
+
+def test_markup_in_names_and_descriptions_stays_text(admin: Visit) -> None:
+    admin.open("budgets")
+    assert admin.page.get_by_role("link", name=MARKUP).count() == 1
+    admin.page.get_by_role("link", name=MARKUP).click()
+    admin.settled()
+
+    assert admin.page.get_by_role("heading", level=1).inner_text() == MARKUP
+    assert MARKUP in admin.page.get_by_role("table", name="Activity").inner_text()
+    assert admin.page.locator("main img").count() == 0
+
+
+def test_a_budget_is_paused_and_resumed_with_the_keyboard_alone(admin: Visit) -> None:
+    admin.open("budgets")
+    page = admin.page
+    page.get_by_role("link", name="researcher").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name="researcher").wait_for()
+    assert page.evaluate("() => document.activeElement.tagName") == "H1"
+    admin.settled()
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.type("stop for lunch")
+    page.keyboard.press("Enter")
+    page.get_by_text("The budget is paused.").wait_for()
+    assert page.get_by_role("main").locator(".status").first.inner_text() == "Paused"
+    page.get_by_role("button", name="Resume").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.get_by_text("The budget is active again.").wait_for()
+
+
+def test_a_credit_and_a_limit_are_shown_at_once(admin: Visit, company: Company) -> None:
+    admin.open(f"budgets/{company.budgets['company']}")
+    page = admin.page
+    page.get_by_role("button", name="Add credit").click()
+    page.get_by_label("Amount in usd").fill("a lot")
+    page.get_by_role("dialog").get_by_role("button", name="Add credit").click()
+    page.locator(".wrong").wait_for()
+    page.get_by_label("Amount in usd").fill("7.5")
+    page.get_by_role("dialog").get_by_role("button", name="Add credit").click()
+    page.get_by_text("The credit is added.").wait_for()
+    page.get_by_text("+7.50").wait_for()
+
+    assert page.get_by_text("107.50").count() >= 1
+    admin.log.clear()  # the browser logs the 422
+
+
+def test_the_secret_of_a_new_key_is_shown_once(admin: Visit) -> None:
+    admin.open("keys")
+    page = admin.page
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name").fill("one more")
+    page.get_by_role("button", name="Create key").click()
+    secret = page.locator(".secret").inner_text()
+    assert secret.startswith("sg.")
+
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("rowheader", name="one more").wait_for()
+    assert secret not in page.content()
+
+
+@pytest.mark.parametrize("screen", ["budgets?find=nothing+has+this+name", "no-such-screen"])
+def test_an_empty_screen_says_what_to_do_next(admin: Visit, screen: str) -> None:
+    admin.open(screen)
+
+    assert admin.page.locator(".empty").inner_text()
