@@ -54,6 +54,10 @@ def _statement(
     return partition, keys.statement_sort_key(replace(period, starts_at=0), revision % 10**6)
 
 
+def _usage(tenant_id: str, day: str, batch_id: str, at_ms: int) -> keys.Key:
+    return keys.usage_key(tenant_id, day, batch_id, recorded_at_ms=at_ms)
+
+
 BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]]] = {
     "policy": (keys.policy_key, (PARTS, SUBJECTS)),
     "counter": (keys.counter_key, (PARTS, PARTS, SUBJECTS, PARTS)),
@@ -66,13 +70,15 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "tenant": (keys.tenant_key, (PARTS,)),
     "attempts": (keys.attempts_key, (PARTS,)),
     "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),
+    "slug": (keys.slug_key, (PARTS, PARTS)),
+    "usage": (_usage, (PARTS, PARTS, PARTS, NUMBERS)),
     "ledger": (_entries, (PARTS, PARTS, SUBJECTS, NUMBERS, NUMBERS)),
     "statement": (_statement, (PARTS, PARTS, SUBJECTS, PERIODS, st.integers(0, 10**6 - 1))),
 }
 
 
 def test_every_builder_of_a_key_is_put_to_the_test() -> None:
-    named = {name for name in vars(keys) if name.endswith("_key")} - {"read_key"}
+    named = {name for name in vars(keys) if name.endswith("_key") and not name.startswith("read_")}
     builders = {name.removesuffix("_key") for name in named}
     sort_keys = {name.removesuffix("_sort") for name in builders if name.endswith("_sort")}
 
