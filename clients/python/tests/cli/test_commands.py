@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import typer
 from typer.core import TyperCommand, TyperGroup
 
 from spendgate import Spendgate
@@ -37,9 +36,7 @@ def all_commands() -> dict[str, TyperCommand]:
                 assert isinstance(command, TyperCommand)
                 found[here] = command
 
-    root = typer.main.get_command(_main.app)
-    assert isinstance(root, TyperGroup)
-    walk(root, "spendgate")
+    walk(_main.root(), "spendgate")
     return found
 
 

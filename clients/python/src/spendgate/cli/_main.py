@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from spendgate import __version__
 from spendgate.cli import options, printing
@@ -72,12 +74,18 @@ def _options(
     session.profile = profile
 
 
+@cache
+def root() -> TyperGroup:
+    """Every command, built once."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code and never raises."""
     try:
-        code = typer.main.get_command(app).main(
-            args=list(arguments), prog_name="spendgate", standalone_mode=False
-        )
+        code = root().main(args=list(arguments), prog_name="spendgate", standalone_mode=False)
         sys.stdout.flush()
     except (typer.TyperException, typer.Abort, SpendgateError, OSError, KeyboardInterrupt) as error:
         return _ended_by(error)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spendgate import ConflictError, NotFoundError, Spendgate, VersionMismatch, models
+from spendgate import ConflictError, NotFoundError, Spendgate, VersionMismatch
 from spendgate.cli.code import state
 from spendgate.cli.code.model import MARK
 from spendgate.cli.code.objects import Key
 from spendgate.cli.code.planner import SIGNS, Change, Existing, Plan
 from spendgate.cli.code.showing import shown
 from spendgate.cli.exits import CommandError, Exit
+
+if TYPE_CHECKING:
+    from spendgate import models
 
 Report = Callable[[str], object]
 

@@ -6,11 +6,11 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
-from spendgate import Spendgate, models
+from spendgate import Spendgate
 from spendgate.cli.code import periods
 from spendgate.cli.code.objects import (
     WARN_AT_PCT,
@@ -21,6 +21,9 @@ from spendgate.cli.code.objects import (
     price_fields,
 )
 from spendgate.cli.code.state import read_object
+
+if TYPE_CHECKING:
+    from spendgate import models
 
 _SLUG_LENGTH_MAX = 64
 _LEFT_OUT: Mapping[str, Any] = {

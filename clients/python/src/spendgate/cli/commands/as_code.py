@@ -5,20 +5,44 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spendgate import Spendgate, SpendgateError
+from spendgate._lazy import LazyModule
 from spendgate.cli import printing
-from spendgate.cli.code import applying, importing, planner, saved, showing, state, warnings
-from spendgate.cli.code.model import json_schema
-from spendgate.cli.code.planner import Options, Plan
-from spendgate.cli.code.reading import read_file
-from spendgate.cli.code.saved import Target
 from spendgate.cli.exits import CommandError, Exit, sentence_of
 from spendgate.cli.options import AS_CODE, Yes, command, confirm
 from spendgate.cli.session import session
+
+if TYPE_CHECKING:
+    from spendgate.cli.code import (
+        applying,
+        importing,
+        model,
+        planner,
+        reading,
+        saved,
+        showing,
+        state,
+        warnings,
+    )
+else:  # pydantic and ruamel.yaml are loaded for these commands only
+    applying, importing, model, planner, reading, saved, showing, state, warnings = (
+        LazyModule(f"spendgate.cli.code.{name}")
+        for name in (
+            "applying",
+            "importing",
+            "model",
+            "planner",
+            "reading",
+            "saved",
+            "showing",
+            "state",
+            "warnings",
+        )
+    )
 
 DEFAULT_FILE = Path("budgets.yaml")
 
@@ -60,14 +84,14 @@ def register(app: typer.Typer) -> None:
 
 def validate(file: File = DEFAULT_FILE) -> None:
     """Check a file without a service; each mistake has its line and column. Exits with 65."""
-    parsed, objects = read_file(file)
+    parsed, objects = reading.read_file(file)
     count = len(parsed.budgets)
     printing.say(f"{file} is valid: {count} budgets, {len(objects.fields) - count} other objects.")
 
 
 def schema() -> None:
     """Print the JSON Schema of a file, for editors."""
-    printing.print_json(json_schema())
+    printing.print_json(model.json_schema())
 
 
 def plan(
@@ -89,7 +113,7 @@ def plan(
     max_deletes: MaxDeletes = 10,
 ) -> None:
     """Show what apply would change; changes nothing."""
-    options = Options(prune, adopt, force, max_deletes)
+    options = planner.Options(prune, adopt, force, max_deletes)
     try:
         made, target = _plan(file, options)
         if out is not None:
@@ -128,7 +152,7 @@ def apply(
     if saved_plan is not None:
         made, target = saved.read(saved_plan)
     else:
-        made, target = _plan(file, Options(prune, adopt, force, max_deletes))
+        made, target = _plan(file, planner.Options(prune, adopt, force, max_deletes))
         showing.draw(made)
         if made.is_empty:
             return
@@ -159,8 +183,8 @@ def import_(
     printing.note(f"{out} written: spendgate apply -f {out} --adopt takes the budgets over.")
 
 
-def _plan(file: Path, options: Options) -> tuple[Plan, Target]:
-    parsed, wanted = read_file(file)
+def _plan(file: Path, options: planner.Options) -> tuple[planner.Plan, saved.Target]:
+    parsed, wanted = reading.read_file(file)
     if options.prune and not parsed.budgets:
         raise CommandError(
             f"{file} names no budget, and --prune would delete all of {wanted.stack}", Exit.DATA
@@ -172,11 +196,11 @@ def _plan(file: Path, options: Options) -> tuple[Plan, Target]:
     return warnings.with_warnings(made, wanted, there), target
 
 
-def _target(client: Spendgate) -> Target:
-    return Target(session.credentials().url, client.me().tenant_id or "")
+def _target(client: Spendgate) -> saved.Target:
+    return saved.Target(session.credentials().url, client.me().tenant_id or "")
 
 
-def _check_target(client: Spendgate, planned: Target) -> None:
+def _check_target(client: Spendgate, planned: saved.Target) -> None:
     here = _target(client)
     if here != planned:
         raise CommandError(

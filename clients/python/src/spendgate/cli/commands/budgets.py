@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spendgate import models
 from spendgate.cli import values
 from spendgate.cli.balance_rows import WIDE, bar_of, period_text, style_of
 from spendgate.cli.code.periods import period_of
@@ -26,6 +25,9 @@ from spendgate.cli.options import (
 )
 from spendgate.cli.printing import Column, Output, note, print_object, print_rows, say
 from spendgate.cli.session import session
+
+if TYPE_CHECKING:
+    from spendgate import models
 
 BudgetId = Annotated[str, typer.Argument(help="The id of a budget.", metavar="BUDGET")]
 LimitOf = Annotated[str | None, typer.Option("--limit", help="What may be spent in one period.")]

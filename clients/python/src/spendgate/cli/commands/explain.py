@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spendgate import models
 from spendgate.cli import options, values
 from spendgate.cli.balance_rows import COLUMNS, entitlement
 from spendgate.cli.exits import Exit
 from spendgate.cli.options import SEE, Out, amounts_of, command, subjects_of, usage_of
 from spendgate.cli.printing import Column, Output, note, print_json, print_rows, say
 from spendgate.cli.session import session
+
+if TYPE_CHECKING:
+    from spendgate import models
 
 SMALLEST = Decimal("0.000000001")
 

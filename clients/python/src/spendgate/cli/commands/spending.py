@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spendgate import models
 from spendgate.cli import options
 from spendgate.cli.balance_rows import COLUMNS
 from spendgate.cli.exits import Exit
 from spendgate.cli.options import SPEND, Out, amounts_of, command, subjects_of, usage_of
 from spendgate.cli.printing import Output, note, print_json, print_object, print_rows, say
 from spendgate.cli.session import session
+
+if TYPE_CHECKING:
+    from spendgate import models
 
 Reservation = Annotated[str, typer.Argument(help="The id of a reservation.")]
 Description = Annotated[str | None, typer.Option("--description", help="A sentence for people.")]

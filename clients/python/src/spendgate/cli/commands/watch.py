@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spendgate import Spendgate, models
+from spendgate import Spendgate
 from spendgate.cli import printing
 from spendgate.cli.balance_rows import COLUMNS
 from spendgate.cli.options import SEE, command, subjects_of
@@ -17,6 +17,8 @@ from spendgate.cli.session import session
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from spendgate import models
 
 _SHOWN = tuple(column for column in COLUMNS if column.name not in ("budget_id", "limit"))
 
