@@ -97,6 +97,25 @@ def test_another_time_zone_changes_the_budget_and_keeps_its_ledger(
     assert [entry.amount for entry in tenant.budgets.ledger(name)] == [45]
 
 
+def test_an_override_says_what_it_leaves_behind_or_inherits_it(
+    as_tenant: Run, tenant: Spendgate
+) -> None:
+    every = '{every: {subject: "agent:*", unit: usd, limit: 10}'
+    own = "{subject: agent:%s, unit: usd, limit: 5%s}"
+    applied(as_tenant, f"version: 1\nstack: s\nbudgets: {every}}}\n")
+    for agent in "ab":
+        tenant.record(agent=agent, actual={"usd": 4})
+    left = own % ("a", "")
+    inherits = own % ("b", ", opening_spent: inherit")
+    printed = applied(
+        as_tenant, f"version: 1\nstack: s\nbudgets: {every}, a: {left}, b: {inherits}}}\n"
+    )
+    assert "4 spent under agent:* no longer counts" in printed
+    assert "agent:b no longer counts" in printed
+    assert "it starts with what it has spent there" in printed
+    assert [tenant.spend(agent=agent).budgets[0].spent for agent in "ab"] == [0, 4]
+
+
 def test_a_renamed_slug_says_what_it_loses(as_tenant: Run, tenant: Spendgate) -> None:
     applied(as_tenant, START)
     before = id_of(tenant, "researcher")

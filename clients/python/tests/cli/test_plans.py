@@ -105,6 +105,21 @@ CASES: dict[str, tuple[Mapping[str, Any], State, Options]] = {
         of_service(one(), money=SPENT),
         Options(),
     ),
+    "another period that inherits": (
+        one(period="day", opening_spent="inherit"),
+        of_service(one(), money=SPENT),
+        Options(),
+    ),
+    "an override that inherits": (
+        {"budgets": {"a": {**AGENT, "opening_spent": 2}, "every": {**AGENT, "subject": "agent:*"}}},
+        of_service({"budgets": {"every": {**AGENT, "subject": "agent:*"}}}),
+        Options(),
+    ),
+    "an opening amount without a new period": (
+        one(opening_spent="inherit"),
+        of_service(one()),
+        Options(),
+    ),
     "a soft limit above the limit": (one(soft_limit=11), of_service(one()), Options()),
     "another subject": (one(subject="agent:b"), of_service(one(), money=SPENT), Options()),
     "another subject, forced": (one(unit="eur"), of_service(one()), Options(force=True)),

@@ -12,6 +12,7 @@ from spendgate.cli.code.objects import Key
 from spendgate.cli.code.planner import SIGNS, Change, Existing, Plan
 from spendgate.cli.code.showing import shown
 from spendgate.cli.exits import CommandError, Exit
+from spendgate.cli.values import amount
 
 if TYPE_CHECKING:
     from spendgate import models
@@ -80,6 +81,8 @@ def _make_budget(client: Spendgate, change: Change, stack: str) -> list[str]:
         return []
     assert change.after is not None
     body: Any = {**change.after, "metadata": {**change.after["metadata"], MARK: stack}}
+    if change.opening is not None:
+        body["opening_spent"] = change.opening
     slug = change.key.name
     if change.action == "update":
         assert facts is not None
@@ -92,7 +95,12 @@ def _make_budget(client: Spendgate, change: Change, stack: str) -> list[str]:
         made = client.budgets.create(slug=slug, **body)
     else:
         made = _replace(client, change, body)
-    return list(made.warnings or ())
+    left = [
+        f"{amount(replaced.spent)} spent under {replaced.subject} no longer counts"
+        for replaced in made.replaces or ()
+        if replaced.spent
+    ]
+    return [*(made.warnings or ()), *left]
 
 
 def _replace(client: Spendgate, change: Change, body: Any) -> models.Budget:

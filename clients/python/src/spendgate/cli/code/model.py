@@ -143,6 +143,10 @@ class Budget(Part):
     mode: Literal["enforce", "shadow"] | None = None
     name: Annotated[str, Field(min_length=1)] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    opening_spent: Literal["inherit"] | Amount | None = Field(
+        default=None,
+        description="What it starts with as spent, at its creation and at a change of period.",
+    )
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
@@ -150,6 +154,8 @@ class Budget(Part):
             raise ValueError("on_soft_limit: there is no soft_limit to pause at")
         if self.carry_over and self.carry_over.max is not None and not self.carry_over.unused:
             raise ValueError("carry_over.max limits what was not used; set unused to true as well")
+        if self.opening_spent is not None and self.subject.endswith(":*"):
+            raise ValueError("opening_spent is for a budget on one subject, not for a default")
         if MARK in self.metadata:
             raise ValueError(f"metadata: {MARK} is the mark of the stack; leave it out")
         return self

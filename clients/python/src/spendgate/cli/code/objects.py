@@ -44,11 +44,14 @@ class Objects:
 
     stack: str
     fields: Mapping[Key, Fields] = field(default_factory=dict)
+    openings: Mapping[Key, str] = field(default_factory=dict)
+    """What budgets start with as spent: `inherit` or an amount; it is sent and never compared."""
 
 
 def objects_of(file: BudgetFile) -> tuple[Objects, Mistakes]:
     """The objects of a file, and what only the defaults together with a budget show as wrong."""
     fields: dict[Key, Fields] = {}
+    openings: dict[Key, str] = {}
     mistakes: Mistakes = []
     named = file.tenant.model_dump(exclude_unset=True)
     if named:
@@ -63,7 +66,9 @@ def objects_of(file: BudgetFile) -> tuple[Objects, Mistakes]:
         wanted = _budget_fields(budget, file.defaults)
         mistakes += [(("budgets", slug, *where), text) for where, text in _wrong_in(wanted)]
         fields[Key("budget", slug)] = wanted
-    return Objects(file.stack, fields), mistakes
+        if budget.opening_spent is not None:
+            openings[Key("budget", slug)] = amount(budget.opening_spent)
+    return Objects(file.stack, fields, openings), mistakes
 
 
 def fields_of_budget(budget: models.Budget) -> Fields:

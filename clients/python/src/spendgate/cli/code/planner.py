@@ -68,6 +68,8 @@ class Change:
     before: Existing
     after: Fields | None
     adopts: bool = False
+    opening: str | None = None
+    """What the budget starts with as spent, at its creation and at a change of period."""
     warnings: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     """The options without which it is not made."""
@@ -115,7 +117,8 @@ def make_plan(wanted: Objects, state: State, options: Options | None = None) -> 
     ]
     others.sort(key=lambda change: (KINDS.index(change.key.kind), change.key.name))
     budgets, unpruned = _budget_changes(wanted, state, prune=options.prune)
-    changes = [_with_needs(change, options) for change in (*others, *budgets)]
+    opened = [_with_opening(change, wanted) for change in budgets]
+    changes = [_with_needs(change, options) for change in (*others, *opened)]
     notes: tuple[str, ...] = ()
     if unpruned:
         names = ", ".join(sorted(unpruned))
@@ -197,6 +200,14 @@ def _same_place(wanted: Fields, candidates: Iterable[Existing]) -> Existing | No
         if [existing.fields[name] for name in (*_IDENTITY, "period")] == place:
             return existing
     return None
+
+
+def _with_opening(change: Change, wanted: Objects) -> Change:
+    """The change with its opening amount, if it starts a period."""
+    period_changes = any(name == "period" for name, _, _ in change.differences)
+    if change.action == "delete" or (change.action == "update" and not period_changes):
+        return change
+    return replace(change, opening=wanted.openings.get(change.key))
 
 
 def _with_needs(change: Change, options: Options) -> Change:

@@ -60,6 +60,7 @@ def _change(fields: Mapping[str, Any]) -> Change:
         Existing(before["fields"], before["etag"], facts),
         fields["after"],
         adopts=fields["adopts"],
+        opening=fields["opening"],
         warnings=tuple(fields["warnings"]),
         needs=tuple(fields["needs"]),
     )

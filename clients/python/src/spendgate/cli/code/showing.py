@@ -83,6 +83,8 @@ def _remarks(change: Change) -> list[str]:
 
 
 def _lines(change: Change) -> Iterator[str]:
+    if change.opening is not None:
+        yield f"opening_spent: {change.opening}"
     for name, before, after in change.differences:
         if change.action == "create":
             if after != _DEFAULTS.get(name, ...):

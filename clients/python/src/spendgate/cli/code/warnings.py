@@ -44,6 +44,8 @@ def _limit_below_spent(change: Change, *_: object) -> Iterator[str]:
 def _period_starts_anew(change: Change, *_: object) -> Iterator[str]:
     if change.action != "update" or not _changed(change, "period"):
         return
+    if change.opening is not None:
+        return
     spent = _money(change.before)["spent"]
     lost = f": {amount(spent)} spent in the current one no longer counts" if spent else ""
     yield f"the period starts anew{lost}; the ledger stays"
@@ -63,7 +65,8 @@ def _override(change: Change, _plan: Plan, wanted: Objects, state: State) -> Ite
         return
     defaults = sorted(_names_on(f"{kind}:*", wanted, state))
     if defaults:
-        yield f"{subject} no longer counts under the default {', '.join(defaults)}"
+        inherits = "; it starts with what it has spent there" * (change.opening == "inherit")
+        yield f"{subject} no longer counts under the default {', '.join(defaults)}{inherits}"
 
 
 def _soft_limit(change: Change, *_: object) -> Iterator[str]:
