@@ -30,6 +30,9 @@ NOON_MS = 1_772_971_200_000
 REGION = "us-east-1"
 TABLE_NAME = "golden"
 
+VARIABLES = {"AWS_DEFAULT_REGION": REGION, "TABLE_NAME": TABLE_NAME, "DYNAMO_CLIENT": "boto3"}
+"""The environment of the functions: moto answers boto3's client, whatever the shell has set."""
+
 _WORDING = re.compile(r'("(?:message|hint)":")(?:[^"\\]|\\.)*')
 """What a response says to people: it is worded anew now and then, and no program goes by it."""
 
@@ -64,7 +67,7 @@ def fixed_surroundings(clock: Clock) -> Iterator[None]:
     """Fix the time, random numbers and the order of parallel work. Enter before any import."""
     numbers = random.Random(20260308)
     with (
-        patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION, "TABLE_NAME": TABLE_NAME}),
+        patch.dict(os.environ, VARIABLES),
         patch.object(time, "time_ns", lambda: clock.now_ms * 1_000_000),
         patch.object(time, "monotonic", lambda: clock.now_ms / 1000),
         patch.object(secrets, "randbits", numbers.getrandbits),

@@ -222,6 +222,19 @@ class Budget(Model):
     """The balance of the current period; a default has one per subject."""
 
 
+class Alternative(Model):
+    """A fallback model that fits now, with the same input and at most the same output."""
+
+    provider: str
+    """The provider that runs the model."""
+    model: str
+    """The model, as the tenant's fallback_models name it."""
+    max_output_tokens: int
+    """The most output tokens that fit, up to those asked for."""
+    amounts: dict[str, Decimal]
+    """The amounts that a reservation of that would hold, by unit."""
+
+
 class GrantedUsage(Model):
     """What is granted of a usage that named a minimum."""
 
@@ -244,6 +257,8 @@ class Check(Model):
     """The unit of the balance."""
     retry_after_seconds: int | None
     """In how many seconds to retry; null if waiting does not help."""
+    alternatives: list[Alternative] | None = None
+    """Of a usage, if the tenant has fallback_models: those that fit, cheapest first."""
     amounts: dict[str, Decimal] | None = None
     """Sent if the request named a minimum: what would be held, by unit."""
     usage: GrantedUsage | None = None
@@ -422,6 +437,9 @@ class ErrorDetails(Model):
     """The budget that is paused."""
     hint: str | None = None
     """Of a refusal: one sentence that an agent can act on, as in a check."""
+    alternatives: list[Alternative] | None = None
+    """Of a refused usage, if the tenant has fallback_models: those that fit now, cheapest
+    first."""
     reservation: Reservation | None = None
     """The reservation whose hold has ended."""
     kind: str | None = None
@@ -758,6 +776,8 @@ class Tenant(Model):
     """How many output tokens are held for a usage without max_output_tokens."""
     default_agent: str | None
     """The agent that a request counts for if it names none; null: no agent."""
+    fallback_models: list[str]
+    """Models, as provider/model, that responses name as alternatives to a refused one."""
     created_at: datetime
     """When the tenant was created."""
     updated_at: datetime

@@ -143,6 +143,8 @@ class CreateTenant(TypedDict, total=False):
     """How many output tokens are held for a usage without max_output_tokens."""
     default_agent: str | None
     """The agent that a request counts for if it names none; null: no agent."""
+    fallback_models: Sequence[str]
+    """Models, as provider/model, that refusals and checks name if they fit."""
 
 
 class Credit(TypedDict, total=False):
@@ -217,6 +219,8 @@ class PatchTenant(TypedDict, total=False):
     """How many output tokens are held for a usage without max_output_tokens."""
     default_agent: str | None
     """The agent that a request counts for if it names none; null: no agent."""
+    fallback_models: Sequence[str]
+    """Models, as provider/model, that refusals and checks name if they fit."""
 
 
 class PriceTier(TypedDict, total=False):

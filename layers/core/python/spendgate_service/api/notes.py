@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spendgate_service.domain.budgeted import warnings_about
+from spendgate_service.domain.budgeted import warning_about_currency, warnings_about
+from spendgate_service.domain.budgets import budgets_on
 from spendgate_service.domain.model_usage import TOKENS
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from spendgate_service.api.bodies.reserving import ReserveBody
     from spendgate_service.api.http import Request
     from spendgate_service.domain.requests import SpendRequest
+    from spendgate_service.store.policy_cache import PolicyCache
 
 
 def spenders_and_notes(
@@ -30,6 +32,20 @@ def spenders_and_notes(
     return spenders, (*priced.notes, *warnings_about(tenant, spenders, units))
 
 
+def notes_on_currency(
+    policy_cache: "PolicyCache",
+    tenant_id: str,
+    spenders: tuple[Subject, ...],
+    priced: PricedAmounts,
+) -> tuple[str, ...]:
+    """Return the warning about a price that the budgets on the subjects do not count."""
+    if priced.price is None:
+        return ()
+    rules = policy_cache.rules(tenant_id, spenders)
+    units = {budget.unit for _, budget, _ in budgets_on(spenders, rules.policies)}
+    return warning_about_currency(priced.price.currency, priced.amounts, units, rules.tenant)
+
+
 def wish_and_notes(
     request: "Request[ReserveBody]",
     body: "ReserveBody",
@@ -40,4 +56,5 @@ def wish_and_notes(
     wish = body.to_request(request.principal, priced=priced, idempotency_key=key)
     tenant = request.app.policy_cache.rules(request.tenant_id, wish.subjects).tenant
     spenders, notes = spenders_and_notes(body, priced, wish.subjects, tenant)
-    return replace(wish, subjects=spenders), notes
+    more = notes_on_currency(request.app.policy_cache, request.tenant_id, spenders, priced)
+    return replace(wish, subjects=spenders), (*notes, *more)

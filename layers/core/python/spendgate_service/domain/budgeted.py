@@ -3,12 +3,34 @@
 A misspelt type or unit limits nothing, and a request with it is granted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from spendgate_service.domain.subjects import STANDARD_TYPES, Subject
 from spendgate_service.domain.tenants import BUDGETED_WORDS_MAX, Tenant
 
 UNBUDGETED = "no budget applies to this request: nothing limits it"
+
+
+def warning_about_currency(
+    currency: str, named: Iterable[str], units: Collection[str], tenant: Tenant
+) -> tuple[str, ...]:
+    """Return a sentence if a price is in a currency that none of the budgets counts.
+
+    `units` are those of the budgets on the subjects, and `named` those of the request. A budget
+    that counts neither of them, by no rate, is in another currency.
+    """
+    named = set(named)
+    if any(_counts(unit, {currency}, tenant) for unit in units):
+        return ()
+    others = sorted(unit for unit in units if not _counts(unit, named, tenant))
+    if not others:
+        return ()
+    sentence = f"the price is in {currency}, which no budget of this request counts"
+    return (f"{sentence}: there is no rate to {', '.join(others)}",)
+
+
+def _counts(unit: str, named: Collection[str], tenant: Tenant) -> bool:
+    return unit in named or not tenant.rates.get(unit, {}).keys().isdisjoint(named)
 
 
 def warnings_about(

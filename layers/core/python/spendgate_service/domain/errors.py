@@ -31,14 +31,19 @@ from typing import TYPE_CHECKING, Literal
 from spendgate_service.domain.amounts import Amount, amount_text
 
 if TYPE_CHECKING:
-    from spendgate_service.domain.fitting import FittingOutput
+    from spendgate_service.domain.fitting import Alternative, FittingOutput
     from spendgate_service.domain.reservations import Reservation
 
 type BlockedBy = Literal["held", "spent", "pause"]
 
 
 class SpendgateError(Exception):
-    """The root: a request that cannot be executed, without a fault of the service."""
+    """The root: a request that cannot be executed, without a fault of the service.
+
+    `alternatives` are the models that fit in place of a usage; None if nothing is said of that.
+    """
+
+    alternatives: "Sequence[Alternative] | None" = None
 
 
 class InvalidValue(SpendgateError):

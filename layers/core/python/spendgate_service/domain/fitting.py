@@ -73,6 +73,16 @@ class UsageEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """A model that fits in place of the one that was asked for, and what would be held for it."""
+
+    provider: str
+    model: str
+    output_tokens: int
+    amounts: Mapping[str, Amount]
+
+
+@dataclass(frozen=True, slots=True)
 class FittingOutput:
     """The most output tokens of a model that fit into what is left."""
 

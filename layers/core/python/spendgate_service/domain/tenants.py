@@ -35,7 +35,8 @@ class Tenant:
     """One organization, the isolation boundary.
 
     `rates` are by target unit, then by source unit; `prices` by `provider/model`. `budgeted_types`
-    and `budgeted_units` are those of all budgets that it ever had.
+    and `budgeted_units` are those of all budgets that it ever had. `fallback_models` are
+    `provider/model`, as the tenant names them.
     """
 
     tenant_id: str
@@ -44,6 +45,7 @@ class Tenant:
     unpriced_model: UnpricedModel = "reject"
     default_max_output_tokens: int = DEFAULT_MAX_OUTPUT_TOKENS
     default_agent: str | None = None
+    fallback_models: tuple[str, ...] = ()
     created_at_ms: int = 0
     updated_at_ms: int = 0
     rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)

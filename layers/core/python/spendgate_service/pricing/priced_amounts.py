@@ -97,16 +97,24 @@ def priced_amounts(
     if usage is None:
         return PricedAmounts(body.named_amounts())
     tenant = policy_cache.tenant(tenant_id)
-    warnings: tuple[str, ...] = ()
-    if body.leaves_output_open:
-        price = price_for(tenant, usage.provider, usage.model, now_ms=now_ms)
-        if price is None or price.has_output:
-            most = max(tenant.default_max_output_tokens, usage.output_tokens)
-            usage = replace(usage, output_tokens=most)
-            held = f"up to {most} output tokens are held"
-            warnings = (f"usage has no max_output_tokens: {held}",)
+    usage, warnings = estimated_usage(body, usage, tenant, now_ms=now_ms)
     priced = with_usage(body.named_amounts(), usage, tenant, now_ms=now_ms)
     return replace(priced, warnings=(*warnings, *priced.warnings), usage=usage)
+
+
+def estimated_usage(
+    body: Priceable, usage: Usage, tenant: Tenant, *, now_ms: int
+) -> tuple[Usage, tuple[str, ...]]:
+    """Return the usage with the tenant's default of output tokens if it names none; warnings."""
+    if not body.leaves_output_open:
+        return usage, ()
+    price = price_for(tenant, usage.provider, usage.model, now_ms=now_ms)
+    if price is not None and not price.has_output:
+        return usage, ()
+    most = max(tenant.default_max_output_tokens, usage.output_tokens)
+    held = f"up to {most} output tokens are held"
+    warning = f"usage has no max_output_tokens: {held}"
+    return replace(usage, output_tokens=most), (warning,)
 
 
 def priced_or_problem(

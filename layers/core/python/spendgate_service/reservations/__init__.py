@@ -9,7 +9,10 @@ Model
                     replay of the same idempotency key
     hold            takes one hold: the conditional update, and what follows if it fails; takes and
                     returns those of one request side by side
+    partial         tries the whole of a request, and then the most of it that fits
+    replays         the id under an idempotency key, and the first response
     check           previews a reservation, and reads the balances of subjects; writes nothing
+    alternatives    finds the fallback models that fit in place of the one asked for
     extend          moves a hold to a later bucket
     find            reads one reservation
     refusal_cache   refuses for an exhausted budget under load without a call to DynamoDB
@@ -30,7 +33,10 @@ Cost
     reserve   k + 1 write units for k budgets with cached policies, and no read; one more for each
               counter that has to catch up with its policy or to reclaim. A refused request with an
               idempotency key reads its reservation once. No transaction.
+    partial   as a refused request, and as a reserve for each part that is tried, three at most.
     check     one read unit per budget.
+    alternatives   one read unit per budget on the request's and the fallback models' subjects, in
+              refusals and checks of usage, and only where the tenant has fallback models.
     extend    one read unit, and two write units for the reservation and for each of its counters.
 
 Boundaries

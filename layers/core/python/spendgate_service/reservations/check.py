@@ -61,6 +61,13 @@ class Balances:
 
         One read unit per budget. Raises Unavailable.
         """
+        _, balances = self.under_rules(tenant_id, subjects)
+        return balances
+
+    def under_rules(
+        self, tenant_id: str, subjects: Sequence[Subject]
+    ) -> tuple[Rules, list[Balance]]:
+        """Read the same balances with the rules that they were found by."""
 
         def claims_under(rules: Rules, now_ms: int) -> list[CounterClaim]:
             return [
@@ -68,8 +75,8 @@ class Balances:
                 for subject, budget, version in budgets_on(subjects, rules.policies)
             ]
 
-        _, read = self._balances(tenant_id, subjects, claims_under)
-        return [balance for balance, _ in read]
+        rules, read = self._balances(tenant_id, subjects, claims_under)
+        return rules, [balance for balance, _ in read]
 
     def _balances(
         self,

@@ -154,7 +154,7 @@ def _bytes_of(key: keys.Key, entry: tuple[float, Policy | Tenant]) -> int:
         return bytes_of_key + sum(map(_bytes_of_budget, found.budgets))
     rates = sum(map(len, found.rates.values()))
     tiers = sum(len(price.tiers) for price in found.prices.values())
-    names = sum(map(len, found.prices)) + len(found.name or "")
+    names = sum(map(len, (*found.prices, *found.fallback_models, found.name or "")))
     return (
         bytes_of_key
         + rates * _RATE_BYTES

@@ -107,8 +107,15 @@ def tenant_attributes(tenant: Tenant) -> Item:
         "rates": {"L": [_rate_value(rate) for rate in _flat(tenant.rates)]},
         "prices": {"L": [_price_value(price) for price in tenant.prices.values()]},
         **optional_text(label=tenant.name, default_agent=tenant.default_agent),
+        **_fallbacks(tenant),
         **_words(budgeted_types=tenant.budgeted_types, budgeted_units=tenant.budgeted_units),
     }
+
+
+def _fallbacks(tenant: Tenant) -> Item:
+    if not tenant.fallback_models:
+        return {}
+    return {"fallback_models": {"L": [text(name) for name in tenant.fallback_models]}}
 
 
 def _words(**sets: Collection[str]) -> Item:
@@ -225,6 +232,9 @@ def read_tenant(tenant_id: str, item: Item | None) -> Tenant:
         unpriced_model=cast("Any", item["unpriced_model"]["S"]),
         default_max_output_tokens=read_number(item["default_max_output_tokens"]),
         default_agent=read_text(item, "default_agent"),
+        fallback_models=tuple(name["S"] for name in item["fallback_models"]["L"])
+        if "fallback_models" in item
+        else (),
         created_at_ms=read_number(item["created_at_ms"]),
         updated_at_ms=read_number(item["updated_at_ms"]),
         rates=_read_rates(item),

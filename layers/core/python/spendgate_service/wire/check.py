@@ -12,6 +12,7 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused, Violation
 from spendgate_service.domain.requests import SpendRequest
+from spendgate_service.wire.alternatives import AlternativeResponse
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
 from spendgate_service.wire.fields import Amounts, AmountText, Doc
 from spendgate_service.wire.hints import Refusal, hint_of, hint_to_go_on
@@ -37,8 +38,14 @@ class _MostRestrictive(TypedDict):
 
 
 class _Granted(TypedDict):
-    """What would be granted of a request that named a minimum; else nothing is sent."""
+    """What would be granted of a request that named a minimum, and what fits in its place."""
 
+    alternatives: NotRequired[
+        Annotated[
+            list[AlternativeResponse],
+            Doc("Of a usage, if the tenant has fallback_models: those that fit, cheapest first."),
+        ]
+    ]
     amounts: NotRequired[
         Annotated[Amounts, Doc("Sent if the request named a minimum: what would be held, by unit.")]
     ]

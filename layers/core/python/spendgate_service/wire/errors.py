@@ -9,10 +9,12 @@ from spendgate_service.domain.errors import (
     ImmutableField,
     InvalidValue,
     ReservationEnded,
+    SpendgateError,
     TokenCapExceeded,
     Violation,
 )
 from spendgate_service.domain.periods import rule_of
+from spendgate_service.wire.alternatives import AlternativeResponse, alternatives_response
 from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.hints import Refusal, hint_of
 from spendgate_service.wire.periods import boundary_on_wire, period_rule_response
@@ -73,6 +75,15 @@ class ErrorDetails(TypedDict):
     hint: NotRequired[
         Annotated[str, Doc("Of a refusal: one sentence that an agent can act on, as in a check.")]
     ]
+    alternatives: NotRequired[
+        Annotated[
+            list[AlternativeResponse],
+            Doc(
+                "Of a refused usage, if the tenant has fallback_models: those that fit now, "
+                "cheapest first."
+            ),
+        ]
+    ]
     reservation: NotRequired[
         Annotated[ReservationResponse, Doc("The reservation whose hold has ended.")]
     ]
@@ -105,6 +116,8 @@ def error_response(error: Exception, *, code: str, error_type: str, message: str
     }
     if isinstance(error, get_args(Refusal.__value__)):
         details["hint"] = hint_of(error)
+    if isinstance(error, SpendgateError) and error.alternatives is not None:
+        details["alternatives"] = alternatives_response(error.alternatives)
     if isinstance(error, BudgetRefusal):
         details["violations"] = [violation_response(violation) for violation in error.violations]
     match error:

@@ -39,7 +39,15 @@ def _what_is_left(balance: Balance) -> str:
 
 
 def hint_of(refusal: Refusal) -> str:
-    """Write the hint of a request that is refused."""
+    """Write the hint of a request that is refused; it names the cheapest alternative."""
+    if not refusal.alternatives:
+        return _what_helps(refusal)
+    first = refusal.alternatives[0]
+    output = f" with up to {first.output_tokens} output tokens" if first.output_tokens else ""
+    return f"{_what_helps(refusal)} {first.provider}/{first.model} fits now{output}."
+
+
+def _what_helps(refusal: Refusal) -> str:
     match refusal:
         case BudgetExceeded():
             return _hint_when_exceeded(refusal)

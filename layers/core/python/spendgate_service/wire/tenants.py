@@ -23,6 +23,10 @@ class TenantResponse(TypedDict):
     default_agent: Annotated[
         str | None, Doc("The agent that a request counts for if it names none; null: no agent.")
     ]
+    fallback_models: Annotated[
+        list[str],
+        Doc("Models, as provider/model, that responses name as alternatives to a refused one."),
+    ]
     created_at: Annotated[Time, Doc("When the tenant was created.")]
     updated_at: Annotated[Time, Doc("When the settings were last changed.")]
     admin_key: NotRequired[
@@ -45,6 +49,7 @@ def tenant_response(tenant: Tenant) -> TenantResponse:
         "unpriced_model": tenant.unpriced_model,
         "default_max_output_tokens": tenant.default_max_output_tokens,
         "default_agent": tenant.default_agent,
+        "fallback_models": list(tenant.fallback_models),
         "created_at": time_on_wire(tenant.created_at_ms),
         "updated_at": time_on_wire(tenant.updated_at_ms),
     }

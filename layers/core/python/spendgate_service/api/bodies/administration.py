@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.config import JsonDict
 
+from spendgate_service.api.bodies.fallbacks import FallbackModelsField
 from spendgate_service.api.bodies.fields import (
     TOKENS_MAX,
     WORD_SCHEMA,
@@ -123,6 +124,10 @@ class CreateTenantBody(Body):
         SubjectIdField | None,
         Doc("The agent that a request counts for if it names none; null: no agent."),
     ] = None
+    fallback_models: Annotated[
+        FallbackModelsField,
+        Doc("Models, as provider/model, that refusals and checks name if they fit."),
+    ] = Field(default_factory=list)
 
     def to_tenant(self, *, now_ms: int) -> Tenant:
         """The tenant."""
@@ -133,6 +138,7 @@ class CreateTenantBody(Body):
             unpriced_model=self.unpriced_model,
             default_max_output_tokens=self.default_max_output_tokens,
             default_agent=self.default_agent,
+            fallback_models=tuple(self.fallback_models),
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )
@@ -162,6 +168,10 @@ class PatchTenantBody(Body):
         SubjectIdField | None,
         Doc("The agent that a request counts for if it names none; null: no agent."),
     ] = None
+    fallback_models: Annotated[
+        FallbackModelsField | None,
+        Doc("Models, as provider/model, that refusals and checks name if they fit."),
+    ] = None
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -183,6 +193,11 @@ class PatchTenantBody(Body):
                 self.default_agent
                 if "default_agent" in self.model_fields_set
                 else tenant.default_agent
+            ),
+            fallback_models=(
+                tenant.fallback_models
+                if self.fallback_models is None
+                else tuple(self.fallback_models)
             ),
             updated_at_ms=now_ms,
         )

@@ -1,5 +1,6 @@
 """Read-only queries of the spending path: preview a reservation, read balances, find a hold."""
 
+from spendgate_service.api.alternatives import alternatives_for
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
 from spendgate_service.api.errors import problem_of
@@ -16,7 +17,9 @@ from spendgate_service.domain.errors import (
 )
 from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.find import find_reservation
+from spendgate_service.wire.alternatives import alternatives_response
 from spendgate_service.wire.check import CheckResponse, check_response
+from spendgate_service.wire.hints import Refusal, hint_of
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
 from spendgate_service.wire.spend import SpendResponse, spend_response
 
@@ -24,35 +27,49 @@ from spendgate_service.wire.spend import SpendResponse, spend_response
 @route("POST /v1/check", role=CALLER, body=ReserveBody, response=CheckResponse)
 def check(request: Request[ReserveBody]) -> Response:
     """Preview the response to a reservation of the same body; nothing is held."""
-    body, tenant_id = bound_to_key(request.read_body(), request.principal), request.tenant_id
+    body = bound_to_key(request.read_body(), request.principal)
+    response, refusal = _checked(request, body)
+    alternatives = alternatives_for(request, body)
+    if alternatives is not None:
+        response["alternatives"] = alternatives_response(alternatives)
+        if refusal is not None:
+            refusal.alternatives = alternatives
+            response["hint"] = hint_of(refusal)
+    return ok(response)
+
+
+def _checked(
+    request: Request[ReserveBody], body: ReserveBody
+) -> tuple[CheckResponse, Refusal | None]:
+    """Return the response, and the refusal that it describes."""
+    cache, tenant_id = request.app.policy_cache, request.tenant_id
     try:
-        priced = priced_amounts(body, request.app.policy_cache, tenant_id, request.now_ms)
+        priced = priced_amounts(body, cache, tenant_id, request.now_ms)
     except UnknownPrice as refusal:
-        return ok(check_response([], refusal=refusal, error_code=problem_of(refusal).code))
+        code = problem_of(refusal).code
+        return check_response([], refusal=refusal, error_code=code), refusal
     wish, notes = wish_and_notes(request, body, priced)
     try:
         result = request.app.balances.check(wish)
     except (TokenCapExceeded, NoBudget, UnknownRate) as refusal:
-        return ok(
-            check_response(
-                [],
-                refusal=refusal,
-                error_code=problem_of(refusal).code,
-                notes=notes,
-                unpriced=priced.unpriced,
-            )
-        )
-    return ok(
-        check_response(
-            result.balances,
-            shadowed=result.shadowed,
-            granted=result.granted,
-            refusal=result.refusal,
-            error_code=problem_of(result.refusal).code if result.refusal else None,
+        response = check_response(
+            [],
+            refusal=refusal,
+            error_code=problem_of(refusal).code,
             notes=notes,
             unpriced=priced.unpriced,
         )
+        return response, refusal
+    response = check_response(
+        result.balances,
+        shadowed=result.shadowed,
+        granted=result.granted,
+        refusal=result.refusal,
+        error_code=problem_of(result.refusal).code if result.refusal else None,
+        notes=notes,
+        unpriced=priced.unpriced,
     )
+    return response, result.refusal
 
 
 @route("GET /v1/spend", role=READER, response=SpendResponse, query=(SUBJECTS,))

@@ -1,5 +1,6 @@
 """Reserve: hold an estimate on every budget that applies, all or none."""
 
+from spendgate_service.api.alternatives import DESCRIBED_BY_A_CHECK, with_alternatives
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request, Response, created, replayed
@@ -35,10 +36,13 @@ def reserve(request: Request[ReserveBody]) -> Response:
     if priced.problem is not None:
         first = reservations.first_answer(tenant_id, key, body.fingerprint)
         if first is None:
-            raise priced.problem
+            raise with_alternatives(priced.problem, request, body)
         return replayed(first.answer)
     wish, notes = wish_and_notes(request, body, priced, key)
-    answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
+    try:
+        answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
+    except DESCRIBED_BY_A_CHECK as refusal:
+        raise with_alternatives(refusal, request, body) from None
     return replayed(answered.answer) if answered.replayed else created(answered.answer)
 
 

@@ -9,7 +9,7 @@ from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
-from spendgate_service.api.notes import spenders_and_notes
+from spendgate_service.api.notes import notes_on_currency, spenders_and_notes
 from spendgate_service.api.queue import consume
 from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
@@ -106,7 +106,8 @@ def record(request: Request[RecordBody]) -> Response:
     )
     tenant = request.app.policy_cache.rules(principal.tenant_id, command.subjects).tenant
     subjects, notes = spenders_and_notes(body, priced, command.subjects, tenant)
-    command = replace(command, subjects=subjects, notes=notes)
+    more = notes_on_currency(request.app.policy_cache, principal.tenant_id, subjects, priced)
+    command = replace(command, subjects=subjects, notes=(*notes, *more))
     result = request.app.settlements.apply_one(command)
     assert isinstance(result, Recorded), "a record's result is its response"
     return replayed(result.answer) if result.replayed else created(result.answer)
