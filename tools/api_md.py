@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         f"GET {_BUDGET}/ledger", f"GET {_BUDGET}/audit", f"GET {_BUDGET}/statements",
         "GET /v1/export/ledger",
     ),
+    "Usage": ("GET /v1/usage", "GET /v1/usage/records", "GET /v1/export/usage"),
     "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
 }  # fmt: skip
 """The sections in the order of the examples."""

@@ -3,6 +3,7 @@
 Signing, parsing and errors are those of the client; only DynamoDB itself is replaced.
 """
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -37,10 +38,20 @@ def answered_by(engine: ExactTable) -> Callable[[AWSPreparedRequest], AWSRespons
     def send(request: AWSPreparedRequest) -> AWSResponse:
         call = getattr(engine, xform_name(operation_of(request)))
         try:
-            return json_answer(request, 200, call(**json.loads(body_of(request))))
+            arguments = json.loads(body_of(request), object_hook=_with_bytes)
+            return json_answer(request, 200, call(**arguments))
         except ClientError as refused:
             answer: dict[str, Any] = dict(refused.response)
             error, status = answer.pop("Error"), answer.pop("ResponseMetadata")["HTTPStatusCode"]
             return error_answer(request, status, error["Code"], message=error["Message"], **answer)
 
     return send
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    """Decode a binary attribute, which the wire carries as text in base 64."""
+    match value:
+        case {"B": str(text)}:
+            return {"B": base64.b64decode(text)}
+        case _:
+            return value

@@ -4,6 +4,7 @@ What fails is the HTTP exchange itself, so that signing, parsing and every retry
 ours are the real ones.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,12 @@ class _Raw(BytesIO):
 def json_answer(request: AWSPreparedRequest, status: int, body: object) -> AWSResponse:
     """What DynamoDB sends."""
     headers = HeadersDict({"Content-Type": "application/x-amz-json-1.0"})
-    return AWSResponse(request.url, status, cast("Any", headers), _Raw(json.dumps(body).encode()))
+    return AWSResponse(request.url, status, cast("Any", headers), _Raw(_json(body)))
+
+
+def _json(body: object) -> bytes:
+    """What the wire carries: a binary attribute in base 64."""
+    return json.dumps(body, default=lambda binary: base64.b64encode(binary).decode()).encode()
 
 
 def error_answer(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from spendgate_service.api import export
-from spendgate_service.api.export import CSV_COLUMNS, ExportQuery, part_of
+from spendgate_service.api.export import CSV_COLUMNS, ExportQuery, ledger_part
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject
@@ -77,7 +77,7 @@ def test_an_answer_ends_before_it_is_too_large_and_says_where(
 ) -> None:
     monkeypatch.setattr(export, "ENTRIES_MAX", 5)
 
-    part = part_of(steps(9, ENTRY, ENTRY), asked(format="jsonl"))
+    part = ledger_part(steps(9, ENTRY, ENTRY), asked(format="jsonl"))
 
     assert part.next_cursor is not None
     assert part.text.count("\n") == 4
@@ -86,30 +86,30 @@ def test_an_answer_ends_before_it_is_too_large_and_says_where(
 
 
 def test_an_answer_ends_before_it_has_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = len(json.dumps(part_of(steps(1, ENTRY), asked(format="jsonl")).text))
+    size = len(json.dumps(ledger_part(steps(1, ENTRY), asked(format="jsonl")).text))
     monkeypatch.setattr(export, "BYTES_MAX", 3 * size)
 
-    assert part_of(steps(9, ENTRY), asked(format="jsonl")).text.count("\n") == 3
+    assert ledger_part(steps(9, ENTRY), asked(format="jsonl")).text.count("\n") == 3
 
 
 def test_one_item_that_is_too_large_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "BYTES_MAX", 1)
 
-    part = part_of(steps(2, ENTRY, ENTRY), asked(format="jsonl"))
+    part = ledger_part(steps(2, ENTRY, ENTRY), asked(format="jsonl"))
 
     assert part.text.count("\n") == 2
     assert part.next_cursor is not None
 
 
 def test_an_answer_ends_when_it_has_looked_long_enough_without_finding_anything() -> None:
-    part = part_of(steps(export.EMPTY_STEPS_MAX + 1), asked(format="jsonl"))
+    part = ledger_part(steps(export.EMPTY_STEPS_MAX + 1), asked(format="jsonl"))
 
     assert (part.text, part.next_cursor is None) == ("", False)
 
 
 def test_a_cursor_belongs_to_its_span(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "ENTRIES_MAX", 1)
-    cursor = part_of(steps(2, ENTRY), asked()).next_cursor
+    cursor = ledger_part(steps(2, ENTRY), asked()).next_cursor
     assert cursor is not None
 
     assert asked(cursor=cursor).start == place(0)
@@ -119,13 +119,13 @@ def test_a_cursor_belongs_to_its_span(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_line_of_json_is_the_ledger_entry() -> None:
     assert json.loads(
-        part_of(steps(1, ENTRY), asked(format="jsonl")).text
+        ledger_part(steps(1, ENTRY), asked(format="jsonl")).text
     ) == ledger_entry_response(ENTRY)
 
 
 def test_a_row_of_csv_has_all_fields_under_a_header_that_comes_once() -> None:
-    text = part_of(steps(1, ENTRY), asked()).text
-    later = part_of(steps(1, ENTRY), replace(asked(), start=place(0))).text
+    text = ledger_part(steps(1, ENTRY), asked()).text
+    later = ledger_part(steps(1, ENTRY), replace(asked(), start=place(0))).text
 
     [row] = csv.DictReader(io.StringIO(text))
     wanted = ledger_entry_response(ENTRY)
@@ -139,7 +139,7 @@ def test_a_text_of_a_callers_is_no_formula_in_a_spreadsheet(start: str) -> None:
     nasty = f"{start}cmd|'/c calc'!A1"
     entry = replace(ENTRY, description=nasty, session_id=nasty, amount=-3)
 
-    [row] = csv.DictReader(io.StringIO(part_of(steps(1, entry), asked()).text, newline=""))
+    [row] = csv.DictReader(io.StringIO(ledger_part(steps(1, entry), asked()).text, newline=""))
 
     assert row["description"] == row["session_id"] == f"'{nasty}"
     assert row["amount"] == "-0.000000003"
@@ -154,7 +154,7 @@ def test_a_formula_does_not_hide_behind_what_a_spreadsheet_may_take_for_the_end_
     subject = Subject("agent", f"a;=1+1;{'b' * 200}")
     entry = replace(ENTRY, description=nasty, subject=subject)
 
-    [row] = csv.DictReader(io.StringIO(part_of(steps(1, entry), asked()).text, newline=""))
+    [row] = csv.DictReader(io.StringIO(ledger_part(steps(1, entry), asked()).text, newline=""))
 
     assert row["description"] == f"a{before}'{gap}=1+1{separator}b-c"
     assert row["subject"] == f"agent:a;'=1+1;{'b' * 200}"

@@ -798,3 +798,69 @@ class TokenCap(Model):
     """How many completion tokens one request may have; null: no cap."""
     max_total_tokens: int | None
     """How many tokens one request may have in all; null: no cap."""
+
+
+class UsageRecord(Model):
+    """One spend. Records are never changed; a reversal is a record with negative amounts."""
+
+    id: str
+    """The id of the record."""
+    occurred_at: datetime
+    """When it was spent; a reservation's, when it was reserved."""
+    recorded_at: datetime
+    """When it was settled or recorded."""
+    subjects: dict[str, str]
+    """Who or what spent: the id of each type."""
+    key_id: str | None
+    """The API key that spent; null for a message of the queue."""
+    provider: str | None
+    """The provider of the model; null without a usage."""
+    model: str | None
+    """The model: the one of the usage, else the subject's."""
+    usage: dict[str, int] | None
+    """Tokens, calls and searches that were metered; counts of 0 are left out."""
+    service_tier: str | None
+    """The service tier; null without a usage."""
+    amounts: dict[str, Decimal]
+    """What was spent, by unit."""
+    priced_by: str | None
+    """The source of the price; null where the caller sent the amounts, or none is known."""
+    calls: int
+    """How many calls it stands for."""
+    reservation_id: str | None
+    """The reservation that was settled, if any."""
+    late: bool
+    """Whether it was settled after its hold had expired."""
+    overrun: bool
+    """Whether it was settled above its estimate."""
+    meter_source: str | None
+    """Who counted the usage, for example the provider's response."""
+    ref_type: str | None
+    """The type of what the amount was spent on."""
+    ref_id: str | None
+    """The id, in your system, of what it was spent on."""
+    description: str | None
+    """A sentence for people."""
+    metadata: dict[str, Any]
+    """Your own data, of the reservation or the recorded spend."""
+    budgets: list[BudgetShare]
+    """Every budget that applied, and what it counted."""
+    reverses: str | None
+    """The record that this one reverses, if any."""
+
+
+class UsageRow(Model):
+    """The `UsageRow` object."""
+
+    from_: datetime = Field(..., alias="from")
+    """The first moment of the interval."""
+    to: datetime
+    """The first moment after it."""
+    group: dict[str, str | None]
+    """The value of each name in `group_by`; null where the spend has none."""
+    amounts: dict[str, Decimal]
+    """What was spent, by unit: each spend once."""
+    tokens: dict[str, int]
+    """Metered tokens by kind, such as `input`."""
+    calls: int
+    """How many calls were made."""

@@ -4,16 +4,15 @@ A part has as many entries as fit one response of a function. It may have none a
 export is complete when no next cursor is given.
 """
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn, Self
 
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
+from spendgate_service.api.spreadsheet import csv_row, text_cell
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.reports.export import Place, Span, Step
 from spendgate_service.store.paging import PageRequest, cursor_after
@@ -41,10 +40,6 @@ CSV_COLUMNS = (
     "original_amount", "original_unit", "rate",
     "expires_at",
 )  # fmt: skip
-
-_FORMULA_STARTS = re.compile(r"(?:^|(?<=[;\t\r\n])) *(?=[=+\-@\t\r\n＝＋－＠])")  # noqa: RUF001
-"""Where a spreadsheet may see a formula: also after what it may take for the end of a cell, such as
-the semicolon where the comma stands in decimals."""
 
 _CALLERS_TEXTS = frozenset(
     {"subject", "meter_source", "ref_type", "ref_id", "session_id", "description"}
@@ -75,8 +70,8 @@ class ExportQuery:
         if named not in EXPORT_FORMATS:
             refuse("query.format", "send csv or jsonl")
         known_format: ExportFormat = "csv" if named == "csv" else "jsonl"
-        from_ms = _moment_ms("from", query["from"]) if "from" in query else None
-        to_ms = _moment_ms("to", query["to"]) if "to" in query else None
+        from_ms = moment_ms("from", query["from"]) if "from" in query else None
+        to_ms = moment_ms("to", query["to"]) if "to" in query else None
         if query.get("cursor"):
             span, start = _read_cursor(query["cursor"], now_ms=now_ms)
             if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
@@ -103,7 +98,7 @@ def _refuse_cursor() -> NoReturn:
     refuse("query.cursor", "send the X-Next-Cursor of the part before, as it was")
 
 
-def _moment_ms(name: str, text: str) -> int:
+def moment_ms(name: str, text: str) -> int:
     """A date (its midnight in UTC) or a moment of RFC 3339, in milliseconds since the epoch.
 
     Fractions of a millisecond are rounded up: entries are known to the millisecond.
@@ -129,20 +124,28 @@ class Part:
     next_cursor: str | None
 
 
-def part_of(steps: Iterable[Step], asked: ExportQuery) -> Part:
-    """Write as many entries as fit one answer."""
-    write = _csv_row if asked.format == "csv" else _json_line
-    lines = [_row(CSV_COLUMNS)] if asked.format == "csv" and asked.start is None else []
+def part_of[T](
+    steps: Iterable[tuple[str, Sequence[T]]],
+    write: Callable[[T], str],
+    *,
+    head: str,
+    span: Span,
+) -> Part:
+    """Write as many entries as fit one response.
+
+    Each step has the place up to which its entries go, as text for the cursor. `head` is the first
+    line of a whole export.
+    """
+    lines = [head] if head else []
     entries_written, size, empty_steps = 0, 0, 0
-    reached: Place | None = None
+    reached: str | None = None
     for place, entries in steps:
         new = [write(entry) for entry in entries]
         size += sum(len(json.dumps(line)) for line in new)
         is_full = entries_written + len(new) > ENTRIES_MAX or size > BYTES_MAX
         if (entries_written and new and is_full) or empty_steps >= EMPTY_STEPS_MAX:
             assert reached is not None
-            position = f"{asked.span.from_ms} {asked.span.to_ms} {reached.text}"
-            return Part("".join(lines), cursor_after(position))
+            return Part("".join(lines), cursor_after(f"{span.from_ms} {span.to_ms} {reached}"))
         lines += new
         entries_written += len(new)
         empty_steps += not new
@@ -150,24 +153,23 @@ def part_of(steps: Iterable[Step], asked: ExportQuery) -> Part:
     return Part("".join(lines), None)
 
 
+def ledger_part(steps: Iterable[Step], asked: ExportQuery) -> Part:
+    """Write a part of the export of a ledger."""
+    is_csv = asked.format == "csv"
+    head = csv_row(CSV_COLUMNS) if is_csv and asked.start is None else ""
+    placed = ((place.text, entries) for place, entries in steps)
+    return part_of(placed, _csv_line if is_csv else _json_line, head=head, span=asked.span)
+
+
 def _json_line(entry: LedgerEntry) -> str:
     return json_text(ledger_entry_response(entry)) + "\n"
 
 
-def _csv_row(entry: LedgerEntry) -> str:
+def _csv_line(entry: LedgerEntry) -> str:
     fields: Mapping[str, object] = ledger_entry_response(entry)
-    return _row([_cell(name, fields[name]) for name in CSV_COLUMNS])
-
-
-def _cell(name: str, value: object) -> object:
-    """A text of a caller's never becomes a formula in a spreadsheet: it gets an apostrophe."""
-    if name in _CALLERS_TEXTS and isinstance(value, str):
-        return _FORMULA_STARTS.sub(r"'\g<0>", value)
-    return value
-
-
-def _row(cells: Iterable[object]) -> str:
-    """One line of RFC 4180."""
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+    return csv_row(
+        [
+            text_cell(fields[name]) if name in _CALLERS_TEXTS else fields[name]
+            for name in CSV_COLUMNS
+        ]
+    )

@@ -20,7 +20,12 @@ from spendgate_service.api.bodies.fields import (
     UnitField,
 )
 from spendgate_service.api.query import CURSOR_LENGTH_MAX
+from spendgate_service.domain.calendar import CalendarUnit
+from spendgate_service.domain.subjects import ID_LENGTH_MAX
 from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+
+ROWS_DEFAULT = 100
+ROWS_MAX = 1000
 
 _Word = Annotated[str, WithJsonSchema(WORD_SCHEMA)]
 _Moment = Annotated[
@@ -99,4 +104,44 @@ IF_MATCH = Parameter(
     "If-Match",
     Annotated[str, Field(pattern=r'^(\*|"[!#-~]*")$')],
     "The ETag of the object as you have read it; if it has changed since, nothing is changed.",
+)
+
+_Filters = Annotated[
+    dict[str, str],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": r"^([a-z][a-z0-9_]{0,31}|metadata\..{1,91})$"},
+            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": ID_LENGTH_MAX},
+        }
+    ),
+]
+_NAMES = "subject types, provider, model, key_id, metadata.<name>"
+
+SPAN_FROM = Parameter(
+    "from", _Moment, "The first moment, on a quarter of an hour; default: 30 days before `to`."
+)
+SPAN_TO = Parameter("to", _Moment, "The first moment after the span; default: now.")
+TIMEZONE = Parameter("timezone", LabelField, "An IANA time zone for days; default: UTC.")
+GROUP_BY = Parameter(
+    "group_by", Annotated[str, Field(max_length=512)], f"Names, separated by commas: {_NAMES}."
+)
+INTERVAL = Parameter(
+    "interval", CalendarUnit.__value__, "Divide the span by hours, days and so on; default: not."
+)
+FILTERS = Parameter(
+    "filters", _Filters, f"Any number of name=value: only what has it ({_NAMES}).", any_name=True
+)
+ROWS = Parameter(
+    "limit",
+    Annotated[int, Field(ge=1, le=ROWS_MAX, default=ROWS_DEFAULT)],
+    "How many rows on one page.",
+)
+RESERVATION = Parameter(
+    "reservation_id",
+    Annotated[str, Field(max_length=64)],
+    "Only the spend of this reservation.",
+)
+USAGE_FORMAT = Parameter(
+    "format", Literal["csv", "jsonl", "focus"], "csv (the default), jsonl or focus."
 )

@@ -23,8 +23,8 @@ def new_ulid(*, now_ms: int) -> str:
 
 
 def time_ms_of_ulid(ulid: str) -> int:
-    """Return the moment at which a ULID was generated."""
+    """Return the moment at which a ULID was generated; of other texts, any moment."""
     value = 0
     for character in ulid:
-        value = value * 32 + _ALPHABET.index(character)
+        value = value * 32 + _ALPHABET.find(character)
     return value >> _RANDOM_BITS

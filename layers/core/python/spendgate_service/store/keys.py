@@ -150,7 +150,7 @@ def usage_moment(recorded_at_ms: int) -> str:
     return f"{recorded_at_ms:015d}"
 
 
-def read_usage_sort_key(sort_key: str) -> tuple[int, str]:
+def usage_place_of(sort_key: str) -> tuple[int, str]:
     """Return when the records of an item were recorded, and their batch."""
     moment, _, batch_id = sort_key.partition("#")
     return int(moment), batch_id

@@ -109,15 +109,19 @@ def day_of(moment_ms: int) -> str:
 
 def find_usage_record(table: Table, tenant_id: str, record_id: str) -> UsageRecord | None:
     """Read one record consistently; None if there is none. One read unit."""
-    named = _ID.fullmatch(record_id)
-    if named is None:
+    if not _ID.fullmatch(record_id):
         return None
-    batch_id = named["batch"]
-    recorded_at_ms = time_ms_of_ulid(batch_id)
-    key = keys.usage_key(tenant_id, named["day"], batch_id, recorded_at_ms=recorded_at_ms)
-    item = table.get(values.key(key))
+    item = table.get(values.key(key_of_record(tenant_id, record_id)))
     records = [] if item is None else read_usage(item)
     return next((record for record in records if record.record_id == record_id), None)
+
+
+def key_of_record(tenant_id: str, record_id: str) -> keys.Key:
+    """Return the key of the item of a record, which the record's id names."""
+    named = _ID.fullmatch(record_id)
+    assert named is not None
+    moment = time_ms_of_ulid(named["batch"])
+    return keys.usage_key(tenant_id, named["day"], named["batch"], recorded_at_ms=moment)
 
 
 def usage_items(
@@ -146,7 +150,7 @@ def read_usage(item: Item) -> list[UsageRecord]:
     partition, sort_key = keys.read_key(item)
     day, (recorded_at_ms, batch_id) = (
         keys.usage_day_of(partition),
-        keys.read_usage_sort_key(sort_key),
+        keys.usage_place_of(sort_key),
     )
     lines = json.loads(_unpacked(item["usage_lines"]))
     return [

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from spendgate_service.api.handlers import budgets, prices, reports, tenants, token_caps
+from spendgate_service.api.handlers import budgets, prices, reports, tenants, token_caps, usage
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.route import PUBLIC, Route, route, routes_in
 
@@ -28,5 +28,6 @@ ROUTES: Mapping[str, Route] = {
     **tenants.ROUTES,
     **token_caps.ROUTES,
     **prices.ROUTES,
+    **usage.ROUTES,
     **routes_in(vars()),
 }

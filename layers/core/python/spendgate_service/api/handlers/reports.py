@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, part_of
+from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, ledger_part
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SUBJECT, TO
 from spendgate_service.api.route import ADMIN_READER, route, routes_in
@@ -140,7 +140,7 @@ def export_tenant_ledger(request: Request) -> Response:
     query = request.query()
     asked = ExportQuery.read(query, now_ms=request.now_ms)
     steps = export_ledger(request.app.table, request.tenant_id, asked.span, start=asked.start)
-    part = part_of(steps, asked)
+    part = ledger_part(steps, asked)
     headers: dict[str, str] = {}
     if part.next_cursor is not None:
         rest = urlencode({"format": asked.format, "cursor": part.next_cursor})

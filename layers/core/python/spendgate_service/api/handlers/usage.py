@@ -1,0 +1,121 @@
+"""The usage log: totals, records and its export."""
+
+from urllib.parse import urlencode
+
+from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.parameters import (
+    CURSOR,
+    FILTERS,
+    FROM,
+    GROUP_BY,
+    INTERVAL,
+    RESERVATION,
+    ROWS,
+    SPAN_FROM,
+    SPAN_TO,
+    TIMEZONE,
+    TO,
+    USAGE_FORMAT,
+)
+from spendgate_service.api.route import ADMIN_READER, route, routes_in
+from spendgate_service.api.usage_export import USAGE_FORMATS, UsageExportQuery, usage_part
+from spendgate_service.api.usage_query import (
+    read_export_filter,
+    read_records_query,
+    read_report_query,
+    report_position,
+)
+from spendgate_service.store.paging import cursor_after
+from spendgate_service.usage.export import export_usage
+from spendgate_service.usage.records import records_page
+from spendgate_service.usage.report import report_page
+from spendgate_service.wire.pages import PageResponse, page_response
+from spendgate_service.wire.usage import (
+    UsageRecordResponse,
+    UsageRowResponse,
+    usage_record_response,
+    usage_row_response,
+)
+
+
+@route(
+    "GET /v1/usage",
+    role=ADMIN_READER,
+    response=PageResponse[UsageRowResponse],
+    query=(SPAN_FROM, SPAN_TO, GROUP_BY, INTERVAL, TIMEZONE, FILTERS, ROWS, CURSOR),
+)
+def read_usage_totals(request: Request) -> Response:
+    """Show what was spent, by group and interval: each spend once, whatever budgets it touched.
+
+    A spend belongs to the interval in which it occurred; that of a reservation, in which it was
+    reserved. Sessions and metadata are known for at most 31 days at once.
+    """
+    asked, names, limit, place = read_report_query(
+        request.query(), tenant_id=request.tenant_id, now_ms=request.now_ms
+    )
+    page = report_page(
+        request.app.table,
+        request.tenant_id,
+        asked,
+        limit=limit,
+        after=place,
+        pool=request.app.budgets_pool,
+    )
+    cursor = cursor_after(report_position(asked, page.last)) if page.last else None
+    rows = [usage_row_response(row, names) for row in page.rows]
+    return ok(page_response(rows, next_cursor=cursor))
+
+
+@route(
+    "GET /v1/usage/records",
+    role=ADMIN_READER,
+    response=PageResponse[UsageRecordResponse],
+    query=(SPAN_FROM, SPAN_TO, TIMEZONE, RESERVATION, FILTERS),
+    paged=True,
+)
+def list_usage_records(request: Request) -> Response:
+    """List the records of the usage log, newest first: by UTC day, then by when recorded.
+
+    A page may be shorter than its limit and still continue.
+    """
+    asked = read_records_query(request.query(), tenant_id=request.tenant_id, now_ms=request.now_ms)
+    page = records_page(request.app.table, request.tenant_id, asked, request.page())
+    return ok(
+        page_response(list(map(usage_record_response, page.data)), next_cursor=page.next_cursor)
+    )
+
+
+@route(
+    "GET /v1/export/usage",
+    role=ADMIN_READER,
+    response=str,
+    query=(FROM, TO, USAGE_FORMAT, FILTERS, CURSOR),
+    media_types=("text/csv", "application/jsonl"),
+    headers=("X-Next-Cursor", "Link"),
+)
+def export_tenant_usage(request: Request) -> Response:
+    """Export the usage log from one moment to another: each spend once.
+
+    It continues at X-Next-Cursor; a part may have no records and still continue.
+    """
+    query = request.query()
+    asked = UsageExportQuery.read(query, now_ms=request.now_ms)
+    steps = export_usage(
+        request.app.table,
+        request.tenant_id,
+        read_export_filter(query, tenant_id=request.tenant_id),
+        from_ms=asked.span.from_ms,
+        to_ms=asked.span.to_ms,
+        start=asked.start,
+    )
+    part = usage_part(steps, asked, tenant_id=request.tenant_id)
+    headers: dict[str, str] = {}
+    if part.next_cursor is not None:
+        kept = {name: value for name, value in query.items() if name not in {"from", "to"}}
+        rest = urlencode({**kept, "format": asked.format, "cursor": part.next_cursor})
+        headers["X-Next-Cursor"] = part.next_cursor
+        headers["Link"] = f'</v1/export/usage?{rest}>; rel="next"'
+    return Response(200, part.text, headers, USAGE_FORMATS[asked.format])
+
+
+ROUTES = routes_in(vars())

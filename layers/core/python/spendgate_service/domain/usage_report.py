@@ -1,0 +1,239 @@
+"""Totals of the usage log: by group and by interval of the calendar."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+
+from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.model_usage import Usage
+from spendgate_service.domain.periods import period_in_force
+from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION
+from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
+
+QUARTER_HOUR_SECONDS = 900
+"""The clocks of every time zone turn on a quarter of an hour: intervals are made of quarters."""
+
+PROVIDER = "provider"
+KEY_ID = "key_id"
+SESSION = "session"
+METADATA_PREFIX = "metadata."
+
+TOKEN_KINDS = {
+    usage_field.name: usage_field.name.removesuffix("_tokens")
+    for usage_field in fields(Usage)
+    if usage_field.name.endswith("_tokens")
+}
+"""The kinds of token by the counts of a usage: `input` of `input_tokens`."""
+
+type Group = tuple[str | None, ...]
+"""The values by which a total is grouped; None where a spend has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """Usage of one combination of dimensions at one time (epoch seconds)."""
+
+    at: int
+    dimensions: Mapping[str, str]
+    amounts: Mapping[str, Amount]
+    tokens: Mapping[str, int]
+    calls: int
+
+
+@dataclass(slots=True)
+class UsageTotal:
+    """The sum of usage lines."""
+
+    amounts: dict[str, Amount] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+
+    def add(self, line: UsageLine) -> None:
+        """Add a line."""
+        for unit, amount in line.amounts.items():
+            self.amounts[unit] = self.amounts.get(unit, 0) + amount
+        for kind, count in line.tokens.items():
+            self.tokens[kind] = self.tokens.get(kind, 0) + count
+        self.calls += line.calls
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From a moment to another one, exclusive (epoch seconds)."""
+
+    starts_at: int
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """The total of one group in one interval."""
+
+    interval: Interval
+    group: Group
+    total: UsageTotal
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """Which lines count: those that have each of these values."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> tuple[str, ...]:
+        """The names of the metadata that the filter needs."""
+        return metadata_in(self.values)
+
+    def admits(self, dimensions: Mapping[str, str]) -> bool:
+        """Whether a line with these dimensions counts."""
+        return all(dimensions.get(name) == value for name, value in self.values.items())
+
+    def admits_record(self, record: UsageRecord) -> bool:
+        """Whether a record counts."""
+        return self.admits(line_of(record, metadata=self.metadata).dimensions)
+
+
+def metadata_in(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the metadata among dimensions."""
+    return tuple(
+        name.removeprefix(METADATA_PREFIX) for name in names if name.startswith(METADATA_PREFIX)
+    )
+
+
+def line_of(record: UsageRecord, *, metadata: Iterable[str] = ()) -> UsageLine:
+    """Return what a record adds to totals; `metadata` names the metadata that are dimensions."""
+    dimensions = dimensions_of(record)
+    for name in metadata:
+        value = record.metadata.get(name)
+        if value is not None:
+            dimensions[METADATA_PREFIX + name] = value if isinstance(value, str) else str(value)
+    return UsageLine(
+        at=record.occurred_at_ms // 1000,
+        dimensions=dimensions,
+        amounts=record.amounts,
+        tokens=tokens_of(record.metered),
+        calls=record.calls,
+    )
+
+
+def dimensions_of(record: UsageRecord) -> dict[str, str]:
+    """Return what a record can be grouped by, but for its metadata.
+
+    The model is the one that was priced, else the subject `model`.
+    """
+    dimensions = {
+        subject.type: subject.id
+        for subject in record.subjects
+        if subject.type not in {ORGANIZATION, API_KEY}
+    }
+    if record.key_id is not None:
+        dimensions[KEY_ID] = record.key_id
+    if record.metered is not None:
+        dimensions |= {PROVIDER: record.metered.provider, MODEL: record.metered.model}
+    return dimensions
+
+
+def tokens_of(metered: MeteredUsage | None) -> dict[str, int]:
+    """Return the counts of tokens that are not 0, by kind."""
+    if metered is None:
+        return {}
+    counted = {kind: getattr(metered.usage, name) for name, kind in TOKEN_KINDS.items()}
+    return {kind: count for kind, count in counted.items() if count}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What a report is about: a span of quarter hours, and how it is divided."""
+
+    span: Interval
+    group_by: tuple[str, ...] = ()
+    period: CalendarPeriod | None = None
+    only: UsageFilter = field(default_factory=UsageFilter)
+
+    def interval_at(self, moment: int) -> Interval:
+        """Return the interval of a moment in the span; its ends are those of the span at most."""
+        if self.period is None:
+            return self.span
+        period = period_in_force(self.period, now_ms=moment * 1000)
+        assert period.starts_at is not None and period.ends_at is not None
+        return Interval(
+            max(period.starts_at, self.span.starts_at), min(period.ends_at, self.span.ends_at)
+        )
+
+    @property
+    def named(self) -> set[str]:
+        """The dimensions that the report needs."""
+        return {*self.group_by, *self.only.values}
+
+    @property
+    def metadata(self) -> tuple[str, ...]:
+        """The names of the metadata that the report needs."""
+        return metadata_in(self.named)
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether roll-ups do not tell: they leave out sessions and metadata."""
+        return SESSION in self.named or bool(self.metadata)
+
+    def group_of(self, dimensions: Mapping[str, str]) -> Group:
+        """Return the group of a line."""
+        return tuple(dimensions.get(name) for name in self.group_by)
+
+
+class Report:
+    """Totals by interval and group, while lines are added in any order."""
+
+    def __init__(self, query: ReportQuery) -> None:
+        self._query = query
+        self._totals: dict[tuple[Interval, Group], UsageTotal] = {}
+        self._interval: Interval | None = None
+
+    def add(self, line: UsageLine) -> None:
+        """Add a line, if it is in the span and passes the filter."""
+        span = self._query.span
+        if not span.starts_at <= line.at < span.ends_at:
+            return
+        if not self._query.only.admits(line.dimensions):
+            return
+        key = self._interval_of(line.at), self._query.group_of(line.dimensions)
+        self._totals.setdefault(key, UsageTotal()).add(line)
+
+    def take(self, *, until: int) -> list[UsageRow]:
+        """Remove and return the totals of the intervals that have ended by then, in order."""
+        found = [
+            UsageRow(interval, group, total)
+            for (interval, group), total in self._totals.items()
+            if interval.ends_at <= until
+        ]
+        for row in found:
+            del self._totals[row.interval, row.group]
+        return sorted(found, key=position_of)
+
+    def _interval_of(self, moment: int) -> Interval:
+        """Most lines are in the interval of the line before."""
+        known = self._interval
+        if known is None or not known.starts_at <= moment < known.ends_at:
+            known = self._interval = self._query.interval_at(moment)
+        return known
+
+
+def position_of(row: UsageRow) -> tuple[int, tuple[tuple[bool, str], ...]]:
+    """Return the place of a row among others: by time, then by group, absent values last."""
+    return row.interval.starts_at, group_position(row.group)
+
+
+def group_position(group: Group) -> tuple[tuple[bool, str], ...]:
+    """Return the place of a group among others."""
+    return tuple((value is None, value or "") for value in group)
+
+
+def days_of(span: Interval) -> list[tuple[str, int]]:
+    """List the UTC days of a span, each as `20261128` and with its end (epoch seconds)."""
+    first = span.starts_at // 86_400
+    last = -(-span.ends_at // 86_400)
+    return [
+        (f"{datetime.fromtimestamp(day * 86_400, UTC):%Y%m%d}", (day + 1) * 86_400)
+        for day in range(first, last)
+    ]

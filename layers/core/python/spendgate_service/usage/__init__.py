@@ -1,0 +1,20 @@
+"""Usage: what was spent, by every measure; and the reversal of a spend.
+
+Model
+    Every spend leaves one usage record, in the transaction that spends (`settlements`), whatever
+    budgets applied. A report is the sum of records by group and interval.
+
+    records   the records themselves, newest first
+    report    totals by group and interval of the calendar
+    export    all records of a span, in parts
+
+Invariants
+    - For every budget, the counter, the ledger and the counted shares of the usage records agree.
+    - A spend is in a total once, whatever number of budgets it touched.
+
+Cost
+    No write units. A report reads the records of its days: one query for each day and shard.
+
+Boundaries
+    Writing records is in `settlements`; what they look like in the table, in `store.usage`.
+"""
