@@ -113,7 +113,8 @@ def test_an_override_says_what_it_leaves_behind_or_inherits_it(
     assert "4 spent under agent:* no longer counts" in printed
     assert "agent:b no longer counts" in printed
     assert "it starts with what it has spent there" in printed
-    assert [tenant.spend(agent=agent).budgets[0].spent for agent in "ab"] == [0, 4]
+    balances = [tenant.budgets.balance(id_of(tenant, slug)) for slug in "ab"]
+    assert [balance.spent for balance in balances] == [0, 4]
 
 
 def test_a_renamed_slug_says_what_it_loses(as_tenant: Run, tenant: Spendgate) -> None:
