@@ -27,7 +27,7 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.clients import DynamoClient
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.tenants.api_keys import IssuedKey, put_of_key, verify
+from spendgate_service.tenants.api_keys import IssuedKey, create_key, verify
 from spendgate_service.tenants.tenants import create_tenant
 
 KEY_ID = "key_00000000000000sampleevents"
@@ -56,7 +56,7 @@ def seed(table: Table, *, now_ms: int) -> None:
         create_tenant(table, tenant, idempotency=None)
     if verify(table, BEARER) is None:
         key = ApiKey(KEY_ID, TENANT_ID, "caller", "sample events", now_ms)
-        table.transact([put_of_key(table, IssuedKey(key, BEARER))])
+        create_key(table, IssuedKey(key, BEARER), idempotency=None)
     for budget_id, subject, limit, period in _BUDGETS:
         try:
             find_budget(table, TENANT_ID, budget_id)

@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "POST /v1/reservations/{id}/release", "POST /v1/spend", "GET /v1/spend",
     ),
     "Reports": (
+        "GET /v1/changes",
         f"GET {_BUDGET}/ledger", f"GET {_BUDGET}/audit", f"GET {_BUDGET}/statements",
         "GET /v1/export/ledger",
     ),

@@ -101,9 +101,9 @@ def tenants(ask: Ask) -> None:
         assert made.status == 201
 
 
-def send(ask: Ask, route: Route, objects: Objects, who: Context) -> HttpAnswer:
-    object_id = objects.get(route.path.split("/")[2], "none")
-    return ask(route.method, path_of(route, object_id), BODIES.get(route.key), principal=who)
+def send(ask: Ask, route: Route, objects: Objects, who: Context, **more: Any) -> HttpAnswer:
+    path = path_of(route, objects.get(route.path.split("/")[2], "none"))
+    return ask(route.method, path, BODIES.get(route.key), principal=who, **more)
 
 
 def refusal(answer: HttpAnswer) -> tuple[int, str]:

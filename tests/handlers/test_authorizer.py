@@ -61,7 +61,7 @@ def test_a_revoked_key_becomes_nobody_at_once(authorizer: ModuleType, moto_table
     create_key(moto_table, issued, idempotency=None)
     assert "role" in context_for(authorizer, f"Bearer {issued.bearer}")
 
-    revoke_key(moto_table, "acme", issued.key.key_id)
+    revoke_key(moto_table, "acme", issued.key.key_id, now_ms=0)
 
     assert context_for(authorizer, f"Bearer {issued.bearer}") == {"error": "invalid_api_key"}
 

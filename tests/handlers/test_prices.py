@@ -7,7 +7,7 @@ import pytest
 from spendgate_service.domain import tenants as rules
 from spendgate_service.domain.rates import Rate
 from spendgate_service.store.client import Table
-from spendgate_service.tenants.tenants import change_tenant
+from spendgate_service.tenants.tenants import change_settings, change_tenant
 from tests.support.handlers import Ask
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -107,7 +107,7 @@ def test_a_rate_that_is_too_old_is_unknown(ask: Ask, moto_table: Table) -> None:
     ask("POST", "/v1/budgets", {"subject": "agent:*", "unit": "usd", "limit": 11})
     ask("PUT", "/v1/rates/eur/usd", {"rate": "1.1", "max_age_seconds": 60})
     old = Rate("eur", "usd", 1, updated_at_ms=0, max_age_seconds=60)
-    change_tenant(moto_table, "acme", lambda one: one.with_rate(old), now_ms=0)
+    change_tenant(moto_table, "acme", change_settings(lambda one: one.with_rate(old)), now_ms=0)
 
     body = {"subjects": {"agent": "a"}, "amounts": {"eur": "10"}}
 

@@ -11,7 +11,7 @@ from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.rates import Origin, Rate
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.ledger import ledger_entries
-from spendgate_service.tenants.tenants import change_tenant, create_tenant
+from spendgate_service.tenants.tenants import change_settings, change_tenant, create_tenant
 from tests.support.world import TENANT, World
 
 
@@ -21,7 +21,12 @@ def set_rates(world: World, *rates: Rate) -> None:
     by_target: dict[str, dict[str, Rate]] = {}
     for rate in rates:
         by_target.setdefault(rate.target, {})[rate.source] = rate
-    change_tenant(world.table, TENANT, lambda tenant: replace(tenant, rates=by_target), now_ms=2)
+    change_tenant(
+        world.table,
+        TENANT,
+        change_settings(lambda tenant: replace(tenant, rates=by_target)),
+        now_ms=2,
+    )
 
 
 def test_a_window_is_started_under_rules_that_changed_since_they_were_read(world: World) -> None:

@@ -87,21 +87,21 @@ def test_what_cannot_be_a_key_never_reaches_the_table(
 def test_a_revoked_key_proves_nothing(moto_table: Table) -> None:
     issued = issue(moto_table)
 
-    revoke_key(moto_table, "acme", issued.key.key_id)
+    revoke_key(moto_table, "acme", issued.key.key_id, now_ms=NOW_MS)
 
     assert verify(moto_table, issued.bearer) is None
 
 
 def test_an_unknown_key_cannot_be_revoked(moto_table: Table) -> None:
     with pytest.raises(NotFound):
-        revoke_key(moto_table, "acme", "key_unknown")
+        revoke_key(moto_table, "acme", "key_unknown", now_ms=NOW_MS)
 
 
 def test_another_tenants_key_cannot_be_revoked(moto_table: Table) -> None:
     issued = issue(moto_table)
 
     with pytest.raises(NotFound):
-        revoke_key(moto_table, "globex", issued.key.key_id)
+        revoke_key(moto_table, "globex", issued.key.key_id, now_ms=NOW_MS)
 
 
 @pytest.mark.parametrize("others", [(), ("caller", "reader")])
@@ -115,7 +115,7 @@ def test_the_last_admin_key_of_a_tenant_is_not_revoked(
         issue(moto_table, role=role)
 
     with pytest.raises(LastAdminKey, match=r"create another one first \(POST /v1/keys"):
-        revoke_key(moto_table, "acme", last.key.key_id)
+        revoke_key(moto_table, "acme", last.key.key_id, now_ms=NOW_MS)
 
     assert verify(moto_table, last.bearer) == last.key
 
@@ -123,13 +123,13 @@ def test_the_last_admin_key_of_a_tenant_is_not_revoked(
 def test_an_admin_key_is_revoked_while_another_one_remains(moto_table: Table) -> None:
     first, second = (issue(moto_table, role="admin", now_ms=NOW_MS + n) for n in range(2))
 
-    assert revoke_key(moto_table, "acme", first.key.key_id) == first.key
+    assert revoke_key(moto_table, "acme", first.key.key_id, now_ms=NOW_MS) == first.key
 
     assert verify(moto_table, first.bearer) is None
     with pytest.raises(NotFound):
-        revoke_key(moto_table, "acme", first.key.key_id)
+        revoke_key(moto_table, "acme", first.key.key_id, now_ms=NOW_MS)
     with pytest.raises(LastAdminKey):
-        revoke_key(moto_table, "acme", second.key.key_id)
+        revoke_key(moto_table, "acme", second.key.key_id, now_ms=NOW_MS)
 
 
 def test_the_secret_is_in_no_item_no_repr_and_no_log(

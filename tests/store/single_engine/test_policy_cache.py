@@ -9,7 +9,7 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import ABSENT_SECONDS_MAX, PRESENT_SECONDS_MAX
-from spendgate_service.tenants.tenants import change_tenant, create_tenant
+from spendgate_service.tenants.tenants import change_settings, change_tenant, create_tenant
 from tests.support.faulty_client import faulty
 from tests.support.world import TENANT, World
 
@@ -68,7 +68,9 @@ def test_fresh_rules_leave_the_settings_of_tenants_alone(moto_table: Table) -> N
     world = World(moto_table)
     create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     world.policy_cache.rules(TENANT, [AGENT])
-    change_tenant(moto_table, TENANT, lambda one: replace(one, require_budget=True), now_ms=2)
+    change_tenant(
+        moto_table, TENANT, change_settings(lambda one: replace(one, require_budget=True)), now_ms=2
+    )
 
     assert not world.policy_cache.rules(TENANT, [AGENT], fresh=True).tenant.require_budget
     world.clock.advance(PRESENT_SECONDS_MAX)

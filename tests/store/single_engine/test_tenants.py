@@ -14,6 +14,7 @@ from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants.api_keys import verify
 from spendgate_service.tenants.tenants import (
     NewTenant,
+    change_settings,
     change_tenant,
     create_tenant,
     list_tenants,
@@ -88,12 +89,11 @@ def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> Non
 
     def require_budget(tenant: Tenant) -> Tenant:
         for _ in rivals:
-            change_tenant(
-                moto_table, "acme", lambda one: replace(one, unpriced_model="allow"), now_ms=NOW_MS
-            )
+            allow = change_settings(lambda one: replace(one, unpriced_model="allow"))
+            change_tenant(moto_table, "acme", allow, now_ms=NOW_MS)
         return replace(tenant, require_budget=True)
 
-    change_tenant(moto_table, "acme", require_budget, now_ms=NOW_MS)
+    change_tenant(moto_table, "acme", change_settings(require_budget), now_ms=NOW_MS)
 
     found = read_tenant_of(moto_table, "acme")
     assert (found.require_budget, found.unpriced_model) == (True, "allow")
@@ -106,9 +106,8 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
     ids = [f"tenant-{number}" for number in range(8)]
     for tenant_id in ids:
         create_tenant(local_table, a_tenant(tenant_id), idempotency=None)
-        change_tenant(
-            local_table, tenant_id, lambda one: replace(one, prices=prices), now_ms=NOW_MS
-        )
+        priced = change_settings(lambda one: replace(one, prices=prices))
+        change_tenant(local_table, tenant_id, priced, now_ms=NOW_MS)
 
     listed = list_tenants(local_table, PageRequest(limit=100)).data
     assert [tenant.tenant_id for tenant in listed] == ids

@@ -222,6 +222,44 @@ class Budget(Model):
     """The balance of the current period; a default has one per subject."""
 
 
+class FieldChange(Model):
+    """One field that was changed."""
+
+    field: str
+    """The name of the field."""
+    from_: Any = Field(..., alias="from")
+    """Its value before the change; null: none."""
+    to: Any
+    """Its value after the change; null: none."""
+
+
+class Change(Model):
+    """A change by an admin or operator."""
+
+    id: str
+    """The id of the entry."""
+    at: datetime
+    """When it was changed."""
+    key_id: str | None
+    """The API key that changed it; null for a command on the table."""
+    key_name: str | None
+    """The name of that key."""
+    role: str
+    """The role of that key."""
+    actor: str | None
+    """For whom the key acted: the header Spendgate-Actor of the request."""
+    reason: str | None
+    """Why: the header Spendgate-Reason of the request."""
+    request_id: str | None
+    """The id of the request, also in the logs."""
+    action: str
+    """What was done."""
+    object: str
+    """An id, or price:openai/gpt-4o, rate:eur/usd, token_cap:agent:*, tenant."""
+    changes: list[FieldChange]
+    """Every field that was changed."""
+
+
 class Alternative(Model):
     """A fallback model that fits now, with the same input and at most the same output."""
 

@@ -61,9 +61,12 @@ class Request[B: BaseModel = BaseModel]:
     @property
     def idempotency_key(self) -> str | None:
         """The key of the `Idempotency-Key` header. Raises InvalidValue."""
+        return read_idempotency_key(self.header("idempotency-key"))
+
+    def header(self, name: str) -> str | None:
+        """Read a header by its name in lower case."""
         headers = nested(self.event, "headers")
-        by_name = {name.lower(): str(value) for name, value in headers.items()}
-        return read_idempotency_key(by_name.get("idempotency-key"))
+        return next((str(value) for key, value in headers.items() if key.lower() == name), None)
 
     def read_body(self) -> B:
         """Read the body; where the model has no fields, the request may have none.

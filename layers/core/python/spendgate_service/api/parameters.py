@@ -83,6 +83,16 @@ SUBJECTS = Parameter("subjects", SubjectsField, "Any number of type=id.", any_na
 FORMAT = Parameter("format", Literal["csv", "jsonl"], "csv (the default) or jsonl.")
 FROM = Parameter("from", _Moment, "The first moment of the export.")
 TO = Parameter("to", _Moment, "The first moment after the export.")
+CHANGED_FROM = Parameter("from", _Moment, "The first moment of the changes.")
+CHANGED_TO = Parameter("to", _Moment, "The first moment after the changes.")
+OBJECT = Parameter(
+    "object",
+    ReferenceField,
+    "Only of this object: an id, or price:openai/gpt-4o, rate:eur/usd, token_cap:agent:*, tenant.",
+)
+ACTOR = Parameter(
+    "actor", ReferenceField, "Only by this key (its id), or for this Spendgate-Actor."
+)
 CURSOR = Parameter(
     "cursor",
     Annotated[str, Field(max_length=CURSOR_LENGTH_MAX)],
@@ -144,4 +154,14 @@ RESERVATION = Parameter(
 )
 USAGE_FORMAT = Parameter(
     "format", Literal["csv", "jsonl", "focus"], "csv (the default), jsonl or focus."
+)
+ACTOR_HEADER = Parameter(
+    "Spendgate-Actor",
+    Annotated[str, Field(pattern="^[ -~]{0,256}$")],
+    "For whom the key acts, for the change log; up to 256 printable characters.",
+)
+REASON_HEADER = Parameter(
+    "Spendgate-Reason",
+    Annotated[str, Field(pattern="^[ -~]{0,500}$")],
+    "Why, for the change log; up to 500 printable characters.",
 )

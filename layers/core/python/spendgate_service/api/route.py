@@ -30,6 +30,7 @@ ADMIN: tuple[Role, ...] = ("admin",)
 CALLER: tuple[Role, ...] = ("admin", "caller")
 READER: tuple[Role, ...] = ("admin", "caller", "reader")
 ADMIN_READER: tuple[Role, ...] = ("admin", "reader")
+CHANGE_READER: tuple[Role, ...] = ("operator", "admin", "reader")
 
 IDEMPOTENCY = ("idempotency_conflict",)
 REPLAYS = ("reservation_finalized", "reservation_expired")
@@ -93,6 +94,11 @@ class Route:
                 return name
             case _:
                 return "admin"
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether it changes what admins and operators manage, so that the change log says so."""
+        return bool(self.roles) and self.method != "GET" and "caller" not in self.roles
 
     @property
     def path_parameters(self) -> list[str]:

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from spendgate_service.api.http import Request, Response, nested
+from spendgate_service.api.http import Request, Response
 from spendgate_service.api.query import refuse
 from spendgate_service.domain.preconditions import ANY_TAG, UNCONDITIONAL, Precondition
 from spendgate_service.wire.values import json_text
@@ -24,11 +24,10 @@ def precondition_of(request: Request) -> Precondition:
 
     A weak tag never matches, as RFC 9110 says.
     """
-    headers = nested(request.event, "headers")
-    by_name = {name.lower(): str(value).strip() for name, value in headers.items()}
-    header = by_name.get("if-match")
+    header = request.header("if-match")
     if header is None:
         return UNCONDITIONAL
+    header = header.strip()
     if header == ANY_TAG:
         return Precondition(frozenset({ANY_TAG}))
     if not _TAGS.fullmatch(header):

@@ -7,6 +7,7 @@ Model
     agent has its own counter under it.
 
     create          a new budget
+    put             create or change a budget under its slug
     change          change, pause, resume, disable, enable or delete a budget
     read            one budget, a list of budgets, a balance
     credit          a top-up or refund of the current period
@@ -26,10 +27,12 @@ Invariants
 
 Cost
     In write units, all of them transactional (2 each):
-    a change: 2 for the policy, 2 for each counter in reach (1 or 2 per budget of the subject),
-    2 for each row that is added to a list or removed, 2 for an event. A change to a default: 2.
-    A credit: 2 each for the counter, the ledger item and the idempotency record (if any), and 2 for
-    the check of the policy. A change that changes nothing writes nothing.
+    a change: 2 for the policy, 2 for the entry of the change log (per KB), 2 for each counter in
+    reach (1 or 2 per budget of the subject), 2 for each row that is added to a list or removed and
+    for each slug that is given or taken, 2 for an event. A change to a default: 4.
+    A credit: 2 each for the counter, the ledger item, the entry of the change log and the
+    idempotency record (if any), and 2 for the check of the policy. A change that changes nothing
+    writes nothing.
 
 Boundaries
     Whether a request is granted is decided in `reservations`. Periods are closed in `periods`. The

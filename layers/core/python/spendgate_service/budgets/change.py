@@ -23,9 +23,11 @@ from spendgate_service.budgets.policy_writes import (
 from spendgate_service.budgets.read import StoredBudget, read_budget
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, Claim, OpeningSpent, Policy, check_soft_limit
+from spendgate_service.domain.changes import BY_COMMAND, Action, Author
 from spendgate_service.domain.errors import BudgetChanged
 from spendgate_service.domain.preconditions import UNCONDITIONAL, Precondition
 from spendgate_service.domain.thresholds import ANNOUNCEMENT_RETENTION_SECONDS
+from spendgate_service.events.change_log import budget_entry
 from spendgate_service.store import keys
 from spendgate_service.store.claims import read_balances
 from spendgate_service.store.client import Table
@@ -57,12 +59,14 @@ def change_budget(  # noqa: PLR0913 (each has a default or is in every change)
     budget_id: str,
     change: Callable[[Budget], Budget],
     *,
+    action: Action = "budget.changed",
     event: ChangeEvent | None = None,
     precondition: Precondition = UNCONDITIONAL,
     opening_spent: OpeningSpent | None = None,
+    by: Author = BY_COMMAND,
     now_ms: int,
 ) -> StoredBudget:
-    """Change one budget, and write its event in the same transaction.
+    """Change one budget, and write its entry in the change log and its event with it.
 
     A change that changes nothing writes nothing. Another period starts with `opening_spent`; one
     read more for it. `change` may be called several times. Raises
@@ -82,7 +86,7 @@ def change_budget(  # noqa: PLR0913 (each has a default or is in every change)
         tenant_id,
         budget_id,
         changed,
-        _Terms(precondition, event, opening_spent),
+        _Terms(action, by, precondition, event, opening_spent),
         now_ms=now_ms,
     )
     stored = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
@@ -95,6 +99,7 @@ def delete_budget(
     budget_id: str,
     *,
     precondition: Precondition = UNCONDITIONAL,
+    by: Author = BY_COMMAND,
     now_ms: int,
 ) -> StoredBudget:
     """Delete a budget and return it as it was; its counters and its ledger stay.
@@ -106,14 +111,17 @@ def delete_budget(
         return tuple(budget for budget in policy.budgets if budget.budget_id != budget_id)
 
     last = read_budget(table, tenant_id, budget_id, now_ms=now_ms)
-    _replace_policy(table, tenant_id, budget_id, remaining, _Terms(precondition), now_ms=now_ms)
+    terms = _Terms("budget.deleted", by, precondition)
+    _replace_policy(table, tenant_id, budget_id, remaining, terms, now_ms=now_ms)
     return last
 
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """On what condition a change is made, its event, and what another period starts with."""
+    """What is done, by whom, on what condition, with which event and which opening amount."""
 
+    action: Action
+    by: Author
     precondition: Precondition
     event: ChangeEvent | None = None
     opening_spent: OpeningSpent | None = None
@@ -170,6 +178,9 @@ def _replace_policy(
             continue
         writes = writes_of_change(
             table, tenant_id, before, after, opening=moved.opening, now_ms=now_ms
+        )
+        writes.append(
+            budget_entry(table, tenant_id, terms.by, terms.action, budget, changed, now_ms=now_ms)
         )
         if not try_to_write(table, [*writes, *event_put]):
             return moved.replaced

@@ -23,7 +23,9 @@ from spendgate_service.domain.budgets import (
     Policy,
     check_soft_limit,
 )
+from spendgate_service.domain.changes import BY_COMMAND, Author
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
+from spendgate_service.events.change_log import budget_entry
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import PolicyChanged
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
@@ -41,6 +43,7 @@ def create_budget(
     *,
     idempotency: IdempotencyRecord | None,
     opening_spent: OpeningSpent | None = None,
+    by: Author = BY_COMMAND,
     now_ms: int,
 ) -> StoredBudget | Replay:
     """Create a budget, once under an idempotency key.
@@ -70,6 +73,9 @@ def create_budget(
         except PolicyChanged:
             continue
         writes = writes_of_change(table, tenant_id, before, after, opening=opening, now_ms=now_ms)
+        writes.append(
+            budget_entry(table, tenant_id, by, "budget.created", None, new, now_ms=now_ms)
+        )
         writes += remembering_budget(table, tenant, budget.subject.type, budget.unit)
         stored = replace(
             _unused(table, tenant_id, new, after.version, opening, now_ms=now_ms),

@@ -12,6 +12,7 @@ from spendgate_service.budgets.policy_writes import try_to_write
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, counted_subject
+from spendgate_service.domain.changes import BY_COMMAND, Author
 from spendgate_service.domain.counters import Counter, freshness
 from spendgate_service.domain.errors import BudgetChanged, InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry, entry_on
@@ -19,6 +20,7 @@ from spendgate_service.domain.preconditions import UNCONDITIONAL, Precondition
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.thresholds import levels_to_arm
+from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.store import counters, credit_writes, holds, values
 from spendgate_service.store.claims import CounterClaim, catch_up, policy_is_as_read, read_balances
 from spendgate_service.store.client import Table
@@ -29,6 +31,7 @@ from spendgate_service.store.policies import find_budget
 from spendgate_service.store.postings import Posting, writes_of_ledger
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.windows import Windows
+from spendgate_service.wire.changes import credit_fields
 from spendgate_service.wire.credits import credit_response
 from spendgate_service.wire.values import json_text
 
@@ -71,6 +74,7 @@ def apply_credit(
     *,
     idempotency: IdempotencyRecord | None,
     precondition: Precondition = UNCONDITIONAL,
+    by: Author = BY_COMMAND,
     now_ms: int,
 ) -> Credited | Replay:
     """Change what the current period may spend, once under an idempotency key.
@@ -105,6 +109,11 @@ def apply_credit(
         writes, credited = _writes(
             table, replace(claim, period=period), balance, credit, now_ms=now_ms
         )
+        fields = credit_fields(credited.entry, expires_at=credit.expires_at)
+        changed = Changed(
+            "budget.credited", credit.budget_id, None, fields, budget_id=credit.budget_id
+        )
+        writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
         if idempotency:
             response = json_text(credit_response(credited.entry, credited.balance))
             writes.append(idempotency.put(table, response, now_ms=now_ms))

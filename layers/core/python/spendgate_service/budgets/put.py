@@ -6,6 +6,7 @@ from spendgate_service.budgets.change import ChangeEvent, change_budget
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.budgets.read import StoredBudget
 from spendgate_service.domain.budgets import Budget, OpeningSpent
+from spendgate_service.domain.changes import BY_COMMAND, Author
 from spendgate_service.domain.errors import (
     AlreadyExists,
     BudgetChanged,
@@ -29,6 +30,7 @@ def put_budget(
     *,
     precondition: Precondition,
     opening_spent: OpeningSpent | None = None,
+    by: Author = BY_COMMAND,
     now_ms: int,
 ) -> PutBudget:
     """Create the wanted budget, or make the one that has its slug exactly like it.
@@ -51,7 +53,17 @@ def put_budget(
         try:
             if budget_id is None:
                 precondition.check(f"the budget {slug}", None)
-                return _created(table, tenant_id, wanted, opening_spent, now_ms=now_ms), True
+                made = create_budget(
+                    table,
+                    tenant_id,
+                    wanted,
+                    idempotency=None,
+                    opening_spent=opening_spent,
+                    by=by,
+                    now_ms=now_ms,
+                )
+                assert not isinstance(made, Replay)
+                return made, True
             stored = change_budget(
                 table,
                 tenant_id,
@@ -60,27 +72,13 @@ def put_budget(
                 event=ChangeEvent("budget.resumed", of_defaults=False),
                 precondition=precondition,
                 opening_spent=opening_spent,
+                by=by,
                 now_ms=now_ms,
             )
         except (AlreadyExists, NotFound):
             continue
         return stored, False
     raise LoopEnded
-
-
-def _created(
-    table: Table,
-    tenant_id: str,
-    wanted: Budget,
-    opening_spent: OpeningSpent | None,
-    *,
-    now_ms: int,
-) -> StoredBudget:
-    made = create_budget(
-        table, tenant_id, wanted, idempotency=None, opening_spent=opening_spent, now_ms=now_ms
-    )
-    assert not isinstance(made, Replay)
-    return made
 
 
 def _made_like(budget: Budget, wanted: Budget) -> Budget:

@@ -20,6 +20,7 @@ from spendgate_service.store.reservations import read_reservation
 from spendgate_service.store.statements import newest_statement
 from spendgate_service.store.values import Item, read_number
 from spendgate_service.wire.balances import balance_response
+from spendgate_service.wire.changes import BudgetChangedDetail
 from spendgate_service.wire.events import PeriodClosedDetail, ReservationDetail, envelope
 from spendgate_service.wire.reservations import reservation_response
 from spendgate_service.wire.statements import closed_statement
@@ -74,6 +75,8 @@ def event_of(record: Record) -> Event | None:
     match record["eventName"]:
         case "INSERT" if sort_key.startswith(keys.EVENT_PREFIX):
             return _from_outbox(change["NewImage"])
+        case "INSERT" if sort_key.startswith(keys.CHANGE_PREFIX):
+            return _budget_changed(change["NewImage"])
         case "INSERT" if sort_key.startswith(keys.STATEMENT_PREFIX):
             return _period_closed(change["NewImage"])
         case "MODIFY" if sort_key == keys.RESERVATION_SORT_KEY and _has_overrun(change):
@@ -91,6 +94,24 @@ def _from_outbox(item: Item) -> Event:
         tenant_id=keys.tenant_of(stored.key[0]),
         occurred_at_ms=stored.occurred_at_ms,
         says=json.loads(stored.detail),
+    )
+
+
+def _budget_changed(item: Item) -> Event | None:
+    """Build the event of an entry of the change log, if it is about a budget."""
+    if "budget_id" not in item:
+        return None
+    key = keys.read_key(item)
+    detail: BudgetChangedDetail = {
+        "budget_id": item["budget_id"]["S"],
+        "change": json.loads(item["entry"]["S"]),
+    }
+    return Event(
+        event_id=event_id(key),
+        event_type="budget.changed",
+        tenant_id=keys.tenant_of(key[0]),
+        occurred_at_ms=read_number(item["at_ms"]),
+        says=detail,
     )
 
 

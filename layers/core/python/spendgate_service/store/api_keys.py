@@ -10,7 +10,7 @@ from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.tenants import ApiKey
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import ConditionFailed
+from spendgate_service.store.errors import TransactionFailed
 from spendgate_service.store.values import (
     Item,
     key,
@@ -61,12 +61,24 @@ def read_api_key_of(table: Table, tenant_id: str, key_id: str) -> ApiKey:
     return read_api_key(tenant_id, item)
 
 
-def delete_api_key(table: Table, tenant_id: str, key_id: str) -> None:
-    """Delete an API key. Raises NotFound."""
+def delete_api_key(table: Table, tenant_id: str, key_id: str, entry: dict[str, Any]) -> None:
+    """Delete an API key, with the entry of the change log: 4 write units. Raises NotFound."""
     try:
-        table.delete(_key(tenant_id, key_id), ConditionExpression=IS_THERE)
-    except ConditionFailed:
+        table.transact([_deletion(table, tenant_id, key_id), entry])
+    except TransactionFailed as failed:
+        if failed.objections[0] is None:
+            raise
         raise NotFound("key", key_id) from None
+
+
+def _deletion(table: Table, tenant_id: str, key_id: str) -> dict[str, Any]:
+    return {
+        "Delete": {
+            "TableName": table.name,
+            "Key": _key(tenant_id, key_id),
+            "ConditionExpression": IS_THERE,
+        }
+    }
 
 
 def find_admin_key(table: Table, tenant_id: str, *, but_not: str) -> str | None:
@@ -84,21 +96,17 @@ def find_admin_key(table: Table, tenant_id: str, *, but_not: str) -> str | None:
     return next((key_id for key_id in ids if key_id != but_not), None)
 
 
-def delete_admin_key(table: Table, tenant_id: str, key_id: str, *, other_id: str) -> None:
-    """Delete an admin key if another lasting one exists at that moment: 4 write units.
+def delete_admin_key(
+    table: Table, tenant_id: str, key_id: str, entry: dict[str, Any], *, other_id: str
+) -> None:
+    """Delete an admin key if another lasting one exists at that moment: 6 write units.
 
     Two admins who revoke each other's keys at the same time cannot both succeed. Raises
     TransactionFailed: the first objection is about the key, the second about the other one.
     """
     table.transact(
         [
-            {
-                "Delete": {
-                    "TableName": table.name,
-                    "Key": _key(tenant_id, key_id),
-                    "ConditionExpression": IS_THERE,
-                }
-            },
+            _deletion(table, tenant_id, key_id),
             {
                 "ConditionCheck": {
                     "TableName": table.name,
@@ -107,6 +115,7 @@ def delete_admin_key(table: Table, tenant_id: str, key_id: str, *, other_id: str
                     "ExpressionAttributeValues": _ADMIN,
                 }
             },
+            entry,
         ]
     )
 

@@ -12,9 +12,17 @@ def new_id(prefix: str, *, now_ms: int) -> str:
     return prefix + new_ulid(now_ms=now_ms)
 
 
+def first_ulid(prefix: str, *, now_ms: int) -> str:
+    """Return the id that sorts before every id generated from that moment on."""
+    return prefix + _base_32(now_ms << _RANDOM_BITS)
+
+
 def new_ulid(*, now_ms: int) -> str:
     """Generate a ULID: 48 bits of time and 80 random bits, in Crockford's base 32."""
-    value = (now_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    return _base_32((now_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS))
+
+
+def _base_32(value: int) -> str:
     digits = []
     for _ in range(_CHARACTERS):
         value, digit = divmod(value, 32)

@@ -19,6 +19,7 @@ LEDGER_PREFIX = "LEDGER#"
 STATEMENT_PREFIX = "STATEMENT#"
 WINDOW_PREFIX = "WINDOW#"
 EVENT_PREFIX = "EVENT#"
+CHANGE_PREFIX = "CHANGE#"
 RESERVATION_SORT_KEY = "RESERVATION"
 TENANTS_PARTITION = "TENANTS"
 SCHEMA_KEY: Key = ("SCHEMA", "SCHEMA")
@@ -189,6 +190,16 @@ def deleted_budget_key(tenant_id: str, budget_id: str) -> Key:
 def slug_key(tenant_id: str, slug: str) -> Key:
     """Return the key of the item that says which budget has a slug."""
     return _joined("TENANT", tenant_id, "SLUGS"), slug
+
+
+def changes_partition(tenant_id: str) -> str:
+    """Return the partition of a tenant's change log."""
+    return _joined("TENANT", tenant_id, "CHANGES")
+
+
+def change_key(tenant_id: str, change_id: str) -> Key:
+    """Return the key of an entry of the change log; the id sorts it by time."""
+    return changes_partition(tenant_id), CHANGE_PREFIX + change_id
 
 
 def api_keys_partition(tenant_id: str) -> str:

@@ -53,18 +53,21 @@ def put_of_tenant(table: Table, tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def replace_tenant(table: Table, before: Tenant, after: Tenant) -> None:
-    """Replace a tenant's settings if they are as they were read. Raises ConditionFailed."""
+def replacing_tenant(table: Table, before: Tenant, after: Tenant) -> dict[str, Any]:
+    """Build the write that replaces a tenant's settings if they are as they were read."""
     condition, seen = NO_BUDGET_YET, {":seen_updated_at_ms": number(before.updated_at_ms)}
     if before.budgeted_types:
         condition = IS_AS_READ
         seen[":seen_types"] = number(len(before.budgeted_types))
         seen[":seen_units"] = number(len(before.budgeted_units))
-    table.put(
-        {**_key(after.tenant_id), **tenant_attributes(after)},
-        ConditionExpression=condition,
-        ExpressionAttributeValues=seen,
-    )
+    return {
+        "Put": {
+            "TableName": table.name,
+            "Item": {**_key(after.tenant_id), **tenant_attributes(after)},
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": seen,
+        }
+    }
 
 
 def find_tenant(table: Table, tenant_id: str) -> Tenant:

@@ -8,6 +8,7 @@ Model
 
     tenants     create, read, list and change tenants
     api_keys    create, verify, list, rotate and revoke API keys
+    change_log  read what admins and operators have changed
     __main__    the command: creates and revokes operator keys, creates keys of tenants
 
 Invariants
@@ -23,11 +24,11 @@ Invariants
     - Settings are replaced on condition that they are as they were read.
 
 Cost
-    In write units: a tenant 4 (two items in one transaction; 6 with an idempotency key), a key 2 (4
-    with an idempotency key), a change of settings 1 per KB, a revocation 1 (4 for an
-    admin key, whose transaction checks that another one remains). Verifying a key: one
-    consistent read, which API Gateway caches for up to a minute; so a revoked key may work that
-    long.
+    In write units, with the entries of the change log: a tenant 8 (four items in one transaction;
+    10 with an idempotency key), a key 4 (6 with an idempotency key), a change of settings 2 per KB
+    and 2 for the entry, a revocation 4 (6 for an admin key, whose transaction checks that another
+    one remains). Verifying a key: one consistent read, which API Gateway caches for up to a minute;
+    so a revoked key may work that long.
 
 Boundaries
     What a role may do is declared on each route (`api`). Policies and settings are cached for the

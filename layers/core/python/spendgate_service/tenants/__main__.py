@@ -77,7 +77,8 @@ def _run(table: Table, options: Namespace) -> str:
         create_key(table, issued, idempotency=None)
         return issued.bearer
     if options.revoke:
-        return f"revoked {revoke_key(table, OPERATOR_TENANT, options.revoke).key_id}"
+        revoked = revoke_key(table, OPERATOR_TENANT, options.revoke, now_ms=now_ms)
+        return f"revoked {revoked.key_id}"
     return create_operator_key(table, now_ms)
 
 

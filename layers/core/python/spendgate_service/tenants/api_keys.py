@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spendgate_service.domain.changes import BY_COMMAND, Action, Author
 from spendgate_service.domain.errors import InvalidValue, LastAdminKey, NotFound
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
+from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.store import keys
 from spendgate_service.store.api_keys import (
     delete_admin_key,
@@ -35,6 +37,7 @@ from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.values import Item
+from spendgate_service.wire.changes import key_fields
 from spendgate_service.wire.keys import key_created
 from spendgate_service.wire.values import json_text
 
@@ -73,14 +76,42 @@ def new_key(
     return _with_new_secret(key)
 
 
-def put_of_key(table: Table, issued: IssuedKey) -> dict[str, Any]:
-    """Build the write, for a transaction, that makes a key valid."""
-    secret = issued.bearer.rpartition(".")[2]
-    return put_of_api_key(table, issued.key, secret_sha256=_sha256(secret))
+def writes_of_key(table: Table, issued: IssuedKey, by: Author) -> list[dict[str, Any]]:
+    """Build the writes, for a transaction, that make a key valid, with its entry in the log."""
+    key, secret = issued.key, issued.bearer.rpartition(".")[2]
+    return [
+        put_of_api_key(table, key, secret_sha256=_sha256(secret)),
+        _entry(table, by, "key.created", None, key, now_ms=key.created_at_ms),
+    ]
+
+
+def _entry(
+    table: Table,
+    by: Author,
+    action: Action,
+    before: ApiKey | None,
+    after: ApiKey | None,
+    *,
+    now_ms: int,
+) -> dict[str, Any]:
+    """Build the entry of the change log for a key that is created or revoked."""
+    key = after or before
+    assert key is not None
+    return change_entry(
+        table,
+        key.tenant_id,
+        by,
+        Changed(action, key.key_id, key_fields(before), key_fields(after)),
+        now_ms=now_ms,
+    )
 
 
 def create_key(
-    table: Table, issued: IssuedKey, *, idempotency: IdempotencyRecord | None
+    table: Table,
+    issued: IssuedKey,
+    *,
+    idempotency: IdempotencyRecord | None,
+    by: Author = BY_COMMAND,
 ) -> IssuedKey | Replay:
     """Make a new key valid, once under an idempotency key. Raises IdempotencyConflict.
 
@@ -90,7 +121,7 @@ def create_key(
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
-    writes = [put_of_key(table, issued)]
+    writes = writes_of_key(table, issued, by)
     if idempotency:
         writes.append(
             idempotency.put(table, json_text(key_created(issued.key, secret=None)), now_ms=now_ms)
@@ -133,6 +164,7 @@ def rotate_key(
     *,
     grace_seconds: int,
     idempotency: IdempotencyRecord | None,
+    by: Author = BY_COMMAND,
     now_ms: int,
 ) -> IssuedKey | Replay:
     """Give a key a new secret, once under an idempotency key; its id and budgets stay.
@@ -149,7 +181,16 @@ def rotate_key(
         if item is None:
             raise NotFound("key", key_id)
         rotated = _with_new_secret(read_api_key(tenant_id, item))
-        writes = [_update_of_rotation(table, item, rotated, grace_seconds, now_ms=now_ms)]
+        writes = [
+            _update_of_rotation(table, item, rotated, grace_seconds, now_ms=now_ms),
+            change_entry(
+                table,
+                tenant_id,
+                by,
+                Changed("key.rotated", key_id, None, {"grace_seconds": grace_seconds}),
+                now_ms=now_ms,
+            ),
+        ]
         if idempotency:
             response = json_text(key_created(rotated.key, secret=None))
             writes.append(idempotency.put(table, response, now_ms=now_ms))
@@ -203,20 +244,23 @@ def list_keys(table: Table, tenant_id: str, page_request: PageRequest) -> Page[A
     )
 
 
-def revoke_key(table: Table, tenant_id: str, key_id: str) -> ApiKey:
+def revoke_key(
+    table: Table, tenant_id: str, key_id: str, *, by: Author = BY_COMMAND, now_ms: int
+) -> ApiKey:
     """Make a key invalid and return it; API Gateway may accept it for up to a minute more.
 
     Raises NotFound, and LastAdminKey for the tenant's only admin key.
     """
     revoked = read_api_key_of(table, tenant_id, key_id)
+    entry = _entry(table, by, "key.revoked", revoked, None, now_ms=now_ms)
     if revoked.role == "admin":
-        _revoke_admin_key(table, tenant_id, key_id)
+        _revoke_admin_key(table, tenant_id, key_id, entry)
     else:
-        delete_api_key(table, tenant_id, key_id)
+        delete_api_key(table, tenant_id, key_id, entry)
     return revoked
 
 
-def _revoke_admin_key(table: Table, tenant_id: str, key_id: str) -> None:
+def _revoke_admin_key(table: Table, tenant_id: str, key_id: str, entry: dict[str, Any]) -> None:
     """Delete an admin key, on condition that another one remains."""
     changing = "the tenant's admin keys are being revoked right now; try again"
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
@@ -224,7 +268,7 @@ def _revoke_admin_key(table: Table, tenant_id: str, key_id: str) -> None:
         if other_id is None:
             raise LastAdminKey(key_id)
         try:
-            delete_admin_key(table, tenant_id, key_id, other_id=other_id)
+            delete_admin_key(table, tenant_id, key_id, entry, other_id=other_id)
         except TransactionFailed as failed:
             if not failed.may_succeed_next:
                 raise

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from spendgate_service.domain.changes import BY_COMMAND, TENANT_OBJECT, Action, Author
 from spendgate_service.domain.errors import AlreadyExists
 from spendgate_service.domain.tenants import TENANT_ID_PATTERN, Tenant
+from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import ConditionFailed, Throttled, TransactionFailed
+from spendgate_service.store.errors import Throttled, TransactionFailed
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
@@ -17,9 +19,10 @@ from spendgate_service.store.tenants import (
     put_of_tenant,
     read_tenant,
     read_tenant_of,
-    replace_tenant,
+    replacing_tenant,
 )
-from spendgate_service.tenants.api_keys import IssuedKey, new_key, put_of_key
+from spendgate_service.tenants.api_keys import IssuedKey, new_key, writes_of_key
+from spendgate_service.wire.changes import Shown, tenant_fields
 from spendgate_service.wire.tenants import tenant_created
 from spendgate_service.wire.values import json_text
 
@@ -37,7 +40,11 @@ class NewTenant:
 
 
 def create_tenant(
-    table: Table, tenant: Tenant, *, idempotency: IdempotencyRecord | None
+    table: Table,
+    tenant: Tenant,
+    *,
+    idempotency: IdempotencyRecord | None,
+    by: Author = BY_COMMAND,
 ) -> NewTenant | Replay:
     """Create a tenant with a first admin key, once under an idempotency key.
 
@@ -49,7 +56,17 @@ def create_tenant(
     if replay:
         return replay
     admin_key = new_key(tenant.tenant_id, "admin", name=FIRST_KEY_NAME, now_ms=now_ms)
-    writes = [put_of_tenant(table, tenant), put_of_key(table, admin_key)]
+    writes = [
+        put_of_tenant(table, tenant),
+        *writes_of_key(table, admin_key, by),
+        change_entry(
+            table,
+            tenant.tenant_id,
+            by,
+            Changed("tenant.created", TENANT_OBJECT, None, tenant_fields(tenant)),
+            now_ms=now_ms,
+        ),
+    ]
     if idempotency:
         writes.append(
             idempotency.put(table, json_text(tenant_created(tenant, admin_key=None)), now_ms=now_ms)
@@ -74,8 +91,28 @@ def list_tenants(table: Table, page_request: PageRequest) -> Page[Tenant]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TenantChange:
+    """A change of a tenant's settings, and what the change log compares of them."""
+
+    action: Action
+    about: str
+    change: Callable[[Tenant], Tenant]
+    shown: Callable[[Tenant], Shown | None]
+
+
+def change_settings(change: Callable[[Tenant], Tenant]) -> TenantChange:
+    """Return the change of a tenant's own settings."""
+    return TenantChange("tenant.changed", TENANT_OBJECT, change, tenant_fields)
+
+
 def change_tenant(
-    table: Table, tenant_id: str, change: Callable[[Tenant], Tenant], *, now_ms: int
+    table: Table,
+    tenant_id: str,
+    change: TenantChange,
+    *,
+    by: Author = BY_COMMAND,
+    now_ms: int,
 ) -> Tenant:
     """Change a tenant's settings, on condition that they are as they were read.
 
@@ -86,10 +123,19 @@ def change_tenant(
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
         before = read_tenant_of(table, tenant_id)
         moment_ms = max(now_ms, before.updated_at_ms + 1)
-        after = replace(change(before), updated_at_ms=moment_ms)
+        after = replace(change.change(before), updated_at_ms=moment_ms)
+        entry = change_entry(
+            table,
+            tenant_id,
+            by,
+            Changed(change.action, change.about, change.shown(before), change.shown(after)),
+            now_ms=now_ms,
+        )
         try:
-            replace_tenant(table, before, after)
-        except ConditionFailed:
+            table.transact([replacing_tenant(table, before, after), entry])
+        except TransactionFailed as failed:
+            if not failed.may_succeed_next:
+                raise
             continue
         return after
     raise LoopEnded

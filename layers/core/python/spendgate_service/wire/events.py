@@ -14,6 +14,7 @@ from spendgate_service.wire.budget_events import (
     ResumedDetail,
     ThresholdReachedDetail,
 )
+from spendgate_service.wire.changes import BudgetChangedDetail
 from spendgate_service.wire.fields import Doc, Time
 from spendgate_service.wire.reservations import ReservationResponse
 from spendgate_service.wire.statements import ClosedStatement
@@ -53,6 +54,7 @@ DETAILS: Mapping[str, type] = {
     "budget.paused": PausedDetail,
     "budget.resumed": ResumedDetail,
     "budget.period_closed": PeriodClosedDetail,
+    "budget.changed": BudgetChangedDetail,
     "reservation.expired": ReservationDetail,
     "reservation.overrun": ReservationDetail,
 }

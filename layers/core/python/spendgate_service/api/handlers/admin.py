@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from spendgate_service.api.handlers import budgets, prices, reports, tenants, token_caps, usage
+from spendgate_service.api.handlers import (
+    budgets,
+    changes,
+    prices,
+    reports,
+    tenants,
+    token_caps,
+    usage,
+)
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.route import PUBLIC, Route, route, routes_in
 
@@ -27,6 +35,7 @@ ROUTES: Mapping[str, Route] = {
     **reports.ROUTES,
     **tenants.ROUTES,
     **token_caps.ROUTES,
+    **changes.ROUTES,
     **prices.ROUTES,
     **usage.ROUTES,
     **routes_in(vars()),

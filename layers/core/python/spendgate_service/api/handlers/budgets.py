@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.budgets import (
     CreateBudgetBody,
     CreditBody,
@@ -24,6 +25,7 @@ from spendgate_service.budgets.change import ChangeEvent
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.budgets.read import StoredBudget, stored_budget_response
 from spendgate_service.domain.budgets import Budget, OpeningSpent
+from spendgate_service.domain.changes import Action
 from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
@@ -53,6 +55,7 @@ def create_budget(request: Request[CreateBudgetBody]) -> Response:
         wanted,
         idempotency=idempotency_record_of(request, "create_budget", body),
         opening_spent=body.opening_spent,
+        by=author_of(request),
         now_ms=now_ms,
     )
     if isinstance(made, Replay):
@@ -90,6 +93,7 @@ def put_budget(request: Request[PutBudgetBody]) -> Response:
         wanted,
         precondition=precondition_of(request),
         opening_spent=body.opening_spent,
+        by=author_of(request),
         now_ms=now_ms,
     )
     response = _response(stored)
@@ -138,6 +142,7 @@ def patch_budget(request: Request[PatchBudgetBody]) -> Response:
     return _change(
         request,
         budget_id,
+        "budget.changed",
         lambda budget: body.applied_to(budget, now_ms=request.now_ms),
         event,
         body.opening_spent,
@@ -156,7 +161,7 @@ def patch_budget(request: Request[PatchBudgetBody]) -> Response:
 def pause_budget(request: Request) -> Response:
     """Refuse every request that the budget applies to, until it is resumed."""
     event = ChangeEvent("budget.paused")
-    return _switch(request, lambda budget: replace(budget, paused=True), event)
+    return _switch(request, "budget.paused", lambda budget: replace(budget, paused=True), event)
 
 
 @route(
@@ -171,7 +176,8 @@ def pause_budget(request: Request) -> Response:
 def resume_budget(request: Request) -> Response:
     """End a pause; a pause of the soft limit is lifted until the period ends."""
     event = ChangeEvent("budget.resumed")
-    return _switch(request, lambda budget: budget.resumed(now_ms=request.now_ms), event)
+    now_ms = request.now_ms
+    return _switch(request, "budget.resumed", lambda budget: budget.resumed(now_ms=now_ms), event)
 
 
 @route(
@@ -185,7 +191,7 @@ def resume_budget(request: Request) -> Response:
 )
 def disable_budget(request: Request) -> Response:
     """Neither enforce the budget nor count spend on it, until it is enabled."""
-    return _switch(request, lambda budget: replace(budget, disabled=True))
+    return _switch(request, "budget.disabled", lambda budget: replace(budget, disabled=True))
 
 
 @route(
@@ -199,7 +205,7 @@ def disable_budget(request: Request) -> Response:
 )
 def enable_budget(request: Request) -> Response:
     """Enforce the budget and count spend on it again."""
-    return _switch(request, lambda budget: replace(budget, disabled=False))
+    return _switch(request, "budget.enabled", lambda budget: replace(budget, disabled=False))
 
 
 @route(
@@ -218,6 +224,7 @@ def delete_budget(request: Request) -> Response:
         tenant_id,
         budget_id,
         precondition=precondition_of(request),
+        by=author_of(request),
         now_ms=request.now_ms,
     )
     return tagged(ok(_response(deleted)), deleted.budget.tag)
@@ -248,6 +255,7 @@ def credit_budget(request: Request[CreditBody]) -> Response:
         ),
         idempotency=idempotency_record_of(request, "credit_budget", body, target=budget_id),
         precondition=precondition_of(request),
+        by=author_of(request),
         now_ms=request.now_ms,
     )
     return (
@@ -258,7 +266,10 @@ def credit_budget(request: Request[CreditBody]) -> Response:
 
 
 def _switch(
-    request: Request, change: Callable[[Budget], Budget], event: ChangeEvent | None = None
+    request: Request,
+    action: Action,
+    change: Callable[[Budget], Budget],
+    event: ChangeEvent | None = None,
 ) -> Response:
     """Make a change that needs no body; a budget that has it already stays as it is."""
     budget_id = request.path_id("budget")
@@ -267,12 +278,13 @@ def _switch(
     def switched(budget: Budget) -> Budget:
         return replace(change(budget), updated_at_ms=request.now_ms)
 
-    return _change(request, budget_id, switched, event)
+    return _change(request, budget_id, action, switched, event)
 
 
 def _change(
     request: Request,
     budget_id: str,
+    action: Action,
     change: Callable[[Budget], Budget],
     event: ChangeEvent | None = None,
     opening_spent: OpeningSpent | None = None,
@@ -282,9 +294,11 @@ def _change(
         request.tenant_id,
         budget_id,
         change,
+        action=action,
         event=event,
         precondition=precondition_of(request),
         opening_spent=opening_spent,
+        by=author_of(request),
         now_ms=request.now_ms,
     )
     return tagged(ok(_response(changed)), changed.budget.tag)

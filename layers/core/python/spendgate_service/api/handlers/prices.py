@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.administration import PriceBody, RateBody
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.parameters import FROM_UNIT, MODEL, PROVIDER, TO_UNIT
 from spendgate_service.api.query import refuse
 from spendgate_service.api.route import ADMIN, ADMIN_READER, TAG, route, routes_in
 from spendgate_service.api.tags import content_tag, precondition_of, tagged
+from spendgate_service.domain.changes import Action
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.prices import Price, price_key
 from spendgate_service.domain.rates import Rate
@@ -19,6 +22,8 @@ from spendgate_service.store.listings import start_of
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
+from spendgate_service.tenants.tenants import TenantChange
+from spendgate_service.wire.changes import Shown, price_fields
 from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.prices import PriceResponse, price_response
 from spendgate_service.wire.rates import RateResponse, rate_response
@@ -56,7 +61,7 @@ def put_price(request: Request[PriceBody]) -> Response:
     """Set a price that replaces the built-in one."""
     provider, model = _model_in_path(request)
     price = request.read_body().to_price(provider=provider, model=model, now_ms=request.now_ms)
-    _change_price(request, price, lambda tenant: tenant.with_price(price))
+    _change_price(request, "price.set", price, lambda tenant: tenant.with_price(price))
     return _tagged(_shown(price))
 
 
@@ -73,7 +78,7 @@ def delete_price(request: Request) -> Response:
     last = own_price(_tenant(request), provider, model)
     if last is None:
         raise NotFound("own price for", price_key(provider, model))
-    _change_price(request, last, lambda tenant: tenant.without_price(last.key))
+    _change_price(request, "price.deleted", last, lambda tenant: tenant.without_price(last.key))
     return _tagged(_shown(last))
 
 
@@ -119,7 +124,7 @@ def put_rate(request: Request[RateBody]) -> Response:
     if source == target:
         refuse("path.to", f"{source} needs no rate to itself")
     rate = request.read_body().to_rate(source=source, target=target, now_ms=request.now_ms)
-    _change_rate(request, rate, lambda tenant: tenant.with_rate(rate))
+    _change_rate(request, "rate.set", rate, lambda tenant: tenant.with_rate(rate))
     return _tagged(rate_response(rate))
 
 
@@ -136,7 +141,7 @@ def delete_rate(request: Request) -> Response:
     last = _tenant(request).rate(source, target)
     if last is None:
         raise NotFound("rate from", f"{source} to {target}")
-    _change_rate(request, last, lambda tenant: tenant.without_rate(source, target))
+    _change_rate(request, "rate.deleted", last, lambda tenant: tenant.without_rate(source, target))
     return _tagged(rate_response(last))
 
 
@@ -158,7 +163,9 @@ def _tagged(shown: PriceResponse | RateResponse) -> Response:
     return tagged(ok(shown), content_tag(shown))
 
 
-def _change_price(request: Request, price: Price, change: Callable[[Tenant], Tenant]) -> None:
+def _change_price(
+    request: Request, action: Action, price: Price, change: Callable[[Tenant], Tenant]
+) -> None:
     """Change the tenant's own price of a model, if it is as the caller has read it.
 
     Without an own price, what the caller has read is the built-in one.
@@ -168,31 +175,43 @@ def _change_price(request: Request, price: Price, change: Callable[[Tenant], Ten
         applies = price_for(tenant, price.provider, price.model, now_ms=request.now_ms)
         return None if applies is None else _shown(applies)
 
-    _change(request, f"the price of {price.key}", before, change)
+    def own(tenant: Tenant) -> Shown | None:
+        return price_fields(tenant.prices.get(price.key))
+
+    _change(request, before, TenantChange(action, f"price:{price.key}", change, own))
 
 
-def _change_rate(request: Request, rate: Rate, change: Callable[[Tenant], Tenant]) -> None:
+def _change_rate(
+    request: Request, action: Action, rate: Rate, change: Callable[[Tenant], Tenant]
+) -> None:
     def before(tenant: Tenant) -> RateResponse | None:
         found = tenant.rate(rate.source, rate.target)
         return None if found is None else rate_response(found)
 
-    _change(request, f"the rate from {rate.source} to {rate.target}", before, change)
+    about = f"rate:{rate.source}/{rate.target}"
+    _change(request, before, TenantChange(action, about, change, before))
 
 
 def _change(
     request: Request,
-    what: str,
     before: Callable[[Tenant], PriceResponse | RateResponse | None],
-    change: Callable[[Tenant], Tenant],
+    wanted: TenantChange,
 ) -> None:
+    """Make a change, if the object is as the caller has read it."""
     precondition = precondition_of(request)
 
-    def changed(tenant: Tenant) -> Tenant:
+    def change(tenant: Tenant) -> Tenant:
         shown = before(tenant)
-        precondition.check(what, None if shown is None else content_tag(shown))
-        return change(tenant)
+        precondition.check(wanted.about, None if shown is None else content_tag(shown))
+        return wanted.change(tenant)
 
-    tenants.change_tenant(request.app.table, request.tenant_id, changed, now_ms=request.now_ms)
+    tenants.change_tenant(
+        request.app.table,
+        request.tenant_id,
+        replace(wanted, change=change),
+        by=author_of(request),
+        now_ms=request.now_ms,
+    )
 
 
 def _model_in_path(request: Request) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Tenants, their settings and their API keys."""
 
+from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.administration import (
     CreateKeyBody,
     CreateTenantBody,
@@ -43,7 +44,9 @@ def create_key(request: Request[CreateKeyBody]) -> Response:
     body = request.read_body()
     issued = body.to_key(tenant_id=request.tenant_id, now_ms=request.now_ms)
     idempotency = idempotency_record_of(request, "create_key", body)
-    made = api_keys.create_key(request.app.table, issued, idempotency=idempotency)
+    made = api_keys.create_key(
+        request.app.table, issued, idempotency=idempotency, by=author_of(request)
+    )
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(key_created(made.key, secret=made.bearer))
@@ -60,7 +63,10 @@ def list_keys(request: Request) -> Response:
 def revoke_key(request: Request) -> Response:
     """Revoke an API key; the tenant's last admin key cannot be revoked."""
     key_id = request.path_id("key")
-    return ok(key_response(api_keys.revoke_key(request.app.table, request.tenant_id, key_id)))
+    revoked = api_keys.revoke_key(
+        request.app.table, request.tenant_id, key_id, by=author_of(request), now_ms=request.now_ms
+    )
+    return ok(key_response(revoked))
 
 
 @route(
@@ -80,6 +86,7 @@ def rotate_key(request: Request[RotateKeyBody]) -> Response:
         key_id,
         grace_seconds=body.grace_seconds,
         idempotency=idempotency_record_of(request, "rotate_key", body, target=key_id),
+        by=author_of(request),
         now_ms=request.now_ms,
     )
     if isinstance(made, Replay):
@@ -127,7 +134,11 @@ def change_tenant(request: Request[PatchTenantBody]) -> Response:
         return body.applied_to(tenant, now_ms=request.now_ms)
 
     changed = tenants.change_tenant(
-        request.app.table, request.tenant_id, change, now_ms=request.now_ms
+        request.app.table,
+        request.tenant_id,
+        tenants.change_settings(change),
+        by=author_of(request),
+        now_ms=request.now_ms,
     )
     return _tagged(changed)
 
@@ -146,7 +157,9 @@ def create_tenant(request: Request[CreateTenantBody]) -> Response:
     body = request.read_body()
     tenant = body.to_tenant(now_ms=request.now_ms)
     idempotency = idempotency_record_of(request, "create_tenant", body)
-    made = tenants.create_tenant(request.app.table, tenant, idempotency=idempotency)
+    made = tenants.create_tenant(
+        request.app.table, tenant, idempotency=idempotency, by=author_of(request)
+    )
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(tenant_created(made.tenant, admin_key=made.admin_key.bearer))
@@ -167,7 +180,9 @@ def create_tenants_key(request: Request[CreateKeyBody]) -> Response:
     read_tenant_of(request.app.table, tenant_id)
     issued = body.to_key(tenant_id=tenant_id, now_ms=request.now_ms)
     idempotency = idempotency_record_of(request, "create_tenant_key", body, target=tenant_id)
-    made = api_keys.create_key(request.app.table, issued, idempotency=idempotency)
+    made = api_keys.create_key(
+        request.app.table, issued, idempotency=idempotency, by=author_of(request)
+    )
     if isinstance(made, Replay):
         return replayed(made.answer)
     return created(key_created(made.key, secret=made.bearer))

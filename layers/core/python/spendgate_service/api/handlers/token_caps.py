@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.administration import TokenCapBody
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.query import refuse
@@ -45,6 +46,7 @@ def put_token_cap(request: Request[TokenCapBody]) -> Response:
         subject,
         cap,
         check=_check(request, subject),
+        by=author_of(request),
         now_ms=request.now_ms,
     )
     return _shown(subject, cap)
@@ -66,6 +68,7 @@ def delete_token_cap(request: Request) -> Response:
         request.tenant_id,
         subject,
         check=_check(request, subject),
+        by=author_of(request),
         now_ms=request.now_ms,
     )
     return _shown(subject, last)

@@ -10,7 +10,14 @@ from spendgate_service.api.errors import PROBLEM_BY_CODE
 from spendgate_service.api.openapi.examples import Example, examples
 from spendgate_service.api.openapi.headers import EVERY_RESPONSE, described, headers_of_error
 from spendgate_service.api.openapi.schemas import Schema, ref
-from spendgate_service.api.parameters import IDEMPOTENCY_KEY, IF_MATCH, IN_PATH, Parameter
+from spendgate_service.api.parameters import (
+    ACTOR_HEADER,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IN_PATH,
+    REASON_HEADER,
+    Parameter,
+)
 from spendgate_service.api.route import Route
 
 type Place = Literal["path", "query", "header"]
@@ -78,6 +85,10 @@ def _parameters(route: Route, calls: Sequence[Example]) -> list[Schema]:
         parameters.append(_parameter(IDEMPOTENCY_KEY, "header", route, calls))
     if route.conditional:
         parameters.append(_parameter(IF_MATCH, "header", route, calls))
+    if route.is_logged:
+        parameters += [
+            _parameter(header, "header", route, calls) for header in (ACTOR_HEADER, REASON_HEADER)
+        ]
     return parameters
 
 
@@ -131,7 +142,7 @@ def _codes(route: Route) -> list[str]:
     codes = ["invalid_api_key", "forbidden"] if route.roles else []
     if route.body:
         codes += ["invalid_json", "request_too_large"]
-    has_values = route.body or route.parameters_in_query or route.conditional
+    has_values = route.body or route.parameters_in_query or route.conditional or route.is_logged
     if has_values or set(route.path_parameters) - {"id"}:
         codes.append("invalid_request")
     if route.path_parameters:

@@ -1,0 +1,125 @@
+"""The change log: one item per change of an object by an admin or operator.
+
+It is written in the transaction of the change, nothing edits it, and it has no end. The id begins
+with the time, so a tenant's log is sorted by it. The item of a change to a budget is an event as
+well, which the stream's consumer publishes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from spendgate_service.domain.changes import Change
+from spendgate_service.store import keys, values
+from spendgate_service.store.client import Table
+from spendgate_service.store.ids import first_ulid
+from spendgate_service.store.values import Item
+
+ID_PREFIX = "chg_"
+LAST_MOMENT_MS = 2**48 - 1
+
+OF_OBJECT = "about = :about"
+OF_ACTOR = "key_id = :actor OR acted_for = :actor"
+OF_OBJECT_AND_ACTOR = f"{OF_OBJECT} AND ({OF_ACTOR})"
+
+_PAGES_MAX = 5
+_FILTERED_AT_A_TIME = 500
+"""A filter reads at most so many entries, times the pages; a cursor leads on from there."""
+
+
+def put_of_change(
+    table: Table, tenant_id: str, change: Change, *, response: str, budget_id: str | None
+) -> dict[str, Any]:
+    """Build the write, for the transaction of a change, of its entry: two write units per KB.
+
+    `response` is the entry as JSON. A change to a budget names it.
+    """
+    item = {
+        **values.key(keys.change_key(tenant_id, change.change_id)),
+        "at_ms": values.number(change.at_ms),
+        "about": values.text(change.about),
+        "entry": values.text(response),
+        **values.optional_text(
+            key_id=change.by.key_id, acted_for=change.by.actor, budget_id=budget_id
+        ),
+    }
+    return {
+        "Put": {"TableName": table.name, "Item": item, "ConditionExpression": keys.IS_NEW},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """Which entries are wanted: from one moment to before another, of an object, by an actor.
+
+    An actor is the id of a key, or whom a key acted for.
+    """
+
+    from_ms: int = 0
+    to_ms: int = LAST_MOMENT_MS
+    about: str | None = None
+    actor: str | None = None
+
+    @property
+    def expression(self) -> str | None:
+        """The filter of the query; None if the time alone decides."""
+        match self.about, self.actor:
+            case None, None:
+                return None
+            case _, None:
+                return OF_OBJECT
+            case None, _:
+                return OF_ACTOR
+        return OF_OBJECT_AND_ACTOR
+
+
+def read_changes(
+    table: Table, tenant_id: str, wanted: ChangeFilter, *, after: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """Read entries as JSON, newest first, and the id after which the rest begins (None: no rest).
+
+    A filter may return fewer than `limit` although there are more.
+    """
+    partition = keys.changes_partition(tenant_id)
+    arguments = _query(partition, wanted, limit)
+    if after is not None:
+        arguments["ExclusiveStartKey"] = values.key((partition, keys.CHANGE_PREFIX + after))
+    found: list[Item] = []
+    for _ in range(_PAGES_MAX):
+        page = table.query(**arguments)
+        found += page["Items"]
+        if len(found) > limit:
+            return _entries(found[:limit]), _id_of(found[limit - 1])
+        if "LastEvaluatedKey" not in page:
+            return _entries(found), None
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return _entries(found), _id_of(arguments["ExclusiveStartKey"])
+
+
+def _query(partition: str, wanted: ChangeFilter, limit: int) -> dict[str, Any]:
+    first, last = (
+        keys.CHANGE_PREFIX + first_ulid(ID_PREFIX, now_ms=moment_ms)
+        for moment_ms in (wanted.from_ms, wanted.to_ms)
+    )
+    arguments: dict[str, Any] = {
+        "KeyConditionExpression": keys.SORTED_BETWEEN,
+        "ExpressionAttributeValues": {
+            ":pk": values.text(partition),
+            ":first": values.text(first),
+            ":last": values.text(last),
+            **values.optional_text(**{":about": wanted.about, ":actor": wanted.actor}),
+        },
+        "ScanIndexForward": False,
+        "ConsistentRead": True,
+        "Limit": limit + 1,
+    }
+    if wanted.expression is not None:
+        arguments |= {"FilterExpression": wanted.expression, "Limit": _FILTERED_AT_A_TIME}
+    return arguments
+
+
+def _entries(items: list[Item]) -> list[str]:
+    return [item["entry"]["S"] for item in items]
+
+
+def _id_of(item: Item) -> str:
+    return keys.read_key(item)[1].removeprefix(keys.CHANGE_PREFIX)
