@@ -18,7 +18,7 @@ from tests.docs.service import TENANT_ID, Service, listening, service_over
 from tests.docs.session import Session
 from tests.docs.snippets import snippets_in
 
-FOLLOWED = ["docs/concepts.md", "docs/api.md"]
+FOLLOWED = ["docs/concepts.md", "docs/api.md", "docs/prices.md"]
 DOCUMENTS = ["README.md", *FOLLOWED]
 """The blocks of the README need the SDKs: clients/python/tests/sdk/test_readme.py runs them."""
 

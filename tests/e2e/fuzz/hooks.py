@@ -22,6 +22,7 @@ BEYOND_A_SCHEMA = (
     "min_output_tokens is more than max_output_tokens",
     "a minimum goes with amounts or with usage",
     "two tiers have the same above_input_tokens",
+    "two of the fallback models are the same",
     "there is no soft_limit to pause at",
     "is above the limit of",
     "this period never resets, so nothing carries over",
