@@ -49,7 +49,10 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         f"GET {_BUDGET}/ledger", f"GET {_BUDGET}/audit", f"GET {_BUDGET}/statements",
         "GET /v1/export/ledger",
     ),
-    "Usage": ("GET /v1/usage", "GET /v1/usage/records", "GET /v1/export/usage"),
+    "Usage": (
+        "GET /v1/usage", "GET /v1/usage/records", "GET /v1/export/usage",
+        "POST /v1/usage/{id}/reverse",
+    ),
     "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
 }  # fmt: skip
 """The sections in the order of the examples."""

@@ -72,6 +72,7 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "attempts": (keys.attempts_key, (PARTS,)),
     "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),
     "slug": (keys.slug_key, (PARTS, PARTS)),
+    "reversal": (keys.reversal_key, (PARTS, PARTS)),
     "usage": (_usage, (PARTS, PARTS, PARTS, NUMBERS)),
     "ledger": (_entries, (PARTS, PARTS, SUBJECTS, NUMBERS, NUMBERS)),
     "statement": (_statement, (PARTS, PARTS, SUBJECTS, PERIODS, st.integers(0, 10**6 - 1))),

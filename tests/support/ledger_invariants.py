@@ -50,7 +50,7 @@ class Books:
         key = partition, keys.PERIOD_PREFIX + entry.period_key
         self.entries += 1
         match entry.kind:
-            case "spend" | "opening":
+            case "spend" | "opening" | "reversal":
                 self.spent_by_ledger[key] += entry.amount
                 self.opened_by_ledger[key] += entry.amount if entry.kind == "opening" else 0
             case "credit" | "credit_expired":

@@ -346,7 +346,8 @@ class Credit(Model):
     """A sentence for people."""
     kind: str
     """Whether the amount was spent, credited, taken off because a credit expired, carried over
-    from or to another period, or spent before the budget counted (opening)."""
+    from or to another period, spent before the budget counted (opening), or spent and
+    reversed."""
     expires_at: datetime | None
     """When the credit expires; null: with its period."""
     created_at: datetime
@@ -546,7 +547,8 @@ class LedgerEntry(Model):
     """A sentence for people."""
     kind: str
     """Whether the amount was spent, credited, taken off because a credit expired, carried over
-    from or to another period, or spent before the budget counted (opening)."""
+    from or to another period, spent before the budget counted (opening), or spent and
+    reversed."""
     expires_at: datetime | None
     """When the credit expires; null: with its period."""
     created_at: datetime

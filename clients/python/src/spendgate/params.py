@@ -436,6 +436,13 @@ class Reserve(TypedDict, total=False):
     """Any JSON object up to 4 KB; stored and returned unread."""
 
 
+class Reverse(TypedDict, total=False):
+    """The body of a reversal."""
+
+    reason: str | None
+    """Why; it is the description of the ledger entries."""
+
+
 class RotateKey(TypedDict, total=False):
     """A new secret for an API key."""
 

@@ -45,7 +45,7 @@ class _Sums:
 
     def add(self, entry: LedgerEntry) -> None:
         match entry.kind:
-            case "spend" | "opening":
+            case "spend" | "opening" | "reversal":
                 self.debits += entry.amount
             case "credit" | "credit_expired":
                 self.credits -= entry.amount

@@ -55,10 +55,12 @@ class _Debits:
     at_most: Amount = 0
 
     def add(self, entry: LedgerEntry, *, closed_at_ms: int) -> None:
-        debit = entry.amount if entry.kind in {"spend", "opening"} else 0
-        if entry.created_at_ms < closed_at_ms - CLOCKS_DIFFER_MS:
+        debit = entry.amount if entry.kind in {"spend", "opening", "reversal"} else 0
+        surely = entry.created_at_ms < closed_at_ms - CLOCKS_DIFFER_MS
+        possibly = entry.created_at_ms <= closed_at_ms + CLOCKS_DIFFER_MS
+        if surely or (possibly and debit < 0):
             self.at_least += debit
-        if entry.created_at_ms <= closed_at_ms + CLOCKS_DIFFER_MS:
+        if surely or (possibly and debit > 0):
             self.at_most += debit
 
 

@@ -8,7 +8,7 @@ from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.reservations import Line, Provenance
 from spendgate_service.domain.subjects import Subject
 
-type EntryKind = Literal["spend", "credit", "credit_expired", "carry_over", "opening"]
+type EntryKind = Literal["spend", "credit", "credit_expired", "carry_over", "opening", "reversal"]
 """A carry-over is a pair: a debit in one period and a credit in another.
 
 A credit that ends before its period does is a pair as well: the credit, and at its end the
@@ -16,6 +16,8 @@ A credit that ends before its period does is a pair as well: the credit, and at 
 moment of the end, so that it takes no write then; it is read from that moment on.
 
 An opening is what was spent before the budget counted: it counts as spent, and is no new spending.
+
+A reversal undoes what was spent; its amount is negative.
 
 A credit that corrects an earlier one takes something off again, so its amount is positive.
 """

@@ -4,7 +4,7 @@ A total contains its parts: `input_tokens` counts everything that was read, `out
 everything that was written. Providers disagree on this; `pricing.provider_usage` reads theirs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from spendgate_service.domain.amounts import ONE, Amount
@@ -44,6 +44,15 @@ class Usage:
     requests: int = 1
     web_searches: int = 0
     service_tier: ServiceTier = "standard"
+
+    def __neg__(self) -> "Usage":
+        """Return the usage with every count negative, for the reversal of a spend."""
+        counts = {
+            usage_field.name: -getattr(self, usage_field.name)
+            for usage_field in fields(self)
+            if usage_field.name not in {"provider", "model", "service_tier"}
+        }
+        return replace(self, **counts)
 
     @property
     def tokens(self) -> Amount:

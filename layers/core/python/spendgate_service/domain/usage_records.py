@@ -90,6 +90,21 @@ class UsageRecord:
         )
 
 
+def reversal_of(record: UsageRecord, reason: str | None) -> UsageRecord:
+    """Return the record that undoes a record: the same spend with every number negative."""
+    return replace(
+        record,
+        amounts={unit: -amount for unit, amount in record.amounts.items()},
+        budgets=tuple(replace(share, amount=-share.amount) for share in record.budgets),
+        metered=record.metered and replace(record.metered, usage=-record.metered.usage),
+        provenance=Provenance(ref_type="usage_record", ref_id=record.record_id, description=reason),
+        calls=-record.calls,
+        late=False,
+        overrun=False,
+        reverses=record.record_id,
+    )
+
+
 def calls_of(metered: MeteredUsage | None) -> int:
     """Return how many calls a spend stands for: those that were billed, or one."""
     return metered.usage.requests if metered else 1

@@ -146,6 +146,11 @@ def usage_key(tenant_id: str, day: str, batch_id: str, *, recorded_at_ms: int) -
     return usage_partition(tenant_id, day, shard), f"{usage_moment(recorded_at_ms)}#{batch_id}"
 
 
+def reversal_key(tenant_id: str, record_id: str) -> Key:
+    """Return the key of the marker that a usage record was reversed."""
+    return _joined("TENANT", tenant_id, "REVERSAL", record_id), "REVERSAL"
+
+
 def usage_moment(recorded_at_ms: int) -> str:
     """Return a sort key before every usage record of that moment and after every earlier one."""
     return f"{recorded_at_ms:015d}"

@@ -28,7 +28,7 @@ _OPTIONAL_TEXTS = (
 )
 
 _KINDS: tuple[EntryKind, ...] = (
-    "spend", "credit", "credit_expired", "carry_over", "opening",
+    "spend", "credit", "credit_expired", "carry_over", "opening", "reversal",
 )  # fmt: skip
 
 LEDGER_FIRST = keys.LEDGER_PREFIX

@@ -35,6 +35,11 @@ RECORDED = (
 # In a rolling window what is spent counts in slices; the total of all time is kept for the audit.
 COUNT_ALL_TIME = "spent_ever = if_not_exists(spent_ever, :zero) + :spent"
 
+# A reversal in a rolling window: the spend is in its slice, or the slice has been reclaimed.
+OUT_OF_SLICE = "#slice = #slice + :spent"
+IS_IN_WINDOW = "attribute_exists(#slice)"
+HAS_LEFT_WINDOW = "attribute_exists(pk) AND attribute_not_exists(#slice)"
+
 
 @dataclass(frozen=True, slots=True)
 class Posting:
@@ -147,6 +152,43 @@ def _counter_update(table_name: str, key: keys.Key, delta: CounterDelta) -> dict
         update["ConditionExpression"] = " AND ".join(conditions)
         update["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return update
+
+
+def reversal_update(table_name: str, posting: Posting, seen: Counter) -> dict[str, Any]:
+    """Make the write that takes a spend off a counter; the entry's amount is negative.
+
+    `seen` is the counter as it was read: in a rolling window it shows whether the spend is still in
+    it. If that changes before the write, the condition fails.
+    """
+    assert posting.entry is not None
+    spent = posting.entry.amount
+    update: dict[str, Any] = {
+        "TableName": table_name,
+        "Key": values.key(posting.counter),
+        "UpdateExpression": SETTLE,
+        "ConditionExpression": COUNTER_EXISTS,
+        "ExpressionAttributeValues": {
+            ":spent": values.amount(spent),
+            ":change": values.amount(-spent),
+        },
+    }
+    if counters.period_of_counter(posting.counter).ends_at is not None:
+        update["UpdateExpression"] = f"{SETTLE}, {DUE_AGAIN}"
+        due_shard = values.text(keys.due_shard_of(posting.counter))
+        update["ExpressionAttributeValues"][":due_shard"] = due_shard
+    if posting.leaves_at is None or not spent:
+        return {"Update": update}
+    attribute = counters.slice_attribute(posting.leaves_at)
+    update["ExpressionAttributeNames"] = {"#slice": attribute}
+    update["ExpressionAttributeValues"][":zero"] = values.number(0)
+    if posting.leaves_at in seen.slices:
+        update["UpdateExpression"] = f"{SETTLE}, {COUNT_ALL_TIME}, {OUT_OF_SLICE}"
+        update["ConditionExpression"] = IS_IN_WINDOW
+    else:
+        update["UpdateExpression"] = f"SET {COUNT_ALL_TIME}"
+        update["ConditionExpression"] = HAS_LEFT_WINDOW
+        del update["ExpressionAttributeValues"][":change"]
+    return {"Update": update}
 
 
 def _by_attribute(

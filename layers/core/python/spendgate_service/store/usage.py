@@ -124,6 +124,30 @@ def key_of_record(tenant_id: str, record_id: str) -> keys.Key:
     return keys.usage_key(tenant_id, named["day"], named["batch"], recorded_at_ms=moment)
 
 
+def find_reversal(table: Table, tenant_id: str, record_id: str) -> UsageRecord | None:
+    """Read the record that reverses a record; None if it was not reversed. Two read units."""
+    marker = table.get(values.key(keys.reversal_key(tenant_id, record_id)))
+    if marker is None:
+        return None
+    return find_usage_record(table, tenant_id, marker["reversal_id"]["S"])
+
+
+def put_of_reversal(table_name: str, tenant_id: str, reversal: UsageRecord) -> dict[str, Any]:
+    """Make the write of the marker that makes a reversal happen once; it expires with the log."""
+    assert reversal.reverses is not None
+    return {
+        "Put": {
+            "TableName": table_name,
+            "Item": {
+                **values.key(keys.reversal_key(tenant_id, reversal.reverses)),
+                "reversal_id": values.text(reversal.record_id),
+                **_expiry([reversal]),
+            },
+            "ConditionExpression": keys.IS_NEW,
+        }
+    }
+
+
 def usage_items(
     table: Table,
     partition: str,

@@ -30,7 +30,8 @@ class LedgerEntryResponse(TypedDict):
         EntryKind,
         Doc(
             "Whether the amount was spent, credited, taken off because a credit expired, carried "
-            "over from or to another period, or spent before the budget counted (opening)."
+            "over from or to another period, spent before the budget counted (opening), or spent "
+            "and reversed."
         ),
     ]
     expires_at: Annotated[Time | None, Doc("When the credit expires; null: with its period.")]

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlencode
 
-from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.bodies.usage import ReverseBody
+from spendgate_service.api.http import Request, Response, created, ok
 from spendgate_service.api.parameters import (
     CURSOR,
     FILTERS,
@@ -17,7 +18,7 @@ from spendgate_service.api.parameters import (
     TO,
     USAGE_FORMAT,
 )
-from spendgate_service.api.route import ADMIN_READER, route, routes_in
+from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
 from spendgate_service.api.usage_export import USAGE_FORMATS, UsageExportQuery, usage_part
 from spendgate_service.api.usage_query import (
     read_export_filter,
@@ -29,6 +30,7 @@ from spendgate_service.store.paging import cursor_after
 from spendgate_service.usage.export import export_usage
 from spendgate_service.usage.records import records_page
 from spendgate_service.usage.report import report_page
+from spendgate_service.usage.reverse import reverse
 from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.usage import (
     UsageRecordResponse,
@@ -83,6 +85,33 @@ def list_usage_records(request: Request) -> Response:
     return ok(
         page_response(list(map(usage_record_response, page.data)), next_cursor=page.next_cursor)
     )
+
+
+@route(
+    "POST /v1/usage/{id}/reverse",
+    role=ADMIN,
+    body=ReverseBody,
+    response=UsageRecordResponse,
+    status=201,
+    repeatable=True,
+)
+def reverse_usage(request: Request[ReverseBody]) -> Response:
+    """Undo a spend on every budget that counted it, once; again: the first response.
+
+    Closed periods get a further statement, and what they carry over changes. The response is the
+    record of the reversal, with negative amounts.
+    """
+    record_id, body = request.path_id("usage record"), request.read_body()
+    result = reverse(
+        request.app.table,
+        request.tenant_id,
+        record_id,
+        body.reason,
+        now_ms=request.now_ms,
+        threshold_events=request.app.threshold_events,
+    )
+    response = usage_record_response(result.record)
+    return ok(response) if result.replayed else created(response)
 
 
 @route(
