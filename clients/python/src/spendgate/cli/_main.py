@@ -23,6 +23,7 @@ from spendgate.cli.commands import (
     reports,
     running,
     spending,
+    usage,
     watch,
 )
 from spendgate.cli.exits import Exit, code_of, sentence_of
@@ -39,6 +40,7 @@ for module in (
     balances,
     explain,
     watch,
+    usage,
     reports,
     spending,
     running,

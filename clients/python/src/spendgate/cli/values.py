@@ -48,9 +48,14 @@ def percent(fraction: Decimal) -> str:
     return f"{fraction * _PERCENT:.0f}%"
 
 
+def draws_blocks(encoding: str | None) -> bool:
+    """Whether a stream of that encoding can show block characters."""
+    return "utf" in (encoding or "").lower()
+
+
 def bar(spent: Decimal, held: Decimal = Decimal(0), *, width: int = BAR_WIDTH) -> str:
     """A bar of what is spent, held and left, from shares of the whole."""
-    full, waiting, empty = _BLOCKS if "utf" in (sys.stdout.encoding or "").lower() else _ASCII
+    full, waiting, empty = _BLOCKS if draws_blocks(sys.stdout.encoding) else _ASCII
     filled = min(width, round(spent * width))
     held_width = min(width - filled, round(held * width))
     return full * filled + waiting * held_width + empty * (width - filled - held_width)
