@@ -189,6 +189,8 @@ test-long: setup test-client-long ## Run the random suites at length, every faul
 	    $(PYTEST_ARGS)
 	@$(say) "The same by boto3's client"
 	@SPENDGATE_DYNAMO_CLIENT=boto3 $(BIN)/python -m pytest -q tests/store tests/faults tests/concurrency tests/model $(PYTEST_ARGS)
+	@$(say) "The store's contract on the emulator"
+	@$(BIN)/python -m pytest -q tests/store --ignore tests/store/single_engine --engine ministack $(PYTEST_ARGS)
 
 lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \

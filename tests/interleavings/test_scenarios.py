@@ -13,7 +13,7 @@ from tests.interleavings.pairs import STAGES, PairStage, pairs_on
 from tests.interleavings.scenarios import Figures, Scenario, explore
 from tests.interleavings.triples import TRIPLES
 
-COMPLETE_MAX = int(os.environ.get("SPENDGATE_INTERLEAVINGS", "10"))
+COMPLETE_MAX = int(os.environ.get("SPENDGATE_INTERLEAVINGS", "5"))
 
 
 def told(label: str, figures: Sequence[Figures]) -> str:

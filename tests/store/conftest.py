@@ -1,6 +1,8 @@
 """The contract of the store holds on every engine, and the books balance after every test.
 
-It runs by the lean client on DynamoDB Local, and by boto3's on the emulator.
+It runs by the lean client on DynamoDB Local and on the engine in memory, which stands for it
+elsewhere. The conditions run by boto3's client as well. `make test-long` runs everything by boto3's
+client on DynamoDB Local and on the emulator.
 """
 
 from collections.abc import Iterator
@@ -12,13 +14,15 @@ from tests.support.engines import CLIENT_KIND, table_at
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import World
 
-ENGINES = ("dynamodb_local", "ministack")
+ENGINES = ("memory", "dynamodb_local")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each engine in turn: `--engine memory` for another than the default ones."""
+    """Run a test on each engine in turn, or on those that `--engine` names."""
     if "engine_table" in metafunc.fixturenames:
         engines = metafunc.config.getoption("engine") or ENGINES
+        if engines is ENGINES and metafunc.module.__name__.endswith("test_conditions"):
+            engines = (*ENGINES, "boto3")
         metafunc.parametrize("engine_table", engines, indirect=True)
 
 
@@ -28,8 +32,9 @@ def engine_table(request: pytest.FixtureRequest) -> Table:
     if request.param == "memory":
         table: Table = request.getfixturevalue("moto_table")
         return table
-    kind = "boto3" if request.param == "ministack" else CLIENT_KIND
-    return table_at(request.getfixturevalue(f"{request.param}_url"), kind=kind)
+    engine = "dynamodb_local" if request.param == "boto3" else request.param
+    kind = CLIENT_KIND if request.param == "dynamodb_local" else "boto3"
+    return table_at(request.getfixturevalue(f"{engine}_url"), kind=kind)
 
 
 @pytest.fixture

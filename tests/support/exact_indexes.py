@@ -46,13 +46,30 @@ def indexes() -> dict[str, Index]:
     return {"": index(definition["KeySchema"]), **named}
 
 
+def copied(item: Mapping[str, Any]) -> Attributes:
+    """The item as a response has it: what the caller does with it changes nothing in the table."""
+    return {name: _copied_value(value) for name, value in item.items()}
+
+
+def _copied_value(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    ((kind, content),) = value.items()
+    match kind:
+        case "M":
+            return {kind: copied(content)}
+        case "L":
+            return {kind: [_copied_value(element) for element in content]}
+        case "SS":
+            return {kind: list(content)}
+    return {kind: content}
+
+
 def page_of(found: list[Attributes], arguments: dict[str, Any], index: Index) -> dict[str, Any]:
     limit = arguments.get("Limit", len(found) + 1)
     shown = found[:limit]
     answer: dict[str, Any] = {"Items": [_projected(item, arguments, index) for item in shown]}
     if len(found) >= limit and shown:
         keys = {"pk", "sk", index.partition, index.sort}
-        answer["LastEvaluatedKey"] = {name: shown[-1][name] for name in keys}
+        answer["LastEvaluatedKey"] = copied({name: shown[-1][name] for name in keys})
     return answer
 
 
@@ -62,5 +79,5 @@ def _projected(item: Attributes, arguments: dict[str, Any], index: Index) -> Att
     elif "IndexName" in arguments:
         wanted = {"pk", "sk", index.partition, index.sort}
     else:
-        return dict(item)
-    return {name: value for name, value in item.items() if name in wanted}
+        return copied(item)
+    return copied({name: value for name, value in item.items() if name in wanted})

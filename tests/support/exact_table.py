@@ -21,7 +21,7 @@ from tests.support.dynamo_expressions import (
     placeholders_of,
     update_of,
 )
-from tests.support.exact_indexes import Key, indexes, key_of, page_of
+from tests.support.exact_indexes import Key, copied, indexes, key_of, page_of
 
 type Answer = dict[str, Any]
 
@@ -55,14 +55,14 @@ class ExactTable:
 
     def get_item(self, **arguments: Any) -> Answer:
         item = self.items.get(key_of(arguments["Key"]))
-        return {} if item is None else {"Item": dict(item)}
+        return {} if item is None else {"Item": copied(item)}
 
     def batch_get_item(self, **arguments: Any) -> Answer:
         ((table, request),) = arguments["RequestItems"].items()
         keys = list(map(key_of, request["Keys"]))
         if len(set(keys)) < len(keys) or not 1 <= len(keys) <= 100:
             _refuse("a batch names 1 to 100 keys, none of them twice")
-        found = [dict(self.items[key]) for key in keys if key in self.items]
+        found = [copied(self.items[key]) for key in keys if key in self.items]
         return {"Responses": {table: found}, "UnprocessedKeys": {}}
 
     def query(self, **arguments: Any) -> Answer:
@@ -109,7 +109,7 @@ class ExactTable:
     def update_item(self, **arguments: Any) -> Answer:
         (change,) = self._write([_prepared("Update", arguments)], alone=True)
         if arguments.get("ReturnValues") == "ALL_NEW":
-            return {"Attributes": dict(change.after or {})}
+            return {"Attributes": copied(change.after or {})}
         return {}
 
     def delete_item(self, **arguments: Any) -> Answer:
@@ -244,7 +244,7 @@ def _number(text: str) -> Mapping[str, str]:
 def _object(write: _Write, item: Attributes | None) -> NoReturn:
     answer = _error("ConditionalCheckFailedException", "The conditional request failed")
     if item is not None and write.arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-        answer["Item"] = dict(item)
+        answer["Item"] = copied(item)
     raise ClientError(answer, "Any")  # type: ignore[arg-type]
 
 
@@ -256,7 +256,7 @@ def _cancel(
         reason: Answer = {"Code": "ConditionalCheckFailed" if objects else "None"}
         wants_old = write.arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
         if objects and wants_old and write.key in items:
-            reason["Item"] = dict(items[write.key])
+            reason["Item"] = copied(items[write.key])
         reasons.append(reason)
     answer = _error("TransactionCanceledException", "Transaction cancelled")
     answer["CancellationReasons"] = reasons
