@@ -12,8 +12,8 @@ from tests.interleavings.processes import Process
 from tests.interleavings.runs import Run
 from tests.support.exact_table import ExactTable
 
-ADD = "SET total = if_not_exists(total, :zero) + :one"
-SET = "SET total = :total"
+ADD = "SET amount = if_not_exists(amount, :zero) + :one"
+SET = "SET amount = :amount"
 VALUES = {":zero": {"N": "0"}, ":one": {"N": "1"}}
 
 type Body = Callable[[Run], object]
@@ -25,7 +25,7 @@ def key(name: str) -> dict[str, dict[str, str]]:
 
 def total_in(run: Run, name: str) -> int:
     item = run.engine.items.get((name, "-"))
-    return int(item["total"]["N"]) if item else 0
+    return int(item["amount"]["N"]) if item else 0
 
 
 def add_one(name: str) -> Body:
@@ -43,10 +43,10 @@ def read_and_set(name: str) -> Body:
     def body(run: Run) -> None:
         client = WaitingClient(run)
         item = client.get_item(TableName="t", Key=key(name)).get("Item")
-        total = int(item["total"]["N"]) if item else 0
+        total = int(item["amount"]["N"]) if item else 0
         client.update_item(
             TableName="t", Key=key(name), UpdateExpression=SET,
-            ExpressionAttributeValues={":total": {"N": str(total + 1)}},
+            ExpressionAttributeValues={":amount": {"N": str(total + 1)}},
         )  # fmt: skip
 
     return body
