@@ -104,6 +104,14 @@ def _messages(stage: Stage, known: Known) -> None:
     known["records"] = records([settled, recorded, released, settled, recorded])
 
 
+def _a_third_delivery(_stage: Stage, known: Known) -> None:
+    """Two messages that two deliveries did not settle: each is marked, and tried by itself."""
+    known["records"] = [
+        {**record, "attributes": {"ApproximateReceiveCount": "2"}}
+        for record in known["records"][:2]
+    ]
+
+
 def _reserve(amount: object = 1, *, key: str | None = None) -> Act:
     def act(stage: Stage, _known: Known) -> HttpAnswer:
         wish = {"subjects": dict(stage.party.subjects), "amounts": {"usd": str(amount)}}
@@ -172,6 +180,11 @@ OPERATIONS = (
     ),
     Operation("settle, 3 budgets", in_use, _on_held("settle", SETTLED)),
     Operation("settle a batch of 5, 2 of them twice", _with(in_use, _messages), _consume),
+    Operation(
+        "settle 2 messages at their third delivery",
+        _with(in_use, _messages, _a_third_delivery),
+        _consume,
+    ),
     Operation("release", in_use, _on_held("release")),
     Operation("extend", in_use, _on_held("extend", {"ttl_seconds": 900})),
     Operation("record, with a key", in_use, _record),
