@@ -190,9 +190,9 @@ class Comparison(RuleBasedStateMachine):
     def reserve_much(self, caller: Mapping[str, str], unit: str) -> Known:
         return self._reserve(caller, {unit: Decimal(7)}, 300)
 
-    @rule(target=held, caller=CALLER, amounts=AMOUNTS, part=st.sampled_from(["0.1", "1", "10"]))
+    @rule(target=held, caller=CALLER, amounts=AMOUNTS, part=st.sampled_from(["0.01", "1", "10"]))
     def reserve_a_part(self, caller: Mapping[str, str], amounts: Amounts, part: str) -> Known:
-        """Ask for ten times the amounts, and accept a hundredth, a tenth or only the whole."""
+        """Ask for ten times the amounts, and accept a thousandth, a tenth or only the whole."""
         much = {unit: 10 * amount for unit, amount in amounts.items()}
         least = {unit: _in_billionths(amount * Decimal(part)) for unit, amount in amounts.items()}
         return self._reserve(caller, much, 300, least)

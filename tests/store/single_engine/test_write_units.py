@@ -84,6 +84,23 @@ def test_a_reserve_with_many_holds_at_once_stays_within_one_unit_for_its_counter
     assert client.units["update_item"] == 1
 
 
+def test_a_minimum_costs_nothing_where_the_whole_fits_and_a_part_costs_its_try(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    for subject in SUBJECTS[:3]:
+        world.budget(10, on=subject)
+    counting_world, client = counted
+    warm(counting_world, client)
+
+    counting_world.ask(6, by=SUBJECTS[:3], at_least={"usd": 1})
+    whole = Counter(client.calls)
+    counting_world.ask(6, by=SUBJECTS[:3], at_least={"usd": 1})
+    part = client.calls - whole
+
+    assert whole == {"update_item": 3, "put_item": 1}
+    assert part == {"update_item": 3 + 3, "put_item": 1}  # three budgets refuse, and then grant
+
+
 def test_a_refusal_costs_one_write_and_no_read(
     world: World, counted: tuple[World, CountingClient]
 ) -> None:
