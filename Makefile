@@ -50,7 +50,7 @@ export COVERAGE_CORE := sysmon
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup browser build console up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan template test test-long lock clean distclean
+.PHONY: help setup browser build console pictures up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -182,6 +182,9 @@ browser:
 
 console: setup ## Serve the console on a month of history, in one process (PORT=n)
 	@$(BIN)/python -m tests.console
+
+pictures: setup browser ## Take the pictures of the console in docs/pictures
+	@$(BIN)/python -m tests.console.pictures
 
 test-long: setup test-client-long ## Run the random suites at length, every fault at every call, and 50,000 interleavings
 	@SPENDGATE_ENGINE=dynamodb_local SPENDGATE_ALL_FAULTS=1 SPENDGATE_LONGER=20 SPENDGATE_INTERLEAVINGS=600 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_WHILE_SECONDS=0.5 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \

@@ -20,11 +20,22 @@ export function useLoad(load, dependencies) {
   return { ...state, reload: useCallback(() => setRound((count) => count + 1), []) };
 }
 
+const EMPTY_PAGES_MAX = 20;
+
+/** Reads the first page with rows: a page may have none and still continue. */
+async function firstPage(path, query, signal) {
+  let { body } = await get(path, query, { signal });
+  for (let page = 0; page < EMPTY_PAGES_MAX && body.data.length === 0 && body.next_cursor; page += 1) {
+    ({ body } = await get(path, { ...query, cursor: body.next_cursor }, { signal }));
+  }
+  return body;
+}
+
 /** Reads a list one page at a time; `more` reads the next page, if there is one. */
 export function usePages(path, query) {
   const wanted = JSON.stringify([path, query]);
   const [pages, setPages] = useState({ rows: [], wanted });
-  const first = useLoad(async (signal) => (await get(path, query, { signal })).body, [wanted]);
+  const first = useLoad((signal) => firstPage(path, query, signal), [wanted]);
   const next = useRef(null);
   useEffect(() => {
     next.current = first.data?.next_cursor ?? null;

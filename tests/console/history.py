@@ -45,7 +45,7 @@ class History:
     """Writes the history of a company through the API."""
 
     service: Service
-    days: int = 33
+    days: int = 60
     keys: dict[str, str] = field(default_factory=dict)
     _admin: Context = field(default_factory=dict)
     _caller: Context = field(default_factory=dict)
@@ -95,7 +95,7 @@ class History:
             for number in range(calls if not is_weekend else max(1, calls // 3)):
                 offset = int((number + chance.random()) * DAY_MS * 0.9 / calls)
                 self.service.clock.at_ms = start_ms + offset
-                size = dearness * (0.6 + chance.random()) * (1 + day / 60)
+                size = dearness * (0.6 + chance.random()) * (0.6 + day / 90)
                 usage = {
                     "provider": provider,
                     "model": model,

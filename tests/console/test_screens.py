@@ -5,8 +5,11 @@ import pytest
 from tests.console.browser import PHONE, Visit
 from tests.console.company import MARKUP, Company, Open
 
-SCREENS = ("budgets", "budgets/{company}", "budgets/{agents}", "prices", "keys")
-MENU = ["Budgets", "Prices and rates", "API keys"]
+SCREENS = (
+    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "prices", "keys",
+    "changes",
+)  # fmt: skip
+MENU = ["Overview", "Explorer", "Budgets", "Prices and rates", "API keys", "Changes"]
 
 
 def test_every_screen_is_accessible_in_light_and_dark(admin: Visit, company: Company) -> None:
@@ -88,12 +91,16 @@ def test_a_budget_is_paused_and_resumed_with_the_keyboard_alone(admin: Visit) ->
 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
     page.keyboard.type("stop for lunch")
     page.keyboard.press("Enter")
     page.get_by_text("The budget is paused.").wait_for()
-    assert page.get_by_role("main").locator(".status").first.inner_text() == "Paused"
-    page.get_by_role("button", name="Resume").focus()
+    page.get_by_role("table", name="Changes").get_by_text("stop for lunch").wait_for()
+    page.get_by_role("main").get_by_text("Paused", exact=True).wait_for()
+    page.get_by_role("button", name="Resume").wait_for()
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
     page.keyboard.press("Enter")
     page.get_by_text("The budget is active again.").wait_for()
 
@@ -110,7 +117,7 @@ def test_a_credit_and_a_limit_are_shown_at_once(admin: Visit, company: Company) 
     page.get_by_text("The credit is added.").wait_for()
     page.get_by_text("+7.50").wait_for()
 
-    assert page.get_by_text("107.50").count() >= 1
+    page.get_by_text("107.50").first.wait_for()
     admin.log.clear()  # the browser logs the 422
 
 
@@ -126,6 +133,35 @@ def test_the_secret_of_a_new_key_is_shown_once(admin: Visit) -> None:
     page.get_by_role("button", name="Done").click()
     page.get_by_role("rowheader", name="one more").wait_for()
     assert secret not in page.content()
+
+
+def test_the_explorer_downloads_exactly_its_view(admin: Visit) -> None:
+    admin.open("explorer?by=agent&span=7d")
+    page = admin.page
+    shown = page.get_by_role("table", name="Spend by agent")
+    assert shown.get_by_role("row").filter(has_text="coder").get_by_text("9.25").count() == 1
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download this view").click()
+    lines = waiting.value.path().read_text().splitlines()
+
+    assert lines[0] == "from,to,agent,unit,amount,calls,input_tokens,output_tokens"
+    assert {tuple(line.split(",")[2:6]) for line in lines[1:]} >= {
+        ("coder", "usd", "9.25", "1"),
+        ("researcher", "usd", "3.5", "1"),
+    }
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download its records").click()
+    assert "coder" in waiting.value.path().read_text()
+
+
+def test_a_group_of_the_explorer_leads_to_what_it_is_made_of(admin: Visit) -> None:
+    admin.open("explorer?by=agent&span=7d")
+    admin.page.get_by_role("link", name="coder", exact=True).click()
+    admin.settled()
+
+    records = admin.page.get_by_role("table", name="Records")
+    assert "agent:coder" in records.inner_text()
+    assert "agent:researcher" not in records.inner_text()
 
 
 @pytest.mark.parametrize("screen", ["budgets?find=nothing+has+this+name", "no-such-screen"])

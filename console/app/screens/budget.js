@@ -10,6 +10,8 @@ import { to } from "../route.js";
 import { may } from "../roles.js";
 import { day, outlook, periodRule } from "../words.js";
 import { creditForm, limitForm, newCredit, newLimits } from "./budget-forms.js";
+import { BurnDown, hasBurnDown } from "./burn-down.js";
+import { Log } from "./changes.js";
 
 const isDefault = (budget) => budget.subject.endsWith(":*");
 
@@ -26,6 +28,7 @@ export function Budget({ me, id, query }) {
   const finish = (sentence) => () => {
     setChanging(null);
     setDone(({ count }) => ({ count: count + 1, sentence }));
+    setTimeout(() => document.querySelector("h1").focus());  // the button may be another one now
     state.reload();
   };
   if (!state.data) return html`<${Screen} title="Budget"><${Loaded} state=${state} what="the budget" /><//>`;
@@ -39,8 +42,10 @@ export function Budget({ me, id, query }) {
     <div role="status">${done.sentence && html`<div class="notice good">${done.sentence}</div>`}</div>
     ${state.error && html`<${Failure} error=${state.error} retry=${state.reload} />`}
     ${balance ? html`<${Balance} balance=${balance} />` : html`<${Subjects} budget=${budget} />`}
+    ${hasBurnDown(balance) && html`<${BurnDown} balance=${balance} />`}
     ${balance && html`<${Activity} key=${done.count} id=${id} unit=${budget.unit} subject=${subject} />`}
     ${balance && budget.period.type === "calendar" && html`<${Statements} id=${id} unit=${budget.unit} subject=${subject} />`}
+    ${!subject && html`<${Log} key=${`changes-${done.count}`} query=${{ object: id }} caption="Changes" />`}
     ${changing && html`<${Change} ...${forms[changing]} onClose=${() => setChanging(null)} />`}
   <//>`;
 }
@@ -91,7 +96,7 @@ function Balance({ balance }) {
     <section class="card"><div class="inside">
       <div class="head"><h2>Now</h2><${Status} status=${balance.status} /></div>
       <${Bar} balance=${balance} large />
-      <ul class="legend"><li><i></i>Spent</li><li><i class="held"></i>Held</li><li><i class="free"></i>Left</li></ul>
+      <ul class="legend ${balance.status}"><li><i></i>Spent</li><li><i class="held"></i>Held</li><li><i class="free"></i>Left</li></ul>
       <p>${outlook(balance, { projected: projected(balance) })}</p>
     </div></section>`;
 }

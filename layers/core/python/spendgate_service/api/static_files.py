@@ -2,7 +2,7 @@
 
 The page is small and always asked for again; it names every other file below a folder whose name is
 a hash of all files, so that a browser keeps those for ever and a new version never mixes with an
-old one. See docs/adr/0034-console-without-a-build-step.md.
+old one. See docs/adr/0035-console-without-a-build-step.md.
 """
 
 import gzip

@@ -10,8 +10,9 @@ from spendgate.cli.code import state
 from spendgate.cli.code.model import MARK
 from spendgate.cli.code.objects import Key
 from spendgate.cli.code.planner import SIGNS, Change, Existing, Plan
+from spendgate.cli.code.showing import shown
 from spendgate.cli.exits import CommandError, Exit
-from spendgate.cli.values import amount, shown
+from spendgate.cli.values import amount
 
 if TYPE_CHECKING:
     from spendgate import models
