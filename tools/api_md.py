@@ -51,7 +51,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "Usage": (
         "GET /v1/usage", "GET /v1/usage/records", "GET /v1/export/usage",
-        "POST /v1/usage/{id}/reverse",
+        "POST /v1/usage/{id}/reverse", "GET /v1/refusals",
     ),
     "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
 }  # fmt: skip

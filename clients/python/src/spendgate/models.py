@@ -713,6 +713,35 @@ class RecordedSpend(Model):
     """When the spend was recorded."""
 
 
+class Refusals(Model):
+    """Refusals of one subject by one budget with one code, in one minute."""
+
+    minute: datetime
+    """The minute in which they were written."""
+    budget_id: str
+    """The budget that refused."""
+    subject: str
+    """The subject that was refused, as type:id."""
+    code: str
+    """The code of the responses."""
+    count: int
+    """How many requests were refused, at least."""
+    count_is: str
+    """Counts are written once a minute; some of the last ones may be missing."""
+    requested_max: Decimal
+    """The largest amount that was asked for."""
+    unit: str
+    """The unit of the amount."""
+    first_at: datetime
+    """When the first of them was refused."""
+    last_at: datetime
+    """When the last of them was refused."""
+    message: str
+    """What the last response said of the budget."""
+    request_id: str
+    """The id of the last of these requests."""
+
+
 class ReservationGranted(Model):
     """A reservation that was granted just now."""
 

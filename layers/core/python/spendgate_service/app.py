@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spendgate_service.events.bus import EventBus
     from spendgate_service.events.threshold_events import ThresholdEvents
     from spendgate_service.reservations.check import Balances
+    from spendgate_service.reservations.refusal_log import RefusalLog
     from spendgate_service.reservations.reserve import Reservations
     from spendgate_service.settlements.apply import Settlements
     from spendgate_service.settlements.redelivery import Redelivery
@@ -100,6 +101,13 @@ class Spendgate:
             now_ms=self.clock.now_ms,
             threshold_events=self.threshold_events,
         )
+
+    @cached_property
+    def refusal_log(self) -> "RefusalLog":
+        """The refusals that this environment has counted."""
+        from spendgate_service.reservations.refusal_log import RefusalLog
+
+        return RefusalLog(self.table)
 
     @cached_property
     def balances(self) -> "Balances":

@@ -132,6 +132,8 @@ SPAN_FROM = Parameter(
     "from", _Moment, "The first moment, on a quarter of an hour; default: 30 days before `to`."
 )
 SPAN_TO = Parameter("to", _Moment, "The first moment after the span; default: now.")
+REFUSED_FROM = Parameter("from", _Moment, "The first minute; default: a day before `to`.")
+REFUSED_TO = Parameter("to", _Moment, "The first moment after the span; default: now.")
 TIMEZONE = Parameter("timezone", LabelField, "An IANA time zone for days; default: UTC.")
 GROUP_BY = Parameter(
     "group_by", Annotated[str, Field(max_length=512)], f"Names, separated by commas: {_NAMES}."

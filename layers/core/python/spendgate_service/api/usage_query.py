@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from spendgate_service.api.export import moment_ms
 from spendgate_service.api.parameters import ROWS_DEFAULT, ROWS_MAX
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
 from spendgate_service.domain.calendar import (
@@ -29,6 +30,7 @@ from spendgate_service.domain.usage_report import (
     UsageFilter,
 )
 from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.refusals import REFUSALS_RETENTION_SECONDS
 from spendgate_service.usage.records import RecordsQuery
 from spendgate_service.usage.report import RowPlace
 
@@ -42,6 +44,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})")
 _POSITION = re.compile(r"\[.{1,2000}\]", re.DOTALL)
 _SECONDS_OF_DAY = 86_400
+_DAY_MS = _SECONDS_OF_DAY * 1000
 _REPORT = {"from", "to", "group_by", "interval", "timezone", "limit", "cursor"}
 _EXPORT = {"from", "to", "format", "cursor"}
 _RECORDS = {"from", "to", "timezone", "reservation_id", "limit", "cursor"}
@@ -82,6 +85,21 @@ def read_records_query(query: Mapping[str, str], *, tenant_id: str, now_ms: int)
 def read_export_filter(query: Mapping[str, str], *, tenant_id: str) -> UsageFilter:
     """Read which records are exported. Raises InvalidValue."""
     return _filter(query, _EXPORT, tenant_id=tenant_id)
+
+
+def read_refusals_span(query: Mapping[str, str], *, now_ms: int) -> tuple[int, int]:
+    """Read the first and the last minute of refusals; the last day if not said.
+
+    Raises InvalidValue.
+    """
+    last_ms = moment_ms("to", query["to"]) if "to" in query else now_ms + 1
+    first_ms = moment_ms("from", query["from"]) if "from" in query else last_ms - _DAY_MS
+    first_ms = max(first_ms, last_ms - REFUSALS_RETENTION_SECONDS * 1000, 0)
+    if last_ms <= first_ms:
+        refuse("query.to", "send a moment after from")
+    if last_ms > now_ms + 366 * _DAY_MS:
+        refuse("query.to", "send a moment in the next year at the latest")
+    return first_ms // 60_000 * 60, (last_ms - 1) // 60_000 * 60
 
 
 def report_position(query: ReportQuery, place: RowPlace) -> str:

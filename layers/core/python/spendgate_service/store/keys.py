@@ -162,6 +162,16 @@ def usage_place_of(sort_key: str) -> tuple[int, str]:
     return int(moment), batch_id
 
 
+def refusals_partition(tenant_id: str, day: int) -> str:
+    """Return the partition of a tenant's refusals on a day since the epoch."""
+    return _joined("TENANT", tenant_id, "REFUSALS", str(day))
+
+
+def refusals_minute(minute: int) -> str:
+    """Return a sort key before all refusals of a minute (epoch seconds)."""
+    return f"{minute:012d}"
+
+
 def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:
     """Return the key of the record that an operation took effect for an idempotency key."""
     return _joined("TENANT", tenant_id, "ONCE", operation, idempotency_key), "ONCE"

@@ -3,6 +3,7 @@
 from spendgate_service.api.alternatives import DESCRIBED_BY_A_CHECK, with_alternatives
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody
+from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, created, replayed
 from spendgate_service.api.notes import wish_and_notes
 from spendgate_service.api.route import (
@@ -14,6 +15,7 @@ from spendgate_service.api.route import (
     route,
     routes_in,
 )
+from spendgate_service.domain.errors import BudgetRefusal
 from spendgate_service.pricing.priced_amounts import priced_or_problem
 from spendgate_service.wire.reservations import ReservationGranted
 
@@ -42,6 +44,14 @@ def reserve(request: Request[ReserveBody]) -> Response:
     try:
         answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
     except DESCRIBED_BY_A_CHECK as refusal:
+        if isinstance(refusal, BudgetRefusal):
+            request.app.refusal_log.note(
+                tenant_id,
+                refusal.violations,
+                code=problem_of(refusal).code,
+                request_id=request.request_id,
+                now_ms=request.now_ms,
+            )
         raise with_alternatives(refusal, request, body) from None
     return replayed(answered.answer) if answered.replayed else created(answered.answer)
 

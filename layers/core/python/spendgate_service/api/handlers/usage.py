@@ -1,4 +1,4 @@
-"""The usage log: totals, records and its export."""
+"""The usage log: totals, records, reversal and export; and what was refused."""
 
 from urllib.parse import urlencode
 
@@ -10,10 +10,13 @@ from spendgate_service.api.parameters import (
     FROM,
     GROUP_BY,
     INTERVAL,
+    REFUSED_FROM,
+    REFUSED_TO,
     RESERVATION,
     ROWS,
     SPAN_FROM,
     SPAN_TO,
+    SUBJECT,
     TIMEZONE,
     TO,
     USAGE_FORMAT,
@@ -23,15 +26,18 @@ from spendgate_service.api.usage_export import USAGE_FORMATS, UsageExportQuery, 
 from spendgate_service.api.usage_query import (
     read_export_filter,
     read_records_query,
+    read_refusals_span,
     read_report_query,
     report_position,
 )
+from spendgate_service.reports.refusals import refusals_page
 from spendgate_service.store.paging import cursor_after
 from spendgate_service.usage.export import export_usage
 from spendgate_service.usage.records import records_page
 from spendgate_service.usage.report import report_page
 from spendgate_service.usage.reverse import reverse
 from spendgate_service.wire.pages import PageResponse, page_response
+from spendgate_service.wire.refusals import RefusalsResponse, refusals_response
 from spendgate_service.wire.usage import (
     UsageRecordResponse,
     UsageRowResponse,
@@ -145,6 +151,32 @@ def export_tenant_usage(request: Request) -> Response:
         headers["X-Next-Cursor"] = part.next_cursor
         headers["Link"] = f'</v1/export/usage?{rest}>; rel="next"'
     return Response(200, part.text, headers, USAGE_FORMATS[asked.format])
+
+
+@route(
+    "GET /v1/refusals",
+    role=ADMIN_READER,
+    response=PageResponse[RefusalsResponse],
+    query=(REFUSED_FROM, REFUSED_TO, SUBJECT),
+    paged=True,
+)
+def list_refusals(request: Request) -> Response:
+    """List refused reservations by minute, budget, subject and code, newest first.
+
+    The counts are a lower bound: each environment writes them once a minute at most. Refusals are
+    kept for 35 days.
+    """
+    subject = request.subject()
+    first, last = read_refusals_span(request.query(), now_ms=request.now_ms)
+    page = refusals_page(
+        request.app.table,
+        request.tenant_id,
+        request.page(),
+        first=first,
+        last=last,
+        subject=str(subject) if subject else None,
+    )
+    return ok(page_response(list(map(refusals_response, page.data)), next_cursor=page.next_cursor))
 
 
 ROUTES = routes_in(vars())
