@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from tests.interleavings import stored
 from tests.interleavings.stored import Counter, Policy, Reservation, Statement
 from tests.support.exact_indexes import Key
@@ -56,6 +55,8 @@ class Invariants:
     held: Sums[Bucket] = field(default_factory=Sums)
     sliced: Sums[Bucket] = field(default_factory=Sums)
     _decoded: Decoded = field(default_factory=dict)
+    writing: Mapping[str, Any] = field(default_factory=dict)
+    """The call that is under way."""
 
     def copy(self) -> "Invariants":
         """The same books for another run; what was decoded is shared, since items never change."""
@@ -68,9 +69,10 @@ class Invariants:
         )  # fmt: skip
 
     @property
-    def fastest_ms(self) -> int:
-        """The fastest clock of all environments."""
-        return self.now_ms + CLOCKS_DIFFER_MS_MAX
+    def granted_at_ms(self) -> int:
+        """When a hold was decided, by the fastest of all clocks that its own may differ from."""
+        sent = self.writing.get("ExpressionAttributeValues", {})
+        return int(sent[":ended_until"]["N"]) * 1000 if ":ended_until" in sent else self.now_ms
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Enter what one call has changed, and check all that it may have broken."""
@@ -201,7 +203,7 @@ class Invariants:
         if budget is not None and budget.is_shadow:
             return
         in_force = self._in_force(key, counter)
-        entitled = counter.entitlement_at(now_ms=self.fastest_ms) - counter.carried_out
+        entitled = counter.entitlement_at(now_ms=self.granted_at_ms) - counter.carried_out
         assert in_force <= entitled, f"{in_force} granted of {entitled}: {key}"
 
     def _in_force(self, key: Key, counter: Counter) -> int:

@@ -11,6 +11,7 @@ from tests.support.world import AGENT, World, record, settle
 
 RESERVE = Operation("reserve", lambda world, _: world.reserve(2))
 RESERVE_MUCH = Operation("reserve much", lambda world, _: world.reserve(6, ttl_seconds=5))
+RESERVE_FIVE = Operation("reserve five", lambda world, _: world.reserve(5))
 RESERVE_VERY_MUCH = Operation("reserve very much", lambda world, _: world.reserve(20))
 RESERVE_ONE = Operation("reserve one", lambda world, _: world.reserve(1))
 RESERVE_PART = Operation(
@@ -36,6 +37,27 @@ BATCH = Operation(
 )
 CREDIT = Operation(
     "credit", lambda world, stage: service.credit(world, stage["budget"], 3, key="credit")
+)
+CREDIT_UNTIL = Operation(
+    "credit until",
+    lambda world, stage: service.credit(
+        world, stage["budget"], 3, key="until", ends_at=stage["ends_at"] + 1
+    ),
+)
+CREDIT_BRIEFLY = Operation(
+    "credit briefly",
+    lambda world, stage: service.credit(
+        world, stage["budget"], 1, key="briefly", ends_at=world.clock.now_ms() // 1000 + 2
+    ),
+)
+CORRECT_UNTIL = Operation(
+    "correct a credit",
+    lambda world, stage: service.credit(
+        world, stage["budget"], -2, key="correction", ends_at=stage["ends_at"]
+    ),
+)
+CORRECT = Operation(
+    "correct", lambda world, stage: service.credit(world, stage["budget"], -1, key="correction")
 )
 CREDIT_AGENT = Operation(
     "credit",
@@ -131,6 +153,17 @@ STAGES = (
         "credited above a soft limit",
         stages.credited_soft_limit,
         (RESERVE_MUCH, RECORD_ONE, *ABOVE_THE_LIMIT),
+    ),
+    PairStage(
+        "a credit that ends, clocks apart",
+        stages.ending_credit,
+        _with_clocks((RESERVE_FIVE, EXTEND, CREDIT, CREDIT_UNTIL, CORRECT_UNTIL)),
+        (1_500, 1_000),
+    ),
+    PairStage(
+        "a credit that has ended",
+        stages.ended_credit,
+        (RESERVE, RESERVE_ONE, SETTLE, CREDIT_UNTIL, CREDIT_BRIEFLY, CORRECT, LOWER),
     ),
     PairStage("shadow", stages.shadow, (RESERVE_VERY_MUCH, SETTLE, RECORD, ENFORCE, LOWER, DELETE)),
     PairStage("a hold that has ended", stages.ended_hold, RECLAIMING),

@@ -31,6 +31,7 @@ class Run:
         self.current: Process | None = None
         self.processes: dict[str, Process] = {}
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.performing: Mapping[str, Any] = {}
         self._previous: dict[Key, tuple[Attributes | None, int]] = {}
         self._newborn: list[Process] = []
         self._footprint = Footprint()
@@ -168,6 +169,7 @@ class Run:
             self.engine.items = {key: item for key, item in stale.items() if item is not None}
         answer: object = None
         error: BaseException | None = None
+        self.performing = call.arguments
         try:
             answer = getattr(self.engine, call.operation)(**call.arguments)
         except ClientError as refused:

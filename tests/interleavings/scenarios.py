@@ -100,6 +100,7 @@ class PreparedScenario:
     def _new_run(self, engine: ExactTable, now_ms: int) -> Run:
         def changed(changes: Any) -> None:
             self._books.now_ms = run.now_ms
+            self._books.writing = run.performing
             self._books.changed(changes)
 
         engine.on_change = changed

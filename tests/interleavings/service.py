@@ -76,12 +76,18 @@ def change(world: World, budget: Budget, **fields: Any) -> object:
 
 
 def credit(
-    world: World, budget: Budget, amount: int, *, key: str | None = None, subject: str | None = None
+    world: World,
+    budget: Budget,
+    amount: int,
+    *,
+    key: str | None = None,
+    subject: str | None = None,
+    ends_at: int | None = None,
 ) -> object:
-    """A top-up; under an idempotency key once."""
+    """A top-up or a correction; under an idempotency key once."""
     once = IdempotencyRecord(TENANT, "credit", key, "fingerprint") if key is not None else None
     counted = parse_subject(subject) if subject else None
-    top_up = Credit(budget.budget_id, counted, amount * ONE, Provenance())
+    top_up = Credit(budget.budget_id, counted, amount * ONE, Provenance(), ends_at)
     return apply_credit(world.table, TENANT, top_up, idempotency=once, now_ms=world.clock.now_ms())
 
 

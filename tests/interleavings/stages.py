@@ -89,6 +89,34 @@ def credited(world: World) -> Stage:
     return {"budget": budget, "held": world.reserve(3)}
 
 
+def ending_credit(world: World) -> Stage:
+    """8 without a period and a credit of 4 for three seconds: 2 spent, 5 held."""
+    budget = world.budget(8)
+    ends_at = world.clock.now_ms() // 1000 + 3
+    service.credit(world, budget, 4, ends_at=ends_at)
+    world.record(2)
+    return {"budget": budget, "held": world.reserve(5), "ends_at": ends_at}
+
+
+def ended_credit(world: World) -> Stage:
+    """The same, and a credit of 2 for a while longer: the first has ended, none is taken out."""
+    stage = ending_credit(world)
+    service.credit(world, stage["budget"], 2, ends_at=stage["ends_at"] + 60)
+    world.clock.advance(3)
+    return stage
+
+
+def credit_in_a_period(world: World) -> Stage:
+    """8 an hour that go on, with a credit of 4 until two seconds before the end and of 3 beyond."""
+    budget = world.budget(8, period=HOUR, carry_over=CARRIES_ALL)
+    end = world.clock.now_ms() // 1000 + 3600
+    service.credit(world, budget, 4, ends_at=end - 2)
+    service.credit(world, budget, 3, ends_at=end + 3600)
+    world.clock.advance(3595)
+    world.record(2)
+    return {"budget": budget, "held": world.reserve(5, ttl_seconds=30), "ends_at": end - 2}
+
+
 def credited_soft_limit(world: World) -> Stage:
     """3 without a period that pause at 3, and a credit of 9: 2 spent, 2 held."""
     budget = world.budget(3)

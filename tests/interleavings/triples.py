@@ -9,12 +9,14 @@ from tests.interleavings import service, stages
 from tests.interleavings.pairs import (
     CLOSE,
     CREDIT,
+    CREDIT_UNTIL,
     EXTEND,
     LOWER,
     RECORD,
     RECORD_PAST,
     RELEASE,
     RESERVE,
+    RESERVE_MUCH,
     SETTLE,
     SETTLE_ABOVE,
 )
@@ -192,6 +194,18 @@ TRIPLES: tuple[Scenario, ...] = (
         stages.end_of_period,
         (CLOSE, SETTLE_ABOVE, RESERVE),
         ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "a credit that ends, reserve, extend and close",
+        stages.credit_in_a_period,
+        (RESERVE_MUCH, EXTEND, CLOSE, SETTLE_ABOVE),
+        ticks_ms=(2_500, _PAST_THE_GRACE_MS),
+    ),
+    Scenario(
+        "two reserves and a credit between two that end",
+        stages.ended_credit,
+        (RESERVE, RESERVE_MUCH, CREDIT_UNTIL),
+        ticks_ms=(1_500,),
     ),
     Scenario(
         "close, release and extend",
