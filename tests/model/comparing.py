@@ -2,17 +2,19 @@
 
 from collections import Counter as Tally
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from spendgate_service.store.client import Table
 from tests.model.reference import Model
-from tests.model.state import Amounts, Refused, Reservation, View, plain
+from tests.model.state import Amounts, Opening, Refused, Reservation, View, plain
 from tests.support.functions import HttpAnswer
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.strategies import TENANT
 
 BALANCE = ("budget_id", "subject", "unit", "limit", "spent", "held", "available", "status")
+REPLACED = ("budget_id", "unit", "spent", "held")
 VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds", "blocked_by")
 
 
@@ -38,6 +40,16 @@ def seen(view: View, fields: tuple[str, ...]) -> dict[str, Any]:
         "resets_in_seconds": view.ends_in,
     }
     return {name: of_view[name] for name in fields if name in of_view}
+
+
+def opening_on_wire(opening: Opening | None) -> dict[str, str]:
+    if opening is None:
+        return {}
+    return {"opening_spent": "inherit" if opening == "inherit" else plain(opening)}
+
+
+def moment(second: float) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()
 
 
 def subjects(caller: Mapping[str, str]) -> list[str]:

@@ -6,8 +6,9 @@ A failing run is shrunk to the shortest story that still fails, one command a li
 from collections import Counter as Tally
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,17 +24,23 @@ from hypothesis.stateful import (
 )
 
 from tests.model.comparing import (
+    REPLACED,
     comes_as_foretold,
+    moment,
     on_wire,
+    opening_on_wire,
     same_balances,
     same_books,
     same_end,
     same_refusal,
+    seen,
+    shown,
     subjects,
     wish,
 )
+from tests.model.past import may_be_reported
 from tests.model.reference import Model
-from tests.model.state import Amounts, Refused, Reservation, Rule, plain
+from tests.model.state import Amounts, Opening, Refused, Reservation, Rule, plain
 from tests.model.time import Every
 from tests.scenarios.service import Party, Service, tenant
 from tests.support.any_engine import NewTable
@@ -41,13 +48,16 @@ from tests.support.clock import FakeClock
 from tests.support.functions import HttpAnswer, LongContext, load_function
 from tests.support.settlement_queue import RecordingDeadLetters, finishing, send
 from tests.support.strategies import (
+    AGO,
     AMOUNT,
     AMOUNTS,
     CALLER,
     CREDIT,
+    END,
     JUMP,
     LIMIT,
     MOMENTS,
+    OPENING,
     PERIODS,
     TENANT,
     TERMS,
@@ -87,6 +97,8 @@ class Comparison(RuleBasedStateMachine):
         self.service = Service(self.table, self.clock, {"dead_letters": self.aside})
         self.party: Party = tenant(self.service, TENANT)
         self.model = Model(self.clock.at_ms, RATES)
+        self.versions: dict[str, int] = {}
+        """Of the policies, by their subject."""
 
     def teardown(self) -> None:
         try:
@@ -115,29 +127,61 @@ class Comparison(RuleBasedStateMachine):
         if soft_limit is not None:
             more |= {"soft_limit": plain(soft_limit), "on_soft_limit": terms.soft}
         limit, period = plain(terms.limit), terms.every.body
+        opening = None if terms.subject.endswith(":*") else terms.opening
+        more |= opening_on_wire(opening)
         body = self.party.budget(terms.subject, limit, terms.unit, period=period, **more)
         made = Rule(
             body["budget_id"], terms.subject, terms.unit, terms.limit, terms.every,
             soft_limit, terms.soft == "pause", terms.shadow,
         )  # fmt: skip
+        replaced = self.model.defaults_of(terms.subject)
         self.model.rules.append(made)
+        self.model.policy_changed(made.subject)
+        self.versions[made.subject] = body["version"]
+        if not terms.subject.endswith(":*"):
+            self._starts(made, opening, replaced, body)
         self._count("create")
         self._wait(WAIT_FOR_RULES_SECONDS)
         return made
 
     @rule(budget=budgets, limit=LIMIT)
     def change_limit(self, budget: Rule, limit: Decimal) -> None:
-        contradicts = budget.soft_limit is not None and budget.soft_limit > limit
+        contradicts = not self.model.soft_limit_fits(budget, limit)
         status = 404 if budget.deleted else 422 if contradicts else 200
         self._change("PATCH", budget, status, body={"limit": plain(limit)})
         if status == 200:
             budget.limit = limit
 
-    @rule(budget=budgets, every=PERIODS)
-    def change_period(self, budget: Rule, every: Every) -> None:
-        self._change("PATCH", budget, 404 if budget.deleted else 200, body={"period": every.body})
+    @rule(budget=budgets, every=PERIODS, opening=OPENING)
+    def change_period(self, budget: Rule, every: Every, opening: Opening | None) -> None:
+        is_default = budget.subject.endswith(":*")
+        opening = None if is_default else opening
+        body = {"period": every.body, **opening_on_wire(opening)}
+        answer = self._on(budget, "PATCH", "", body)
+        assert answer.status == (404 if budget.deleted else 200), answer
+        self._count("change")
+        before = replace(budget)
         budget.every = every
+        self._policy_written(budget, answer, before)
+        if not budget.deleted and not is_default and before.every != every:
+            self._starts(budget, opening, [before], answer.body)
         self._wait(WAIT_FOR_RULES_SECONDS)
+
+    def _starts(
+        self, made: Rule, opening: Opening | None, replaced: list[Rule], body: Mapping[str, Any]
+    ) -> None:
+        """A budget on one subject starts, and says what it leaves behind."""
+        left = [
+            view
+            for view in (self.model.view(one, made.subject) for one in replaced)
+            if (view.spent or view.held) and (opening is None or view.rule.unit != made.unit)
+        ]
+        assert [shown(one, REPLACED) for one in body.get("replaces", [])] == [
+            seen(view, REPLACED) for view in left
+        ]
+        if opening is not None:
+            self.model.start(made, made.subject, opening, replaced)
+            self._count("opening")
 
     @rule(budget=budgets, action=st.sampled_from(["pause", "resume", "disable", "enable"]))
     def switch(self, budget: Rule, action: str) -> None:
@@ -155,18 +199,25 @@ class Comparison(RuleBasedStateMachine):
         self._change("DELETE", budget, 404 if budget.deleted else 200)
         budget.deleted = True
 
-    @rule(budget=budgets, amount=CREDIT, of=st.sampled_from("ab"))
-    def credit(self, budget: Rule, amount: Decimal, of: str) -> None:
+    @rule(budget=budgets, amount=CREDIT, of=st.sampled_from("ab"), end=END)
+    def credit(self, budget: Rule, amount: Decimal, of: str, end: int | None) -> None:
+        """`end` are seconds from now, to full ten seconds: several credits have the same end."""
         kind, _, name = budget.subject.partition(":")
         named = {"subject": f"{kind}:{of}"} if name == "*" else {}
-        answer = self._on(budget, "POST", "/credits", {"amount": plain(amount), **named})
+        ends_at = None if end is None else (self.clock.at_ms // 1000 + end) // 10 * 10
+        until = {} if ends_at is None else {"expires_at": moment(ends_at)}
+        body = {"amount": plain(amount), **named, **until}
+        answer = self._on(budget, "POST", "/credits", body)
         subject = named.get("subject", budget.subject)
         if budget.deleted:
             assert answer.status == 404, answer
         else:
-            fits = self.model.credit(budget, subject, amount)
+            fits = self.model.credit(budget, subject, amount, ends_at)
             assert answer.status == (201 if fits else 422), answer
         self._count("credit" if amount > 0 else "correction")
+        if ends_at is not None and answer.status == 201:
+            self._count("credit with an end")
+            self._wait(0)
 
     # What callers do.
 
@@ -227,7 +278,6 @@ class Comparison(RuleBasedStateMachine):
     def settle(self, known: Known, amounts: Amounts) -> None:
         if known is None:
             return
-        amounts = self.model.settleable(known[1], amounts)
         answer = self._finish(known, "settle", {"actual": on_wire(amounts)})
         done = self.model.settle(known[1], amounts)
         same_end(answer, known[1], done)
@@ -244,11 +294,7 @@ class Comparison(RuleBasedStateMachine):
     @rule(chosen=st.lists(st.tuples(held, st.none() | AMOUNTS), min_size=1, max_size=4))
     def finish_by_queue(self, chosen: list[tuple[Known, Amounts | None]]) -> None:
         """Settle, or release where there is no amount, several in one batch."""
-        batch = [
-            (known, actual and self.model.settleable(known[1], actual))
-            for known, actual in chosen
-            if known is not None
-        ]
+        batch = [(known, actual) for known, actual in chosen if known is not None]
         self.aside.message_ids.clear()
         send(self.service, [finishing(known[0], actual) for known, actual in batch])
         done = [
@@ -269,15 +315,30 @@ class Comparison(RuleBasedStateMachine):
         assert answer.status == (200 if done else 409), answer
         self._count("extend")
 
-    @rule(caller=CALLER, amounts=AMOUNTS, twice=st.booleans())
-    def record(self, caller: Mapping[str, str], amounts: Amounts, twice: bool) -> None:
-        body = {"subjects": dict(caller), "actual": on_wire(amounts)}
+    @rule(caller=CALLER, amounts=AMOUNTS, twice=st.booleans(), ago=AGO)
+    def record(
+        self, caller: Mapping[str, str], amounts: Amounts, twice: bool, ago: float | None
+    ) -> None:
+        body: dict[str, Any] = {"subjects": dict(caller), "actual": on_wire(amounts)}
+        at_ms = self.clock.at_ms - int((ago or 0) * 1000)
+        if ago is not None:
+            body["occurred_at"] = moment(at_ms / 1000)
         key = {"Idempotency-Key": f"record-{self.done['record']}"}
+        may_be = may_be_reported(at_ms, now_ms=self.clock.at_ms)
+        shares = self.model.record(subjects(caller), amounts, at_ms) if may_be else []
         for status in (201, 200) if twice else (201,):
             answer = self.party.ask("POST", "/v1/spend", body, headers=key)
-            assert answer.status == status, answer
-        self.model.record(subjects(caller), amounts)
+            assert answer.status == (status if may_be else 422), answer
+            if may_be:
+                assert shares == [
+                    (one["budget_id"], one["subject"], one["counted"])
+                    for one in answer.body["budgets"]
+                ], answer
         self._count("record")
+        if ago is not None:
+            self._count("record of the past" if may_be else "record refused")
+        if not all(counted for _, _, counted in shares):
+            self._count("record not counted")
 
     # What happens by itself.
 
@@ -300,7 +361,13 @@ class Comparison(RuleBasedStateMachine):
     # How it is compared.
 
     def _wait(self, seconds: float) -> None:
+        """Go on, and past the last second of a credit.
+
+        It is shown until its end, unless a write has taken it out before.
+        """
         self.clock.advance(seconds)
+        while ends_at := self.model.last_second_of_a_credit(self.clock.at_ms):
+            self.clock.at_ms = ends_at * 1000
         self.model.now_ms = self.clock.at_ms
 
     def _count(self, command: str) -> None:
@@ -316,8 +383,23 @@ class Comparison(RuleBasedStateMachine):
         answer = self._on(budget, method, path, body)
         assert answer.status == status, answer
         self._count("change")
+        self._policy_written(budget, answer, deletes=method == "DELETE")
         if budget.subject.endswith(":*") or budget.every.kind == "duration":
             self._wait(WAIT_FOR_RULES_SECONDS)
+
+    def _policy_written(
+        self, budget: Rule, answer: HttpAnswer, *before: Rule, deletes: bool = False
+    ) -> None:
+        """A change that changes something makes the counters of its subject's current periods.
+
+        A deletion answers with the budget as it was.
+        """
+        if answer.status != 200:
+            return
+        version = answer.body["version"] + deletes
+        if version != self.versions[budget.subject]:
+            self.model.policy_changed(budget.subject, *before)
+            self.versions[budget.subject] = version
 
     def _finish(self, known: tuple[str, Reservation], what: str, body: object = None) -> HttpAnswer:
         return self.party.ask("POST", f"/v1/reservations/{known[0]}/{what}", body)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 from tests.model.time import Every
 
 type Amounts = Mapping[str, Decimal]
+type Opening = Decimal | Literal["inherit"]
 type CounterKey = tuple[str, str, str]
 """Budget, subject and the label of the period."""
 
@@ -31,10 +33,21 @@ class Rule:
 
 @dataclass
 class Counter:
-    """What was spent (with the moment at which it leaves a window) and what was credited."""
+    """What was spent (with the moment at which it leaves a window) and what was credited.
+
+    `ending` are credits by the moment at which they end, `to_the_end` those of `credits` that end
+    with the period.
+    """
 
     spent: list[tuple[int | None, Decimal]] = field(default_factory=list)
     credits: Decimal = Decimal(0)
+    ending: dict[int, Decimal] = field(default_factory=dict)
+    to_the_end: Decimal = Decimal(0)
+
+    def credited(self, *, after_ms: int) -> Decimal:
+        """What is credited still after a moment."""
+        lasting = (amount for at, amount in self.ending.items() if at * 1000 > after_ms)
+        return sum(lasting, self.credits)
 
 
 @dataclass

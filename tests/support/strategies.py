@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
+from tests.model.state import Opening
 from tests.model.time import Every
 
 TENANT = "acme"
@@ -37,6 +38,32 @@ PERIODS = st.sampled_from(
 )
 AMOUNT = st.sampled_from(["0", "0.000000001", "0.5", "1", "2.25", "3", "7"]).map(Decimal)
 CREDIT = st.sampled_from(["0.000000001", "0.5", "2.25", "7", "-0.5", "-2.25", "-7"]).map(Decimal)
+AGO = st.sampled_from(
+    [
+        None,
+        None,
+        -61,
+        -30,
+        0,
+        20,
+        61,
+        1801,
+        3600,
+        7200,
+        86_400,
+        8 * 86_400,
+        34 * 86_400,
+        36 * 86_400,
+    ]
+)
+"""How many seconds ago something was spent, as its report says."""
+
+END = st.sampled_from([None, None, -20, 5, 15, 40, 400, 7200, 40 * 86_400])
+"""When a credit ends, in seconds from now."""
+
+OPENING: st.SearchStrategy[Opening | None] = st.sampled_from(
+    [None, "inherit", "inherit", Decimal(0), Decimal("2.25"), Decimal(7)]
+)
 LIMIT = st.sampled_from(["0", "1", "5", "8.5", "10", "20"]).map(Decimal)
 UNIT = st.sampled_from(["usd", "usd", "eur", "tokens"])
 AMOUNTS = st.sampled_from(["usd", "usd", "tokens", "usd tokens", "usd eur"]).flatmap(
@@ -54,6 +81,7 @@ class Terms:
     every: Every
     soft: str
     shadow: bool
+    opening: Opening | None
 
 
 TERMS = st.builds(
@@ -64,6 +92,7 @@ TERMS = st.builds(
     every=PERIODS,
     soft=st.sampled_from(["", "", "warn", "pause"]),
     shadow=st.sampled_from([False, False, False, True]),
+    opening=OPENING,
 )
 WHEN = st.sampled_from(sorted(MOMENTS))
 TTL = st.sampled_from([1, 7, 60, 300, 4000])

@@ -128,9 +128,10 @@ class Counter:
 
         Assumes that only time passes: no spending, no settlement, no credit.
         """
-        available = self.available
-        ended = ((moment, -amount) for moment, amount in self.ending.items())
-        for moment, returned in sorted([*self.holds.items(), *self.slices.items(), *ended]):
+        left = self.without_ended_credits(now_ms=now_ms)
+        available = left.available
+        ending = ((moment, -amount) for moment, amount in left.ending.items())
+        for moment, returned in sorted([*self.holds.items(), *self.slices.items(), *ending]):
             available += returned
             if available >= amount and not is_reclaimable(moment, now_ms=now_ms):
                 return moment

@@ -1,0 +1,159 @@
+"""Which budgets apply, in which period, and how their balances look at one moment."""
+
+from collections.abc import Collection, Iterator, Mapping
+from decimal import ROUND_CEILING, Decimal
+
+from tests.model.state import Amounts, Counter, CounterKey, Reservation, Rule, View
+
+BILLIONTH = Decimal("0.000000001")
+CLOCKS_DIFFER_MS = 1000
+"""For so long what has ended is not given to others, since their clocks may be ahead."""
+ORDER = ("organization", "app", "app_channel", "user", "api_key", "agent", "session", "tool")
+
+
+class Balances:
+    """The balances of a tenant. `rates` are worth: one of the source is so many of the target."""
+
+    def __init__(self, now_ms: int, rates: Mapping[tuple[str, str], Decimal]) -> None:
+        self.now_ms = now_ms
+        self.rates = rates
+        self.rules: list[Rule] = []
+        self.counters: dict[CounterKey, Counter] = {}
+        self.reservations: list[Reservation] = []
+        self.windows: dict[tuple[str, str, int], int] = {}
+        self.used: set[CounterKey] = set()
+        """The counters that are there."""
+
+    # Which budgets apply, and in which period.
+
+    def in_force(self, subjects: Collection[str]) -> Iterator[tuple[str, Rule]]:
+        """Every budget that limits one of the subjects, in the order of refusals."""
+        for subject in sorted(subjects, key=_rank):
+            live = [one for one in self.rules if not one.deleted and not one.disabled]
+            own = [one for one in live if one.subject == subject]
+            default = f"{subject.partition(':')[0]}:*"
+            for rule in own or [one for one in live if one.subject == default]:
+                yield subject, rule
+
+    def defaults_of(self, subject: str) -> list[Rule]:
+        """The defaults that limit a subject, which an own budget would replace."""
+        return [
+            rule
+            for _, rule in self.in_force([subject])
+            if rule.subject.endswith(":*") and rule.subject != subject
+        ]
+
+    def _claims(
+        self, subjects: Collection[str], amounts: Amounts
+    ) -> list[tuple[str, Rule, Decimal]]:
+        claims = []
+        for subject, rule in self.in_force(subjects):
+            counted = self._counted(amounts, rule)
+            if counted is not None:
+                claims.append((subject, rule, counted))
+        return claims
+
+    def _counted(self, amounts: Amounts, rule: Rule) -> Decimal | None:
+        """What counts on a budget: its own unit if above 0, else what converts to the most."""
+        if amounts.get(rule.unit):
+            return amounts[rule.unit]
+        sources = [one for one in amounts if one == rule.unit or (one, rule.unit) in self.rates]
+        return max((self._converted(amounts[one], one, rule) for one in sources), default=None)
+
+    def _converted(self, amount: Decimal, source: str, rule: Rule) -> Decimal:
+        if source == rule.unit:
+            return amount
+        exact = amount * self.rates[source, rule.unit]
+        return exact.quantize(BILLIONTH, ROUND_CEILING)
+
+    def _window(self, rule: Rule, subject: str, at_ms: int) -> int | None:
+        """When the window that is open at a moment started, or would start."""
+        if rule.every.kind != "duration":
+            return None
+        start = self.windows.get((rule.budget_id, subject, rule.every.seconds))
+        if start is None or at_ms >= (start + rule.every.seconds) * 1000:
+            return at_ms // 1000
+        return start
+
+    def _use(self, rule: Rule, subject: str, at_ms: int) -> CounterKey:
+        """The counter in force, which is in use from now on."""
+        start = self._window(rule, subject, at_ms)
+        if start is not None:
+            self.windows[rule.budget_id, subject, rule.every.seconds] = start
+        key = self._key(rule, subject, at_ms)
+        self.used.add(key)
+        return key
+
+    def _key(self, rule: Rule, subject: str, at_ms: int) -> CounterKey:
+        start = self._window(rule, subject, at_ms)
+        return rule.budget_id, subject, rule.every.label(at_ms // 1000, start)
+
+    # What is there.
+
+    def view(self, rule: Rule, subject: str, *, late_ms: int = 0) -> View:
+        key = self._key(rule, subject, self.now_ms)
+        counter = self.counters.get(key, Counter())
+        start = self._window(rule, subject, self.now_ms)
+        ends_at = rule.every.ends_at(self.now_ms // 1000, start)
+        live = self._live(counter, late_ms)
+        if rule.every.kind == "rolling":
+            ends_at = max((at for at, amount in live if at is not None and amount), default=None)
+        spent = sum((amount for _, amount in live), Decimal(0))
+        return View(
+            rule, subject, spent,
+            held=sum((amount for _, amount in self._holds(key, late_ms)), Decimal(0)),
+            entitlement=rule.limit + counter.credited(after_ms=self.now_ms + late_ms),
+            ends_in=None if ends_at is None else self._seconds_until(ends_at),
+            is_soft_paused=self._soft_pause(rule, start) and spent >= (rule.soft_limit or 0),
+        )  # fmt: skip
+
+    def soft_limit_fits(self, rule: Rule, limit: Decimal) -> bool:
+        """Whether a soft limit is within a new limit and, on one subject, the credits there are."""
+        if rule.soft_limit is None or limit == rule.limit:
+            return True
+        counter = Counter()
+        if not rule.subject.endswith(":*"):
+            key = self._key(rule, rule.subject, self.now_ms)
+            counter = self.counters.get(key, Counter())
+        return rule.soft_limit <= limit + counter.credited(after_ms=self.now_ms)
+
+    def last_second_of_a_credit(self, now_ms: int) -> int | None:
+        """When a credit ends of which this is the last second."""
+        ends = (at for counter in self.counters.values() for at in counter.ending)
+        return next((at for at in ends if at * 1000 - 1000 <= now_ms < at * 1000), None)
+
+    def views(self, subjects: Collection[str]) -> list[View]:
+        return [self.view(rule, subject) for subject, rule in self.in_force(subjects)]
+
+    def _live(self, counter: Counter, late_ms: int = 0) -> list[tuple[int | None, Decimal]]:
+        now_ms = self.now_ms - late_ms
+        return [one for one in counter.spent if one[0] is None or one[0] * 1000 > now_ms]
+
+    def _holds(self, key: CounterKey, late_ms: int = 0) -> list[tuple[int, Decimal]]:
+        return [
+            (one.gone_at, line.amount)
+            for one in self.reservations
+            if one.state == "held" and one.gone_at * 1000 > self.now_ms - late_ms
+            for line in one.lines
+            if line.key == key
+        ]
+
+    def _seconds_until(self, moment: int) -> int:
+        return max(1, -((self.now_ms - moment * 1000) // 1000))
+
+    def _soft_pause(self, rule: Rule, window_start: int | None) -> bool:
+        """Whether the soft limit pauses: not in a period in which it was resumed."""
+        if not rule.pauses or rule.resumed_at_ms is None:
+            return rule.pauses
+        if rule.every.kind in {"none", "rolling"}:
+            return False
+        if rule.every.kind == "duration":
+            assert window_start is not None
+            return window_start * 1000 > rule.resumed_at_ms
+        then = rule.every.label(rule.resumed_at_ms // 1000)
+        return then != rule.every.label(self.now_ms // 1000)
+
+
+def _rank(subject: str) -> tuple[int, str]:
+    kind = subject.partition(":")[0]
+    return (ORDER.index(kind) if kind in ORDER else len(ORDER), subject)
