@@ -47,7 +47,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Reports": (
         "GET /v1/changes",
         f"GET {_BUDGET}/ledger", f"GET {_BUDGET}/audit", f"GET {_BUDGET}/statements",
-        "GET /v1/export/ledger",
+        "GET /v1/export/ledger", "GET /v1/metrics",
     ),
     "Usage": (
         "GET /v1/usage", "GET /v1/usage/records", "GET /v1/export/usage",

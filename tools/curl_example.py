@@ -29,10 +29,10 @@ def command_block(route: Route, example: Example) -> str:
 
 
 def response_block(example: Example) -> str:
-    """Return the response, which is CSV or JSON."""
+    """Return the response, which is CSV, gauges or JSON."""
     if isinstance(example.answer, str):
         lines = example.answer.replace("\r\n", "\n")
-        return f"```csv\n{lines}```\n"
+        return f"```{'text' if lines.startswith('#') else 'csv'}\n{lines}```\n"
     text = json.dumps(example.answer, ensure_ascii=False)
     if example.partial:
         text = f"{text[:-1]}, ...}}"

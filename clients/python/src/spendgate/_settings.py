@@ -38,6 +38,8 @@ class Settings:
     settlement: Settlement
     journal: Path | None
     queue_url: str | None
+    authorship: Mapping[str, str]
+    """Headers that the change log keeps: for whom, and why."""
 
     @property
     def tenant_id(self) -> str:
@@ -69,6 +71,8 @@ def resolve(
     settlement: Settlement,
     journal: str | Path | None,
     queue_url: str | None,
+    actor: str | None,
+    reason: str | None,
 ) -> Settings:
     """Check the arguments; raises ConfigurationError that says what is missing."""
     url = url or os.environ.get("SPENDGATE_URL")
@@ -93,7 +97,22 @@ def resolve(
         settlement=settlement,
         journal=Path(journal) if journal is not None else None,
         queue_url=queue_url,
+        authorship=_authorship(actor, reason),
     )
+
+
+def _authorship(actor: str | None, reason: str | None) -> dict[str, str]:
+    headers = {}
+    for header, name, text in (
+        ("Spendgate-Actor", "actor", actor),
+        ("Spendgate-Reason", "reason", reason),
+    ):
+        if not text:
+            continue
+        if not (text.isascii() and text.isprintable()):
+            raise ConfigurationError(f"{name} must be printable ASCII, got {text!r}")
+        headers[header] = text
+    return headers
 
 
 def _default_estimator() -> Estimator:

@@ -133,6 +133,20 @@ def test_the_life_of_a_budget(as_admin: Run, account: Account) -> None:
     assert as_admin("budgets", "list", "--subject", subject).err.startswith("There is no budget")
 
 
+def test_a_change_is_logged_with_who_and_why(
+    as_admin: Run, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPENDGATE_ACTOR", "ada@example.com")
+    update = ("budgets", "update", account.usd_id, "--limit", "120")
+    assert as_admin("--reason", "A longer study", *update).code == 0
+    listed = as_admin("changes", "--object", account.usd_id)
+    newest = listed.out.splitlines()[1]
+    assert "ada@example.com" in newest
+    assert "limit: 100 -> 120" in newest
+    assert "A longer study" in newest
+    assert as_admin("--reason", "\N{EURO SIGN}", *update).code == 78
+
+
 @pytest.mark.parametrize(
     ("text", "period"),
     [

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from spendgate._async._http import AsyncAPI
 
 if TYPE_CHECKING:
-    from spendgate._async import resources
+    from spendgate._async import change_log, resources
 else:
     from spendgate._lazy import LazyModule
 
+    change_log = LazyModule("spendgate._async.change_log")
     resources = LazyModule("spendgate._async.resources")
 
 
@@ -44,6 +45,11 @@ class AsyncResourceGroups:
     def rates(self) -> resources.AsyncRates:
         """Conversion rates between units."""
         return resources.AsyncRates(self._api)
+
+    @cached_property
+    def changes(self) -> change_log.AsyncChanges:
+        """What admins and operators have changed."""
+        return change_log.AsyncChanges(self._api)
 
     @cached_property
     def keys(self) -> resources.AsyncKeys:

@@ -102,6 +102,7 @@ class AsyncAPI:
             headers={
                 "Authorization": f"Bearer {self._settings.api_key}",
                 "User-Agent": USER_AGENT,
+                **self._settings.authorship,
             },
             limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20),
         )

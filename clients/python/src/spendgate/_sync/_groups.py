@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from spendgate._sync._http import API
 
 if TYPE_CHECKING:
-    from spendgate._sync import resources
+    from spendgate._sync import change_log, resources
 else:
     from spendgate._lazy import LazyModule
 
+    change_log = LazyModule("spendgate._sync.change_log")
     resources = LazyModule("spendgate._sync.resources")
 
 
@@ -45,6 +46,11 @@ class ResourceGroups:
     def rates(self) -> resources.Rates:
         """Conversion rates between units."""
         return resources.Rates(self._api)
+
+    @cached_property
+    def changes(self) -> change_log.Changes:
+        """What admins and operators have changed."""
+        return change_log.Changes(self._api)
 
     @cached_property
     def keys(self) -> resources.Keys:

@@ -103,6 +103,7 @@ class API:
             headers={
                 "Authorization": f"Bearer {self._settings.api_key}",
                 "User-Agent": USER_AGENT,
+                **self._settings.authorship,
             },
             limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20),
         )

@@ -36,7 +36,8 @@ class Spendgate(Guards, ResourceGroups):
 
     `url` and `api_key` default to SPENDGATE_URL and SPENDGATE_API_KEY. `subjects` apply to every
     call. If the service is unavailable, calls fail with `Unavailable`, unless `on_unavailable` is a
-    `LocalCap`.
+    `LocalCap`. `actor` and `reason` say in the change log for whom and why an admin changes
+    something.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class Spendgate(Guards, ResourceGroups):
         settlement: _settings.Settlement = "inline",
         journal: str | Path | None = None,
         queue_url: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
     ) -> None:
         settings = _settings.resolve(
             url=url,
@@ -68,6 +71,8 @@ class Spendgate(Guards, ResourceGroups):
             settlement=settlement,
             journal=journal,
             queue_url=queue_url,
+            actor=actor,
+            reason=reason,
         )
         self._set_up(Runtime(settings))
         self._api.retain()

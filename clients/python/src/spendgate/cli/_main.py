@@ -17,6 +17,7 @@ from spendgate.cli.commands import (
     as_code,
     balances,
     budgets,
+    changes,
     doctor,
     explain,
     identity,
@@ -42,6 +43,7 @@ for module in (
     watch,
     usage,
     reports,
+    changes,
     spending,
     running,
     as_code,
@@ -67,6 +69,12 @@ def _options(
             "--profile", envvar="SPENDGATE_PROFILE", help="The profile that `login` saved."
         ),
     ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason", envvar="SPENDGATE_REASON", help="Why, for the log of what admins change."
+        ),
+    ] = None,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
@@ -74,6 +82,7 @@ def _options(
 ) -> None:
     """Budgets of LLM applications and agents: see, change, explain, keep in git."""
     session.profile = profile
+    session.reason = reason
 
 
 @cache

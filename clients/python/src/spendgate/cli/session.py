@@ -22,8 +22,9 @@ class Session:
     So a key is never sent to the URL of another environment.
     """
 
-    def __init__(self, profile: str | None = None) -> None:
-        self.profile = profile
+    def __init__(self) -> None:
+        self.profile: str | None = None
+        self.reason: str | None = None
 
     def credentials(self) -> Profile:
         """The URL and the key: of `--profile`, else the environment, else the default profile."""
@@ -40,7 +41,13 @@ class Session:
     def client(self) -> Iterator[Spendgate]:
         """A client, closed at the end."""
         chosen = self.credentials()
-        with Spendgate(url=chosen.url, api_key=chosen.api_key, timeout=TIMEOUT_SECONDS) as client:
+        with Spendgate(
+            url=chosen.url,
+            api_key=chosen.api_key,
+            timeout=TIMEOUT_SECONDS,
+            actor=os.environ.get("SPENDGATE_ACTOR"),
+            reason=self.reason,
+        ) as client:
             yield client
 
     def _saved(self, name: str) -> Profile:
@@ -61,7 +68,7 @@ class Session:
 
 
 session = Session()
-"""The session of this process; `--profile` sets it."""
+"""The session of this process; `--profile` and `--reason` set it."""
 
 
 def read_secret(prompt: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from spendgate._durations import about
 
@@ -59,3 +62,26 @@ def bar(spent: Decimal, held: Decimal = Decimal(0), *, width: int = BAR_WIDTH) -
     filled = min(width, round(spent * width))
     held_width = min(width - filled, round(held * width))
     return full * filled + waiting * held_width + empty * (width - filled - held_width)
+
+
+def shown(value: object) -> str:
+    """A value in one line."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping) and "type" in value:
+        return _period(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _period(period: Mapping[str, Any]) -> str:
+    kind = period["type"]
+    if kind == "none":
+        return "none"
+    if kind != "calendar":
+        return f"{kind} {period['window']}"
+    words = [str(period["unit"])]
+    if period["timezone"] != "UTC":
+        words.append(str(period["timezone"]))
+    if "anchor" in period:
+        words.append("(" + ", ".join(f"{k} {v}" for k, v in period["anchor"].items()) + ")")
+    return " ".join(words)

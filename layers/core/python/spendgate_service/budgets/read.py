@@ -103,7 +103,7 @@ def read_balance(
         counter = windows.counter_claim(tenant_id, budget, counted, policy.version, now_ms=now_ms)
         return read_balances(table, [counter], now_ms=now_ms)[0]
 
-    return _with_unchanged_policies(read)
+    return with_unchanged_policies(read)
 
 
 def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
@@ -145,10 +145,10 @@ def _with_balances(
             for policy, budget in found
         ]
 
-    return _with_unchanged_policies(read)
+    return with_unchanged_policies(read)
 
 
-def _with_unchanged_policies[T](read: Callable[[], T]) -> T:
+def with_unchanged_policies[T](read: Callable[[], T]) -> T:
     """Read again if a policy changes between the read of it and that of its counters."""
     changing = "these budgets are being changed right now; try again"
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):

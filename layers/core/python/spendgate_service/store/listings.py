@@ -25,6 +25,7 @@ LISTED_AFTER = "pk = :pk AND sk > :after"
 
 BUDGET_INDEX = "by_budget"
 COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"
+COUNTERS_OF_SOME_PERIODS = "budget_ref = :budget_ref AND sk BETWEEN :first AND :last"
 COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
 
 type Row = tuple[str, Subject]
@@ -172,6 +173,24 @@ def counters_listed(
         ExpressionAttributeValues={":budget_ref": budget_ref},
         Limit=page_size,
         **start,
+    )
+    for item in found:
+        _, _, subject = keys.read_counter_partition(item["pk"]["S"])
+        yield _period_key(item), subject
+
+
+def counters_between(
+    table: Table, tenant_id: str, budget_id: str, first: str, last: str
+) -> Iterator[Row]:
+    """Yield the counters of a budget whose period's key lies between two, both included."""
+    found = table.query_items(
+        IndexName=BUDGET_INDEX,
+        KeyConditionExpression=COUNTERS_OF_SOME_PERIODS,
+        ExpressionAttributeValues={
+            ":budget_ref": values.text(keys.budget_ref(tenant_id, budget_id)),
+            ":first": values.text(keys.PERIOD_PREFIX + first),
+            ":last": values.text(keys.PERIOD_PREFIX + last),
+        },
     )
     for item in found:
         _, _, subject = keys.read_counter_partition(item["pk"]["S"])

@@ -10,9 +10,8 @@ from spendgate.cli.code import state
 from spendgate.cli.code.model import MARK
 from spendgate.cli.code.objects import Key
 from spendgate.cli.code.planner import SIGNS, Change, Existing, Plan
-from spendgate.cli.code.showing import shown
 from spendgate.cli.exits import CommandError, Exit
-from spendgate.cli.values import amount
+from spendgate.cli.values import amount, shown
 
 if TYPE_CHECKING:
     from spendgate import models

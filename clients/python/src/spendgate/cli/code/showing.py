@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spendgate.cli import printing
 from spendgate.cli.code.planner import SIGNS, Action, Change, Plan
+from spendgate.cli.values import shown
 
 _STYLES: Mapping[Action, str] = {
     "create": "green",
@@ -103,26 +103,3 @@ def _diff(change: Change) -> Iterator[str]:
             yield f"- {name}: {shown(before)}"
         if after is not None and change.action != "delete" and after != _DEFAULTS.get(name, ...):
             yield f"+ {name}: {shown(after)}"
-
-
-def shown(value: object) -> str:
-    """A value in one line."""
-    if value is None:
-        return "none"
-    if isinstance(value, Mapping) and "type" in value:
-        return _period(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _period(period: Mapping[str, Any]) -> str:
-    kind = period["type"]
-    if kind == "none":
-        return "none"
-    if kind != "calendar":
-        return f"{kind} {period['window']}"
-    words = [str(period["unit"])]
-    if period["timezone"] != "UTC":
-        words.append(str(period["timezone"]))
-    if "anchor" in period:
-        words.append("(" + ", ".join(f"{k} {v}" for k, v in period["anchor"].items()) + ")")
-    return " ".join(words)

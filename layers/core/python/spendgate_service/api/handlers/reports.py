@@ -9,6 +9,7 @@ from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SUBJEC
 from spendgate_service.api.route import ADMIN_READER, route, routes_in
 from spendgate_service.audit import budget as audit
 from spendgate_service.budgets import read as budgets
+from spendgate_service.budgets.balances import current_balances
 from spendgate_service.domain.budgets import counted_subject
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
@@ -20,6 +21,7 @@ from spendgate_service.store.policies import find_budget
 from spendgate_service.wire.audit import AuditResponse, audit_response
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.ledger import LedgerEntryResponse, ledger_entry_response
+from spendgate_service.wire.openmetrics import CONTENT_TYPE, openmetrics_text
 from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.statements import StatementResponse, statement_response
 
@@ -147,6 +149,19 @@ def export_tenant_ledger(request: Request) -> Response:
         headers["X-Next-Cursor"] = part.next_cursor
         headers["Link"] = f'</v1/export/ledger?{rest}>; rel="next"'
     return Response(200, part.text, headers, EXPORT_FORMATS[asked.format])
+
+
+@route(
+    "GET /v1/metrics",
+    role=ADMIN_READER,
+    response=str,
+    media_types=("application/openmetrics-text",),
+)
+def read_metrics(request: Request) -> Response:
+    """Show every current balance as gauges, in the format that Prometheus reads."""
+    found = current_balances(request.app.table, request.tenant_id, now_ms=request.now_ms)
+    text = openmetrics_text(found.balances, complete=found.complete)
+    return Response(200, text, content_type=CONTENT_TYPE)
 
 
 ROUTES = routes_in(vars())
