@@ -27,12 +27,13 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Budgets": (
         "POST /v1/budgets", "GET /v1/budgets", f"GET {_BUDGET}",
         "PUT /v1/budgets/by-slug/{slug}", f"PATCH {_BUDGET}",
-        f"GET {_BUDGET}/balance", f"POST {_BUDGET}/pause", f"POST {_BUDGET}/resume",
+        f"GET {_BUDGET}/balance", f"GET {_BUDGET}/balances", "GET /v1/balances",
+        f"POST {_BUDGET}/pause", f"POST {_BUDGET}/resume",
         f"POST {_BUDGET}/disable", f"POST {_BUDGET}/enable", f"POST {_BUDGET}/credits",
         f"DELETE {_BUDGET}",
     ),
     "Token caps, prices and rates": (
-        "PUT /v1/token-caps/{type}/{id+}", "GET /v1/token-caps/{type}/{id+}",
+        "PUT /v1/token-caps/{type}/{id+}", "GET /v1/token-caps", "GET /v1/token-caps/{type}/{id+}",
         "DELETE /v1/token-caps/{type}/{id+}", "PUT /v1/prices/{provider}/{model+}",
         "GET /v1/prices",
         "GET /v1/prices/{provider}/{model+}", "DELETE /v1/prices/{provider}/{model+}",
@@ -43,6 +44,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "POST /v1/check", "POST /v1/reservations", "GET /v1/reservations/{id}",
         "POST /v1/reservations/{id}/extend", "POST /v1/reservations/{id}/settle",
         "POST /v1/reservations/{id}/release", "POST /v1/spend", "GET /v1/spend",
+        "GET /v1/allowance",
     ),
     "Reports": (
         "GET /v1/changes",

@@ -67,6 +67,7 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "budget_directory": (keys.budget_directory_key, (PARTS, PARTS)),
     "deleted_budget": (keys.deleted_budget_key, (PARTS, PARTS)),
     "api_key": (keys.api_key_key, (PARTS, PARTS)),
+    "token_cap": (keys.token_cap_key, (PARTS, SUBJECTS)),
     "change": (keys.change_key, (PARTS, PARTS)),
     "tenant": (keys.tenant_key, (PARTS,)),
     "attempts": (keys.attempts_key, (PARTS,)),

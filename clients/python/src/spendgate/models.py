@@ -16,6 +16,38 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True)
 
 
+class AllowanceBudget(Model):
+    """One budget that applies."""
+
+    currency: str
+    """The unit of the amounts."""
+    limit: Decimal
+    """What may be spent in one period."""
+    balance: Decimal
+    """What can be granted now."""
+    soft_limit: Decimal | None
+    """The spent amount at which the budget warns or pauses; null: none."""
+    percent_remaining: float
+    """How much of the limit is not spent, in per cent."""
+    status: str
+    """The first that applies of paused, exhausted, warning, active."""
+
+
+class Allowance(Model):
+    """What a caller may spend now."""
+
+    status: str
+    """The most restrictive of the budgets: exhausted before paused."""
+    summary: str
+    """One sentence about the tightest budget."""
+    max_amounts: dict[str, Decimal]
+    """The most that a request may ask for now, by unit; absent: not limited."""
+    hint: str
+    """One sentence that an agent can act on, as in a check."""
+    budgets: list[AllowanceBudget]
+    """The budgets that apply, in the order of refusals."""
+
+
 class Difference(Model):
     """A number of a counter that is not what the ledger adds up to."""
 

@@ -115,6 +115,20 @@ class AsyncBudgets(AsyncResource):
             request("GET", "budgets", budget_id, "balance", query={"subject": subject}),
         )
 
+    def balances(
+        self,
+        budget_id: str,
+        *,
+        status: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncPages[models.Balance]:
+        """List the balances under a default; `sort` may be `-utilization`."""
+        return AsyncPages(
+            self._api, models.Balance, "budgets", budget_id, "balances",
+            query={"status": status, "sort": sort, "limit": limit},
+        )  # fmt: skip
+
     def ledger(
         self, budget_id: str, *, subject: str | None = None, limit: int | None = None
     ) -> AsyncPages[models.LedgerEntry]:
@@ -180,6 +194,10 @@ class AsyncReservations(AsyncResource):
 
 class AsyncTokenCaps(AsyncResource):
     """`/v1/token-caps`; a subject is written `agent:researcher` or `agent:*`."""
+
+    def list(self, *, limit: int | None = None) -> AsyncPages[models.TokenCap]:
+        """List the caps, by subject."""
+        return AsyncPages(self._api, models.TokenCap, "token-caps", query={"limit": limit})
 
     async def set(
         self, subject: str, *, if_match: str | None = None, **body: Unpack[params.TokenCap]

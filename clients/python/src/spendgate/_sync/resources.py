@@ -114,6 +114,20 @@ class Budgets(Resource):
             request("GET", "budgets", budget_id, "balance", query={"subject": subject}),
         )
 
+    def balances(
+        self,
+        budget_id: str,
+        *,
+        status: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> Pages[models.Balance]:
+        """List the balances under a default; `sort` may be `-utilization`."""
+        return Pages(
+            self._api, models.Balance, "budgets", budget_id, "balances",
+            query={"status": status, "sort": sort, "limit": limit},
+        )  # fmt: skip
+
     def ledger(
         self, budget_id: str, *, subject: str | None = None, limit: int | None = None
     ) -> Pages[models.LedgerEntry]:
@@ -177,6 +191,10 @@ class Reservations(Resource):
 
 class TokenCaps(Resource):
     """`/v1/token-caps`; a subject is written `agent:researcher` or `agent:*`."""
+
+    def list(self, *, limit: int | None = None) -> Pages[models.TokenCap]:
+        """List the caps, by subject."""
+        return Pages(self._api, models.TokenCap, "token-caps", query={"limit": limit})
 
     def set(
         self, subject: str, *, if_match: str | None = None, **body: Unpack[params.TokenCap]

@@ -105,6 +105,13 @@ class Request[B: BaseModel = BaseModel]:
         """Read the parameters of the query. Raises InvalidValue for one not declared."""
         return read_query(self.event, self.known_parameters)
 
+    def query_value(self, parameter: Parameter) -> Any:
+        """Read a parameter of the query as its type; None if it is absent. Raises InvalidValue."""
+        text = self.query().get(parameter.name)
+        if text is None:
+            return None
+        return validated(parameter.adapter.validate_python, text, root=f"query.{parameter.name}")
+
     def subject(self) -> Subject | None:
         """Read the `subject` parameter, if there is one. Raises InvalidValue."""
         text = self.query().get("subject")

@@ -20,6 +20,7 @@ from spendgate_service.api.bodies.fields import (
     UnitField,
 )
 from spendgate_service.api.query import CURSOR_LENGTH_MAX
+from spendgate_service.domain.balances import BalanceStatus
 from spendgate_service.domain.calendar import CalendarUnit
 from spendgate_service.domain.subjects import ID_LENGTH_MAX
 from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
@@ -85,6 +86,8 @@ FROM = Parameter("from", _Moment, "The first moment of the export.")
 TO = Parameter("to", _Moment, "The first moment after the export.")
 CHANGED_FROM = Parameter("from", _Moment, "The first moment of the changes.")
 CHANGED_TO = Parameter("to", _Moment, "The first moment after the changes.")
+STATUS = Parameter("status", BalanceStatus.__value__, "Only balances of this status.")
+SORT = Parameter("sort", Literal["-utilization"], "-utilization: the highest utilization first.")
 OBJECT = Parameter(
     "object",
     ReferenceField,

@@ -64,7 +64,7 @@ def _balances(table: Table, tenant_id: str, *, now_ms: int) -> Iterator[Balance]
 def _balances_of_default(
     table: Table, tenant_id: str, budget: Budget, *, now_ms: int
 ) -> Iterator[Balance]:
-    rows = _current_counters(table, tenant_id, budget, now_ms=now_ms)
+    rows = current_counters(table, tenant_id, budget, now_ms=now_ms)
     while batch := list(islice(rows, PAGE_SIZE_MAX)):
         yield from _read_batch(table, tenant_id, budget.budget_id, batch, now_ms=now_ms)
 
@@ -85,19 +85,19 @@ def _read_batch(
     return with_unchanged_policies(read)
 
 
-def _current_counters(
-    table: Table, tenant_id: str, budget: Budget, *, now_ms: int
+def current_counters(
+    table: Table, tenant_id: str, budget: Budget, *, after: Row | None = None, now_ms: int
 ) -> Iterator[Row]:
     """Yield the counters of a default's current periods; those of a duration start at any time."""
     rule = budget.period
-    if not isinstance(rule, DurationPeriod):
-        key = period_in_force(rule, now_ms=now_ms).key
-        yield from counters_between(table, tenant_id, budget.budget_id, key, key)
-        return
-    now = now_ms // 1000
-    first, last = (_second(moment) for moment in (now - rule.seconds + 1, now + 1))
-    for period_key, subject in counters_between(table, tenant_id, budget.budget_id, first, last):
-        if rule_of(period_key) == rule:
+    if isinstance(rule, DurationPeriod):
+        now = now_ms // 1000
+        first, last = (_second(moment) for moment in (now - rule.seconds + 1, now + 1))
+    else:
+        first = last = period_in_force(rule, now_ms=now_ms).key
+    rows = counters_between(table, tenant_id, budget.budget_id, first, last, after=after)
+    for period_key, subject in rows:
+        if not isinstance(rule, DurationPeriod) or rule_of(period_key) == rule:
             yield period_key, subject
 
 

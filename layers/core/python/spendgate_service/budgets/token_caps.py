@@ -12,6 +12,7 @@ from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.store.client import Table
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
+from spendgate_service.store.token_caps import write_of_cap
 from spendgate_service.wire.changes import token_cap_fields
 
 type Check = Callable[[TokenCap | None], None]
@@ -94,6 +95,7 @@ def _replace(
             ),
             now_ms=now_ms,
         )
-        if not try_to_write(table, [*writes, entry]):
+        writes += [write_of_cap(table, tenant_id, subject, cap), entry]
+        if not try_to_write(table, writes):
             return
     raise LoopEnded

@@ -4,12 +4,17 @@ A part that comes from outside is escaped, and each kind of item has its own tag
 parts. So two different items never share a key, and no id can address another tenant's item.
 """
 
+import hashlib
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from spendgate_service.domain.periods import Period
 from spendgate_service.domain.subjects import Subject, parse_subject
+
+_SORTED_CHARACTERS = 200
+"""A sort key has at most 1,024 bytes, and a subject may have more."""
+_DIGEST_DIGITS = 32
 
 type Key = tuple[str, str]
 """Partition key and sort key."""
@@ -205,6 +210,17 @@ def deleted_budget_key(tenant_id: str, budget_id: str) -> Key:
 def slug_key(tenant_id: str, slug: str) -> Key:
     """Return the key of the item that says which budget has a slug."""
     return _joined("TENANT", tenant_id, "SLUGS"), slug
+
+
+def token_caps_partition(tenant_id: str) -> str:
+    """Return the partition that lists the subjects of a tenant that have a token cap."""
+    return _joined("TENANT", tenant_id, "TOKEN_CAPS")
+
+
+def token_cap_key(tenant_id: str, subject: Subject) -> Key:
+    """Return the key under which a token cap is listed: by subject, shortened and made unique."""
+    digest = hashlib.sha256(str(subject).encode()).hexdigest()[:_DIGEST_DIGITS]
+    return token_caps_partition(tenant_id), f"{str(subject)[:_SORTED_CHARACTERS]}#{digest}"
 
 
 def changes_partition(tenant_id: str) -> str:

@@ -180,21 +180,47 @@ def counters_listed(
 
 
 def counters_between(
-    table: Table, tenant_id: str, budget_id: str, first: str, last: str
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    first: str,
+    last: str,
+    *,
+    after: Row | None = None,
 ) -> Iterator[Row]:
     """Yield the counters of a budget whose period's key lies between two, both included."""
+    budget_ref = values.text(keys.budget_ref(tenant_id, budget_id))
+    start: dict[str, Item] = {}
+    if after is not None:
+        period_key, subject = after
+        key = keys.counter_key(tenant_id, budget_id, subject, period_key)
+        start["ExclusiveStartKey"] = {**values.key(key), "budget_ref": budget_ref}
     found = table.query_items(
         IndexName=BUDGET_INDEX,
         KeyConditionExpression=COUNTERS_OF_SOME_PERIODS,
         ExpressionAttributeValues={
-            ":budget_ref": values.text(keys.budget_ref(tenant_id, budget_id)),
+            ":budget_ref": budget_ref,
             ":first": values.text(keys.PERIOD_PREFIX + first),
             ":last": values.text(keys.PERIOD_PREFIX + last),
         },
+        **start,
     )
     for item in found:
         _, _, subject = keys.read_counter_partition(item["pk"]["S"])
         yield _period_key(item), subject
+
+
+def live_budgets(table: Table, tenant_id: str, *, after: str | None) -> Iterator[str]:
+    """Yield the ids of the tenant's budgets after one of them, in the order of their creation."""
+    found = table.query_items(
+        KeyConditionExpression=LISTED_AFTER,
+        ExpressionAttributeValues={
+            ":pk": values.text(keys.budget_directory_partition(tenant_id)),
+            ":after": values.text(after or _BEFORE_ALL_IDS),
+        },
+        ConsistentRead=True,
+    )
+    yield from (item["sk"]["S"] for item in found)
 
 
 def first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:

@@ -82,7 +82,7 @@ def policy_attributes(policy: Policy) -> Item:
     return {
         "version": number(policy.version),
         "budgets": {"L": [_budget_value(budget) for budget in policy.budgets]},
-        "token_cap": {"M": _cap_fields(policy.token_cap)},
+        "token_cap": {"M": cap_fields(policy.token_cap)},
     }
 
 
@@ -164,12 +164,14 @@ def read_carry_over(value: Value | None) -> CarryOver | None:
 _CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
 
 
-def _cap_fields(cap: TokenCap | None) -> Item:
+def cap_fields(cap: TokenCap | None) -> Item:
+    """Build the attributes of a token cap; none where there is no cap."""
     values = {name: getattr(cap, name) for name in _CAPS} if cap else {}
     return {name: number(value) for name, value in values.items() if value is not None}
 
 
-def _read_cap(item: Item) -> TokenCap | None:
+def read_cap(item: Item) -> TokenCap | None:
+    """Read the token cap of an item."""
     fields = item["token_cap"]["M"] if "token_cap" in item else {}
     if not fields:
         return None
@@ -262,4 +264,4 @@ def read_policy(subject: Subject, item: Item | None, *, with_metadata: bool = Tr
     budgets = tuple(
         _read_budget(subject, value, with_metadata=with_metadata) for value in item["budgets"]["L"]
     )
-    return Policy(subject, read_number(item["version"]), budgets, _read_cap(item))
+    return Policy(subject, read_number(item["version"]), budgets, read_cap(item))

@@ -17,6 +17,7 @@ from spendgate_service.domain.errors import (
 )
 from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.find import find_reservation
+from spendgate_service.wire.allowance import AllowanceResponse, allowance_response
 from spendgate_service.wire.alternatives import alternatives_response
 from spendgate_service.wire.check import CheckResponse, check_response
 from spendgate_service.wire.hints import Refusal, hint_of
@@ -82,6 +83,19 @@ def read_spend(request: Request) -> Response:
     return ok(
         spend_response(tenant_id=tenant_id, subjects=subjects, balances=balances, notes=notes)
     )
+
+
+@route("GET /v1/allowance", role=READER, response=AllowanceResponse, query=(SUBJECTS,))
+def read_allowance(request: Request) -> Response:
+    """Say what subjects may spend now, each a parameter: agent=a&session=s.
+
+    The response is short, for an agent to read: at most 1 KB for three budgets.
+    """
+    tenant_id = request.tenant_id
+    named = subjects_in_query(request.query(), request.principal)
+    subjects = request.app.policy_cache.tenant(tenant_id).spenders(named)
+    rules, balances = request.app.balances.under_rules(tenant_id, subjects)
+    return ok(allowance_response(balances, subjects, requires_budget=rules.tenant.require_budget))
 
 
 @route("GET /v1/reservations/{id}", role=READER, response=ReservationResponse)

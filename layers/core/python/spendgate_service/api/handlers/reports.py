@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 
 from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, ledger_part
 from spendgate_service.api.http import Request, Response, ok
-from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SUBJECT, TO
+from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SORT, STATUS, SUBJECT, TO
 from spendgate_service.api.route import ADMIN_READER, route, routes_in
 from spendgate_service.audit import budget as audit
+from spendgate_service.budgets import balance_lists
 from spendgate_service.budgets import read as budgets
 from spendgate_service.budgets.balances import current_balances
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import counted_subject
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
@@ -17,6 +19,7 @@ from spendgate_service.reports.export import export_ledger
 from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.reports.statements import find_statements_of, statements_page
 from spendgate_service.store.listings import find_listed
+from spendgate_service.store.paging import Page
 from spendgate_service.store.policies import find_budget
 from spendgate_service.wire.audit import AuditResponse, audit_response
 from spendgate_service.wire.balances import BalanceResponse, balance_response
@@ -57,6 +60,55 @@ def read_balance(request: Request) -> Response:
         request.app.table, tenant_id, budget_id, request.subject(), now_ms=request.now_ms
     )
     return ok(balance_response(balance))
+
+
+@route(
+    "GET /v1/budgets/{id}/balances",
+    role=ADMIN_READER,
+    response=PageResponse[BalanceResponse],
+    query=(STATUS, SORT),
+    paged=True,
+)
+def list_balances(request: Request) -> Response:
+    """List the balances of a budget: of a default, those of every subject that has used it.
+
+    With `status` a page may have fewer than its limit; `next_cursor` says whether there are more.
+    """
+    budget_id, status = request.path_id("budget"), request.query_value(STATUS)
+    read = (
+        balance_lists.list_balances_by_utilization
+        if request.query_value(SORT)
+        else balance_lists.list_balances
+    )
+    page = read(
+        request.app.table, request.tenant_id, budget_id, request.page(), status=status,
+        now_ms=request.now_ms,
+    )  # fmt: skip
+    return _balances(page)
+
+
+@route(
+    "GET /v1/balances",
+    role=ADMIN_READER,
+    response=PageResponse[BalanceResponse],
+    query=(STATUS,),
+    paged=True,
+)
+def list_tenants_balances(request: Request) -> Response:
+    """List the balances of all budgets, budget by budget.
+
+    With `status` a page may have fewer than its limit; `next_cursor` says whether there are more.
+    """
+    page = balance_lists.list_tenants_balances(
+        request.app.table, request.tenant_id, request.page(), status=request.query_value(STATUS),
+        now_ms=request.now_ms,
+    )  # fmt: skip
+    return _balances(page)
+
+
+def _balances(page: Page[Balance]) -> Response:
+    shown = [balance_response(balance) for balance in page.data]
+    return ok(page_response(shown, next_cursor=page.next_cursor))
 
 
 @route(

@@ -12,7 +12,17 @@ from spendgate_service.budgets import token_caps
 from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.subjects import Subject, check_own_organization, make_subject
+from spendgate_service.store.token_caps import list_caps
+from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.token_caps import TokenCapResponse, token_cap_response
+
+
+@route("GET /v1/token-caps", role=ADMIN_READER, response=PageResponse[TokenCapResponse], paged=True)
+def list_token_caps(request: Request) -> Response:
+    """List the token caps, by subject."""
+    page = list_caps(request.app.table, request.tenant_id, request.page())
+    shown = [token_cap_response(subject, cap) for subject, cap in page.data]
+    return ok(page_response(shown, next_cursor=page.next_cursor))
 
 
 @route(

@@ -1,0 +1,209 @@
+"""List balances: of every subject under a default, and of all budgets of a tenant.
+
+The subjects of a default are found by the index of its counters, at the keys of the period that is
+current. So a subject that has used nothing in it is not listed, and one that was created just now
+may be missing.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+
+from spendgate_service.budgets.balances import current_counters
+from spendgate_service.budgets.read import with_unchanged_policies
+from spendgate_service.domain.balances import Balance, BalanceStatus
+from spendgate_service.domain.budgets import Claim
+from spendgate_service.domain.errors import InvalidValue, NotFound
+from spendgate_service.domain.periods import period_of
+from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.store.claims import CounterClaim, read_balances
+from spendgate_service.store.client import Table
+from spendgate_service.store.listings import Row, live_budgets
+from spendgate_service.store.paging import Page, PageRequest, cursor_after
+from spendgate_service.store.policies import Located, find_budget
+from spendgate_service.store.windows import Windows
+
+SORTED_MAX = 2_000
+"""So many balances are sorted for one response: some 20 reads in batches."""
+
+SCANNED_MAX = 500
+"""With a filter a page looks at so many balances; a cursor leads on from there."""
+
+_AT_A_TIME = 100
+_PLACE = re.compile(r"(bud_[0-9a-z]{26}) (\S+) (.+)", re.DOTALL)
+_RANK = re.compile(r"(-?\d+) (.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A budget's counter for one subject in the current period."""
+
+    located: Located
+    row: Row
+
+    @property
+    def position(self) -> str:
+        """Where it stands in a list."""
+        period_key, subject = self.row
+        return f"{self.located[1].budget_id} {period_key} {subject}"
+
+    def claim(self, tenant_id: str) -> CounterClaim:
+        """Return a claim of nothing on the counter."""
+        (policy, budget), (period_key, subject) = self.located, self.row
+        claim = Claim(budget, subject, amount=0, policy_version=policy.version)
+        return CounterClaim(tenant_id, claim, period_of(period_key))
+
+
+def list_balances(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    page_request: PageRequest,
+    *,
+    status: BalanceStatus | None,
+    now_ms: int,
+) -> Page[Balance]:
+    """Read a page of the balances of one budget. Raises NotFound and InvalidValue."""
+    position = page_request.position(_PLACE)
+    after = (position[2], parse_subject(position[3])) if position else None
+
+    def read() -> Page[Balance]:
+        located = find_budget(table, tenant_id, budget_id)
+        places = _places(table, tenant_id, located, after, now_ms=now_ms)
+        return _page_of(table, tenant_id, places, page_request, status, now_ms=now_ms)
+
+    return with_unchanged_policies(read)
+
+
+def list_balances_by_utilization(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    page_request: PageRequest,
+    *,
+    status: BalanceStatus | None,
+    now_ms: int,
+) -> Page[Balance]:
+    """Read a page of the balances of one budget, the highest utilization first.
+
+    It reads all of them for each page. Raises NotFound, and InvalidValue if there are too many.
+    """
+    position = page_request.position(_RANK)
+    after = (-int(position[1]), position[2]) if position else None
+
+    def read() -> list[Balance]:
+        located = find_budget(table, tenant_id, budget_id)
+        places = list(_places(table, tenant_id, located, None, now_ms=now_ms, at_most=SORTED_MAX))
+        return list(_balances(table, tenant_id, places, now_ms=now_ms))
+
+    wanted = sorted(
+        (balance for balance in with_unchanged_policies(read) if status in {None, balance.status}),
+        key=_rank,
+    )
+    rest = [balance for balance in wanted if after is None or _rank(balance) > after]
+    return page_request.page_of(
+        rest, lambda balance: f"{balance.utilization_tenths_pct} {balance.subject}"
+    )
+
+
+def list_tenants_balances(
+    table: Table,
+    tenant_id: str,
+    page_request: PageRequest,
+    *,
+    status: BalanceStatus | None,
+    now_ms: int,
+) -> Page[Balance]:
+    """Read a page of the balances of all budgets of a tenant, budget by budget.
+
+    Two reads per budget, and those of its balances. Raises InvalidValue for a foreign cursor.
+    """
+    position = page_request.position(_PLACE)
+
+    def places() -> Iterator[_Place]:
+        if position:
+            after = position[2], parse_subject(position[3])
+            yield from _places_of(table, tenant_id, position[1], after, now_ms=now_ms)
+        for budget_id in live_budgets(table, tenant_id, after=position[1] if position else None):
+            yield from _places_of(table, tenant_id, budget_id, None, now_ms=now_ms)
+
+    return with_unchanged_policies(
+        lambda: _page_of(table, tenant_id, places(), page_request, status, now_ms=now_ms)
+    )
+
+
+def _rank(balance: Balance) -> tuple[int, str]:
+    return -balance.utilization_tenths_pct, str(balance.subject)
+
+
+def _places_of(
+    table: Table, tenant_id: str, budget_id: str, after: Row | None, *, now_ms: int
+) -> Iterator[_Place]:
+    """Yield the places of a budget that may have been deleted meanwhile."""
+    try:
+        located = find_budget(table, tenant_id, budget_id)
+    except NotFound:
+        return
+    yield from _places(table, tenant_id, located, after, now_ms=now_ms)
+
+
+def _places(
+    table: Table,
+    tenant_id: str,
+    located: Located,
+    after: Row | None,
+    *,
+    now_ms: int,
+    at_most: int | None = None,
+) -> Iterator[_Place]:
+    """Yield the counters of the current period after a row of the list."""
+    policy, budget = located
+    if not budget.subject.is_default:
+        if after is None:
+            claim = Windows(table).counter_claim(
+                tenant_id, budget, budget.subject, policy.version, now_ms=now_ms
+            )
+            yield _Place(located, (claim.period.key, budget.subject))
+        return
+    rows = current_counters(table, tenant_id, budget, after=after, now_ms=now_ms)
+    for count, row in enumerate(rows):
+        if count == at_most:
+            raise InvalidValue(
+                f"query.sort: at most {at_most} balances can be sorted; leave it out",
+                param="query.sort",
+            )
+        yield _Place(located, row)
+
+
+def _page_of(
+    table: Table,
+    tenant_id: str,
+    places: Iterator[_Place],
+    page_request: PageRequest,
+    status: BalanceStatus | None,
+    *,
+    now_ms: int,
+) -> Page[Balance]:
+    found: list[tuple[_Place, Balance]] = []
+    limit = page_request.limit
+    for scanned, chunk in enumerate(batched(places, _AT_A_TIME, strict=False), start=1):
+        balances = _balances(table, tenant_id, chunk, now_ms=now_ms)
+        found += [
+            (place, balance)
+            for place, balance in zip(chunk, balances, strict=True)
+            if status in {None, balance.status}
+        ]
+        if len(found) > limit:
+            page, position = found[:limit], found[limit - 1][0].position
+            return Page(tuple(balance for _, balance in page), cursor_after(position))
+        if scanned * _AT_A_TIME >= SCANNED_MAX:
+            page_end = cursor_after(chunk[-1].position)
+            return Page(tuple(balance for _, balance in found), page_end)
+    return Page(tuple(balance for _, balance in found), None)
+
+
+def _balances(
+    table: Table, tenant_id: str, places: Sequence[_Place], *, now_ms: int
+) -> list[Balance]:
+    return read_balances(table, [place.claim(tenant_id) for place in places], now_ms=now_ms)
