@@ -48,6 +48,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/rates/{from}/{to}": {"rate": 1},
     "POST /v1/keys": {"role": "reader"},
     "POST /v1/keys/{id}/rotate": {"grace_seconds": 60},
+    "POST /v1/usage/{id}/reverse": {"reason": "by mistake"},
     "PATCH /v1/tenant": {"require_budget": False},
     "POST /v1/tenants": {"tenant_id": "another"},
     "POST /v1/tenants/{id}/keys": {"role": "reader"},
@@ -74,7 +75,7 @@ type Objects = dict[str, str]
 
 
 def new_objects(ask: Ask, tenant_id: str) -> Objects:
-    """A budget, a reservation and a key, new in a tenant."""
+    """A budget, a reservation, a spend and a key, new in a tenant."""
     admin = a_principal("admin", tenant_id=tenant_id)
 
     def post(path: str, body: object) -> dict[str, Any]:
@@ -84,10 +85,12 @@ def new_objects(ask: Ask, tenant_id: str) -> Objects:
 
     agent = f"agent:{next(_NUMBERS)}"
     budget = post("/v1/budgets", {"subject": agent, "unit": "usd", "limit": 100})
-    wish = {"subjects": {"agent": agent[6:]}, "amounts": {"usd": 1}}
+    subjects = {"agent": agent[6:]}
+    wish = {"subjects": subjects, "amounts": {"usd": 1}}
     return {
         "budgets": budget["budget_id"],
         "reservations": post("/v1/reservations", wish)["reservation_id"],
+        "usage": post("/v1/spend", {"subjects": subjects, "actual": {"usd": 1}})["usage_id"],
         "keys": post("/v1/keys", {"role": "reader"})["key_id"],
         "tenants": tenant_id,
     }

@@ -10,7 +10,8 @@ Model
     put             create or change a budget under its slug
     change          change, pause, resume, disable, enable or delete a budget
     read            one budget, a list of budgets, a balance
-    balances        lists of balances: under a default, of a tenant
+    balance_lists   pages of balances: under a default, of a tenant
+    balances        every current balance of a tenant, for metrics
     credit          a top-up or refund of the current period
     token_caps      the most tokens that one request of a subject may have
     policy_writes   the writes that create, change and token_caps have in common

@@ -28,6 +28,7 @@ type Action = Literal[
     "key.revoked",
     "tenant.created",
     "tenant.changed",
+    "usage.reversed",
 ]
 
 

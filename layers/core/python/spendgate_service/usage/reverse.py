@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spendgate_service.domain.changes import BY_COMMAND, Author
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.usage_records import BudgetShare, UsageRecord, reversal_of
+from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
@@ -27,6 +29,7 @@ from spendgate_service.store.usage import (
     find_usage_record,
     put_of_reversal,
 )
+from spendgate_service.wire.changes import reversal_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,14 @@ def reverse(
     record_id: str,
     reason: str | None,
     *,
+    by: Author = BY_COMMAND,
     now_ms: int,
     threshold_events: ThresholdEvents | None = None,
 ) -> Reversed:
     """Reverse a record, or return the reversal that it has.
 
-    Two write units for the record, the marker, each counter and each ledger entry. Raises NotFound
+    Two write units for the record, the marker, the entry of the change log, each counter and each
+    ledger entry. Raises NotFound
     for a record that is not in the log, InvalidValue for a reversal, Throttled.
     """
     changing = "the budgets are being changed right now; try again"
@@ -65,6 +70,8 @@ def reverse(
             )
         plan = _planned(table, tenant_id, record, reason, now_ms)
         writes, written = plan.writes(table, tenant_id, now_ms)
+        changed = Changed("usage.reversed", record_id, None, reversal_fields(written))
+        writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
         try:
             table.transact(writes)
         except TransactionFailed as failed:

@@ -11,6 +11,7 @@ from spendgate_service.domain.prices import Price
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Role, Tenant
+from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.fields import Doc, Time
 from spendgate_service.wire.keys import key_response
@@ -19,7 +20,7 @@ from spendgate_service.wire.prices import price_response
 from spendgate_service.wire.rates import rate_response
 from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.token_caps import token_cap_response
-from spendgate_service.wire.values import optional_time_on_wire, time_on_wire
+from spendgate_service.wire.values import amounts_on_wire, optional_time_on_wire, time_on_wire
 
 type Shown = Mapping[str, object]
 
@@ -111,6 +112,15 @@ def credit_fields(entry: LedgerEntry, *, expires_at: int | None) -> Shown:
         "expires_at": boundary_on_wire(expires_at),
         "ledger_entry_id": entry.entry_id,
         "description": entry.description,
+    }
+
+
+def reversal_fields(reversal: UsageRecord) -> Shown:
+    """Return what a reversal writes: its record has the amounts and the budgets."""
+    return {
+        "reversed_by": reversal.record_id,
+        "amounts": amounts_on_wire(reversal.amounts),
+        "reason": reversal.provenance.description,
     }
 
 

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.usage import ReverseBody
 from spendgate_service.api.http import Request, Response, created, ok
 from spendgate_service.api.parameters import (
@@ -113,6 +114,7 @@ def reverse_usage(request: Request[ReverseBody]) -> Response:
         request.tenant_id,
         record_id,
         body.reason,
+        by=author_of(request),
         now_ms=request.now_ms,
         threshold_events=request.app.threshold_events,
     )
