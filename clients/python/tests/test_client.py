@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -41,6 +42,17 @@ def test_a_refusal_says_which_budget_and_holds_nothing(guard: Spendgate, account
     violation = refused.value.violations[0]
     assert (violation.budget_id, violation.available) == (account.usd_id, Decimal(100))
     assert account.usd == (Decimal(0), Decimal(0))
+
+
+def test_a_part_of_a_usage_is_held_where_the_whole_does_not_fit(
+    guard: Spendgate, account: Account
+) -> None:
+    much = replace(GPT_4O, max_output_tokens=20_000_000, min_output_tokens=100)
+    hold = guard.reserve(agent=account.agent, usage=much)
+    assert hold.reservation is not None and hold.reservation.usage is not None
+    assert 100 <= hold.reservation.usage.max_output_tokens < 20_000_000
+    assert account.usd == (Decimal(0), hold.reservation.amounts["usd"])
+    hold.release()
 
 
 def test_a_pause_is_a_refusal_of_its_own(

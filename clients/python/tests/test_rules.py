@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -200,6 +201,9 @@ def test_only_kinds_of_tokens_that_were_used_are_sent() -> None:
     base = {"provider": "openai", "model": "gpt-4o", "input_tokens": 5}
     assert usage.actual_body() == {**base, "output_tokens": 0}
     assert usage.estimate_body() == {**base, "max_output_tokens": 0}
+    part = replace(usage, max_output_tokens=9, min_output_tokens=3)
+    assert part.estimate_body() == {**base, "max_output_tokens": 9, "min_output_tokens": 3}
+    assert part.actual_body() == usage.actual_body()
 
 
 def test_amounts_are_sent_exactly() -> None:

@@ -12,7 +12,9 @@ class Usage:
     """The tokens of one call.
 
     `input_tokens` counts all input; the cached, written and audio tokens are parts of it.
-    `max_output_tokens` is for reservations, `output_tokens` for settlements.
+    `max_output_tokens` is for reservations, `output_tokens` for settlements. With
+    `min_output_tokens` a reservation may be granted in part, as much of it as
+    `hold.reservation.usage.max_output_tokens` says.
     """
 
     provider: str
@@ -28,6 +30,7 @@ class Usage:
     web_searches: int = 0
     service_tier: str | None = None
     max_output_tokens: int | None = None
+    min_output_tokens: int | None = None
 
     @property
     def total_tokens(self) -> int:
@@ -39,6 +42,8 @@ class Usage:
         body = self._base_body()
         if self.max_output_tokens is not None or self.output_tokens:
             body["max_output_tokens"] = max(self.max_output_tokens or 0, self.output_tokens)
+        if self.min_output_tokens is not None:
+            body["min_output_tokens"] = self.min_output_tokens
         return body
 
     def actual_body(self) -> dict[str, Any]:
