@@ -24,8 +24,10 @@ EXAMPLES ?=
 PYTEST_ARGS ?=
 ARGS ?=
 BENCH ?=
+VERSION ?=
+PUBLISH ?=
 PORT ?=
-export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS PORT
+export TRACE REQUESTS ARCHITECTURE FUNCTION EVENT SAM_ARGS SEED EXAMPLES ARGS PORT VERSION PUBLISH
 # Targets use this checkout's environments only. They never use the caller's AWS account, never
 # reach a local server through a proxy, and disable telemetry. They keep bytecode, which the many
 # processes of the tests would compile again each.
@@ -50,7 +52,7 @@ export COVERAGE_CORE := sysmon
 
 say = printf '\033[1m==> %s\033[0m\n'
 
-.PHONY: help setup browser build console pictures up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan template test test-long lock clean distclean
+.PHONY: help setup browser build console pictures up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan sbom release template test test-long lock clean distclean
 
 help: ## Show this help
 	@printf 'Spendgate. Targets:\n\n'
@@ -92,6 +94,13 @@ endef
 
 .local/venvs/checkov/.stamp: requirements/checkov.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/checkov,requirements/checkov.txt)
+
+.local/venvs/sbom/.stamp: requirements/sbom.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/sbom,requirements/sbom.txt)
+
+# Only what is deployed: the packages of the layer.
+.local/venvs/layer/.stamp: layers/deps/requirements.txt .local/venvs/uv/.stamp
+	$(call install,.local/venvs/layer,layers/deps/requirements.txt)
 
 .local/venvs/audit/.stamp: requirements/audit.txt .local/venvs/uv/.stamp
 	$(call install,.local/venvs/audit,requirements/audit.txt)
@@ -169,6 +178,20 @@ scan: .venv/.stamp .local/venvs/checkov/.stamp ## Check the templates, offline (
 	@.local/venvs/checkov/bin/checkov --framework cloudformation --skip-download --quiet --compact \
 	    $(addprefix --file ,$(TEMPLATES))
 
+sbom: .venv/.stamp .local/venvs/sbom/.stamp .local/venvs/layer/.stamp ## Write the bill of materials (CycloneDX) into dist, and check the licences
+	@$(say) "Bill of materials (cyclonedx-py): what is deployed, and what develops and tests it"
+	@mkdir -p dist
+	@for name in layer:layer .venv:development; do \
+	    folder=$${name%:*}; [ "$$folder" = .venv ] || folder=.local/venvs/$$folder; \
+	    .local/venvs/sbom/bin/cyclonedx-py environment --output-reproducible --spec-version 1.6 \
+	        --output-file dist/sbom-$${name#*:}.cdx.json $$folder; \
+	done
+	@$(say) "Licences"
+	@$(BIN)/python -m tools.licences dist/sbom-layer.cdx.json dist/sbom-development.cdx.json
+
+release: setup sbom ## Prepare a release into dist (VERSION=1.2.3); PUBLISH=1 also commits and tags it
+	@$(BIN)/python -m tools.release
+
 template: setup scan ## Check the templates (cfn-lint, checkov, sam validate --lint)
 	@$(say) "Template (sam validate --lint)"
 	@$(SAM) validate --lint --region $(REGION)
@@ -197,7 +220,7 @@ test-long: setup test-client-long ## Run the random suites at length, every faul
 
 lock: .local/venvs/uv/.stamp ## Update the requirements and pin them with hashes
 	@for name in layers/deps/requirements requirements/uv requirements/dev requirements/sam requirements/ministack \
-	    requirements/bench requirements/checkov; do \
+	    requirements/bench requirements/checkov requirements/sbom; do \
 	    $(say) "Resolving $$name.in"; \
 	    $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

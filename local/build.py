@@ -95,14 +95,19 @@ def _source_files() -> Iterator[Path]:
                 yield path
 
 
-def main() -> int:
-    """Build for AWS."""
+def build_for_aws() -> None:
+    """Build into `.aws-sam/build`, for the architecture in ARCHITECTURE."""
     architecture = os.environ.get("ARCHITECTURE") or "arm64"
     log = LOGS / "sam-build-aws.log"
     with step(f"Building for AWS on {architecture} (sam build)"):
         sam_build([], architecture=architecture, log=log)
         _add_bytecode(_AWS_BUILD, path_in_lambda="/opt")
-    print(f"The build is in {_AWS_BUILD.relative_to(ROOT)}; next: sam deploy --guided")
+
+
+def main() -> int:
+    """Build for AWS, and say what is next."""
+    build_for_aws()
+    print(f"The build is in {_AWS_BUILD.relative_to(ROOT)}; next: docs/deploy.md")
     return 0
 
 
