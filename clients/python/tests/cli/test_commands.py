@@ -124,7 +124,7 @@ def test_the_life_of_a_budget(as_admin: Run, account: Account) -> None:
     assert (shown["limit"], shown["balance"]["credits"]) == ("20", "5")
     listed = as_admin("budgets", "list", "--subject", subject)
     assert listed.out.splitlines()[1].split() == [
-        name, subject, "usd", "20", "month", "Europe/Paris", "active", "0", "0",
+        name, "-", subject, "usd", "20", "month", "Europe/Paris", "active", "0", "0",
     ]  # fmt: skip
     asked = as_admin("budgets", "delete", name)
     assert asked.code == 64
@@ -161,7 +161,9 @@ def test_a_period_is_written_shortly(text: str, period: dict[str, str]) -> None:
     assert period_of(text) == period
 
 
-@pytest.mark.parametrize(("columns", "bar"), [(80, "█████▒▒░░░"), (120, "██████████▒▒▒▒▒░░░░░")])
+@pytest.mark.parametrize(
+    ("columns", "bar"), [(80, "█████▒▒░░░"), (120, "█████▒▒░░░"), (140, "██████████▒▒▒▒▒░░░░░")]
+)
 def test_a_person_sees_bars_that_fit_the_terminal(
     as_admin: Run,
     admin: Spendgate,

@@ -11,7 +11,11 @@ from spendgate.cli.printing import Column, terminal_width
 if TYPE_CHECKING:
     from spendgate import models
 
-WIDE = 110  # columns of a terminal with room for ids and long bars
+WIDE = 110
+"""How many columns a terminal has that has room for ids and details."""
+WIDEST = 140
+"""The same, with long bars."""
+
 _STYLES = {
     "active": "green",
     "warning": "yellow",
@@ -38,7 +42,7 @@ def bar_of(balance: models.Balance | None) -> str:
     whole = entitlement(balance)
     spent = values.share(balance.spent, whole)
     held = values.share(balance.held, whole)
-    width = values.BAR_WIDTH if terminal_width() >= WIDE else values.BAR_WIDTH // 2
+    width = values.BAR_WIDTH if terminal_width() >= WIDEST else values.BAR_WIDTH // 2
     return f"{values.bar(spent, held, width=width)} {values.percent(spent)}"
 
 
@@ -56,7 +60,7 @@ def period_text(period: models.PeriodRule) -> str:
 
 
 COLUMNS = (
-    Column("budget_id", lambda balance: balance.budget_id, from_width=WIDE),
+    Column("budget_id", lambda balance: balance.budget_id, from_width=WIDEST),
     Column("subject", lambda balance: balance.subject, wraps=True),
     Column("unit", lambda balance: balance.unit),
     Column("spent", lambda balance: balance.spent, is_number=True),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spendgate.cli import values
-from spendgate.cli.balance_rows import WIDE, bar_of, period_text, style_of
+from spendgate.cli.balance_rows import WIDE, WIDEST, bar_of, period_text, style_of
 from spendgate.cli.code.periods import period_of
 from spendgate.cli.exits import CommandError, Exit
 from spendgate.cli.options import (
@@ -46,6 +46,7 @@ Mode = Annotated[str | None, typer.Option("--mode", help="enforce, or shadow: ne
 
 COLUMNS = (
     Column("budget_id", lambda budget: budget.budget_id, from_width=WIDE),
+    Column("slug", lambda budget: budget.slug, from_width=WIDEST),
     Column("subject", lambda budget: budget.subject, wraps=True),
     Column("unit", lambda budget: budget.unit),
     Column("limit", lambda budget: budget.limit, is_number=True),
@@ -184,6 +185,7 @@ def _print(budget: models.Budget, output: Output) -> None:
     balance = budget.balance
     fields: dict[str, object] = {
         "budget_id": budget.budget_id,
+        "slug": budget.slug,
         "name": budget.name,
         "subject": budget.subject,
         "unit": budget.unit,

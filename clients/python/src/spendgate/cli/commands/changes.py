@@ -21,7 +21,15 @@ def register(app: typer.Typer) -> None:
     command(app, "changes", example="spendgate changes --object bud_123", panel=SEE)(changes)
 
 
+_TELLING = ("subject", "unit", "limit", "rate", "role", "amount", "input_per_million")
+"""The fields by which a new object is known; JSON has all."""
+
+
 def _fields(change: models.Change) -> str:
+    """What changed; of a new object the fields by which it is known."""
+    if all(part.from_ is None for part in change.changes):
+        named = {part.field: part.to for part in change.changes}
+        return ", ".join(f"{name} {shown(named[name])}" for name in _TELLING if name in named)
     return "; ".join(
         f"{part.field}: {shown(part.from_)} -> {shown(part.to)}" for part in change.changes
     )
@@ -29,7 +37,11 @@ def _fields(change: models.Change) -> str:
 
 COLUMNS = (
     Column("at", lambda change: change.at),
-    Column("who", lambda change: change.actor or change.key_name or change.key_id or change.role),
+    Column(
+        "who",
+        lambda change: change.actor or change.key_name or change.key_id or change.role,
+        wraps=True,
+    ),
     Column("action", lambda change: change.action),
     Column("object", lambda change: change.object, wraps=True),
     Column("changes", _fields, wraps=True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spendgate.cli import options, values
-from spendgate.cli.balance_rows import COLUMNS, entitlement
+from spendgate.cli.balance_rows import COLUMNS, WIDE, entitlement
 from spendgate.cli.exits import Exit
 from spendgate.cli.options import SEE, Out, amounts_of, command, subjects_of, usage_of
 from spendgate.cli.printing import Column, Output, note, print_json, print_rows, say
@@ -84,7 +84,7 @@ def _print(spend: models.Spend, verdict: models.Check, size: str, output: Output
             }
         )
         return
-    mark = Column("tightest", lambda balance: "<" if balance is tight else "")
+    mark = Column("tightest", lambda balance: "<" if balance is tight else "", from_width=WIDE)
     print_rows(spend.budgets, (*COLUMNS, mark), output, empty="No budget applies.")
     if output is Output.CSV:
         return

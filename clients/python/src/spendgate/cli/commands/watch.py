@@ -66,7 +66,9 @@ def _live(read: Callable[[], list[models.Balance]], interval: float, count: int 
     from rich.live import Live  # noqa: PLC0415
 
     looks = 0
-    with Live(console=printing.console(), auto_refresh=False) as live:
+    with Live(
+        console=printing.console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    ) as live:
         while count is None or looks < count:
             if looks:
                 time.sleep(interval)
