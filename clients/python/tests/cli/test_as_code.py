@@ -142,6 +142,8 @@ def test_pruning_touches_only_its_own_stack(as_tenant: Run, tenant: Spendgate) -
     left = START.replace('  every-agent-daily: {subject: "agent:*", limit: 10, period: day}\n', "")
     write(left)
     assert "kept without --prune: every-agent-daily" in as_tenant("plan").out
+    tenant.record(agent="some", actual={"usd": 2})
+    assert "no longer counts: 2 spent" in as_tenant("plan", "--prune").out
     assert "No changes" in as_tenant("apply", "--yes").out
     applied(as_tenant, left, "--prune", "--force")
     assert {budget.slug for budget in tenant.budgets.list()} == {
@@ -237,6 +239,7 @@ def test_what_is_imported_is_adopted_without_a_change(as_tenant: Run, tenant: Sp
     printed = as_tenant("import", "--stack", "mine")
     assert printed.code == 0
     document = YAML(typ="safe").load(printed.out)
+    assert document["token_caps"] == {"agent:x": {"max_total_tokens": 2}}
     assert list(document["budgets"]) == [
         "agent-every-usd-none", "agent-every-usd-rolling", "agent-every-usd-month",
         "user-n-code-x-usd-none",

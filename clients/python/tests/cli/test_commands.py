@@ -90,6 +90,18 @@ def test_a_refusal_exits_with_75(as_admin: Run, account: Account) -> None:
     assert "Allowed: the smallest call would be granted now." in allowed.out
 
 
+def test_every_balance_is_shown_under_a_default_too(as_tenant: Run, tenant: Spendgate) -> None:
+    tenant.budgets.create(subject="agent:*", unit="usd", limit=10)
+    for agent, spent in (("a", 3), ("b", 10)):
+        tenant.record(agent=agent, actual={"usd": spent})
+    shown = as_tenant("balance", "-o", "json").json
+    assert {balance["subject"] for balance in shown} == {"agent:a", "agent:b"}
+    (spent_out,) = as_tenant("balance", "--status", "exhausted", "-o", "json").json
+    assert spent_out["subject"] == "agent:b"
+    watched = as_tenant("watch", "--count", "1").out.splitlines()
+    assert [row.split()[0] for row in watched[1:3]] == ["agent:b", "agent:a"], "the tightest first"
+
+
 def test_explain_names_the_tightest_budget(
     as_admin: Run, admin: Spendgate, account: Account
 ) -> None:

@@ -12,6 +12,7 @@ from spendgate._async import _io
 from spendgate._async._groups import AsyncResourceGroups
 from spendgate._async._guards import AsyncGuards
 from spendgate._async._http import AsyncAPI
+from spendgate._async._pages import AsyncPages
 from spendgate._requests import Amounts, Reply, actual_body, new_key, request, spend_body
 from spendgate._runtime import Runtime
 from spendgate._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_SECONDS, DEFAULT_TTL_SECONDS
@@ -199,6 +200,13 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         """Get the balances of the budgets that apply to the subjects."""
         merged = _subjects.merged(self._settings.subjects, subjects)
         return await self._api.fetch(models.Spend, request("GET", "spend", query=merged))
+
+    def balances(
+        self, *, status: str | None = None, limit: int | None = None
+    ) -> AsyncPages[models.Balance]:
+        """List the balances of all budgets, with one of each subject under a default."""
+        query = {"status": status, "limit": limit}
+        return AsyncPages(self._api, models.Balance, "balances", query=query)
 
     async def me(self) -> models.Me:
         """Get the tenant, the role and the key of this client."""

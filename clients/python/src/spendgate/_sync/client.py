@@ -16,6 +16,7 @@ from spendgate._sync import _io
 from spendgate._sync._groups import ResourceGroups
 from spendgate._sync._guards import Guards
 from spendgate._sync._http import API
+from spendgate._sync._pages import Pages
 from spendgate.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -200,6 +201,13 @@ class Spendgate(Guards, ResourceGroups):
         """Get the balances of the budgets that apply to the subjects."""
         merged = _subjects.merged(self._settings.subjects, subjects)
         return self._api.fetch(models.Spend, request("GET", "spend", query=merged))
+
+    def balances(
+        self, *, status: str | None = None, limit: int | None = None
+    ) -> Pages[models.Balance]:
+        """List the balances of all budgets, with one of each subject under a default."""
+        query = {"status": status, "limit": limit}
+        return Pages(self._api, models.Balance, "balances", query=query)
 
     def me(self) -> models.Me:
         """Get the tenant, the role and the key of this client."""

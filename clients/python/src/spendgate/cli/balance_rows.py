@@ -35,6 +35,15 @@ def entitlement(balance: models.Balance) -> Decimal:
     return balance.limit + balance.credits + balance.carried_in
 
 
+def left_of(balance: models.Balance) -> Decimal:
+    """The share of what may be spent in the period that is still available."""
+    return (
+        values.share(balance.available, entitlement(balance))
+        if entitlement(balance)
+        else Decimal(0)
+    )
+
+
 def bar_of(balance: models.Balance | None) -> str:
     """What is spent and held of the entitlement, as a bar."""
     if balance is None:

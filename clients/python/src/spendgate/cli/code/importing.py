@@ -20,7 +20,7 @@ from spendgate.cli.code.objects import (
     normal,
     price_fields,
 )
-from spendgate.cli.code.state import read_object
+from spendgate.cli.code.state import CAPS, read_object
 
 if TYPE_CHECKING:
     from spendgate import models
@@ -50,6 +50,7 @@ def file_of(client: Spendgate, stack: str) -> str:
     budgets = _budgets(client.budgets.list(limit=100))
     parts = {
         "budgets": budgets,
+        "token_caps": {cap.subject: _cap(cap) for cap in client.token_caps.list()},
         "prices": {
             f"{price.provider}/{price.model}": _numbers(price_fields(price.model_dump()))
             for price in client.prices.list()
@@ -64,6 +65,11 @@ def file_of(client: Spendgate, stack: str) -> str:
     }
     document |= {name: part for name, part in parts.items() if part}
     return _yaml(document)
+
+
+def _cap(cap: models.TokenCap) -> dict[str, int]:
+    caps = {name: getattr(cap, name) for name in CAPS}
+    return {name: tokens for name, tokens in caps.items() if tokens is not None}
 
 
 def _budgets(budgets: Iterable[models.Budget]) -> dict[str, Any]:

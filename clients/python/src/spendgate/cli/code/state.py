@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from spendgate import NotFoundError, Spendgate, models
@@ -12,7 +14,7 @@ from spendgate.cli.values import amount
 
 _PAGE = 100
 _MONEY = ("spent", "held", "credits", "carried_in")
-_CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
+CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
 
 
 def read_state(client: Spendgate, wanted: Objects) -> State:
@@ -23,7 +25,7 @@ def read_state(client: Spendgate, wanted: Objects) -> State:
         existing = existing_budget(budget)
         assert existing.facts is not None
         if _may_change(existing, wanted):
-            existing = existing_budget(client.budgets.retrieve(budget.budget_id))
+            existing = _with_money(client, client.budgets.retrieve(budget.budget_id))
         budgets[budget.budget_id] = existing
     return State(objects, budgets)
 
@@ -39,6 +41,20 @@ def existing_budget(budget: models.Budget) -> Existing:
         _money(budget),
     )
     return Existing(fields_of_budget(budget), f'"{budget.revision}"', facts)
+
+
+def _with_money(client: Spendgate, budget: models.Budget) -> Existing:
+    """A budget with its balance; a default with the sum over its subjects."""
+    existing = existing_budget(budget)
+    assert existing.facts is not None
+    if budget.balance is not None:
+        return existing
+    money = dict.fromkeys(_MONEY, Decimal(0))
+    for balance in client.budgets.balances(budget.budget_id, limit=_PAGE):
+        for name in _MONEY:
+            money[name] += abs(getattr(balance, name))  # debts and credits do not cancel out
+    facts = replace(existing.facts, money={name: amount(part) for name, part in money.items()})
+    return replace(existing, facts=facts)
 
 
 def read_object(client: Spendgate, key: Key) -> Existing:
@@ -68,7 +84,7 @@ def _fields(key: Key, shown: dict[str, Any]) -> Fields | None:
         rate = models.Rate.model_validate(shown)
         return normal({"rate": rate.rate, "max_age_seconds": rate.max_age_seconds})
     if key.kind == "token_cap":
-        return {name: shown[name] for name in _CAPS}
+        return {name: shown[name] for name in CAPS}
     return shown
 
 

@@ -29,14 +29,17 @@ def with_warnings(plan: Plan, wanted: Objects, state: State) -> Plan:
 
 
 def _limit_below_spent(change: Change, *_: object) -> Iterator[str]:
-    if change.action != "update" or change.after is None or not _changed(change, "limit"):
+    after = change.after
+    if change.action != "update" or after is None or not _changed(change, "limit"):
         return
+    if after["subject"].endswith(":*"):
+        return  # each of its subjects has a balance of its own
     money = _money(change.before)
     used = money["spent"] + money["held"]
-    whole = Decimal(change.after["limit"]) + money["credits"] + money["carried_in"]
+    whole = Decimal(after["limit"]) + money["credits"] + money["carried_in"]
     if used > whole:
         yield (
-            f"limit {change.after['limit']} is below what is spent and held in this period"
+            f"limit {after['limit']} is below what is spent and held in this period"
             f" ({amount(used)}): calls are refused until it resets"
         )
 

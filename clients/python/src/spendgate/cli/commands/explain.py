@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spendgate.cli import options, values
-from spendgate.cli.balance_rows import COLUMNS, WIDE, entitlement
+from spendgate.cli.balance_rows import COLUMNS, WIDE, entitlement, left_of
 from spendgate.cli.exits import Exit
 from spendgate.cli.options import SEE, Out, amounts_of, command, subjects_of, usage_of
 from spendgate.cli.printing import Column, Output, note, print_json, print_rows, say
@@ -62,15 +62,6 @@ def explain(
 def tightest(balances: list[models.Balance]) -> models.Balance | None:
     """The budget of which the least share is available."""
     return min(balances, key=left_of, default=None)
-
-
-def left_of(balance: models.Balance) -> Decimal:
-    """The share of what may be spent in the period that is still available."""
-    return (
-        values.share(balance.available, entitlement(balance))
-        if entitlement(balance)
-        else Decimal(0)
-    )
 
 
 def _print(spend: models.Spend, verdict: models.Check, size: str, output: Output) -> None:

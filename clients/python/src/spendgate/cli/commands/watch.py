@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spendgate import Spendgate
 from spendgate.cli import printing
-from spendgate.cli.balance_rows import COLUMNS
+from spendgate.cli.balance_rows import COLUMNS, left_of
 from spendgate.cli.options import SEE, command, subjects_of
 from spendgate.cli.session import session
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from spendgate import models
 
+_BALANCES_MAX = 200
 _SHOWN = tuple(column for column in COLUMNS if column.name not in ("budget_id", "limit"))
 
 
@@ -32,7 +34,7 @@ def watch(
     subjects: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Subjects as type:id; without one, every budget.", metavar="SUBJECT..."
+            help="Subjects as type:id; without one, the tightest.", metavar="SUBJECT..."
         ),
     ] = None,
     interval: Annotated[
@@ -55,11 +57,7 @@ def _reader(client: Spendgate, subjects: Sequence[str]) -> Callable[[], list[mod
     if subjects:
         named = subjects_of(None, subjects)
         return lambda: client.spend(**named).budgets
-    return lambda: [
-        budget.balance
-        for listed in client.budgets.list()
-        if (budget := client.budgets.retrieve(listed.budget_id)).balance is not None
-    ]
+    return lambda: sorted(islice(client.balances(), _BALANCES_MAX), key=left_of)
 
 
 def _live(read: Callable[[], list[models.Balance]], interval: float, count: int | None) -> None:
