@@ -41,7 +41,8 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "DELETE /v1/rates/{from}/{to}",
     ),
     "Spending": (
-        "POST /v1/check", "POST /v1/reservations", "GET /v1/reservations/{id}",
+        "POST /v1/check", "POST /v1/reservations", "GET /v1/reservations",
+        "GET /v1/reservations/{id}",
         "POST /v1/reservations/{id}/extend", "POST /v1/reservations/{id}/settle",
         "POST /v1/reservations/{id}/release", "POST /v1/spend", "GET /v1/spend",
         "GET /v1/allowance",

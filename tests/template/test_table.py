@@ -14,6 +14,7 @@ def test_the_tests_create_the_table_with_the_keys_and_indexes_of_the_template() 
     assert {index["IndexName"] for index in definition["GlobalSecondaryIndexes"]} == {
         "due",
         "by_budget",
+        "open_holds",
     }
     assert definition["BillingMode"] == "PAY_PER_REQUEST"
 

@@ -171,6 +171,22 @@ class AsyncReservations(AsyncResource):
             models.Reservation, request("GET", "reservations", reservation_id)
         )
 
+    def list(
+        self,
+        *,
+        subject: str | None = None,
+        older_than_seconds: int | None = None,
+        limit: int | None = None,
+    ) -> AsyncPages[models.Reservation]:
+        """List the open holds that are long or were extended, oldest first."""
+        query = {
+            "state": "held",
+            "subject": subject,
+            "older_than_seconds": older_than_seconds,
+            "limit": limit,
+        }
+        return AsyncPages(self._api, models.Reservation, "reservations", query=query)
+
     async def settle(self, reservation_id: str, **actual: Any) -> models.Reservation:
         """Settle at `actual` amounts or a `usage`; takes the arguments of `Hold.settle`."""
         return await self._post(reservation_id, "settle", actual_body(**actual))

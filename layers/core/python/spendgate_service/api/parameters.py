@@ -28,6 +28,8 @@ from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 ROWS_DEFAULT = 100
 ROWS_MAX = 1000
 
+MAX_AGE_SECONDS = 366 * 86_400
+
 _Word = Annotated[str, WithJsonSchema(WORD_SCHEMA)]
 _Moment = Annotated[
     str,
@@ -87,6 +89,16 @@ TO = Parameter("to", _Moment, "The first moment after the export.")
 CHANGED_FROM = Parameter("from", _Moment, "The first moment of the changes.")
 CHANGED_TO = Parameter("to", _Moment, "The first moment after the changes.")
 STATUS = Parameter("status", BalanceStatus.__value__, "Only balances of this status.")
+STATE = Parameter("state", Literal["held"], "held: open holds; there is no other list.")
+OLDER_THAN = Parameter(
+    "older_than_seconds",
+    Annotated[
+        int,
+        Field(ge=0, le=MAX_AGE_SECONDS),
+        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_AGE_SECONDS}),
+    ],
+    "Only holds that were taken at least so many seconds ago.",
+)
 SORT = Parameter("sort", Literal["-utilization"], "-utilization: the highest utilization first.")
 OBJECT = Parameter(
     "object",

@@ -39,6 +39,9 @@ Cost
               refusals and checks of usage, and only where the tenant has fallback models.
     extend    one read unit, and two write units for the reservation and for each of its counters.
 
+    A hold of more than ten minutes, or an extended one, is in a sparse index: one write unit more
+    when it is taken, moved and closed.
+
 Boundaries
     How a hold ends by a settlement or a release is in `settlements`. Which budgets apply and
     whether one grants is decided in `domain` (`budgets`, `decisions`); the conditions that say the

@@ -40,7 +40,11 @@ from spendgate_service.store.errors import (
 )
 from spendgate_service.store.idempotency import packed_answer
 from spendgate_service.store.policy_cache import PolicyCache, Rules
-from spendgate_service.store.reservations import find_reservation_item, held_attributes
+from spendgate_service.store.reservations import (
+    find_reservation_item,
+    held_attributes,
+    open_hold_attributes,
+)
 from spendgate_service.store.retrying import (
     POLICY_READS_MAX,
     RESERVATION_TRIES_MAX,
@@ -277,7 +281,12 @@ def _item_of(
     request: SpendRequest, reservation: Reservation, answer: str, attempt_mark: str
 ) -> Item:
     key = keys.reservation_key(request.tenant_id, reservation.reservation_id)
-    item = {**values.key(key), **held_attributes(reservation), "attempt": values.text(attempt_mark)}
+    item = {
+        **values.key(key),
+        **held_attributes(reservation),
+        **open_hold_attributes(request.tenant_id, reservation),
+        "attempt": values.text(attempt_mark),
+    }
     if request.idempotency_key is not None:
         item["answer"] = packed_answer(answer)
     return item

@@ -177,6 +177,11 @@ def refusals_minute(minute: int) -> str:
     return f"{minute:012d}"
 
 
+def holds_of(tenant_id: str) -> str:
+    """Return the partition of the index `open_holds`: the tenant's long and extended holds."""
+    return _joined("TENANT", tenant_id, "HOLDS")
+
+
 def once_key(tenant_id: str, operation: str, idempotency_key: str) -> Key:
     """Return the key of the record that an operation took effect for an idempotency key."""
     return _joined("TENANT", tenant_id, "ONCE", operation, idempotency_key), "ONCE"

@@ -5,7 +5,8 @@ alone (a reservation has one subject of each), and the bucket, which all lines s
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import batched
 from typing import Any, cast
 
@@ -18,16 +19,25 @@ from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.values import Item, Value, number, text
 
+OPEN_HOLDS_INDEX = "open_holds"
+TAKEN_UNTIL = "holds_of = :holds_of AND created_at_ms <= :until_ms"
+
+LONG_HOLD_SECONDS = 600
+"""A hold that lasts longer is listed; a shorter one ends by itself before a person looks."""
+
+_HOLDS_AT_A_TIME = 100
+
 # The reservation leaves the state `held` once, out of the bucket that was read.
 IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until"
 FINALIZE = (
-    "SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
+    "REMOVE holds_of SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
     "settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
 FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
 RATES_OF_SETTLEMENT = "#lines = :lines"
 EXTEND = (
-    "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl"
+    "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl, "
+    "holds_of = :holds_of"
 )
 
 
@@ -56,6 +66,17 @@ def held_attributes(reservation: Reservation) -> Item:
     if reservation.metadata:
         item["metadata"] = text(json.dumps(dict(reservation.metadata), ensure_ascii=False))
     return item
+
+
+def open_hold_attributes(tenant_id: str, reservation: Reservation) -> Item:
+    """Make the attribute that lists a long hold in the sparse index; none for a short one.
+
+    Each listed hold costs a write unit more when it is taken or extended, and when it is closed.
+    """
+    lasts_ms = reservation.expires_at_ms - reservation.created_at_ms
+    if lasts_ms <= LONG_HOLD_SECONDS * 1000:
+        return {}
+    return {"holds_of": text(keys.holds_of(tenant_id))}
 
 
 def read_reservation(reservation_id: str, item: Item) -> Reservation:
@@ -159,8 +180,66 @@ def extending(
             ":new_held_until": number(after.bucket),
             ":expires_at_ms": number(after.expires_at_ms),
             ":expires_ttl": number(after.bucket + LATE_SETTLEMENT_SECONDS),
+            ":holds_of": text(keys.holds_of(tenant_id)),
         },
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHoldRow:
+    """A reservation as the index of open holds lists it."""
+
+    created_at_ms: int
+    reservation_id: str
+
+    @property
+    def position(self) -> str:
+        """Where it stands in the list."""
+        return f"{self.created_at_ms} {self.reservation_id}"
+
+
+def open_holds(
+    table: Table, tenant_id: str, *, until_ms: int, after: OpenHoldRow | None
+) -> Iterator[list[OpenHoldRow]]:
+    """Yield the rows of the index in pages, oldest first, up to a moment of creation."""
+    holds_of = text(keys.holds_of(tenant_id))
+    start: dict[str, Item] = {}
+    if after is not None:
+        start["ExclusiveStartKey"] = {
+            **values.key(keys.reservation_key(tenant_id, after.reservation_id)),
+            "holds_of": holds_of,
+            "created_at_ms": number(after.created_at_ms),
+        }
+    pages = table.query_pages(
+        IndexName=OPEN_HOLDS_INDEX,
+        KeyConditionExpression=TAKEN_UNTIL,
+        ExpressionAttributeValues={":holds_of": holds_of, ":until_ms": number(until_ms)},
+        Limit=_HOLDS_AT_A_TIME,
+        **start,
+    )
+    for page in pages:
+        if page:
+            yield [
+                OpenHoldRow(
+                    values.read_number(item["created_at_ms"]),
+                    keys.reservation_in(item["pk"]["S"]),
+                )
+                for item in page
+            ]
+
+
+def read_open_holds(table: Table, tenant_id: str, rows: Sequence[OpenHoldRow]) -> list[Reservation]:
+    """Read the reservations of rows consistently, in their order; those that exist."""
+    wanted = [values.key(keys.reservation_key(tenant_id, row.reservation_id)) for row in rows]
+    found = {
+        keys.reservation_in(item["pk"]["S"]): item
+        for item in table.get_many(wanted, consistent=True)
+    }
+    return [
+        read_reservation(row.reservation_id, found[row.reservation_id])
+        for row in rows
+        if row.reservation_id in found
+    ]
 
 
 def _update(

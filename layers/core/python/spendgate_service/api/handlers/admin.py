@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from spendgate_service.api.handlers import (
     budgets,
     changes,
+    holds,
     prices,
     reports,
     tenants,
@@ -36,6 +37,7 @@ ROUTES: Mapping[str, Route] = {
     **tenants.ROUTES,
     **token_caps.ROUTES,
     **changes.ROUTES,
+    **holds.ROUTES,
     **prices.ROUTES,
     **usage.ROUTES,
     **routes_in(vars()),
