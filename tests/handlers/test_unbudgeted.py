@@ -148,3 +148,42 @@ def test_too_many_types_to_remember_are_not_warned_of(ask: Ask, app: Spendgate) 
     assert len(find_tenant(app.table, "acme").budgeted_types) == BUDGETED_WORDS_MAX
     answered = said(ask, "/v1/check", {f"kind{BUDGETED_WORDS_MAX}": "x", "user": "u"})
     assert answered["warnings"] == []
+
+
+def settled(ask: Ask, held: dict[str, str], **settlement: Any) -> Any:
+    made = ask("POST", "/v1/reservations", {"subjects": {"user": "u"}, "amounts": held})
+    path = f"/v1/reservations/{made.body['reservation_id']}/settle"
+    return ask("POST", path, settlement)
+
+
+@pytest.mark.parametrize(
+    ("actual", "units"),
+    [
+        ({"usd": "1"}, []),
+        ({"usd": "1", "tokens": "9"}, ["tokens"]),
+        ({"usd": "1", "tokens": "0"}, []),
+        ({"usd": "1", "eur": "1"}, []),
+        ({"usd": "1", "pages": "2", "calls": "1"}, ["calls", "pages"]),
+        ({"seconds": "5"}, ["seconds"]),
+        ({"credits": "5"}, []),
+    ],
+)
+def test_a_settled_unit_that_was_not_held_and_that_nothing_counts_is_named(
+    ask: Ask, actual: dict[str, str], units: list[str]
+) -> None:
+    a_budget(ask)
+    a_budget(ask, unit="credits")
+    assert ask("PUT", "/v1/rates/eur/usd", {"rate": "1.08"}).status == 200
+
+    answered = settled(ask, {"usd": "2"}, actual=actual)
+
+    assert answered.status == 200
+    warnings = answered.body.get("warnings", [])
+    assert [sentence.split()[4] for sentence in warnings] == units
+
+
+def test_the_tokens_of_a_settled_usage_need_no_budget_of_their_own(ask: Ask) -> None:
+    a_budget(ask)
+    usage = {"provider": "openai", "model": "gpt-4o", "input_tokens": 9, "output_tokens": 1}
+
+    assert "warnings" not in settled(ask, {"usd": "2"}, usage=usage).body

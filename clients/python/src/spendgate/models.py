@@ -475,6 +475,9 @@ class Reservation(Model):
     was granted."""
     unpriced: bool | None = None
     """Sent if the usage was settled in tokens only, because its model has no price."""
+    warnings: list[str] | None = None
+    """A sentence for each unit of the settlement that was not held and that no budget counts;
+    sent by the first response to it, if there is one."""
     state: str
     """held, settled, released or expired."""
     finalized_at: datetime | None

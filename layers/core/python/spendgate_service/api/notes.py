@@ -3,7 +3,11 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spendgate_service.domain.budgeted import warning_about_currency, warnings_about
+from spendgate_service.domain.budgeted import (
+    warning_about_currency,
+    warnings_about,
+    warnings_about_uncounted,
+)
 from spendgate_service.domain.budgets import budgets_on
 from spendgate_service.domain.model_usage import TOKENS
 from spendgate_service.domain.subjects import Subject
@@ -30,6 +34,15 @@ def spenders_and_notes(
     spenders = tenant.spenders(subjects)
     units = [unit for unit in priced.amounts if unit != TOKENS or unit in body.named_amounts()]
     return spenders, (*priced.notes, *warnings_about(tenant, spenders, units))
+
+
+def notes_on_uncounted(body: Priceable, units: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the warnings about units of a settlement that no budget counts.
+
+    The tokens of a usage need no budget of their own.
+    """
+    named = body.named_amounts()
+    return warnings_about_uncounted(unit for unit in units if unit != TOKENS or unit in named)
 
 
 def notes_on_currency(

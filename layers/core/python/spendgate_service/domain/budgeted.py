@@ -29,6 +29,14 @@ def warning_about_currency(
     return (f"{sentence}: there is no rate to {', '.join(others)}",)
 
 
+def warnings_about_uncounted(units: Iterable[str]) -> tuple[str, ...]:
+    """Return a sentence for each unit of a settlement that nothing counts."""
+    return tuple(
+        f"no budget counts the {unit} of this settlement: it was not reserved, and none applies"
+        for unit in units
+    )
+
+
 def _counts(unit: str, named: Collection[str], tenant: Tenant) -> bool:
     return unit in named or not tenant.rates.get(unit, {}).keys().isdisjoint(named)
 

@@ -127,6 +127,23 @@ class Debits:
             tenant_id, spending, actual, debit, at_ms=spending.now_ms, except_on=except_on
         )
 
+    def uncounted(
+        self,
+        tenant_id: str,
+        settled: Reservation,
+        beyond: Mapping[str, Amount],
+        debits: Sequence[Debit],
+    ) -> tuple[str, ...]:
+        """Return the units of `beyond` that no budget of a settlement counts, by no rate either."""
+        counting = {line.unit for line in settled.lines}
+        counting |= {debit.claim.budget.unit for debit in debits}
+        others = [unit for unit, amount in beyond.items() if amount and unit not in counting]
+        if not others:
+            return ()
+        rates = self._policy_cache.rules(tenant_id, settled.subjects).tenant.rates
+        converted = {source for unit in counting for source in rates.get(unit, {})}
+        return tuple(sorted(set(others) - converted))
+
     def _debits(
         self,
         tenant_id: str,

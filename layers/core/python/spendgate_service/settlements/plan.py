@@ -32,10 +32,14 @@ RECORD = "record"
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A reservation that is settled or released now; `replayed` if it was before."""
+    """A reservation that is settled or released now; `replayed` if it was before.
+
+    `uncounted` are units of the settlement that were not held and that no budget counts.
+    """
 
     reservation: Reservation
     replayed: bool
+    uncounted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ class Planner:
             self._table.name, command.tenant_id, after,
             has_new_rates=after.lines != held_lines, now_ms=now_ms,
         )  # fmt: skip
-        usage = None
+        usage, uncounted = None, tuple[str, ...]()
         if isinstance(command, Release):
             postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
         else:
@@ -149,11 +153,12 @@ class Planner:
                 slice_at_ms=_spent_by(after),
                 except_on={(line.budget_id, line.subject) for line in after.lines},
             )
+            uncounted = self._debits.uncounted(command.tenant_id, after, beyond, debits)
             usage = _usage_of_settlement(command, after, postings, debits)
             postings += [debit.posting for debit in debits if debit.posting]
 
         def finish(_entries: list[LedgerEntry], _usage: UsageRecord | None) -> _Finished:
-            return write, Settled(after, replayed=False)
+            return write, Settled(after, replayed=False, uncounted=uncounted)
 
         return Plan(place, command.tenant_id, postings, usage, finish)
 

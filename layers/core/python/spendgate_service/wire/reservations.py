@@ -93,6 +93,15 @@ class ReservationResponse(_Reservation):
             Doc("Sent if the usage was settled in tokens only, because its model has no price."),
         ]
     ]
+    warnings: NotRequired[
+        Annotated[
+            list[str],
+            Doc(
+                "A sentence for each unit of the settlement that was not held and that no budget "
+                "counts; sent by the first response to it, if there is one."
+            ),
+        ]
+    ]
     state: Annotated[ReservationState, Doc("held, settled, released or expired.")]
     finalized_at: Annotated[
         Time | None, Doc("When the reservation was settled or released; null: it was not.")
@@ -144,9 +153,9 @@ def reservation_granted(
 
 
 def reservation_response(
-    reservation: Reservation, *, now_ms: int, unpriced: bool = False
+    reservation: Reservation, *, now_ms: int, unpriced: bool = False, notes: Sequence[str] = ()
 ) -> ReservationResponse:
-    """Build the response about a reservation; `unpriced` is sent only if true."""
+    """Build the response about a reservation; `unpriced` and warnings are sent only if there."""
     actual = reservation.actual
     response: ReservationResponse = {
         "reservation_id": reservation.reservation_id,
@@ -162,7 +171,11 @@ def reservation_response(
         "lines": [_line(line, reservation.amounts) for line in reservation.lines],
         "metadata": dict(reservation.metadata),
     }
-    return {"unpriced": True, **response} if unpriced else response
+    if unpriced:
+        response["unpriced"] = True
+    if notes:
+        response["warnings"] = list(notes)
+    return response
 
 
 def _line(line: Line, held: Mapping[str, Amount]) -> LineResponse:

@@ -1,6 +1,6 @@
 """Settle, release and extend a reservation, and record spend: over HTTP, or in batches from SQS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
-from spendgate_service.api.notes import notes_on_currency, spenders_and_notes
+from spendgate_service.api.notes import notes_on_currency, notes_on_uncounted, spenders_and_notes
 from spendgate_service.api.queue import consume
 from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
@@ -35,7 +35,9 @@ def settle(request: Request[SettleBody]) -> Response:
     body, tenant_id = request.read_body(), request.tenant_id
     priced = priced_or_problem(body, request.app.policy_cache, tenant_id, request.now_ms)
     command = body.to_settle(tenant_id=tenant_id, reservation_id=reservation_id, priced=priced)
-    return _finalize(request, command, unpriced=priced.unpriced)
+    settled = _finalized(request, command)
+    notes = notes_on_uncounted(body, settled.uncounted)
+    return _finalized_response(request, settled, unpriced=priced.unpriced, notes=notes)
 
 
 @route(
@@ -50,13 +52,22 @@ def release(request: Request) -> Response:
     """Return a hold to its budgets."""
     reservation_id = request.path_id("reservation")
     request.read_body()
-    return _finalize(request, Release(request.tenant_id, reservation_id))
+    released = _finalized(request, Release(request.tenant_id, reservation_id))
+    return _finalized_response(request, released)
 
 
-def _finalize(request: Request, command: SettlementCommand, *, unpriced: bool = False) -> Response:
+def _finalized(request: Request, command: SettlementCommand) -> Settled:
     result = request.app.settlements.apply_one(command)
     assert isinstance(result, Settled), "a reservation's command has a reservation's result"
-    body = reservation_response(result.reservation, now_ms=request.now_ms, unpriced=unpriced)
+    return result
+
+
+def _finalized_response(
+    request: Request, result: Settled, *, unpriced: bool = False, notes: Sequence[str] = ()
+) -> Response:
+    body = reservation_response(
+        result.reservation, now_ms=request.now_ms, unpriced=unpriced, notes=notes
+    )
     return replayed(body) if result.replayed else ok(body)
 
 
