@@ -1,19 +1,15 @@
 """The whole service over one table in memory: every route leads to the function that serves it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
-from spendgate_service.dead_letters.__main__ import Queues
 from spendgate_service.store.policy_cache import PolicyCache
-from tests.support.engines import REGION
 from tests.support.functions import HttpAnswer, answer_of, load_function
 from tests.support.http_events import a_principal, http_event
 
@@ -45,20 +41,3 @@ def acme(ask: Ask) -> None:
     """The tenant of most tests, with default settings."""
     operator = a_principal("operator", tenant_id="-")
     assert ask("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=operator).status == 201
-
-
-@pytest.fixture
-def sqs() -> Iterator[Any]:
-    """The queues of moto."""
-    with mock_aws():
-        yield boto3.client("sqs", region_name=REGION)
-
-
-@pytest.fixture
-def queues(sqs: Any) -> Queues:
-    """Empty queues, by the names of a stack's."""
-
-    def made(name: str) -> str:
-        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
-
-    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")

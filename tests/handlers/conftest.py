@@ -1,0 +1,28 @@
+"""The queues that the commands and the consumer of these tests use, in moto."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from spendgate_service.dead_letters.__main__ import Queues
+from tests.support.engines import REGION
+
+
+@pytest.fixture
+def sqs() -> Iterator[Any]:
+    """The queues of moto."""
+    with mock_aws():
+        yield boto3.client("sqs", region_name=REGION)
+
+
+@pytest.fixture
+def queues(sqs: Any) -> Queues:
+    """Empty queues, by the names of a stack's."""
+
+    def made(name: str) -> str:
+        return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")
