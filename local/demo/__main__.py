@@ -13,11 +13,11 @@ from local.bootstrap import StackFile
 from local.console import number, run, say, step
 from local.demo import checks
 from local.demo.limits import AGENT_BUDGET, budgets_for
-from local.demo.observed import Observed, observe
+from local.demo.observed import Observed, observe, usage_of
 from local.demo.progress import Display
 from local.demo.record import Record
 from local.demo.replay import CALLERS, Replay
-from local.demo.report import COLUMNS_MAX, print_checks, print_table, verdict
+from local.demo.report import COLUMNS_MAX, print_checks, print_table, print_usage, verdict
 from local.demo.scenario import RUNAWAY, PlannedRequest, plan
 from local.demo.settlements import Reporter, waiting_messages
 from local.demo.tenant import DemoBudget, DemoTenant, create_budgets, create_tenant
@@ -61,10 +61,15 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     with step("Reading balances, ledgers and audits"):
         odd = [grant.reservation_id for grant in checks.remarkable(record.grants)]
         observed = observe(tenant.admin, budgets, _subjects(budgets, record), odd)
+        usage = usage_of(tenant.admin)
     dead_after = waiting_messages(sqs, stack.dead_letter_queue_url)
     print_table(console, budgets, observed, record)
+    print_usage(console, usage)
     found = [
         *_checks(record, observed, budgets, len(requests)),
+        checks.usage_log_is_what_was_settled(
+            record.grants, observed, usage, organization=f"organization:{run}"
+        ),
         checks.no_dead_letters(record, before=dead_before, after=dead_after, waiting=left),
     ]
     print_checks(console, found)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from local.demo.commitments import by_counter, certainly_committed
-from local.demo.observed import Ending, Observed
+from local.demo.observed import Ending, Observed, Usage
+from local.demo.prices import USD
 from local.demo.record import CounterName, Grant, Record, holds_of
 
 type Limits = Mapping[str, Decimal]
@@ -116,6 +117,37 @@ def ledger_is_what_was_settled(grants: Sequence[Grant], observed: Observed) -> C
     settlements = sum(grant.request.outcome == "settle" for grant in grants)
     looked_at = f"{settlements} settlements, {len(observed.ledger)} ledger entries"
     return Check("each settlement was applied once, in full", looked_at, tuple(failures))
+
+
+def usage_log_is_what_was_settled(
+    grants: Sequence[Grant], observed: Observed, usage: Usage, *, organization: str
+) -> Check:
+    """The usage log comes to what the demo settled, and to the ledger of the organization."""
+    settled: dict[str, Decimal] = defaultdict(Decimal)
+    for grant in grants:
+        if grant.request.outcome == "settle":
+            for unit, amount in grant.request.actual.items():
+                settled[unit] += amount
+    books = {"the demo's record": settled.get(USD, Decimal(0))}
+    units = {balance.counter.budget_id: balance.unit for balance in observed.balances}
+    books["the ledger of the organization"] = sum(
+        (
+            line.amount
+            for line in observed.ledger
+            if line.counter.subject == organization and units.get(line.counter.budget_id) == USD
+        ),
+        Decimal(0),
+    )
+    failures = []
+    for group, totals in usage.items():
+        found = sum((amounts.get(USD, Decimal(0)) for amounts in totals.values()), Decimal(0))
+        failures += [
+            f"usage by {group}: expected {_text(expected)} usd as in {book}, found {_text(found)}"
+            for book, expected in books.items()
+            if found != expected
+        ]
+    looked_at = f"{_text(books["the demo's record"])} usd by {' and by '.join(usage)}"
+    return Check("the usage log has every settlement, once", looked_at, tuple(failures))
 
 
 def _once(amount: Decimal | None) -> list[Decimal]:

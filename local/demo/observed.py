@@ -63,6 +63,27 @@ class Observed:
     endings: Mapping[str, Ending]
 
 
+USAGE_GROUPS = ("agent", "model")
+"""By what the demo shows the usage log at its end."""
+
+type Usage = Mapping[str, Mapping[str, Mapping[str, Decimal]]]
+"""What the usage log says was spent: by group, then by the group's value, then by unit."""
+
+
+def usage_of(admin: Client) -> Usage:
+    """Read the totals of the usage log, by each group."""
+    return {group: _totals(admin, group) for group in USAGE_GROUPS}
+
+
+def _totals(admin: Client, group: str) -> dict[str, dict[str, Decimal]]:
+    pages = admin.pages("/v1/usage", group_by=group)
+    return {
+        str(row["group"][group]): {unit: Decimal(text) for unit, text in row["amounts"].items()}
+        for page in pages
+        for row in page["data"]
+    }
+
+
 def observe(
     admin: Client,
     budgets: Sequence[DemoBudget],

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.demo.checks import Check
-from local.demo.observed import Balance, Observed
+from local.demo.observed import Balance, Observed, Usage
 from local.demo.prices import USD
 from local.demo.record import Record
 from local.demo.tenant import DemoBudget
@@ -21,6 +21,7 @@ SUBJECTS_MAX = 6
 
 _FAILURES_MAX = 5
 _INDENT = 7
+_BAR_COLUMNS = 40
 
 
 def print_table(
@@ -76,6 +77,23 @@ def _shown(amount: Decimal, unit: str) -> str:
         return "0"
     places = Decimal("0.0001") if unit == USD else Decimal(1)
     return f"{amount.quantize(places, ROUND_HALF_UP):,f}"
+
+
+def print_usage(console: Console, usage: Usage) -> None:
+    """Print what was spent by each group of the usage log, as bars, the largest first."""
+    for group, totals in usage.items():
+        spent = {value: amounts.get(USD, Decimal(0)) for value, amounts in totals.items()}
+        largest = max(spent.values(), default=Decimal(0))
+        table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+        table.add_column(f"Spent by {group}", no_wrap=True)
+        table.add_column("usd", justify="right")
+        table.add_column("", no_wrap=True)
+        for value in sorted(spent, key=lambda value: (-spent[value], value)):
+            length = int(_BAR_COLUMNS * spent[value] / largest) if largest else 0
+            table.add_row(f"  {value}", _shown(spent[value], USD), Text("█" * length, style="cyan"))
+        table.add_row("  total", _shown(sum(spent.values(), Decimal(0)), USD), style="bold")
+        console.print(table)
+        console.print()
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> None:

@@ -15,6 +15,7 @@ from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys, values
 from spendgate_service.store.ledger import read_ledger
+from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
 from tests.support.ledger_invariants import scan
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World
@@ -161,6 +162,31 @@ def _entry_in_another_amount(lived: Lived) -> None:
     lived.add_to(key, "available", -1)
 
 
+def _usage_item(lived: Lived) -> Item:
+    """The usage item of the settlement of `lived.settled`, or of its whole batch."""
+    for item in scan(lived.table):
+        ids = [one.reservation_id for one in read_usage(item)] if "usage_lines" in item else []
+        if lived.settled in ids:
+            return item
+    raise AssertionError("there is no such record")
+
+
+def _usage_item_lost(lived: Lived) -> None:
+    item = _usage_item(lived)
+    lived.remove((item["pk"]["S"], item["sk"]["S"]))
+
+
+def _usage_item_written_twice(lived: Lived) -> None:
+    item = _usage_item(lived)
+    lived.table.put({**item, "sk": values.text(f"{item['sk']['S'][:-26]}{'7' * 26}")})
+
+
+def _usage_unreadable(lived: Lived) -> None:
+    item = _usage_item(lived)
+    key = item["pk"]["S"], item["sk"]["S"]
+    lived.change(key, usage_lines={"B": b"not deflated"})
+
+
 def _settled_never_entered(lived: Lived) -> None:
     actual = values.amounts({"usd": ONE})
     key = lived.world.reservation_key(lived.released)
@@ -264,9 +290,12 @@ CORRUPTIONS: dict[Callable[[Lived], None], set[str]] = {
     _counter_spent_more: {"counter_spent"},
     money_from_nowhere: {"counter_entitlement"},
     _limit_changed_alone: {"counter_entitlement"},
-    _ledger_item_lost: {"counter_spent", "entry_missing"},
+    _ledger_item_lost: {"counter_spent", "entry_missing", "usage_log_mismatch"},
     _entry_written_twice: {"ledger_entry_duplicate"},
-    _entry_in_another_amount: {"ledger_entry_mismatch"},
+    _entry_in_another_amount: {"ledger_entry_mismatch", "usage_log_mismatch"},
+    _usage_item_lost: {"usage_log_mismatch"},
+    _usage_item_written_twice: {"usage_log_mismatch"},
+    _usage_unreadable: {"unreadable", "usage_log_mismatch"},
     _settled_never_entered: {"entry_missing"},
     entered_never_settled: {"entry_of_unsettled"},
     _hold_gone: {"hold_missing"},

@@ -186,7 +186,8 @@ def test_a_period_that_is_being_forgotten_is_no_difference(
     item = restored.ledger_item(restored.hourly, restored.settled)
     restored.remove((partition, item["sk"]["S"]))
     restored.remove(restored.world.reservation_key(restored.settled))
-    assert {one.kind for one in restored.audit()} == {"counter_spent", "statement"}
+    found = {one.kind for one in restored.audit()}
+    assert found == {"counter_spent", "statement", "usage_log_mismatch"}
 
     monkeypatch.setattr(restored.world.clock, "at_ms", until * 1000)
 

@@ -176,3 +176,25 @@ def test_a_runaway_that_spent_more_than_its_limit_is_found() -> None:
     seen = record(grant(0), grant(1), grant(2), refusals=(refusal(("bud_1", "agent:a")),))
     check = checks.runaway_was_stopped(seen, LIMITS, budget_id="bud_1", subject="agent:a")
     assert "expected at most 2 spent, found 3" in the_failure(check)
+
+
+def usage_check(*, usd: str = "1", line: LedgerLine = LINE) -> checks.Check:
+    """The check of the usage log, of which one group may differ; the ledger is the agent's."""
+    usage = {"agent": {"a": {"usd": Decimal(1)}}, "model": {"gpt-4o": {"usd": Decimal(usd)}}}
+    observed = replace(OBSERVED, ledger=(line,))
+    return checks.usage_log_is_what_was_settled(
+        [grant()], observed, usage, organization=COUNTER.subject
+    )
+
+
+def test_a_usage_log_that_misses_or_repeats_a_spend_is_found() -> None:
+    assert usage_check().holds
+    failures = usage_check(usd="2").failures
+    assert len(failures) == 2
+    assert all(failure.startswith("usage by model: expected 1 usd") for failure in failures)
+
+
+def test_a_usage_log_that_is_not_the_ledger_of_the_organization_is_found() -> None:
+    failures = usage_check(line=replace(LINE, amount=Decimal(3))).failures
+    assert len(failures) == 2
+    assert all("expected 3 usd as in the ledger of the organization" in one for one in failures)

@@ -9,7 +9,7 @@ from local.demo.checks import Check
 from local.demo.limits import BudgetPlan
 from local.demo.observed import Balance, Observed
 from local.demo.record import CounterName, Record
-from local.demo.report import COLUMNS_MAX, print_checks, print_table, verdict
+from local.demo.report import COLUMNS_MAX, print_checks, print_table, print_usage, verdict
 from local.demo.tenant import DemoBudget
 from tests.support.demo import grant, record, refusal
 
@@ -47,6 +47,20 @@ def test_the_many_share_one_line_with_their_sums() -> None:
     rows = printed_table(*(balance(number, spent="0.5") for number in range(20)), seen=record())
     assert rows[-1].split() == ["14", "more", "of", "session:*", "7.0000", "0", "0", "0"]
     assert all(len(row) < 100 for row in rows)
+
+
+def test_usage_is_shown_as_bars_that_add_up() -> None:
+    console = Console(file=StringIO(), width=COLUMNS_MAX)
+    usage = {"agent": {"a": {"usd": Decimal(1)}, "b": {"usd": Decimal(4), "tokens": Decimal(9)}}}
+
+    print_usage(console, usage)
+
+    assert isinstance(console.file, StringIO)
+    rows = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+    assert rows[0] == ["Spent", "by", "agent", "usd"]
+    assert rows[1] == ["b", "4.0000", "█" * 40]
+    assert rows[2] == ["a", "1.0000", "█" * 10]
+    assert rows[3] == ["total", "5.0000"]
 
 
 def printed_checks(*checks: Check) -> str:

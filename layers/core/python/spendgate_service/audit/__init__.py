@@ -7,9 +7,13 @@ Model
         spent = the sum of the debits
         available + spent + holds + carried_out = limit + carried_in + the sum of the credits
 
+    The usage log is the third book, written by the same transactions:
+
+        the sum of the ledger's spends and reversals = the sum of the records' counted shares
+
     There are two audits. `GET /v1/budgets/{id}/audit` compares the counters of one budget with its
-    ledger. The command `python -m spendgate_service.audit` checks a whole table: also reservations,
-    statements, policies and the lists of budgets.
+    ledger. The command `python -m spendgate_service.audit` checks a whole table: also the usage
+    log, reservations, statements, policies and the lists of budgets.
 
     budget       one budget: counters against ledger
     table        a whole table: a scan in parallel segments, partition by partition

@@ -7,12 +7,16 @@ Both are stored here as they are read, and compared at the end. Memory stays fla
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from threading import Lock
+from typing import Literal
 
 from spendgate_service.domain.amounts import Amount, amount_text, parse_amount
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.store import keys
+
+type Book = Literal["ledger", "usage"]
 
 CLOCKS_DIFFER_MS = 60_000
 """How much the clocks that wrote a table and the clock of its audit may differ."""
@@ -27,6 +31,8 @@ CREATE TABLE lines (
 CREATE TABLE entries (
     reservation_id TEXT, partition TEXT, period TEXT, amount TEXT, created_at_ms INTEGER
 );
+CREATE TABLE books (partition TEXT, period TEXT, book TEXT, amount TEXT);
+CREATE TABLE unread (partition TEXT);
 """
 
 _INDEXES = """
@@ -73,6 +79,21 @@ _HELD = """
 SELECT partition, period, bucket, group_concat(held, ' '), group_concat(DISTINCT reservation_id)
 FROM lines WHERE stage = 'held' AND bucket > ? GROUP BY partition, period, bucket
 """
+
+
+_BOOKS = """
+SELECT partition, period, book, amount FROM books
+WHERE partition NOT IN (SELECT partition FROM unread) ORDER BY partition, period
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpentByBook:
+    """What was spent on one counter by the ledger, and by the usage log."""
+
+    counter: keys.Key
+    ledger: Amount
+    usage: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +155,27 @@ class ScanIndex:
         )
         with self._lock:
             self._database.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
+
+    def add_spent(self, counter: keys.Key, book: Book, amount: Amount) -> None:
+        """Store what a book says was spent on a counter."""
+        row = counter[0], keys.period_key_of(counter[1]), book, amount_text(amount)
+        with self._lock:
+            self._database.execute("INSERT INTO books VALUES (?, ?, ?, ?)", row)
+
+    def leave_out(self, partition: str) -> None:
+        """Compare no books of a partition: its ledger could not be read."""
+        with self._lock:
+            self._database.execute("INSERT INTO unread VALUES (?)", [partition])
+
+    def books(self) -> Iterator[SpentByBook]:
+        """Yield what each book says was spent, counter by counter."""
+        rows = self._database.execute(_BOOKS)
+        for (partition, period), of_counter in groupby(rows, key=lambda row: row[:2]):
+            sums: dict[Book, Amount] = {"ledger": 0, "usage": 0}
+            for _, _, book, amount in of_counter:
+                sums[book] += parse_amount(amount)
+            counter = partition, keys.PERIOD_PREFIX + period
+            yield SpentByBook(counter, sums["ledger"], sums["usage"])
 
     def suspects(self) -> Iterator[Suspect]:
         """Yield each reservation that does not match its ledger entries, once.

@@ -2,7 +2,8 @@
 
 The table is scanned in parallel segments. A partition is checked by reading it again, consistently;
 what spans partitions is stored in the scan index and compared at the end. A live table changes
-meanwhile: what looks wrong is read a second time, and counts only if it is still wrong.
+meanwhile: what looks wrong is read a second time, and counts only if it is still wrong. The ledger
+and the usage log are compared up to a minute before the audit began: by then both were written.
 
 Costs the read units of one scan and about as many again. In memory are the periods of one partition
 per segment, never the table.
@@ -22,11 +23,14 @@ from spendgate_service.audit.partition import (
     unreadable_items,
 )
 from spendgate_service.audit.recheck import missing_holds, wrong_entries
-from spendgate_service.audit.scan_index import ScanIndex
+from spendgate_service.audit.scan_index import CLOCKS_DIFFER_MS, ScanIndex
+from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
+from spendgate_service.store.counters import is_forgotten
 from spendgate_service.store.reservations import read_reservation
+from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
 
 _PAGE_ITEMS = 500
@@ -66,9 +70,11 @@ class TableAudit:
         self._report = report
         self._progress = progress
         self._lock = Lock()
+        self._compared_until_ms = 0
 
     def run(self, *, segments: int) -> Seen:
         """Check the whole table, in that many parallel segments."""
+        self._compared_until_ms = self._clock() - CLOCKS_DIFFER_MS
         with closing(ScanIndex()) as index:
             with ThreadPoolExecutor(segments, thread_name_prefix="segment") as pool:
                 scans = [
@@ -89,6 +95,16 @@ class TableAudit:
         for held in index.bucket_totals(now_ms=self._clock()):
             with self._reporting_unreadable(held.counter):
                 self._found(missing_holds(self._table, held, clock=self._clock))
+
+        for spent in index.books():
+            period_key = keys.period_key_of(spent.counter[1])
+            if spent.ledger == spent.usage or is_forgotten(period_key, now_ms=self._clock()):
+                continue
+            says = (
+                f"by the ledger {amount_text(spent.ledger)} was spent, "
+                f"by the usage log {amount_text(spent.usage)}"
+            )
+            self._found([Finding("usage_log_mismatch", says, (spent.counter,))])
 
     def _segment(self, index: ScanIndex, segment: int, segments: int) -> None:
         last_partition = ""
@@ -122,6 +138,9 @@ class TableAudit:
                 with self._lock:
                     self.seen.reservations += 1
 
+            case ("TENANT", tenant_id, "USAGE", _, _):
+                self._usage(index, tenant_id, item)
+
     @contextmanager
     def _reporting_unreadable(self, key: keys.Key) -> Iterator[None]:
         """Report an item that cannot be read, or its neighbours that cannot, and go on."""
@@ -132,11 +151,31 @@ class TableAudit:
             unreadable = unreadable_items(self._table, key[0]) or [key]
             self._found([Finding("unreadable", says, tuple(unreadable))])
 
+    def _usage(self, index: ScanIndex, tenant_id: str, item: Item) -> None:
+        """Note what the usage log counts on each counter."""
+        for record in read_usage(item):
+            if record.recorded_at_ms >= self._compared_until_ms:
+                continue
+            for share in record.budgets:
+                if share.counted and share.period_key is not None:
+                    counter = keys.counter_key(
+                        tenant_id, share.budget_id, share.subject, share.period_key
+                    )
+                    index.add_spent(counter, "usage", share.amount)
+
     def _counters(self, index: ScanIndex, partition: str) -> None:
         def note(entry: LedgerEntry) -> None:
             index.add_entry(partition, entry)
+            is_spend = entry.kind in {"spend", "reversal"}
+            if is_spend and entry.created_at_ms < self._compared_until_ms:
+                counter = partition, keys.PERIOD_PREFIX + entry.period_key
+                index.add_spent(counter, "ledger", entry.amount)
 
-        checked = audit_counters(self._table, partition, now_ms=self._clock(), note=note)
+        try:
+            checked = audit_counters(self._table, partition, now_ms=self._clock(), note=note)
+        except values.UNREADABLE:
+            index.leave_out(partition)
+            raise
         if checked.findings:
             again = audit_counters(
                 self._table, partition, now_ms=self._clock(), note=lambda _entry: None

@@ -217,7 +217,10 @@ def _packed(records: Sequence[UsageRecord]) -> Value:
 
 
 def _unpacked(value: Value) -> str:
-    return zlib.decompressobj(zdict=_DICTIONARY).decompress(value["B"]).decode()
+    try:
+        return zlib.decompressobj(zdict=_DICTIONARY).decompress(value["B"]).decode()
+    except zlib.error as error:
+        raise ValueError(f"the lines cannot be inflated: {error}") from error
 
 
 def _line_of(record: UsageRecord) -> dict[str, object]:
