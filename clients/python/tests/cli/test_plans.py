@@ -283,7 +283,7 @@ EVERYTHING = Options(prune=True, adopt=True, force=True, max_deletes=99)
 
 @given(before=files(), after=files())
 @settings(max_examples=60, deadline=None)
-def test_any_file_applied_plans_empty_whatever_was_there_before(
+def test_any_file_applied_plans_empty_from_any_state_before(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     state = applied(make_plan(objects(before), NOTHING), NOTHING)

@@ -1,4 +1,4 @@
-"""The usage log: one record for each spend, whatever number of budgets it touched."""
+"""The usage log: one record for each spend, however many budgets it touched."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace

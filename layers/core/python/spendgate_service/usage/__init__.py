@@ -1,8 +1,8 @@
 """Usage: what was spent, by every measure; and the reversal of a spend.
 
 Model
-    Every spend leaves one usage record, in the transaction that spends (`settlements`), whatever
-    budgets applied. A report is the sum of records by group and interval.
+    Every spend leaves one usage record, in the transaction that spends (`settlements`), for any
+    number of budgets. A report is the sum of records by group and interval.
 
     records   the records themselves, newest first
     report    totals by group and interval of the calendar
@@ -11,7 +11,7 @@ Model
 
 Invariants
     - For every budget, the counter, the ledger and the counted shares of the usage records agree.
-    - A spend is in a total once, whatever number of budgets it touched.
+    - A spend is in a total once, however many budgets it touched.
     - A spend is reversed once: the marker, the record, the ledger entries and the counters are
       written in one transaction.
 

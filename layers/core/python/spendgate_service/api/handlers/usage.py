@@ -54,7 +54,7 @@ from spendgate_service.wire.usage import (
     query=(SPAN_FROM, SPAN_TO, GROUP_BY, INTERVAL, TIMEZONE, FILTERS, ROWS, CURSOR),
 )
 def read_usage_totals(request: Request) -> Response:
-    """Show what was spent, by group and interval: each spend once, whatever budgets it touched.
+    """Show what was spent, by group and interval: each spend once, however many budgets it touched.
 
     A spend belongs to the interval in which it occurred; that of a reservation, in which it was
     reserved. Sessions and metadata are known for at most 31 days at once.
