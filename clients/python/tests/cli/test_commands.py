@@ -102,6 +102,20 @@ def test_every_balance_is_shown_under_a_default_too(as_tenant: Run, tenant: Spen
     assert [row.split()[0] for row in watched[1:3]] == ["agent:b", "agent:a"], "the tightest first"
 
 
+def test_long_holds_are_listed_and_given_back(as_admin: Run, account: Account) -> None:
+    who = ("--agent", account.agent, "--usd", "3")
+    long = as_admin("reserve", *who, "--ttl", "3600", "-o", "json").json["reservation_id"]
+    as_admin("reserve", *who, "--ttl", "60")
+    mine = ("--subject", f"agent:{account.agent}")
+    (listed,) = as_admin("holds", *mine, "-o", "json").json
+    assert listed["reservation_id"] == long, "a short hold ends by itself"
+    assert "usd=3" in as_admin("holds", *mine).out
+    assert as_admin("holds", *mine, "--older-than", "1h").err == "No long hold is open.\n"
+    assert as_admin("holds", "--older-than", "soon").code == 64
+    assert as_admin("release", long).code == 0
+    assert as_admin("holds", *mine).out == ""
+
+
 def test_explain_names_the_tightest_budget(
     as_admin: Run, admin: Spendgate, account: Account
 ) -> None:
