@@ -62,6 +62,7 @@ from tests.support.strategies import (
     TENANT,
     TERMS,
     TTL,
+    UNIT,
     WHEN,
     Terms,
 )
@@ -218,6 +219,28 @@ class Comparison(RuleBasedStateMachine):
         if ends_at is not None and answer.status == 201:
             self._count("credit with an end")
             self._wait(0)
+
+    @rule(target=held, budget=budgets, end=st.sampled_from([5, 15]), unit=UNIT)
+    def help_for_a_moment(self, budget: Rule, end: int, unit: str) -> Known:
+        """A credit ends, and the next request asks for more than there is without it."""
+        name = budget.subject.rpartition(":")[2]
+        self.credit(budget, Decimal(7), "a", end)
+        self._wait(end + 1)
+        caller = {"session": "s"} if name == "s" else {"agent": "a"}
+        return self._reserve(caller, {unit: Decimal(7)}, 300)
+
+    @precondition(lambda self: len(self.model.rules) < BUDGETS_MAX)
+    @rule(target=budgets, terms=TERMS, every=PERIODS, usd=AMOUNT, seconds=JUMP)
+    def replace_a_default(
+        self, terms: Terms, every: Every, usd: Decimal, seconds: float
+    ) -> MultipleResults[Rule]:
+        """An own budget in the place of two defaults, of the same period as one of them."""
+        default = replace(terms, subject="session:*", unit="usd")
+        defaults = [self._create(replace(default, every=one)) for one in (every, terms.every)]
+        self.record({"session": "s"}, {"usd": usd}, twice=False, ago=None)
+        self._wait(seconds)
+        own = replace(default, subject="session:s", opening="inherit")
+        return multiple(*defaults, self._create(own))
 
     # What callers do.
 

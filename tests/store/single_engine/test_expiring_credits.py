@@ -13,6 +13,7 @@ from spendgate_service.domain.periods import PeriodRule
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.periods.run import close_due_periods
+from tests.support.counting_client import counting
 from tests.support.faulty_client import faulty, meanwhile
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import TENANT, World
@@ -158,3 +159,26 @@ def test_an_ended_credit_is_taken_out_together_with_what_has_expired(world: Worl
     world.reserve(10)
 
     assert world.spent_and_held(budget) == (0, 10)
+
+
+def test_a_credit_with_an_end_costs_two_units_and_two_once_it_has_ended(world: World) -> None:
+    """A second ledger entry; then a refused update, and one that takes the credit out."""
+    budget = world.budget(10)
+    table, client = counting(world.table)
+    counted = world.on(table)
+    counted.release(counted.reserve(1))
+
+    def cost(act: Callable[[], object]) -> int:
+        client.forget()
+        act()
+        return client.write_units
+
+    without = cost(lambda: credit(counted, budget, 5))
+    until = cost(lambda: credit(counted, budget, 5, seconds=60))
+    before = cost(lambda: counted.reserve(1))
+    world.clock.advance(60)
+    first, second = cost(lambda: counted.reserve(1)), cost(lambda: counted.reserve(1))
+    units = f"{without} without an end, {until} with; reserve: {before}, {first} after it, {second}"
+    print(f"write units of a credit: {units}")
+
+    assert (until - without, first - before, second - before) == (2, 2, 0)
