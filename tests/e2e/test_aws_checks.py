@@ -7,7 +7,6 @@ from tests.aws.stack import Stack
 
 _WITHOUT_AN_OPTION = {
     "the custom domain serves the API, and the default endpoint as chosen",
-    "the console loads and reads the API through CloudFront",
 }
 """Checks of what the local stack was deployed without."""
 
