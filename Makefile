@@ -203,7 +203,7 @@ test: setup browser lint tone template test-client ## Run every check and every 
 browser:
 	@sh local/install_browser.sh
 
-console: setup ## Serve the console on a month of history, in one process (PORT=n)
+console: setup ## Serve the console on two months of history, in one process (PORT=n)
 	@$(BIN)/python -m tests.console
 
 pictures: setup browser ## Take the pictures of the console in docs/pictures

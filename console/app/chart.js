@@ -6,6 +6,7 @@ import { compact } from "./amounts.js";
 
 const COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5", "--series-6"];
 const REST = "--series-rest";
+const LETTER = 7;
 
 /** The most series of a chart; what is below them is drawn as one. */
 export const SERIES_MAX = COLOURS.length;
@@ -77,7 +78,7 @@ function options(element, { labels, lines, unit, setHovered }) {
     padding: [12, 12, 0, 0],
     scales: { x: { time: false, range: [-0.6, Math.max(labels.length - 0.4, 0.6)] }, y: { range: (_, __, top) => [0, top > 0 ? top * 1.08 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, incrs: [1, 2, 3, 5, 7, 10, 14, 30, 60, 90, 180], values: (_, places) => places.map((index) => (Number.isInteger(index) ? (labels[index] ?? "") : "")) },
+      { ...axis, grid: { show: false }, space: 16 + LETTER * Math.max(...labels.map((text) => text.length), 4), incrs: [1, 2, 3, 5, 7, 10, 14, 30, 60, 90, 180], values: (_, places) => places.map((index) => (Number.isInteger(index) ? (labels[index] ?? "") : "")) },
       { ...axis, size: 64, values: (_, values) => values.map((value) => compact(value)), label: unit, labelFont: font, labelSize: 18 },
     ],
     series: [{}, ...lines.map((line) => ({

@@ -7,6 +7,7 @@ import { Explorer } from "./screens/explorer.js";
 import { Keys } from "./screens/keys.js";
 import { Overview } from "./screens/overview.js";
 import { Prices } from "./screens/prices.js";
+import { Refusals } from "./screens/refusals.js";
 
 const READERS = ["admin", "reader"];
 
@@ -14,6 +15,7 @@ export const SCREENS = [
   { path: "overview", title: "Overview", group: "Spend", roles: READERS, view: Overview },
   { path: "explorer", title: "Explorer", group: "Spend", roles: READERS, view: Explorer },
   { path: "budgets", title: "Budgets", group: "Control", roles: READERS, view: Budgets, one: Budget },
+  { path: "refusals", title: "Refusals", group: "Control", roles: READERS, view: Refusals },
   { path: "prices", title: "Prices and rates", group: "Settings", roles: READERS, view: Prices },
   { path: "keys", title: "API keys", group: "Settings", roles: READERS, view: Keys },
   { path: "changes", title: "Changes", group: "Settings", roles: READERS, view: Changes },

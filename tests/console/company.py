@@ -39,6 +39,8 @@ def found_company(tenant: Tenant) -> Company:
         tenant.caller.post("/v1/spend", {**body, "description": MARKUP}, expected=201)
     ask = {"subjects": {"agent": "researcher"}, "amounts": {"usd": "2"}, "ttl_seconds": 3600}
     tenant.caller.post("/v1/reservations", ask, expected=201)
+    too_much = {"subjects": {"agent": "coder"}, "amounts": {"usd": "5"}}
+    tenant.caller.post("/v1/reservations", too_much, expected=429)
     price = {"input_per_million": "0.9", "output_per_million": "1.8"}
     tenant.admin.send("PUT", "/v1/prices/acme/tuned", price, expected=200)
     tenant.admin.send("PUT", "/v1/rates/eur/usd", {"rate": "1.08"}, expected=200)

@@ -125,6 +125,9 @@ class History:
             subjects = {"agent": agent, "team": team, "session": "s-now"}
             body = {"subjects": subjects, "amounts": {"usd": amount}, "ttl_seconds": seconds}
             self.service.ask("POST", "/v1/reservations", body, principal=self._caller)
+        for agent, amount in (("analyst", "15"), ("helpdesk", "14"), ("scraper", "3")):
+            body = {"subjects": {"agent": agent}, "amounts": {"usd": amount}}
+            self.service.ask("POST", "/v1/reservations", body, principal=self._caller)
 
     def _principal(self, role: str) -> Context:
         return self.service.principal({"authorization": f"Bearer {self.keys[role]}"})

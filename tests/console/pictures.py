@@ -1,4 +1,4 @@
-"""`make pictures`: takes the pictures of the docs from the console on a month of history."""
+"""`make pictures`: takes the pictures of the docs from the console on two months of history."""
 
 import threading
 from pathlib import Path
@@ -21,7 +21,6 @@ PICTURES: dict[str, tuple[str, Theme]] = {
     "explorer": ("explorer?span=30d&by=agent", "light"),
     "budgets": ("budgets", "light"),
     "budget": ("budgets/{search}", "light"),
-    "changes": ("changes", "light"),
     "overview-dark": ("overview", "dark"),
 }
 

@@ -6,6 +6,7 @@ from it. The tests use the local stack.
 
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -103,6 +104,7 @@ def server(service: Service, port: int = 0) -> ThreadingHTTPServer:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(BrokenPipeError):  # the browser has left the page
+                self.wfile.write(content)
 
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)

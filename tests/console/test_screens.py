@@ -6,10 +6,12 @@ from tests.console.browser import PHONE, Visit
 from tests.console.company import MARKUP, Company, Open
 
 SCREENS = (
-    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "prices", "keys",
-    "changes",
+    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "refusals",
+    "prices", "keys", "changes",
 )  # fmt: skip
-MENU = ["Overview", "Explorer", "Budgets", "Prices and rates", "API keys", "Changes"]
+MENU = [
+    "Overview", "Explorer", "Budgets", "Refusals", "Prices and rates", "API keys", "Changes",
+]  # fmt: skip
 
 
 def test_every_screen_is_accessible_in_light_and_dark(admin: Visit, company: Company) -> None:
@@ -44,9 +46,8 @@ def test_a_reader_sees_every_screen_and_no_action(visit: Open, company: Company)
     actions = set()
     for screen in SCREENS:
         reader.open(screen.format(**company.budgets))
-        actions |= set(
-            page.get_by_role("main").locator(".head button, td button").all_inner_texts()
-        )
+        found = page.locator("main .head button, main td button:not([aria-expanded])")
+        actions |= set(found.all_inner_texts())
     assert actions == set()
 
 
@@ -103,6 +104,25 @@ def test_a_budget_is_paused_and_resumed_with_the_keyboard_alone(admin: Visit) ->
     page.get_by_role("dialog").wait_for()
     page.keyboard.press("Enter")
     page.get_by_text("The budget is active again.").wait_for()
+
+
+def test_every_subject_under_a_default_is_shown(admin: Visit) -> None:
+    admin.open("budgets")
+    page = admin.page
+    page.get_by_role("button", name="Show subjects under agents").click()
+    page.get_by_role("link", name="agent:coder").click()
+    page.get_by_role("heading", level=1, name="agent:coder").wait_for()
+    admin.settled()
+
+    assert "9.25" in page.get_by_role("table", name="Activity").inner_text()
+
+
+def test_a_refusal_is_shown_with_its_sentence(admin: Visit) -> None:
+    admin.open("refusals")
+
+    refused = admin.page.get_by_role("table", name="Refusals")
+    assert "agent:coder" in refused.inner_text()
+    assert "has 0.75 of 10 left and 5 was asked for" in refused.inner_text()
 
 
 def test_a_credit_and_a_limit_are_shown_at_once(admin: Visit, company: Company) -> None:

@@ -49,12 +49,14 @@ export const newLimits = ({ limit, soft_limit: soft, on_soft_limit: onSoft }) =>
 /** The form for a credit on the current period of one subject. */
 export const creditForm = (unit) => [
   { name: "amount", label: `Amount in ${unit}`, type: "amount", help: "A negative amount corrects an earlier credit." },
+  { name: "expires_at", label: "Ends", type: "datetime", optional: true, help: "In your time zone. Empty: with the period." },
   { name: "description", label: "What it is for", optional: true, maxlength: 500, help: "In the ledger." },
   REASON,
 ];
 
-export const newCredit = ({ amount, description }, subject) => ({
+export const newCredit = ({ amount, description, expires_at: ends }, subject) => ({
   amount: amount.trim(),
+  ...(ends ? { expires_at: new Date(ends).toISOString() } : {}),
   ...(description.trim() ? { description: description.trim() } : {}),
   ...(subject ? { subject } : {}),
 });

@@ -5,7 +5,7 @@ import { exact, isNegative, read, shown } from "../amounts.js";
 import { get, send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { useLoad, usePages } from "../load.js";
-import { Amount, Bar, Empty, Failure, Field, Loaded, Loading, More, Screen, Status, Table, Time, entitlement } from "../parts.js";
+import { Amount, Bar, Empty, Failure, Loaded, Loading, More, Screen, Status, Table, Time, entitlement } from "../parts.js";
 import { to } from "../route.js";
 import { may } from "../roles.js";
 import { day, outlook, periodRule } from "../words.js";
@@ -114,25 +114,25 @@ function projected({ spent, unit, forecast, resets_in_seconds: seconds }) {
   return shown((Number(spent) + more).toFixed(9), unit);
 }
 
-/** Which subject under a default to show. */
+/** Every subject under a default, the one that has used most of it first. */
 function Subjects({ budget }) {
-  const [wanted, setWanted] = useState("");
+  const pages = usePages(`budgets/${encodeURIComponent(budget.budget_id)}/balances`, { sort: "-utilization", limit: 50 });
   const type = budget.subject.split(":")[0];
-  const find = (event) => {
-    event.preventDefault();
-    const subject = wanted.includes(":") ? wanted.trim() : `${type}:${wanted.trim()}`;
-    location.hash = to(["budgets", budget.budget_id], { subject });
-  };
-  return html`<section class="card"><form class="inside" onSubmit=${find}>
-    <h2>One balance per ${type}</h2>
-    <p class="muted">Every ${type} without a budget of its own has this limit for itself.</p>
-    <div class="filters">
-      <${Field} id="subject" label="Show the balance of" wide>
-        <input id="subject" required placeholder="${type}:…" value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
-      <//>
-      <button>Show</button>
-    </div>
-  </form></section>`;
+  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
+  if (!pages.rows) return html`<div class="card"><${Loading} what="subjects" /></div>`;
+  const amount = (name, options = {}) => ({ number: true, ...options, cell: (balance) => html`<${Amount} value=${balance[name]} unit=${balance.unit} />` });
+  return html`<${Table} caption="One balance per ${type}" note="Every ${type} without a budget of its own has this limit for itself, in ${budget.unit}" rows=${pages.rows} rowKey=${(balance) => balance.subject}
+    columns=${[
+      { name: "Subject", cell: (balance) => html`<a href=${to(["budgets", budget.budget_id], { subject: balance.subject })}>${balance.subject}</a>` },
+      { name: "Used", optional: true, cell: (balance) => html`<${Bar} balance=${balance} />` },
+      { name: "Spent", ...amount("spent") },
+      { name: "Held", ...amount("held", { optional: true }) },
+      { name: "Left", ...amount("available") },
+      { name: "Status", cell: (balance) => html`<${Status} status=${balance.status} />` },
+    ]}
+    empty=${html`<${Empty} title="No ${type} has used it yet">Each appears here with its first reservation or spend.<//>`}>
+    <${More} pages=${pages} what="subjects" />
+  <//>`;
 }
 
 function Activity({ id, unit, subject }) {
@@ -161,6 +161,9 @@ function Signed({ amount, unit }) {
 function sentence(entry) {
   const text = entry.description ? `: ${entry.description}` : "";
   if (entry.kind === "carry_over") return entry.description ? capital(entry.description) : "Carried over";
+  if (entry.kind === "credit_expired") return `A credit ended${text}`;
+  if (entry.kind === "reversal") return `Reversed a spend${text}`;
+  if (entry.kind === "opening") return `Opening balance${text}`;
   if (entry.kind === "credit") return `${isNegative(entry.amount) ? "Credit" : "Correction of a credit"}${text}`;
   if (entry.kind === "spend") return `${entry.reservation_id ? "Settled a reservation" : "Recorded spend"}${text}`;
   return `${capital(entry.kind.replaceAll("_", " "))}${text}`;

@@ -1,8 +1,8 @@
 // All budgets: how much of each is spent and held, and every subject under a default.
 
 import { html, useState } from "../../vendor/htm-preact.js";
-import { compare } from "../amounts.js";
-import { getAll, send } from "../api.js";
+import { compare, shown } from "../amounts.js";
+import { get, getAll, send } from "../api.js";
 import { Change, because } from "../dialog.js";
 import { useLoad } from "../load.js";
 import { Amount, Bar, Choice, Empty, Failure, Field, Loaded, Screen, Status, Table, Time, entitlement } from "../parts.js";
@@ -12,6 +12,7 @@ import { periodRule } from "../words.js";
 import { NEW_BUDGET, newBudget } from "./budget-forms.js";
 
 const ROWS_AT_ONCE = 100;
+const SUBJECTS_AT_ONCE = 20;
 const STATUSES = [["", "All"], ...["active", "warning", "exhausted", "paused", "disabled"].map((status) => [status, status])];
 
 export function Budgets({ me, query }) {
@@ -33,6 +34,19 @@ export function Budgets({ me, query }) {
 
 function List({ data, loading, query, me }) {
   const [count, setCount] = useState(ROWS_AT_ONCE);
+  const [under, setUnder] = useState({});
+  const toggle = async (id) => {
+    const put = (part) => setUnder((before) => ({ ...before, [id]: part }));
+    if (under[id]) return put(undefined);
+    put({ rows: [] });
+    try {
+      const { body } = await get(`budgets/${encodeURIComponent(id)}/balances`, { sort: "-utilization", limit: SUBJECTS_AT_ONCE });
+      put({ rows: body.data, more: Boolean(body.next_cursor), loaded: true });
+    } catch (error) {
+      put({ rows: [], error });
+    }
+  };
+  const withSubjects = (budget) => [budget, ...(under[budget.budget_id]?.rows ?? []).map((balance) => ({ ...balance, balance, isUnder: true }))];
   const sort = query.sort ?? "-used";
   const descending = sort.startsWith("-");
   const by = sort.replace("-", "");
@@ -51,24 +65,33 @@ function List({ data, loading, query, me }) {
       <${Choice} id="status" label="Status" value=${query.status ?? ""} options=${STATUSES} onChange=${(status) => refine({ status })} />
       ${units.length > 1 && html`<${Choice} id="unit" label="Unit" value=${query.unit ?? ""} options=${[["", "All"], ...units.map((unit) => [unit, unit])]} onChange=${(unit) => refine({ unit })} />`}
     </div>
-    <${Table} caption=${caption(found, data, loading)} rows=${found.slice(0, count)} columns=${COLUMNS}
-      rowKey=${(budget) => budget.budget_id} sorting=${{ by, descending, choose }}
+    <${Table} caption=${caption(found, data, loading)} rows=${found.slice(0, count).flatMap(withSubjects)} columns=${columns(under, toggle)}
+      rowKey=${(row) => `${row.budget_id} ${row.subject}`} rowClass=${(row) => (row.isUnder ? "under" : undefined)} sorting=${{ by, descending, choose }}
       empty=${html`<${Empty} title="No budget matches"><button type="button" class="plain" onClick=${() => refine({ find: "", status: "", unit: "" })}>Show all budgets</button><//>`}>
       ${found.length > count && html`<div class="below"><span>The first ${count} of ${found.length}</span>
         <button type="button" onClick=${() => setCount(count + ROWS_AT_ONCE)}>Show more</button></div>`}
     <//>`;
 }
 
-const COLUMNS = [
-  { name: "Budget", sort: "name", cell: (budget) => html`<a href=${to(["budgets", budget.budget_id])}>${budget.name ?? budget.subject}</a>
+const columns = (under, toggle) => [
+  { name: "Budget", sort: "name", cell: (budget) => budget.isUnder ? html`<a href=${to(["budgets", budget.budget_id], { subject: budget.subject })}>${budget.subject}</a>` : html`<a href=${to(["budgets", budget.budget_id])}>${budget.name ?? budget.subject}</a>
     <span class="sub">${budget.name ? `${budget.subject} · ` : ""}${periodRule(budget.period)}${budget.mode === "shadow" ? " · shadow: never refuses" : ""}</span>` },
-  { name: "Used", sort: "used", optional: true, cell: ({ balance }) => (balance ? html`<${Bar} balance=${balance} />` : html`<span class="muted">one balance per subject</span>`) },
-  { name: "Spent", sort: "spent", number: true, cell: ({ balance, unit }) => balance && html`<${Amount} value=${balance.spent} unit=${unit} />` },
+  { name: "Used", sort: "used", optional: true, cell: (row) => (row.balance ? html`<${Bar} balance=${row.balance} />` : html`<${Unfold} budget=${row} part=${under[row.budget_id]} toggle=${toggle} />`) },
+  { name: "Spent", sort: "spent", number: true, cell: ({ balance, limit, unit }) => html`${balance && html`<${Amount} value=${balance.spent} unit=${unit} />`}<span class="sub on-phone">of ${shown(balance ? entitlement(balance) : limit, unit)} ${unit}</span>` },
   { name: "Held", number: true, optional: true, cell: ({ balance, unit }) => balance && html`<${Amount} value=${balance.held} unit=${unit} />` },
-  { name: "Limit", sort: "limit", number: true, cell: ({ balance, limit, unit }) => html`<${Amount} value=${balance ? entitlement(balance) : limit} unit=${unit} /> <span class="muted">${unit}</span>` },
+  { name: "Limit", sort: "limit", number: true, optional: true, cell: ({ balance, limit, unit }) => html`<${Amount} value=${balance ? entitlement(balance) : limit} unit=${unit} /> <span class="muted">${unit}</span>` },
   { name: "Status", cell: ({ status }) => html`<${Status} status=${status} />` },
   { name: "Resets", sort: "resets", optional: true, cell: ({ balance }) => html`<span class="muted"><${Time} at=${balance?.resets_at} /></span>` },
 ];
+
+/** Shows the subjects under a default, those that have used most of it first. */
+function Unfold({ budget, part, toggle }) {
+  return html`<button type="button" class="plain" aria-expanded=${part ? "true" : "false"} onClick=${() => toggle(budget.budget_id)}>
+      ${part ? "Hide subjects" : "Show subjects"}<span class="unseen"> under ${budget.name ?? budget.subject}</span></button>
+    ${part?.error && html`<span class="sub" role="alert">${part.error.message}</span>`}
+    ${part?.loaded && part.rows.length === 0 && html`<span class="sub">No subject has used it yet.</span>`}
+    ${part?.more && html`<span class="sub">The first ${part.rows.length}; <a href=${to(["budgets", budget.budget_id])}>all subjects</a></span>`}`;
+}
 
 function caption(found, { rows, complete }, loading) {
   const all = loading && !complete ? `${rows.length} so far` : rows.length;

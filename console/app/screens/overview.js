@@ -31,10 +31,10 @@ async function readMonths(signal) {
 
 export function Overview() {
   const usage = useLoad(readMonths, []);
-  const budgets = useLoad((signal) => getAll("budgets", {}, { signal }), []);
+  const balances = useLoad((signal) => getAll("balances", {}, { signal }), []);
   return html`<${Screen} title="Overview" intro="This month so far, in your time zone.">
     <${Loaded} state=${usage} what="this month's spend">${(data) => html`<${Month} data=${data} />`}<//>
-    <${Loaded} state=${budgets} what="budgets">${(data) => html`<${RunsOut} budgets=${data.rows} />`}<//>
+    <${Loaded} state=${balances} what="balances">${(data) => html`<${RunsOut} balances=${data.rows} />`}<//>
   <//>`;
 }
 
@@ -121,12 +121,12 @@ function Ranking({ name, title, rows, unit, total }) {
   <//>`;
 }
 
-/** The budgets that are exhausted, or will be within three days at their pace. */
-function RunsOut({ budgets }) {
-  const soon = budgets.map((budget) => budget.balance && { ...budget.balance, name: budget.name }).filter((balance) => balance && isSoon(balance));
+/** The balances that are exhausted, or will be within three days at their pace. */
+function RunsOut({ balances }) {
+  const soon = balances.filter(isSoon);
   soon.sort((one, other) => (one.forecast?.limit_reached_at ?? "").localeCompare(other.forecast?.limit_reached_at ?? "") || -compare(one.overrun, other.overrun));
-  return html`<${Table} caption="Runs out within three days" rows=${soon} rowKey=${(balance) => balance.budget_id} columns=${[
-      { name: "Budget", cell: (balance) => html`<a href=${to(["budgets", balance.budget_id])}>${balance.name ?? balance.subject}</a>${balance.name && html`<span class="sub">${balance.subject}</span>`}` },
+  return html`<${Table} caption="Runs out within three days" rows=${soon} rowKey=${(balance) => `${balance.budget_id} ${balance.subject}`} columns=${[
+      { name: "Budget", cell: (balance) => html`<a href=${to(["budgets", balance.budget_id], { subject: balance.subject })}>${balance.name ?? balance.subject}</a>${balance.name && html`<span class="sub">${balance.subject}</span>`}` },
       { name: "Used", optional: true, cell: (balance) => html`<${Bar} balance=${balance} />` },
       { name: "Left", number: true, cell: (balance) => html`<${Amount} value=${balance.available} unit=${balance.unit} withUnit />` },
       { name: "Status", cell: (balance) => html`<${Status} status=${balance.status} />` },

@@ -18,6 +18,7 @@ const PER_MILLION = [
 export function Prices({ me }) {
   const prices = usePages("prices", { limit: 50 });
   const rates = usePages("rates", { limit: 50 });
+  const caps = usePages("token-caps", { limit: 50 });
   const [open, setOpen] = useState(null);
   const [done, setDone] = useState("");
   const admin = may(me, "change");
@@ -34,6 +35,7 @@ export function Prices({ me }) {
     <${LookUp} />
     <${OwnPrices} pages=${prices} admin=${admin} setOpen=${setOpen} />
     <${Rates} pages=${rates} admin=${admin} setOpen=${setOpen} />
+    <${TokenCaps} pages=${caps} />
     ${open && html`<${Change} key=${open.form} ...${forms[open.form]} onClose=${() => setOpen(null)} />`}
   <//>`;
 }
@@ -66,6 +68,18 @@ function Rates({ pages, admin, setOpen }) {
         <button type="button" class="plain" aria-label="Delete the rate from ${rate.from} to ${rate.to}" onClick=${() => setOpen({ form: "deleteRate", rate })}>Delete</button></div>` }] : []),
     ]}
     empty=${html`<${Empty} title="No rates">Set one if a budget is in eur and your models cost usd.<//>`} />`;
+}
+
+function TokenCaps({ pages }) {
+  const tokens = (name) => ({ number: true, cell: (cap) => cap[name]?.toLocaleString("en") ?? "–" });
+  return html`<${Listed} pages=${pages} caption="Token caps" note="The most tokens of one request" rowKey=${(cap) => cap.subject}
+    columns=${[
+      { name: "Subject", cell: (cap) => cap.subject },
+      { name: "Prompt", ...tokens("max_prompt_tokens") },
+      { name: "Completion", ...tokens("max_completion_tokens") },
+      { name: "Total", ...tokens("max_total_tokens") },
+    ]}
+    empty=${html`<${Empty} title="No token caps">One is set with PUT /v1/token-caps, or in a file of budgets.<//>`} />`;
 }
 
 const isTooOld = (rate) => rate.max_age_seconds && Date.now() - new Date(rate.updated_at) > rate.max_age_seconds * 1000;
