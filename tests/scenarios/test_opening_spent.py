@@ -237,3 +237,19 @@ def test_a_default_and_a_change_of_something_else_have_no_opening_amount(agent: 
         ),
     ):
         assert agent.ask(method, path, change).status == 422
+
+
+def test_the_change_log_says_what_a_budget_started_with(agent: Party) -> None:
+    agent.budget("agent:*", 5)
+    agent.spend(4)
+    made = own(agent, 6, {"type": "none"}, opening_spent="inherit")
+    agent.patch(made, period=calendar("month"), opening_spent="1.5")
+
+    changes = agent.done("GET", "/v1/changes", query={"object": made["budget_id"]})["data"]
+
+    assert [
+        (field["from"], field["to"])
+        for change in changes
+        for field in change["changes"]
+        if field["field"] == "opening_spent"
+    ] == [(None, "1.5"), (None, "4")]

@@ -180,7 +180,16 @@ def _replace_policy(
             table, tenant_id, before, after, opening=moved.opening, now_ms=now_ms
         )
         writes.append(
-            budget_entry(table, tenant_id, terms.by, terms.action, budget, changed, now_ms=now_ms)
+            budget_entry(
+                table,
+                tenant_id,
+                terms.by,
+                terms.action,
+                budget,
+                changed,
+                opening_spent=moved.opening.spent if moved.opening else 0,
+                now_ms=now_ms,
+            )
         )
         if not try_to_write(table, [*writes, *event_put]):
             return moved.replaced

@@ -74,7 +74,16 @@ def create_budget(
             continue
         writes = writes_of_change(table, tenant_id, before, after, opening=opening, now_ms=now_ms)
         writes.append(
-            budget_entry(table, tenant_id, by, "budget.created", None, new, now_ms=now_ms)
+            budget_entry(
+                table,
+                tenant_id,
+                by,
+                "budget.created",
+                None,
+                new,
+                opening_spent=opening.spent if opening else 0,
+                now_ms=now_ms,
+            )
         )
         writes += remembering_budget(table, tenant, budget.subject.type, budget.unit)
         stored = replace(

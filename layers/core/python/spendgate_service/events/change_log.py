@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.changes import Action, Author, Change, field_changes
 from spendgate_service.store.changes import ID_PREFIX, put_of_change
@@ -34,7 +35,7 @@ def change_entry(
     return put_of_change(table, tenant_id, change, response=response, budget_id=changed.budget_id)
 
 
-def budget_entry(
+def budget_entry(  # noqa: PLR0913 (the change, its author, and what it starts with)
     table: Table,
     tenant_id: str,
     by: Author,
@@ -42,6 +43,7 @@ def budget_entry(
     before: Budget | None,
     after: Budget | None,
     *,
+    opening_spent: Amount = 0,
     now_ms: int,
 ) -> dict[str, Any]:
     """Build the write of the entry of a changed budget, which is also the event of it."""
@@ -51,7 +53,7 @@ def budget_entry(
         action,
         budget.budget_id,
         budget_fields(before),
-        budget_fields(after),
+        budget_fields(after, opening_spent=opening_spent),
         budget_id=budget.budget_id,
     )
     return change_entry(table, tenant_id, by, changed, now_ms=now_ms)

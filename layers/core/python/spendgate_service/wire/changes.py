@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypedDict
 
-from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.budgets import Budget, TokenCap
 from spendgate_service.domain.changes import Action, Change
 from spendgate_service.domain.ledger import LedgerEntry
@@ -89,8 +89,8 @@ class BudgetChangedDetail(TypedDict):
     change: Annotated[ChangeResponse, Doc("The entry of the change log.")]
 
 
-def budget_fields(budget: Budget | None) -> Shown | None:
-    """Return what an admin can change about a budget."""
+def budget_fields(budget: Budget | None, *, opening_spent: Amount = 0) -> Shown | None:
+    """Return what an admin can change about a budget, and what its new counter starts with."""
     if budget is None:
         return None
     shown = budget_response(budget, version=0)
@@ -99,6 +99,7 @@ def budget_fields(budget: Budget | None) -> Shown | None:
         "paused": budget.paused,
         "disabled": budget.disabled,
         "resumed_at": optional_time_on_wire(budget.resumed_at_ms),
+        **({"opening_spent": amount_text(opening_spent)} if opening_spent else {}),
     }
 
 
