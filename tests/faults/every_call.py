@@ -5,6 +5,7 @@ injects one fault, repeats as a caller would, and audits the whole table twice: 
 when every hold has expired.
 """
 
+import json
 import re
 from collections import Counter as Tally
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from spendgate_service.store import keys
 from tests.faults.operations import OPERATIONS, Known, Operation
 from tests.support.fault_fixture import Snapshot, Stage, a_stage
 from tests.support.faulty_client import Killed
@@ -90,6 +92,8 @@ class Ending:
     finalized: Mapping[str, int]
     budgets: Sequence[str]
     statements: int
+    changes: Mapping[tuple[str, str], int]
+    """How many entries the change log has of each action on each object."""
 
 
 @cache
@@ -227,7 +231,11 @@ class Trial:
             ),
             budgets=sorted(map(self._rules_of, policies)),
             statements=len(books.statements),
+            changes=Tally(map(self._change_of, _changes_in(self.stage))),
         )  # fmt: skip
+
+    def _change_of(self, entry: Any) -> tuple[str, str]:
+        return entry["action"], _BUDGET_ID.sub(self._name_of, entry["object"])
 
     def _without_new_ids(self, key: tuple[str, str]) -> tuple[str, str]:
         return _BUDGET_ID.sub(self._name_of, key[0]), key[1]
@@ -238,3 +246,10 @@ class Trial:
 
     def _rules_of(self, policy: Any) -> str:
         return _BUDGET_ID.sub(self._name_of, str(sorted(policy.items())))
+
+
+def _changes_in(stage: Stage) -> list[Any]:
+    """Read every entry of the change log."""
+    items = scan(stage.audited)
+    entries = [item for item in items if item["sk"]["S"].startswith(keys.CHANGE_PREFIX)]
+    return [json.loads(item["entry"]["S"]) for item in entries]
