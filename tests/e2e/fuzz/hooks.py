@@ -36,6 +36,7 @@ BEYOND_A_SCHEMA = (
     "tokens are over the cap of",
     "is older than it may be; set it anew",
     "a hold lasts at most",
+    "balances can be sorted; leave it out",
     "no price is known for",
     "is more than can be counted in",
     "what is spent or held cannot be taken",

@@ -172,13 +172,17 @@ RESERVATION = Parameter(
 USAGE_FORMAT = Parameter(
     "format", Literal["csv", "jsonl", "focus"], "csv (the default), jsonl or focus."
 )
+
+_LATIN = r"[ -~\u00a1-\u00ac\u00ae-\u00ff]"
+"""The printable characters that a header can carry everywhere."""
+
 ACTOR_HEADER = Parameter(
     "Spendgate-Actor",
-    Annotated[str, Field(pattern="^[ -~]{0,256}$")],
+    Annotated[str, Field(pattern=f"^{_LATIN}{{0,256}}$")],
     "For whom the key acts, for the change log; up to 256 printable characters.",
 )
 REASON_HEADER = Parameter(
     "Spendgate-Reason",
-    Annotated[str, Field(pattern="^[ -~]{0,500}$")],
+    Annotated[str, Field(pattern=f"^{_LATIN}{{0,500}}$")],
     "Why, for the change log; up to 500 printable characters.",
 )
