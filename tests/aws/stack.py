@@ -81,8 +81,11 @@ class Stack:
     @cached_property
     def functions(self) -> dict[str, str]:
         """The name of each function by its short name, such as `reserve`."""
-        names = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
-        return {name.lower(): self.physical_ids[f"{name}Function"] for name in names}
+        return {
+            logical_id.removesuffix("Function").lower(): name
+            for logical_id, name in self.physical_ids.items()
+            if logical_id.endswith("Function")
+        }
 
     @cached_property
     def table(self) -> dict[str, Any]:
