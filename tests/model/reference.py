@@ -20,7 +20,7 @@ from tests.model.state import (
     Rule,
     View,
 )
-from tests.model.time import gone_at
+from tests.model.time import Every, gone_at
 
 
 class Model(Past):
@@ -224,8 +224,9 @@ class Model(Past):
         self.windows[rule.budget_id, subject, rule.every.seconds] = start
 
     def _spend(self, key: CounterKey, amount: Decimal, at_ms: int) -> None:
-        every = next(one.every for one in self.rules if one.budget_id == key[0])
-        leaves_at = every.leaves_at(at_ms) if key[2].startswith("rolling") else None
+        """Count an amount in a period: of the budget as it was when the key was made."""
+        kind, _, length = key[2].partition(" ")
+        leaves_at = Every(kind, int(length)).leaves_at(at_ms) if kind == "rolling" else None
         self.counters.setdefault(key, Counter()).spent.append((leaves_at, amount))
 
     def resume(self, rule: Rule) -> None:
