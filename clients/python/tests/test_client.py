@@ -206,6 +206,24 @@ def test_admins_manage_everything(admin: Spendgate, account: Account) -> None:
         admin.budgets.retrieve(account.usd_id)
 
 
+def test_admins_see_what_was_spent_and_undo_it(admin: Spendgate, account: Account) -> None:
+    recorded = admin.record(agent=account.agent, actual={"usd": "2"})
+    only = {"agent": account.agent}
+
+    (row,) = admin.usage.totals(group_by="agent", only=only)
+    (record,) = admin.usage.records(only=only)
+    reversal = admin.usage.reverse(record.id, reason="twice")
+
+    assert (row.group, row.amounts["usd"]) == ({"agent": account.agent}, 2)
+    assert record.id == recorded.usage_id
+    assert (reversal.reverses, reversal.amounts["usd"]) == (record.id, -2)
+    assert sum(row.amounts["usd"] for row in admin.usage.totals(only=only)) == 0
+    assert record.id in "".join(admin.usage.export())
+    with pytest.raises(BudgetExceeded):
+        admin.reserve(agent=account.agent, amounts={"usd": "1000000"})
+    assert account.usd_id in {one.budget_id for one in admin.refusals.list()}
+
+
 def test_operators_manage_tenants(service: Service, account: Account) -> None:
     with Spendgate(url=service.url, api_key=service.operator_key) as operator:
         created = operator.tenants.create(tenant_id=f"t-{account.agent}")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from spendgate._async._http import AsyncAPI
 
 if TYPE_CHECKING:
-    from spendgate._async import change_log, resources
+    from spendgate._async import change_log, resources, usage_log
 else:
     from spendgate._lazy import LazyModule
 
     change_log = LazyModule("spendgate._async.change_log")
     resources = LazyModule("spendgate._async.resources")
+    usage_log = LazyModule("spendgate._async.usage_log")
 
 
 class AsyncResourceGroups:
@@ -50,6 +51,16 @@ class AsyncResourceGroups:
     def changes(self) -> change_log.AsyncChanges:
         """What admins and operators have changed."""
         return change_log.AsyncChanges(self._api)
+
+    @cached_property
+    def usage(self) -> usage_log.AsyncUsageLog:
+        """What was spent: totals, records and their export."""
+        return usage_log.AsyncUsageLog(self._api)
+
+    @cached_property
+    def refusals(self) -> usage_log.AsyncRefusals:
+        """What was refused."""
+        return usage_log.AsyncRefusals(self._api)
 
     @cached_property
     def keys(self) -> resources.AsyncKeys:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from spendgate._sync._http import API
 
 if TYPE_CHECKING:
-    from spendgate._sync import change_log, resources
+    from spendgate._sync import change_log, resources, usage_log
 else:
     from spendgate._lazy import LazyModule
 
     change_log = LazyModule("spendgate._sync.change_log")
     resources = LazyModule("spendgate._sync.resources")
+    usage_log = LazyModule("spendgate._sync.usage_log")
 
 
 class ResourceGroups:
@@ -51,6 +52,16 @@ class ResourceGroups:
     def changes(self) -> change_log.Changes:
         """What admins and operators have changed."""
         return change_log.Changes(self._api)
+
+    @cached_property
+    def usage(self) -> usage_log.UsageLog:
+        """What was spent: totals, records and their export."""
+        return usage_log.UsageLog(self._api)
+
+    @cached_property
+    def refusals(self) -> usage_log.Refusals:
+        """What was refused."""
+        return usage_log.Refusals(self._api)
 
     @cached_property
     def keys(self) -> resources.Keys:
