@@ -204,3 +204,15 @@ def test_a_tenant_that_requires_a_budget_spends_nothing_without_one(
     assert reply.refusal == (403, "no_budget")
     check = {"subjects": subjects_of(nobody), "amounts": {"usd": 1}}
     assert strict.caller.post("/v1/check", check).body["error_code"] == "no_budget"
+
+
+def test_the_operator_issues_a_key_to_a_tenant_that_lost_its_own(
+    tenant: Tenant, operator: Caller, http: httpx2.Client
+) -> None:
+    path = f"/v1/tenants/{tenant.tenant_id}/keys"
+
+    made = operator.post(path, {"role": "admin", "name": "repaired"}, expected=201).body
+
+    shown = Caller(http, made["secret"]).get("/v1/keys")["data"]
+    assert made["key_id"] in {key["key_id"] for key in shown}
+    assert tenant.admin.send("POST", path, {"role": "admin"}).status == 403

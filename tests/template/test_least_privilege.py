@@ -13,6 +13,9 @@ import pytest
 
 from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
+from spendgate_service.dead_letters.queue import DeadLetters
+from spendgate_service.settlements.redelivery import Redelivery
+from spendgate_service.store.errors import Throttled
 from tests.handlers.test_access import GUARDED, as_role, new_objects, send
 from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
@@ -63,15 +66,22 @@ def _needed(operation: str, arguments: Mapping[str, Any]) -> list[Permission]:
 
 def granted(function: str) -> set[Permission]:
     """What the template lets a function do to the table and its indexes."""
+    return {
+        (action.removeprefix("dynamodb:"), _place(resource))
+        for action, resource in allowed(function)
+        if action.startswith("dynamodb:")
+    }
+
+
+def allowed(function: str) -> set[Permission]:
+    """Every action that the template lets a function do, with its resource."""
     role = template()["Resources"][f"{function}Role"]["Properties"]
     return {
-        (action.removeprefix("dynamodb:"), place)
+        (action, resource)
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         for resource in _listed(statement["Resource"])
         for action in _listed(statement["Action"])
-        if action.startswith("dynamodb:")
-        for place in [_place(resource)]
     }
 
 
@@ -153,8 +163,8 @@ def _use_every_period(asked: Callable[..., Any]) -> None:
         asked("POST", "/v1/check", wish)
 
 
-def _messages() -> dict[str, Any]:
-    message = {"version": 1, "type": "record", "tenant_id": "acme", "event_id": "e"}
+def _messages(event_id: str = "e") -> dict[str, Any]:
+    message = {"version": 1, "type": "record", "tenant_id": "acme", "event_id": event_id}
     body = json.dumps(message | {"subjects": {"agent": "p2"}, "actual": {"usd": 1}})
     return {"Records": [{"messageId": "m", "body": body, "attributes": {}}]}
 
@@ -165,3 +175,50 @@ def test_a_role_may_do_what_its_function_does_and_nothing_else(everything_done: 
     assert functions == ["Admin", "Authorizer", "Check", "Reserve", "Rollover", "Settle"]
     differing = {one: everything_done.needed[one] ^ granted(one) for one in functions}
     assert not {one: permissions for one, permissions in differing.items() if permissions}
+
+
+class QueuesThatNote:
+    """A client of SQS that does nothing but note each call as IAM would judge it."""
+
+    def __init__(self) -> None:
+        self.needed: set[Permission] = set()
+
+    def send_message(self, **arguments: Any) -> dict[str, Any]:
+        self.needed.add(("sqs:SendMessage", arguments["QueueUrl"]))
+        return {}
+
+    def change_message_visibility_batch(self, **arguments: Any) -> dict[str, Any]:
+        self.needed.add(("sqs:ChangeMessageVisibility", arguments["QueueUrl"]))
+        return {}
+
+
+POLLED = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+"""What Lambda itself does on behalf of a function that a queue invokes."""
+
+
+@pytest.mark.usefixtures("everything_done")
+def test_the_consumer_may_do_to_its_queues_what_it_does_and_nothing_else(
+    app: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = QueuesThatNote()
+    parts: dict[str, Any] = {
+        "redelivery": Redelivery(sqs, "SettlementQueue.Arn"),  # type: ignore[arg-type]
+        "dead_letters": DeadLetters(sqs, "DeadLetterQueue.Arn"),  # type: ignore[arg-type]
+    }
+    event = _messages("another")
+    event["Records"][0] |= {"receiptHandle": "r"}
+    poison = {"messageId": "p", "receiptHandle": "p", "body": "{", "attributes": {}}
+
+    load_function("settle", spendgate_over(app.table, **parts)).handler(
+        {"Records": [poison]}, LambdaContext()
+    )
+    monkeypatch.setattr(app.table, "transact", _throttled)
+    load_function("settle", spendgate_over(app.table, **parts)).handler(event, LambdaContext())
+
+    own = {(action, place) for action, place in allowed("Settle") if action.startswith("sqs:")}
+    assert sqs.needed == {(action, place) for action, place in own if action not in POLLED}
+    assert {action for action, _ in own} - POLLED == {action for action, _ in sqs.needed}
+
+
+def _throttled(_writes: object) -> None:
+    raise Throttled("the table refuses calls right now; try again")
