@@ -6,11 +6,12 @@ from tests.console.browser import PHONE, Visit
 from tests.console.company import MARKUP, Company, Open
 
 SCREENS = (
-    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "refusals",
+    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "holds", "refusals",
     "prices", "keys", "changes",
 )  # fmt: skip
 MENU = [
-    "Overview", "Explorer", "Budgets", "Refusals", "Prices and rates", "API keys", "Changes",
+    "Overview", "Explorer", "Budgets", "Open holds", "Refusals",
+    "Prices and rates", "API keys", "Changes",
 ]  # fmt: skip
 
 
@@ -115,6 +116,16 @@ def test_every_subject_under_a_default_is_shown(admin: Visit) -> None:
     admin.settled()
 
     assert "9.25" in page.get_by_role("table", name="Activity").inner_text()
+
+
+def test_an_admin_releases_a_long_hold(admin: Visit) -> None:
+    admin.open("holds")
+    page = admin.page
+    page.get_by_role("button", name="Release").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release").click()
+    page.get_by_text("The hold is released.").wait_for()
+
+    page.get_by_text("No long holds").wait_for()
 
 
 def test_a_refusal_is_shown_with_its_sentence(admin: Visit) -> None:
