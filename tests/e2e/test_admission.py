@@ -31,7 +31,7 @@ def test_an_unknown_route_is_not_found_in_our_shape(stranger: Caller, path: str)
     ("method", "path", "allowed"),
     [
         ("PUT", "/v1/budgets", {"GET", "POST"}),
-        ("DELETE", "/v1/reservations", {"POST"}),
+        ("DELETE", "/v1/reservations", {"GET", "POST"}),
         ("GET", "/v1/check", {"POST"}),
         ("POST", "/v1/reservations/rsv_1", {"GET"}),
         ("PUT", "/v1/reservations/rsv_1/settle", {"POST"}),

@@ -163,6 +163,8 @@ class Comparison(RuleBasedStateMachine):
         self._count("change")
         before = replace(budget)
         budget.every = every
+        if every != before.every:
+            budget.resumed_at_ms = None  # another period pauses anew
         self._policy_written(budget, answer, before)
         if not budget.deleted and not is_default and before.every != every:
             self._starts(budget, opening, [before], answer.body)

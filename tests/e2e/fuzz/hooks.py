@@ -45,6 +45,7 @@ BEYOND_A_SCHEMA = (
     "different ends",
     "has a balance for each id",
     "opening_spent is what another period starts with",
+    "are still in their grace",
     "is not bound to subjects",  # only a caller's key is
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",
@@ -54,6 +55,7 @@ BEYOND_A_SCHEMA = (
     "time zone",
     "a window has at most",
     "send a date such as",
+    "<name>, separated by commas",
     # A text that no sender can mean: it is refused before any schema.
     "is not valid UTF-8",
     "half a surrogate pair",

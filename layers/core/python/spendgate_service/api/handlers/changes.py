@@ -27,8 +27,8 @@ def list_changes(request: Request) -> Response:
     wanted = ChangeFilter(
         from_ms=moment_ms("from", query["from"]) if "from" in query else 0,
         to_ms=moment_ms("to", query["to"]) if "to" in query else LAST_MOMENT_MS,
-        about=query.get("object"),
-        actor=query.get("actor"),
+        about=request.query_value(OBJECT),
+        actor=request.query_value(ACTOR),
     )
     page = changes_of(request.app.table, request.tenant_id, wanted, request.page())
     return ok(page_response(page.data, next_cursor=page.next_cursor))

@@ -87,6 +87,7 @@ def list_usage_records(request: Request) -> Response:
 
     A page may be shorter than its limit and still continue.
     """
+    request.query_value(RESERVATION)
     asked = read_records_query(request.query(), tenant_id=request.tenant_id, now_ms=request.now_ms)
     page = records_page(request.app.table, request.tenant_id, asked, request.page())
     return ok(
