@@ -74,7 +74,7 @@ def restore(stack: Stack) -> str:
         raise Unanswered(f"restore into {name}-restored as docs/deploy.md says, then check again")
     table = client.describe_table(TableName=restored[0])["Table"]
     names = {one["IndexName"] for one in table["GlobalSecondaryIndexes"]}
-    expect(names == {"due", "by_budget"}, str(names))
+    expect(names == {"due", "by_budget", "open_holds"}, str(names))
     return f"{restored[0]}: {table['ItemCount']} items"
 
 
@@ -92,7 +92,7 @@ def index_back_pressure(stack: Stack) -> str:
             TableName=stack.table["TableName"],
             GlobalSecondaryIndexName=index,
         )
-        for index in ("due", "by_budget")
+        for index in ("due", "by_budget", "open_holds")
     }
     expect(not any(throttled.values()), f"throttled writes {throttled}")
     return "none; run it again after a load test"
