@@ -36,9 +36,9 @@ def local_stack() -> Stack:
 def run_all(stack: Stack, *, names: str = "", quiet: bool = False) -> list[Result]:
     """Run the checks whose name contains that text, in their order."""
     results = []
-    for one in CHECKS:
-        if names in one.name:
-            result = run_check(one, stack)
+    for check in CHECKS:
+        if names in check.name:
+            result = run_check(check, stack)
             results.append(result)
             if not quiet:
                 print(f"{_MARKS[result.outcome]}  {result.name}: {result.detail}", flush=True)
@@ -64,7 +64,7 @@ def main() -> int:
         results = run_all(stack, names=options.only, quiet=options.json)
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
-    counts = {mark: sum(one.outcome == mark for one in results) for mark in _MARKS}
+    counts = {mark: sum(done.outcome == mark for done in results) for mark in _MARKS}
     print(", ".join(f"{count} {mark}" for mark, count in counts.items()), file=sys.stderr)
     return 1 if counts["failed"] else 0
 

@@ -165,7 +165,7 @@ def gateway_throttles(stack: Stack) -> str:
         responses = list(
             pool.map(lambda _: stack.send("GET", "/v1/health", key=None), range(burst * 10))
         )
-    rejected = [one for one in responses if one.status_code == 429]
+    rejected = [response for response in responses if response.status_code == 429]
     expect(rejected, "no request was rejected")
     expect("error" not in rejected[0].json(), rejected[0].text)
     return f"{len(rejected)} rejected: {rejected[0].text.strip()[:80]}"

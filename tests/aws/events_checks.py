@@ -202,7 +202,7 @@ def cold_start(stack: Stack) -> str:
             for event in events
             if event["message"].startswith("{")
         ]
-        slowest |= {short: max([one for one in durations if one], default=0.0)}
+        slowest |= {short: max([duration for duration in durations if duration], default=0.0)}
     if not any(slowest.values()):
         raise Unanswered("no report of a cold start in JSON; look for `Init Duration` in the logs")
     expect(max(slowest.values()) < 1000, str(slowest))

@@ -35,7 +35,9 @@ def versions_are_current(stack: Stack) -> str:
             for qualifier in ("live", "$LATEST")
         )
         expect(live["Environment"] == latest["Environment"], f"{name}: another environment")
-        layers = [[one["Arn"] for one in each.get("Layers", [])] for each in (live, latest)]
+        layers = [
+            [layer["Arn"] for layer in version.get("Layers", [])] for version in (live, latest)
+        ]
         expect(layers[0] == layers[1], f"{name}: layers {layers}")
     return f"{len(stack.functions)} functions"
 
@@ -69,11 +71,14 @@ def recovery(stack: Stack) -> str:
 @check("a restored table has the items and indexes", emulator="a restore takes AWS to prove")
 def restore(stack: Stack) -> str:
     client, name = stack.aws("dynamodb"), stack.table["TableName"]
-    restored = [one for one in _tables(stack) if one.startswith(f"{name}-restored")]
+    restored = [listed for listed in _tables(stack) if listed.startswith(f"{name}-restored")]
     if not restored:
         raise Unanswered(f"restore into {name}-restored as docs/deploy.md says, then check again")
     table = client.describe_table(TableName=restored[0])["Table"]
-    names = {one["IndexName"] for one in table["GlobalSecondaryIndexes"]}
+    names = {
+        global_secondary_indexe["IndexName"]
+        for global_secondary_indexe in table["GlobalSecondaryIndexes"]
+    }
     expect(names == {"due", "by_budget", "open_holds"}, str(names))
     return f"{restored[0]}: {table['ItemCount']} items"
 

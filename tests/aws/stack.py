@@ -61,21 +61,24 @@ class Stack:
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
-        return {one["OutputKey"]: one["OutputValue"] for one in self._described["Outputs"]}
+        return {output["OutputKey"]: output["OutputValue"] for output in self._described["Outputs"]}
 
     @cached_property
     def parameters(self) -> dict[str, str]:
         """The stack's parameters; one with NoEcho has asterisks."""
-        return {one["ParameterKey"]: one["ParameterValue"] for one in self._described["Parameters"]}
+        return {
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in self._described["Parameters"]
+        }
 
     @cached_property
     def physical_ids(self) -> dict[str, str]:
         """The physical id of each resource by its logical id."""
         pages = self.aws("cloudformation").get_paginator("list_stack_resources")
         return {
-            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages.paginate(StackName=self.name)
-            for one in page["StackResourceSummaries"]
+            for resource in page["StackResourceSummaries"]
         }
 
     @cached_property

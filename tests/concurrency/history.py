@@ -72,27 +72,31 @@ class History:
 
     def lives(self) -> dict[str, Life]:
         """Every reservation by its id."""
-        lives = {one.name: Life(one, one.until_ms) for one in self.events if one.did == "granted"}
-        for one in self.events:
-            life = lives.get(one.name)
-            if life is None or one.did not in {"extended", "settled", "released", "tried"}:
+        lives = {
+            event.name: Life(event, event.until_ms)
+            for event in self.events
+            if event.did == "granted"
+        }
+        for event in self.events:
+            life = lives.get(event.name)
+            if life is None or event.did not in {"extended", "settled", "released", "tried"}:
                 continue
-            if one.did == "extended":
-                life.expires_at_ms = min(life.expires_at_ms, one.until_ms)
+            if event.did == "extended":
+                life.expires_at_ms = min(life.expires_at_ms, event.until_ms)
                 continue
-            life.may_end_ms = min(life.may_end_ms or one.start_ms, one.start_ms)
-            if one.did == "settled":
-                life.settled.append(one)
+            life.may_end_ms = min(life.may_end_ms or event.start_ms, event.start_ms)
+            if event.did == "settled":
+                life.settled.append(event)
         return lives
 
     @cached_property
     def _credits(self) -> list[Event]:
-        return [one for one in self.events if one.did == "credited"]
+        return [event for event in self.events if event.did == "credited"]
 
     @cache  # noqa: B019 (a history lives as long as its test)
     def _limits_of(self, budget_id: str) -> list[Event]:
-        found = [one for one in self.events if one.did == "limit" and one.name == budget_id]
-        return sorted(found, key=lambda one: one.start_ms)
+        found = [event for event in self.events if event.did == "limit" and event.name == budget_id]
+        return sorted(found, key=lambda call: call.start_ms)
 
     def past_limit(self) -> Iterator[tuple[Event, CounterKey, Amount, Amount]]:
         """Grants that cannot have fitted: with the counter, what was in force, and the limit."""
@@ -101,28 +105,29 @@ class History:
         for life in self.lives().values():
             for counter in life.granted.counters:
                 held[counter].append(life)
-                for one in life.settled[:1]:
-                    spent[counter].append(self._spent(counter, life, one))
-        for one in self.events:
-            for counter in one.counters if one.did == "recorded" else ():
-                gone_ms = one.start_ms + self.windows_ms.get(counter[0], 0)
+                for settled in life.settled[:1]:
+                    spent[counter].append(self._spent(counter, life, settled))
+        for event in self.events:
+            for counter in event.counters if event.did == "recorded" else ():
+                gone_ms = event.start_ms + self.windows_ms.get(counter[0], 0)
                 until_ms = gone_ms if counter[0] in self.windows_ms else float("inf")
-                spent[counter].append(Spent(one.end_ms, until_ms, one.amount))
-        for one in self.events:
-            for counter in one.counters if one.did == "granted" else ():
-                in_force = one.amount + sum(
+                spent[counter].append(Spent(event.end_ms, until_ms, event.amount))
+        for event in self.events:
+            for counter in event.counters if event.did == "granted" else ():
+                in_force = event.amount + sum(
                     life.granted.amount
                     for life in held[counter]
-                    if life.granted.end_ms <= one.start_ms and life.certain_until_ms > one.end_ms
+                    if life.granted.end_ms <= event.start_ms
+                    and life.certain_until_ms > event.end_ms
                 )
                 in_force += sum(
                     part.amount
                     for part in spent[counter]
-                    if part.from_ms <= one.start_ms and part.until_ms > one.end_ms
+                    if part.from_ms <= event.start_ms and part.until_ms > event.end_ms
                 )
-                limit = self._limit_max(counter, one)
+                limit = self._limit_max(counter, event)
                 if in_force > limit:
-                    yield one, counter, in_force, limit
+                    yield event, counter, in_force, limit
 
     def _spent(self, counter: CounterKey, life: Life, one: Event) -> Spent:
         """From the first answer that says so; in a window until what was spent may have left it."""
@@ -138,19 +143,20 @@ class History:
         budget_id = counter[0]
         changes = self._limits_of(budget_id)
         possible = {self.limits[budget_id]}
-        for one in changes:
-            if one.start_ms <= grant.end_ms:
-                if one.end_ms + self.stale_ms <= grant.start_ms:
+        for change in changes:
+            if change.start_ms <= grant.end_ms:
+                if change.end_ms + self.stale_ms <= grant.start_ms:
                     possible = {
                         later.amount
                         for later in changes
-                        if later.start_ms <= grant.end_ms and later.end_ms > one.start_ms
+                        if later.start_ms <= grant.end_ms and later.end_ms > change.start_ms
                     }
                 else:
-                    possible.add(one.amount)
+                    possible.add(change.amount)
         credited = sum(
-            one.amount
-            for one in self._credits
-            if one.start_ms <= grant.end_ms and (counter in one.counters or not one.counters)
+            credit.amount
+            for credit in self._credits
+            if credit.start_ms <= grant.end_ms
+            and (counter in credit.counters or not credit.counters)
         )
         return max(possible) + credited + self.carried_max.get(budget_id, 0)

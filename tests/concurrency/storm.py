@@ -132,9 +132,9 @@ class Storm:
             batch.append(_shared.get_nowait())
         batch += self.dice.sample(batch, len(batch) // 2)
         self.dice.shuffle(batch)
-        for one in batch:
+        for message in batch:
             if self.dice.random() < 0.3:
-                _shared.put(one)
+                _shared.put(message)
         self._apply(batch)
 
     def _apply(self, batch: list[tuple[str, int]]) -> None:
@@ -186,7 +186,7 @@ class Storm:
         place = len(self.events)
         self.events.append(Event(start_ms, NEVER_MS, "limit", budget_id, limit))
         change_budget(
-            self.world.table, TENANT, budget_id, lambda one: replace(one, limit=limit),
+            self.world.table, TENANT, budget_id, lambda current: replace(current, limit=limit),
             now_ms=start_ms,
         )  # fmt: skip
         self.events[place] = replace(self.events[place], end_ms=self.world.clock.now_ms())
@@ -217,5 +217,7 @@ class Storm:
 
 
 def _counters(balances: list[dict[str, Any]]) -> tuple[CounterKey, ...]:
-    assert all(parse_amount(one["held"]) > 0 for one in balances)
-    return tuple((one["budget_id"], one["subject"], one["period"]["key"]) for one in balances)
+    assert all(parse_amount(balance["held"]) > 0 for balance in balances)
+    return tuple(
+        (balance["budget_id"], balance["subject"], balance["period"]["key"]) for balance in balances
+    )

@@ -35,7 +35,9 @@ def test_three_budgets_grant_exactly_what_fits_the_smallest(world: World, race: 
 
     assert len(score.granted) == 37
     assert score.refused_by == [(session.budget_id,)] * (25 * PROCESSES - 37)
-    assert [world.spent_and_held(one) for one in (organization, agent, session)] == [(0, 37)] * 3
+    assert [world.spent_and_held(counted) for counted in (organization, agent, session)] == [
+        (0, 37)
+    ] * 3
     assert_books_balance(world.table, now_ms=world.clock.now_ms())
 
 
@@ -101,7 +103,7 @@ def test_the_same_settlements_from_every_process_change_the_spent_amount_once(
 ) -> None:
     budget = world.budget(1000)
     reservations = [world.reserve(5) for _ in range(24)]
-    messages = [("settle", one, 3) for one in reservations] + [
+    messages = [("settle", reservation, 3) for reservation in reservations] + [
         ("record", f"evt-{number}", 2) for number in range(6)
     ]
     batches = [messages[place : place + 10] for place in (0, 10, 20)]
@@ -120,8 +122,8 @@ def test_settlements_and_releases_of_the_same_reservations_exclude_each_other(
 ) -> None:
     budget = world.budget(1000)
     reservations = [world.reserve(5) for _ in range(20)]
-    settles = [[("settle", one, 3) for one in reservations]]
-    releases = [[("release", one, 0) for one in reversed(reservations)]]
+    settles = [[("settle", reservation, 3) for reservation in reservations]]
+    releases = [[("release", reservation, 0) for reservation in reversed(reservations)]]
 
     score = race(apply_commands, [(settles,), (releases,), (settles,), (releases,)])
 
@@ -158,12 +160,12 @@ def test_parts_of_what_is_left_are_never_past_a_limit_nor_below_the_minimum(
 
     score = race(reserve_many, [([10] * 10, THREE, [asked] * 10)] * PROCESSES)
 
-    held = [world.find(one).amounts for one in score.granted]
-    assert all(3 * ONE <= one["usd"] <= 10 * ONE for one in held)
-    assert all(0 <= one["usd"] * 10 - one["tokens"] < 10 for one in held)
-    sums = {unit: sum(one[unit] for one in held) for unit in ("usd", "tokens")}
+    held = [world.find(reservation_id).amounts for reservation_id in score.granted]
+    assert all(3 * ONE <= amounts["usd"] <= 10 * ONE for amounts in held)
+    assert all(0 <= amounts["usd"] * 10 - amounts["tokens"] < 10 for amounts in held)
+    sums = {unit: sum(amounts[unit] for amounts in held) for unit in ("usd", "tokens")}
     assert len(held) >= 4 and sums["usd"] <= 40 * ONE
-    assert [world.counter(one).available for one in (*money, tokens)] == [
+    assert [world.counter(counted).available for counted in (*money, tokens)] == [
         90 * ONE - sums["usd"], 40 * ONE - sums["usd"], 700 * ONE - sums["tokens"],
     ]  # fmt: skip
     assert_books_balance(world.table, now_ms=world.clock.now_ms())

@@ -61,9 +61,10 @@ def after(
     balance = world.budget(150, on="agent:hot")
     all_of_it = world.budget(200, on=ORGANIZATION, period=RollingPeriod(WINDOW_SECONDS))
     carrying = world.budget(90, on=ORGANIZATION, period=DurationPeriod(200))
+    carrying_debt = CarryOver(unused=True, max=CARRIED_MAX, debt=True)
     change_budget(
         world.table, TENANT, carrying.budget_id,
-        lambda one: replace(one, carry_over=CarryOver(unused=True, max=CARRIED_MAX, debt=True)),
+        lambda current: replace(current, carry_over=carrying_debt),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
     clock = FastClock(world.clock.at_ms, time.time_ns())
@@ -71,14 +72,16 @@ def after(
         dynamodb_local_url, world.table.name, clock, ROUNDS,
         (hot.budget_id, default.budget_id), str(tmp_path),
     )  # fmt: skip
-    for one in [pool.submit(blow, weather, number) for number in range(PROCESSES)]:
-        one.result()
+    for blown in [pool.submit(blow, weather, number) for number in range(PROCESSES)]:
+        blown.result()
     world.clock.at_ms = clock.now_ms() + 2 * 86_400_000
     while close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True).closed:
         pass
     history = History(
         _read(tmp_path),
-        limits={one.budget_id: one.limit for one in (hot, default, balance, all_of_it, carrying)},
+        limits={
+            made.budget_id: made.limit for made in (hot, default, balance, all_of_it, carrying)
+        },
         windows_ms={all_of_it.budget_id: WINDOW_SECONDS * 1000},
         carried_max={carrying.budget_id: CARRIED_MAX},
     )
@@ -91,9 +94,9 @@ def _read(folder: Path) -> list[Event]:
     events = [Event(**json.loads(line)) for line in lines]
     return [
         replace(
-            one, counters=tuple((first, second, third) for first, second, third in one.counters)
+            event, counters=tuple((first, second, third) for first, second, third in event.counters)
         )
-        for one in events
+        for event in events
     ]
 
 
@@ -101,7 +104,7 @@ def _read(folder: Path) -> list[Event]:
 def test_a_storm_of_everything_leaves_a_history_that_fits_every_limit_and_books_that_add_up(
     after: After, tell: Callable[[str], None]
 ) -> None:
-    done = Tally(one.did for one in after.history.events)
+    done = Tally(event.did for event in after.history.events)
     tell(f"storm: {sum(done.values())} calls of {PROCESSES} processes: {dict(done)}")
 
     assert list(after.history.past_limit()) == []
@@ -116,8 +119,8 @@ def test_a_storm_of_everything_leaves_a_history_that_fits_every_limit_and_books_
 
 def _spent_by_history(history: History) -> int:
     """Every reservation that was settled, and every record, once."""
-    settled = sum(one.settled[0].amount for one in history.lives().values() if one.settled)
-    return settled + sum(one.amount for one in history.events if one.did == "recorded")
+    settled = sum(live.settled[0].amount for live in history.lives().values() if live.settled)
+    return settled + sum(event.amount for event in history.events if event.did == "recorded")
 
 
 def _spent_by_ledger(after: After) -> int:

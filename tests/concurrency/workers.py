@@ -75,7 +75,9 @@ def reserve_many(
             try:
                 answered = world.ask(amount, by=by, **named)
             except BudgetExceeded as refusal:
-                score.refused_by.append(tuple(one.budget_id for one in refusal.violations))
+                score.refused_by.append(
+                    tuple(violation.budget_id for violation in refusal.violations)
+                )
             except Unavailable:
                 score.unavailable += 1
             else:

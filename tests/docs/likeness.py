@@ -72,7 +72,7 @@ class Likeness:
                 raise Unlike(f"{at} is {real!r}, and {documented!r} is documented")
 
     def _compare_lists(self, documented: list[Any], real: list[Any], at: str) -> None:
-        shown = [one for one in documented if one != "..."]
+        shown = [example for example in documented if example != "..."]
         if len(shown) > len(real) or (shown == documented and len(shown) < len(real)):
             raise Unlike(f"{at} has {len(real)} items, and {len(shown)} are documented")
         for number, (one, other) in enumerate(zip(shown, real, strict=False)):

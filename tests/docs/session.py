@@ -94,7 +94,7 @@ class Session:
             status = re.match(r"http/\S+ (\d+)", line)
             if status:
                 pattern = rf"http/\S+ {status[1]}\b.*"
-            if not any(re.fullmatch(pattern or re.escape(line), one) for one in sent):
+            if not any(re.fullmatch(pattern or re.escape(line), request) for request in sent):
                 raise Unlike(f"{at}: {line} is not in {sorted(sent)}")
         if body:
             self.likeness.compare(documented_json(body), json.loads(real_body), at=at)

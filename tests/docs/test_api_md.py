@@ -47,7 +47,9 @@ def test_the_document_is_one_of_openapi_3_1() -> None:
 def test_every_operation_has_an_example_of_its_body_and_its_answer(operation: Any) -> None:
     done = [response for status, response in operation["responses"].items() if status < "300"]
 
-    assert any(media.get("examples") for one in done for media in one["content"].values())
+    assert any(
+        media.get("examples") for described in done for media in described["content"].values()
+    )
     if operation.get("requestBody", {}).get("required"):
         assert operation["requestBody"]["content"]["application/json"]["examples"]
 
@@ -129,7 +131,7 @@ def is_documented(route: str, reply: Reply) -> None:
 
 @pytest.mark.parametrize("operation", operations())
 def test_every_refusal_of_an_operation_is_in_the_document(operation: Any, service: Service) -> None:
-    route = next(one for one in examples() if id_of(one) == operation["operationId"])
+    route = next(example for example in examples() if id_of(example) == operation["operationId"])
     path = examples()[route][0].path
     method = route.partition(" ")[0]
     key = bearer(service.keys["operator" if "tenants" in path else "admin"])

@@ -26,7 +26,7 @@ def _targets() -> Iterator[dict[str, Any]]:
 
 
 def _queries() -> list[str]:
-    variables = [one["query"]["query"] for one in _DASHBOARD["templating"]["list"][3:]]
+    variables = [variable["query"]["query"] for variable in _DASHBOARD["templating"]["list"][3:]]
     return [target["expr"] for target in _targets() if "expr" in target] + variables
 
 

@@ -19,8 +19,8 @@ def test_every_check_runs_on_the_local_stack_or_says_why_it_cannot(stack: StackF
     assert len(results) == len(CHECKS) >= 30
     assert not {name: one.detail for name, one in results.items() if one.outcome == "failed"}
     unanswered = {name for name, one in results.items() if one.outcome == "unanswered"}
-    assert unanswered - _WITHOUT_AN_OPTION == {one.name for one in CHECKS if one.emulator}
-    assert all(one.detail for one in results.values())
+    assert unanswered - _WITHOUT_AN_OPTION == {check.name for check in CHECKS if check.emulator}
+    assert all(found.detail for found in results.values())
 
 
 def test_a_check_that_finds_something_else_fails_and_says_what(stack: StackFile) -> None:

@@ -19,7 +19,7 @@ def test_a_budget_is_created_read_listed_changed_and_deleted(tenant: Tenant) -> 
     assert (made["limit"], made["period"], made["status"]) == ("10.5", DAY_IN_PARIS, "active")
     assert tenant.admin.get(path_of(made))["metadata"] == {"team": "r"}
     listed = tenant.reader.get("/v1/budgets", subject=made["subject"])["data"]
-    assert [one["budget_id"] for one in listed] == [made["budget_id"]]
+    assert [entry["budget_id"] for entry in listed] == [made["budget_id"]]
 
     changed = tenant.admin.send("PATCH", path_of(made), {"limit": 20}, expected=200).body
     assert (changed["limit"], changed["name"]) == ("20", "Research")
@@ -54,7 +54,7 @@ def test_a_list_comes_in_pages(new_tenant: NewTenant) -> None:
     while query:
         page = tenant.admin.get("/v1/budgets", **query)
         assert len(page["data"]) <= 2
-        seen += [one["budget_id"] for one in page["data"]]
+        seen += [item["budget_id"] for item in page["data"]]
         query = {"limit": 2, "cursor": page["next_cursor"]} if page["next_cursor"] else {}
 
     assert sorted(seen) == sorted(made)
@@ -116,7 +116,7 @@ def test_all_budgets_of_a_request_must_grant_and_refusals_come_in_order(
 
     reply = tenant.caller.post("/v1/reservations", wanted)
 
-    refusing = [one["budget_id"] for one in reply.error["violations"]]
+    refusing = [violation["budget_id"] for violation in reply.error["violations"]]
     assert refusing == [organization["budget_id"], session["budget_id"]]
     assert tenant.amounts(agent) == ("0", "0", "100")
 

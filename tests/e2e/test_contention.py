@@ -10,7 +10,7 @@ CALLERS = 20
 def at_once(tenant: Tenant, body: Json) -> list[Reply]:
     with ThreadPoolExecutor(CALLERS) as pool:
         asked = [pool.submit(tenant.caller.post, "/v1/reservations", body) for _ in range(CALLERS)]
-        return [one.result() for one in asked]
+        return [future.result() for future in asked]
 
 
 def test_20_concurrent_reservations_of_100_against_500_grant_exactly_5(tenant: Tenant) -> None:
@@ -55,7 +55,7 @@ def test_20_concurrent_repeats_of_one_reservation_hold_once(tenant: Tenant) -> N
             pool.submit(tenant.caller.post, "/v1/reservations", body, once=key)
             for _ in range(CALLERS)
         ]
-        replies = [one.result() for one in asked]
+        replies = [future.result() for future in asked]
 
     assert sorted(reply.status for reply in replies) == [200] * 19 + [201]
     assert len({reply.body["reservation_id"] for reply in replies}) == 1

@@ -46,9 +46,9 @@ class Subscriber:
             event = json.loads(message["Body"])
             VALIDATOR.validate(event["detail"])
             assert (event["source"], event["detail-type"]) == ("spendgate", event["detail"]["type"])
-            if event["detail"]["id"] not in [one["id"] for one in self.events]:
+            if event["detail"]["id"] not in [known["id"] for known in self.events]:
                 self.events.append(event["detail"])
-        return [one["type"] for one in self.events]
+        return [known["type"] for known in self.events]
 
     def waits_for(self, *types: str) -> list[Json]:
         """The events that came, once these types have, and not another one.
@@ -123,7 +123,7 @@ def test_a_budget_is_told_of_from_its_threshold_to_its_end(
     assert (threshold["budget_id"], threshold["balance"]["spent"]) == (budget["budget_id"], "8.5")
 
     tenant.finish(tenant.reserve(budget, "0.5"), "settle", {"actual": {"usd": "2"}})
-    last = {one["type"]: one for one in subscriber.waits_for(
+    last = {wait["type"]: wait for wait in subscriber.waits_for(
         "budget.threshold_reached", "reservation.overrun", "budget.exhausted"
     )}  # fmt: skip
 

@@ -108,7 +108,7 @@ def test_a_batch_of_ten_settles_one_hot_budget(tenant: Tenant, queues: Queues) -
     budget = tenant.budget(100)
     reservations = [tenant.reserve(budget, 5) for _ in range(10)]
 
-    queues.send(*(settle_message(tenant, one, "0.1") for one in reservations))
+    queues.send(*(settle_message(tenant, reservation, "0.1") for reservation in reservations))
 
     eventually(lambda: tenant.amounts(budget), lambda amounts: amounts == ("1", "0", "99"))
     assert [entry["amount"] for entry in tenant.ledger(budget)] == ["0.1"] * 10

@@ -73,7 +73,7 @@ def test_one_limit_that_never_resets_makes_waiting_useless(tenant: Tenant) -> No
 
     reply = tenant.caller.post("/v1/reservations", wanted)
 
-    refusing = [one["budget_id"] for one in reply.error["violations"]]
+    refusing = [violation["budget_id"] for violation in reply.error["violations"]]
     assert reply.refusal == (429, "insufficient_quota")
     assert "retry-after" not in reply.headers
     assert refusing == [hourly["budget_id"], forever["budget_id"]]

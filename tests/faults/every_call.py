@@ -72,9 +72,9 @@ class Call:
     outcomes: Mapping[str, str]
 
 
-_BY_NAME = {one.name: one for one in FAULTS}
+_BY_NAME = {kind.name: kind for kind in FAULTS}
 CASES = [
-    *((one, None) for one in FAULTS),
+    *((kind, None) for kind in FAULTS),
     *((_BY_NAME[first], _BY_NAME[then]) for first, then in COMBINED),
 ]
 COLUMNS = [_column(*case) for case in CASES]
@@ -212,7 +212,7 @@ class Trial:
         """The state when every hold has expired."""
         self.stage.clock.advance(_UNTIL_ALL_EXPIRED_SECONDS)
         now_ms, books = self.stage.clock.now_ms(), self._audited()
-        policies = [one for one in scan(self.stage.audited) if one["sk"]["S"] == "POLICY"]
+        policies = [item for item in scan(self.stage.audited) if item["sk"]["S"] == "POLICY"]
         return Ending(
             balances={
                 self._without_new_ids(key): (
@@ -241,7 +241,7 @@ class Trial:
         return _BUDGET_ID.sub(self._name_of, key[0]), key[1]
 
     def _name_of(self, found: re.Match[str]) -> str:
-        known = {one.get("budget_id") for one in self.known.values() if isinstance(one, dict)}
+        known = {value.get("budget_id") for value in self.known.values() if isinstance(value, dict)}
         return found[0] if found[0] in known else "new"
 
     def _rules_of(self, policy: Any) -> str:

@@ -27,7 +27,7 @@ LONGEST_WAIT_SECONDS = 0.025 * 2 ** (TRIES_MAX - 2)
 CALLS_MAX = TRIES_MAX * (1 + 3 + 3 + 1)
 """A read, three holds, as many given back, and a put, each tried as often as it may be."""
 
-(THROTTLED,) = (one for one in FAULTS if one.name == "throttled")
+(THROTTLED,) = (fault for fault in FAULTS if fault.name == "throttled")
 
 
 @pytest.fixture
@@ -98,7 +98,9 @@ class Traffic:
 
     def settle(self, reservation_ids: list[str]) -> None:
         """Send settlements, and have them delivered once together with those that wait."""
-        messages = [finishing(one, {"usd": "0.01"}) for one in reservation_ids]
+        messages = [
+            finishing(reservation_id, {"usd": "0.01"}) for reservation_id in reservation_ids
+        ]
         for record in records(messages):
             record["messageId"] = f"{len(self.stage.wire.calls)}-{record['messageId']}"
             self.stage.waiting.append(record)

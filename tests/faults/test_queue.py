@@ -139,7 +139,7 @@ def test_every_settlement_is_applied_once_though_consumers_are_killed_and_poison
     )
     assert dead_letter == sent.poison
     assert queue.lost_patience == []
-    assert [world.spent_and_held(one) for one in (budget, agent)] == [(sent.spent, 0)] * 2
+    assert [world.spent_and_held(counted) for counted in (budget, agent)] == [(sent.spent, 0)] * 2
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
     assert sum(books.spent_by_ledger.values()) == 2 * sent.spent * ONE
     assert consumers.kills
@@ -155,7 +155,7 @@ def run_together(work: Callable[[int], None]) -> None:
         except BaseException as error:  # noqa: BLE001 (a thread's error would be lost)
             raised.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(one,)) for one in range(CONSUMERS)]
+    threads = [threading.Thread(target=guarded, args=(consumer,)) for consumer in range(CONSUMERS)]
     for thread in threads:
         thread.start()
     for thread in threads:

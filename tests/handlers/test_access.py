@@ -126,7 +126,7 @@ def test_who_has_no_valid_key_gets_401(ask: Ask) -> None:
 
     wrong = [key for key, one in answers.items() if refusal(one) != (401, "invalid_api_key")]
     assert not wrong
-    assert {one.headers["WWW-Authenticate"] for one in answers.values()} == {"Bearer"}
+    assert {answer.headers["WWW-Authenticate"] for answer in answers.values()} == {"Bearer"}
 
 
 def test_who_has_another_role_gets_403(ask: Ask) -> None:
@@ -231,7 +231,7 @@ def test_a_cursor_of_another_tenant_or_list_shows_nothing_of_it(ask: Ask) -> Non
             path = path_of(route, theirs["budgets"])
             answer = ask(route.method, path, principal=who, query={"cursor": cursor})
             assert answer.status in {200, 422}, (route.key, answer)
-            seen = [one for own in objects for one in own.values() if one in answer.text]
+            seen = [value for own in objects for value in own.values() if value in answer.text]
             assert not seen, (route.key, cursor)
 
 

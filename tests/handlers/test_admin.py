@@ -116,7 +116,7 @@ def test_budgets_are_listed_by_subject_and_page(ask: Ask) -> None:
     first = ask("GET", "/v1/budgets", query=query)
     second = ask("GET", "/v1/budgets", query={**query, "cursor": first.body["next_cursor"]})
 
-    listed = [one["budget_id"] for page in (first, second) for one in page.body["data"]]
+    listed = [item["budget_id"] for page in (first, second) for item in page.body["data"]]
     assert sorted(listed) == sorted(made)
     assert second.body["next_cursor"] is None
 
@@ -132,7 +132,7 @@ def test_the_ledger_and_balance_of_a_default_are_asked_for_by_subject(
     ledger = ask("GET", f"{path}/ledger", query={"subject": "agent:a"})
     balance = ask("GET", f"{path}/balance", query={"subject": "agent:a"})
 
-    assert sorted(one["amount"] for one in ledger.body["data"]) == ["3", "4"]
+    assert sorted(item["amount"] for item in ledger.body["data"]) == ["3", "4"]
     assert balance.body["spent"] == "7"
 
 
@@ -182,7 +182,7 @@ def test_a_keys_secret_is_shown_once(ask: Ask, moto_table: Table) -> None:
     assert made.status == 201
     assert verify(moto_table, made.body["secret"]) is not None
     assert again.body == {**made.body, "secret": None}
-    assert [one["key_id"] for one in listed.body["data"]] == [made.body["key_id"]]
+    assert [item["key_id"] for item in listed.body["data"]] == [made.body["key_id"]]
     assert "secret" not in listed.body["data"][0]
 
 

@@ -37,7 +37,7 @@ def changes(ask: Ask, tenant_id: str = "acme", **query: str) -> list[dict[str, A
 
 
 def fields(entry: dict[str, Any]) -> dict[str, tuple[object, object]]:
-    return {one["field"]: (one["from"], one["to"]) for one in entry["changes"]}
+    return {change["field"]: (change["from"], change["to"]) for change in entry["changes"]}
 
 
 def test_every_route_changes_what_is_managed_or_spends_or_reads() -> None:
@@ -62,13 +62,13 @@ def test_every_route_that_changes_something_leaves_an_entry_that_says_who_and_wh
     for route in sorted(LOGGED, key=lambda route: route.method == "DELETE"):
         _prepare(ask, route, objects)
         log = "another" if route.key == "POST /v1/tenants" else "acme"
-        before = {one["id"] for one in changes(ask, log)}
+        before = {change["id"] for change in changes(ask, log)}
         who = {**as_role(route.roles[0], "acme"), "key_id": "key_of_ada", "name": '"Ada"'}
         answer = send(ask, route, objects, who, headers=WHO, request_id=route.key)
         assert answer.status in {200, 201}, (route.key, answer)
-        new = [one for one in changes(ask, log) if one["id"] not in before]
-        said = {(one["key_id"], one["key_name"], one["role"]) for one in new}
-        told = {(one["actor"], one["reason"], one["request_id"]) for one in new}
+        new = [change for change in changes(ask, log) if change["id"] not in before]
+        said = {(entry["key_id"], entry["key_name"], entry["role"]) for entry in new}
+        told = {(entry["actor"], entry["reason"], entry["request_id"]) for entry in new}
         if said != {("key_of_ada", "Ada", route.roles[0])} or told != {
             ("ada@example.com", "a longer study", route.key)
         }:
@@ -95,7 +95,7 @@ def test_an_entry_has_each_field_from_and_to(ask: Ask) -> None:
     ask("POST", f"{path}/credits", {"amount": "5"})
     ask("DELETE", path)
 
-    said = {one["action"]: fields(one) for one in changes(ask, object=budget["budget_id"])}
+    said = {change["action"]: fields(change) for change in changes(ask, object=budget["budget_id"])}
 
     assert len(said) == 5
     assert said["budget.changed"] == {
@@ -118,11 +118,11 @@ def test_the_log_names_objects_without_an_id(ask: Ask) -> None:
     ask("PATCH", "/v1/tenant", {"require_budget": True})
 
     assert fields(changes(ask, object="price:openai/gpt-4o")[0])["input_per_million"] == (None, "1")
-    rates = {fields(one)["rate"] for one in changes(ask, object="rate:eur/usd")}
+    rates = {fields(change)["rate"] for change in changes(ask, object="rate:eur/usd")}
     assert rates == {(None, "1.1"), ("1.1", "1.2")}
     cap = changes(ask, object="token_cap:agent:*")[0]
     assert fields(cap)["max_total_tokens"] == (None, 5)
-    of_tenant = {one["action"]: fields(one) for one in changes(ask, object="tenant")}
+    of_tenant = {change["action"]: fields(change) for change in changes(ask, object="tenant")}
     assert of_tenant["tenant.changed"] == {"require_budget": (False, True)}
     assert of_tenant["tenant.created"]["require_budget"] == (None, False)
 
@@ -178,7 +178,7 @@ def test_pages_and_filters_show_each_entry_once_newest_first(ask: Ask) -> None:
     times = [entry["at"] for entry in everything]
     assert times == sorted(times, reverse=True)
     caps = [one for page in pages(ask, limit="2", object="token_cap:agent:a") for one in page]
-    assert sorted(one["changes"][-1]["to"] for one in caps) == [1, 2, 3, 4, 5]
+    assert sorted(cap["changes"][-1]["to"] for cap in caps) == [1, 2, 3, 4, 5]
     adas = [one for page in pages(ask, limit="2", actor="ada@example.com") for one in page]
     assert adas == caps
     assert len(changes(ask, actor="key_1")) == len(everything)
@@ -201,8 +201,8 @@ def test_an_operator_reads_its_own_log_and_no_tenant_another_s(ask: Ask) -> None
     ask("POST", "/v1/tenants", {"tenant_id": "beta"}, principal=OPERATOR)
 
     assert not ask("GET", "/v1/changes", principal=OPERATOR).body["data"]
-    created = [one for one in changes(ask, "beta") if one["action"] == "tenant.created"]
-    assert [one["key_id"] for one in created] == ["key_op"]
+    created = [change for change in changes(ask, "beta") if change["action"] == "tenant.created"]
+    assert [entry["key_id"] for entry in created] == ["key_op"]
     assert "beta" not in json.dumps(changes(ask))
 
 

@@ -145,7 +145,11 @@ class ChangedMeanwhile(Table):
         budget_id, self.budget_id = self.budget_id, ""
         if budget_id:
             change_budget(
-                self, "acme", budget_id, lambda one: replace(one, limit=20 * ONE), now_ms=NOW_MS
+                self,
+                "acme",
+                budget_id,
+                lambda current: replace(current, limit=20 * ONE),
+                now_ms=NOW_MS,
             )
         super().transact(writes)
 

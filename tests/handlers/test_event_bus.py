@@ -25,7 +25,9 @@ class Client:
 
 
 def entries(count: int) -> list[BusEntry]:
-    return [BusEntry("spendgate", "budget.exhausted", "{}", 1_000 + one) for one in range(count)]
+    return [
+        BusEntry("spendgate", "budget.exhausted", "{}", 1_000 + number) for number in range(count)
+    ]
 
 
 def failed(*codes: str | None) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def test_an_event_is_refused_for_good_only_for_what_is_wrong_with_itself(
 def test_a_call_that_fails_refuses_all_of_its_events_for_now(error: Exception) -> None:
     refusals = EventBus(Client(error), "bus").put(entries(3))
 
-    assert [one is not None and not one.is_final for one in refusals] == [True] * 3
+    assert [refusal is not None and not refusal.is_final for refusal in refusals] == [True] * 3
 
 
 def test_of_a_call_that_is_malformed_each_event_is_tried_by_itself() -> None:

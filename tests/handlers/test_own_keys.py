@@ -233,7 +233,7 @@ def test_a_rotation_without_grace_ends_every_older_secret(ask: Ask, authorizer: 
     second = rotate(ask, first["key_id"], 3600).body
     third = rotate(ask, first["key_id"], 0).body
 
-    contexts = [context_of(authorizer, one["secret"]) for one in (first, second, third)]
+    contexts = [context_of(authorizer, issued["secret"]) for issued in (first, second, third)]
 
     assert ["role" in context for context in contexts] == [False, False, True]
 

@@ -40,7 +40,7 @@ def reserve(ask: Ask, **body: Any) -> HttpAnswer:
 
 
 def held(ask: Ask) -> list[str]:
-    return [one["held"] for one in ask("GET", "/v1/spend", query=AGENT).body["budgets"]]
+    return [budget["held"] for budget in ask("GET", "/v1/spend", query=AGENT).body["budgets"]]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ def test_a_rate_that_is_too_old_is_unknown(ask: Ask, moto_table: Table) -> None:
     ask("POST", "/v1/budgets", {"subject": "agent:*", "unit": "usd", "limit": 11})
     ask("PUT", "/v1/rates/eur/usd", {"rate": "1.1", "max_age_seconds": 60})
     old = Rate("eur", "usd", 1, updated_at_ms=0, max_age_seconds=60)
-    change_tenant(moto_table, "acme", change_settings(lambda one: one.with_rate(old)), now_ms=0)
+    change_tenant(
+        moto_table, "acme", change_settings(lambda current: current.with_rate(old)), now_ms=0
+    )
 
     body = {"subjects": {"agent": "a"}, "amounts": {"eur": "10"}}
 

@@ -31,8 +31,8 @@ from tests.support.world import AGENT, TENANT, World
 HOUR = 3600
 ADMIN = a_principal("admin", tenant_id=TENANT)
 FILTERS: list[Any] = [
-    json.loads(one["Pattern"])
-    for one in template()["Resources"]["PublishFunction"]["Properties"]["Events"]["Changes"][
+    json.loads(admitted["Pattern"])
+    for admitted in template()["Resources"]["PublishFunction"]["Properties"]["Events"]["Changes"][
         "Properties"
     ]["FilterCriteria"]["Filters"]
 ]
@@ -87,7 +87,7 @@ def passes(record: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
         if isinstance(wanted, dict):
             if not isinstance(found, dict) or not passes(found, wanted):
                 return False
-        elif not any(_is(found, one) for one in wanted):
+        elif not any(_is(found, kind) for kind in wanted):
             return False
     return True
 
@@ -134,7 +134,7 @@ def soft_limit(world: World, watched: Watched) -> list[Event]:
     pauses = {"soft_limit": 5 * ONE, "on_soft_limit": "pause", "warn_at_pct": ()}
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, **pauses), now_ms=world.clock.now_ms(),  # type: ignore[arg-type]
+        lambda current: replace(current, **pauses), now_ms=world.clock.now_ms(),  # type: ignore[arg-type]
     )  # fmt: skip
     world.record(5)
     return watched.events()
@@ -216,7 +216,7 @@ STORIES: Mapping[Story, list[str]] = {
 }
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("story", STORIES, ids=lambda case: case.__name__)
 def test_what_happened_is_told_in_the_words_of_the_schema(world: World, story: Story) -> None:
     told = story(world, Watched(world.table))
     events = [event for event in told if event.event_type in STORIES[story]]
@@ -316,7 +316,7 @@ def test_a_settled_reservation_that_ttl_removes_is_no_event(world: World) -> Non
     assert watched.events(by_ttl=True) == []
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("story", STORIES, ids=lambda case: case.__name__)
 def test_the_filters_let_through_exactly_what_is_an_event(world: World, story: Story) -> None:
     """Of every change of a story, and of every removal, by somebody and by TTL."""
     watched = Recording(world.table)
@@ -326,7 +326,9 @@ def test_the_filters_let_through_exactly_what_is_an_event(world: World, story: S
     ]
     everything = watched.recorded + removals
 
-    let_through = [record for record in everything if any(passes(record, one) for one in FILTERS)]
+    let_through = [
+        record for record in everything if any(passes(record, admitted) for admitted in FILTERS)
+    ]
 
     assert let_through == [record for record in everything if event_of(record)]
     assert 0 < len(let_through) < len(everything)
@@ -347,7 +349,7 @@ def test_the_document_has_an_example_of_each_event_that_its_schema_allows() -> N
         VALIDATOR.validate(example["detail"])
         assert example["source"] == "spendgate"
         assert example["detail-type"] == example["detail"]["type"]
-    assert [one["detail-type"] for one in examples] == list(DETAILS)
+    assert [shown["detail-type"] for shown in examples] == list(DETAILS)
 
 
 def test_the_functions_announce_what_the_tests_do(moto_table: Table) -> None:

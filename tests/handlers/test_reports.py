@@ -75,10 +75,10 @@ def test_statements_are_listed_newest_first_and_page_by_page(ask: Ask, moto_tabl
     second = ask("GET", path, query={"limit": "2", "cursor": first.body["next_cursor"]})
 
     listed = [*first.body["data"], *second.body["data"]]
-    assert [one["period_key"] for one in listed] == ["2026-03-03", "2026-03-02", "2026-03-01"]
-    assert [one["spent"] for one in listed] == ["13", "12", "11"]
+    assert [entry["period_key"] for entry in listed] == ["2026-03-03", "2026-03-02", "2026-03-01"]
+    assert [entry["spent"] for entry in listed] == ["13", "12", "11"]
     assert (listed[2]["overrun"], listed[2]["unused"], listed[2]["credits"]) == ("1", "-1", "0")
-    assert len({one["id"] for one in listed}) == 3
+    assert len({entry["id"] for entry in listed}) == 3
     assert second.body["next_cursor"] is None
 
 
@@ -94,7 +94,7 @@ def test_statements_stay_in_the_order_of_time_when_the_period_changes(
 
     listed = ask("GET", f"{path}/statements").body["data"]
 
-    assert [one["period_key"] for one in listed] == ["2026-03", "2026-03-02"]
+    assert [entry["period_key"] for entry in listed] == ["2026-03", "2026-03-02"]
 
 
 def test_the_statements_of_a_default_are_asked_for_by_subject(ask: Ask, moto_table: Table) -> None:
@@ -106,7 +106,7 @@ def test_the_statements_of_a_default_are_asked_for_by_subject(ask: Ask, moto_tab
 
     listed = ask("GET", path, query={"subject": "agent:a"}).body["data"]
 
-    assert [one["subject"] for one in listed] == ["agent:a"]
+    assert [entry["subject"] for entry in listed] == ["agent:a"]
     assert ask("GET", path).body["error"]["param"] == "query.subject"
 
 
@@ -123,7 +123,7 @@ def test_what_a_deleted_budget_leaves_stays_readable(ask: Ask, moto_table: Table
     assert ask("GET", f"{path}/ledger").body == before
     assert ask("GET", f"{path}/statements").body["data"][0]["unit"] == "usd"
     assert ask("GET", "/v1/budgets").body["data"] == []
-    assert [one["amount"] for one in exported(ask)] == ["3"]
+    assert [entry["amount"] for entry in exported(ask)] == ["3"]
     stranger = a_principal(tenant_id="globex")
     assert ask("GET", f"{path}/ledger", principal=stranger).status == 404
 

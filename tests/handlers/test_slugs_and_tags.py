@@ -96,7 +96,9 @@ def test_a_slug_belongs_to_one_budget_until_that_is_deleted_or_gives_it_up(ask: 
 
     taken = ask("POST", "/v1/budgets", {**DAILY, "slug": "daily"})
     patched = ask("PATCH", path, {"slug": "daily"})
-    assert [(one.status, one.code) for one in (taken, patched)] == [(409, "already_exists")] * 2
+    assert [(reply.status, reply.code) for reply in (taken, patched)] == [
+        (409, "already_exists")
+    ] * 2
 
     ask("PATCH", f"/v1/budgets/{first['budget_id']}", {"slug": "other"})
     assert ask("PATCH", path, {"slug": "daily"}).body["slug"] == "daily"

@@ -35,7 +35,7 @@ class Bus:
                 assert entry["Source"] == "spendgate"
                 assert entry["Time"] == 1_772_971_200
                 self.details.append(json.loads(entry["Detail"]))
-        failed = sum(1 for one in answers if one)
+        failed = sum(1 for answer in answers if answer)
         return {"FailedEntryCount": failed, "Entries": answers}
 
 
@@ -47,12 +47,14 @@ class Stream:
 
     def get_shard_iterator(self, **arguments: Any) -> dict[str, Any]:
         assert (arguments["StreamArn"], arguments["ShardId"]) == (STREAM, "shard-1")
-        numbers = [one["dynamodb"]["SequenceNumber"] for one in self.records]
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in self.records]
         return {"ShardIterator": str(numbers.index(arguments["SequenceNumber"]))}
 
     def get_records(self, **arguments: Any) -> dict[str, Any]:
         place = int(arguments["ShardIterator"])
-        page = {"Records": [_spelled_by_streams(one) for one in self.records[place : place + 1]]}
+        page = {
+            "Records": [_spelled_by_streams(record) for record in self.records[place : place + 1]]
+        }
         is_last = place + 1 >= len(self.records)
         return page if is_last else {**page, "NextShardIterator": str(place + 1)}
 

@@ -66,8 +66,10 @@ def things_read(operation: str, arguments: Mapping[str, Any]) -> set[Thing]:
         case "query":
             return {_queried(arguments)}
         case "transact_write_items":
-            writes = (one for write in arguments["TransactItems"] for one in write.values())
-            return {_key(one.get("Key") or one["Item"]) for one in writes}
+            writes = (
+                arguments_ for write in arguments["TransactItems"] for arguments_ in write.values()
+            )
+            return {_key(named.get("Key") or named["Item"]) for named in writes}
     raise NotImplementedError(f"no scenario makes this call: {operation}")
 
 

@@ -94,7 +94,7 @@ class PairStage:
 
 
 def _with_clocks(operations: Sequence[Operation]) -> list[Operation]:
-    return [replace(one, clocks=(0, CLOCKS_APART_MS)) for one in operations]
+    return [replace(operation, clocks=(0, CLOCKS_APART_MS)) for operation in operations]
 
 
 def _losing_answers(operations: Sequence[Operation]) -> list[Operation]:
@@ -111,7 +111,7 @@ def _losing_answers(operations: Sequence[Operation]) -> list[Operation]:
 
 def _with_stale_rules(operations: Sequence[Operation]) -> list[Operation]:
     """The rules were read before, and are believed for some seconds."""
-    return [replace(one, warm_for=(AGENT,)) for one in operations]
+    return [replace(operation, warm_for=(AGENT,)) for operation in operations]
 
 
 STAGES = (

@@ -95,7 +95,9 @@ def apply_batch(world: World, *commands: SettlementCommand) -> object:
     """What the queue's consumer does with a batch."""
     outcomes = world.settlements.apply(commands)
     unexpected = [
-        one for one in outcomes if isinstance(one, Exception) and not isinstance(one, REFUSALS)
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, Exception) and not isinstance(outcome, REFUSALS)
     ]
     if unexpected:
         raise unexpected[0]

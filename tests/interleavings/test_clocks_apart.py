@@ -138,7 +138,7 @@ def test_a_period_is_not_closed_for_good_over_a_hold_that_the_clock_behind_honou
     service.close(ahead)
 
     books = assert_books_balance(behind.table, now_ms=ahead.clock.now_ms())
-    assert [one.carried_out for one in books.all_statements] == [0]
+    assert [statement.carried_out for statement in books.all_statements] == [0]
     behind.extend(held, 60)
 
 

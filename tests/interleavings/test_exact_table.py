@@ -62,8 +62,8 @@ def on_table(call: Call, name: str) -> tuple[str, dict[str, Any]]:
         return operation, {"RequestItems": {name: request}}
     if operation == "transact_write_items":
         writes = [
-            {kind: {**write, "TableName": name} for kind, write in one.items()}
-            for one in arguments["TransactItems"]
+            {kind: {**write, "TableName": name} for kind, write in write.items()}
+            for write in arguments["TransactItems"]
         ]
         return operation, {"TransactItems": writes}
     return operation, {**arguments, "TableName": name}

@@ -18,8 +18,8 @@ COMPLETE_MAX = int(os.environ.get("SPENDGATE_INTERLEAVINGS", "5"))
 
 def told(label: str, figures: Sequence[Figures]) -> str:
     """A row of the table that the end of the run shows."""
-    complete = sum(one.complete for one in figures)
-    exhausted = sum(one.is_exhausted for one in figures)
+    complete = sum(figure.complete for figure in figures)
+    exhausted = sum(figure.is_exhausted for figure in figures)
     cut = len(figures) - exhausted
     return f"interleavings: {complete:6} complete, {exhausted:3} exhausted, {cut:3} cut | {label}"
 

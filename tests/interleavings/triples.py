@@ -49,7 +49,7 @@ def _limit(name: str, limit: int) -> Operation:
 
 
 def _at_most_one_granted(outcomes: Outcomes) -> None:
-    granted = [one for one in outcomes.results.values() if isinstance(one, str)]
+    granted = [result for result in outcomes.results.values() if isinstance(result, str)]
     assert len(granted) <= 1, "two were granted what is there once"
 
 

@@ -29,10 +29,10 @@ class Balances:
     def in_force(self, subjects: Collection[str]) -> Iterator[tuple[str, Rule]]:
         """Every budget that limits one of the subjects, in the order of refusals."""
         for subject in sorted(subjects, key=_rank):
-            live = [one for one in self.rules if not one.deleted and not one.disabled]
-            own = [one for one in live if one.subject == subject]
+            live = [known for known in self.rules if not known.deleted and not known.disabled]
+            own = [own_rule for own_rule in live if own_rule.subject == subject]
             default = f"{subject.partition(':')[0]}:*"
-            for rule in own or [one for one in live if one.subject == default]:
+            for rule in own or [own_rule for own_rule in live if own_rule.subject == default]:
                 yield subject, rule
 
     def defaults_of(self, subject: str) -> list[Rule]:
@@ -57,8 +57,12 @@ class Balances:
         """What counts on a budget: its own unit if above 0, else what converts to the most."""
         if amounts.get(rule.unit):
             return amounts[rule.unit]
-        sources = [one for one in amounts if one == rule.unit or (one, rule.unit) in self.rates]
-        return max((self._converted(amounts[one], one, rule) for one in sources), default=None)
+        sources = [
+            amount for amount in amounts if amount == rule.unit or (amount, rule.unit) in self.rates
+        ]
+        return max(
+            (self._converted(amounts[source], source, rule) for source in sources), default=None
+        )
 
     def _converted(self, amount: Decimal, source: str, rule: Rule) -> Decimal:
         if source == rule.unit:
@@ -127,14 +131,16 @@ class Balances:
 
     def _live(self, counter: Counter, late_ms: int = 0) -> list[tuple[int | None, Decimal]]:
         now_ms = self.now_ms - late_ms
-        return [one for one in counter.spent if one[0] is None or one[0] * 1000 > now_ms]
+        return [
+            slice_ for slice_ in counter.spent if slice_[0] is None or slice_[0] * 1000 > now_ms
+        ]
 
     def _holds(self, key: CounterKey, late_ms: int = 0) -> list[tuple[int, Decimal]]:
         return [
-            (one.gone_at, line.amount)
-            for one in self.reservations
-            if one.state == "held" and one.gone_at * 1000 > self.now_ms - late_ms
-            for line in one.lines
+            (reservation.gone_at, line.amount)
+            for reservation in self.reservations
+            if reservation.state == "held" and reservation.gone_at * 1000 > self.now_ms - late_ms
+            for line in reservation.lines
             if line.key == key
         ]
 

@@ -20,7 +20,9 @@ VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds", "blocked_by")
 
 def same_balances(balances: list[dict[str, Any]], views: list[View]) -> None:
     fields = (*BALANCE, "resets_in_seconds")
-    assert [shown(one, fields) for one in balances] == [seen(one, fields) for one in views]
+    assert [shown(balance, fields) for balance in balances] == [
+        seen(view, fields) for view in views
+    ]
 
 
 def shown(body: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
@@ -77,7 +79,9 @@ def comes_as_foretold(answer: HttpAnswer, check: Mapping[str, Any]) -> None:
     assert check["retry_after_seconds"] == (None if wait is None else int(wait))
     assert check["hint"] == error["hint"]
     violations = error["violations"]
-    short = [one for one in violations if one["blocked_by"] != "pause"] or violations
+    short = [
+        violation for violation in violations if violation["blocked_by"] != "pause"
+    ] or violations
     assert check["budget_id"] == short[0]["budget_id"]
 
 
@@ -100,7 +104,7 @@ def same_refusal(answer: HttpAnswer, refused: Refused) -> None:
         assert answer.status == 409 and error["budget_id"] == refused.by[0][0].rule.budget_id
     else:
         assert answer.status == 429
-    assert [shown(one, VIOLATION) for one in error["violations"]] == [
+    assert [shown(violation, VIOLATION) for violation in error["violations"]] == [
         {
             **seen(view, VIOLATION), "requested": plain(asked),
             "retry_after_seconds": wait, "blocked_by": blocked_by,

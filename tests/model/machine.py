@@ -176,10 +176,10 @@ class Comparison(RuleBasedStateMachine):
         """A budget on one subject starts, and says what it leaves behind."""
         left = [
             view
-            for view in (self.model.view(one, made.subject) for one in replaced)
+            for view in (self.model.view(old, made.subject) for old in replaced)
             if (view.spent or view.held) and (opening is None or view.rule.unit != made.unit)
         ]
-        assert [shown(one, REPLACED) for one in body.get("replaces", [])] == [
+        assert [shown(budget_left, REPLACED) for budget_left in body.get("replaces", [])] == [
             seen(view, REPLACED) for view in left
         ]
         if opening is not None:
@@ -238,7 +238,7 @@ class Comparison(RuleBasedStateMachine):
     ) -> MultipleResults[Rule]:
         """An own budget in the place of two defaults, of the same period as one of them."""
         default = replace(terms, subject="session:*", unit="usd")
-        defaults = [self._create(replace(default, every=one)) for one in (every, terms.every)]
+        defaults = [self._create(replace(default, every=cycle)) for cycle in (every, terms.every)]
         self.record({"session": "s"}, {"usd": usd}, twice=False, ago=None)
         self._wait(seconds)
         own = replace(default, subject="session:s", opening="inherit")
@@ -356,8 +356,8 @@ class Comparison(RuleBasedStateMachine):
             assert answer.status == (status if may_be else 422), answer
             if may_be:
                 assert shares == [
-                    (one["budget_id"], one["subject"], one["counted"])
-                    for one in answer.body["budgets"]
+                    (budget["budget_id"], budget["subject"], budget["counted"])
+                    for budget in answer.body["budgets"]
                 ], answer
         self._count("record")
         if ago is not None:

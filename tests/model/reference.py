@@ -193,10 +193,10 @@ class Model(Past):
         """Begin a counter with an amount, or with what was spent under what it replaces."""
         source, spent = None, opening
         if opening == "inherit":
-            in_unit = [one for one in replaced if one.unit == rule.unit]
+            in_unit = [old for old in replaced if old.unit == rule.unit]
             source = max(
                 in_unit,
-                key=lambda one: (one.every == rule.every, self.view(one, subject).spent),
+                key=lambda old: (old.every == rule.every, self.view(old, subject).spent),
                 default=None,
             )
             spent = self.view(source, subject).spent if source else Decimal(0)

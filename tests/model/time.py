@@ -21,7 +21,7 @@ class Every:
     zone: str = "UTC"
 
     def __str__(self) -> str:
-        return " ".join(map(str, (one for one in (self.unit, self.zone) if self.unit))) or (
+        return " ".join(map(str, (part for part in (self.unit, self.zone) if self.unit))) or (
             f"{self.kind} {self.seconds}" if self.seconds else self.kind
         )
 
@@ -75,5 +75,5 @@ def _on_the_wall(unit: str, zone: str, second: int) -> object:
 
 def gone_at(expires_at_ms: int, ttl_seconds: int) -> int:
     """When a hold comes back: its expiry, rounded up so that few moments are told apart."""
-    width = next(one for one in WIDTHS if ttl_seconds <= one * 24)
+    width = next(candidate for candidate in WIDTHS if ttl_seconds <= candidate * 24)
     return -(-expires_at_ms // (width * 1000)) * width

@@ -80,7 +80,9 @@ def _break_buckets(buckets: type, clauses: str) -> None:
 
     def broken(self: object, *arguments: object, **named: object) -> None:
         build(self, *arguments, **named)
-        setattr(self, clauses, _CLAUSE.sub(lambda one: _true(one[0]), getattr(self, clauses)))
+        setattr(
+            self, clauses, _CLAUSE.sub(lambda matched: _true(matched[0]), getattr(self, clauses))
+        )
 
     buckets.__init__ = broken  # type: ignore[misc]
 
@@ -108,12 +110,12 @@ def _true(clause: str) -> str:
 
 def named(name: str) -> Mutant:
     """The mutant of that name."""
-    return next(one for one in all_mutants() if one.name == name)
+    return next(mutant for mutant in all_mutants() if mutant.name == name)
 
 
 def main() -> None:
     """List them."""
-    sys.stdout.writelines(f"{one.name}\n" for one in all_mutants())
+    sys.stdout.writelines(f"{mutant.name}\n" for mutant in all_mutants())
 
 
 if __name__ == "__main__":

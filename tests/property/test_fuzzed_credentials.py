@@ -40,9 +40,9 @@ def authorizer(app: Spendgate) -> ModuleType:
 def bearers(moto_table: Table) -> list[str]:
     """Keys that are good: those of two tenants and the operator's."""
     issued = [new_key(name, "admin", name=None, now_ms=NOW_MS) for name in ("acme", "acme.2")]
-    for one in issued:
-        create_key(moto_table, one, idempotency=None)
-    return [*(one.bearer for one in issued), create_operator_key(moto_table, NOW_MS)]
+    for key in issued:
+        create_key(moto_table, key, idempotency=None)
+    return [*(key.bearer for key in issued), create_operator_key(moto_table, NOW_MS)]
 
 
 def answer_to(authorizer: ModuleType, event: Any) -> dict[str, Any]:

@@ -150,7 +150,7 @@ class Consumer:
             for place, body in enumerate(bodies)
         ]
         answer = self.function.handler({"Records": records}, LambdaContext())
-        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def a_good_one(self) -> tuple[str, str]:
         """A message that must be applied, and what its ledger entry refers to."""
@@ -160,7 +160,7 @@ class Consumer:
 
     def applied(self, reference: str) -> int:
         entries = ledger_entries(self.world.table, TENANT, self.budget_id, parse_subject(AGENT))
-        return sum(one.ref_id == reference and one.amount == ONE for one in entries)
+        return sum(entry.ref_id == reference and entry.amount == ONE for entry in entries)
 
 
 @pytest.fixture

@@ -92,8 +92,11 @@ def test_every_builder_of_a_key_is_put_to_the_test() -> None:
 def named_things(draw: st.DrawFn) -> tuple[tuple[Any, ...], keys.Key]:
     kind = draw(st.sampled_from(sorted(BUILDERS)))
     build, strategies = BUILDERS[kind]
-    arguments = tuple(draw(one) for one in strategies)
-    told = tuple((one.key, one.ends_at) if isinstance(one, Period) else one for one in arguments)
+    arguments = tuple(draw(strategy) for strategy in strategies)
+    told = tuple(
+        (argument.key, argument.ends_at) if isinstance(argument, Period) else argument
+        for argument in arguments
+    )
     return (kind, *told), build(*arguments)
 
 

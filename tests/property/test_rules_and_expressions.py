@@ -46,7 +46,9 @@ def amounts(least: int = 0) -> st.SearchStrategy[Amount]:
 @st.composite
 def counters(draw: st.DrawFn, most_holds: int = DEAD_BUCKETS_MAX + 2) -> Counter:
     """Balances that belong together: buckets around now, and sometimes an overrun."""
-    offsets = (st.integers(-6, 6) | st.sampled_from([BUCKET - NOW])).map(lambda one: NOW + one)
+    offsets = (st.integers(-6, 6) | st.sampled_from([BUCKET - NOW])).map(
+        lambda integer: NOW + integer
+    )
     holds = draw(st.dictionaries(offsets, amounts(), max_size=most_holds))
     slices = draw(st.just({}) | st.dictionaries(offsets, amounts(), max_size=3))
     limit, spent = draw(amounts()), sum(slices.values()) if slices else draw(amounts())

@@ -124,7 +124,7 @@ class TestCostCaps:
     def test_a_snapshot_before_the_first_use_is_all_zero(self, acme: Party) -> None:
         hourly, daily = acme.on(agent="new").balances()
 
-        assert {one["spent"] for one in (hourly, daily)} == {"0"}
+        assert {balance["spent"] for balance in (hourly, daily)} == {"0"}
         assert (hourly["available"], daily["available"]) == ("10", "100")
 
     def test_agents_do_not_share_a_window(self, acme: Party) -> None:

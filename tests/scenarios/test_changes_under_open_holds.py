@@ -80,7 +80,7 @@ def test_a_limit_that_comes_back_finds_what_was_spent_meanwhile(agent: Party, bu
 
 
 @pytest.mark.parametrize(
-    "period", [calendar("day"), duration("5h"), rolling("1h")], ids=lambda one: one["type"]
+    "period", [calendar("day"), duration("5h"), rolling("1h")], ids=lambda case: case["type"]
 )
 def test_a_budget_that_moves_to_another_period_starts_it_empty_and_keeps_its_ledger(
     agent: Party, budget: Body, period: dict[str, str]

@@ -168,7 +168,7 @@ def test_another_period_starts_with_what_was_spent_in_the_one_before(
     back = agent.patch(made, period=before, opening_spent="inherit")
     again = agent.patch(made, period=after, opening_spent="inherit")
 
-    assert [(one["budget_id"], one["spent"]) for one in left["replaces"]] == [
+    assert [(entry["budget_id"], entry["spent"]) for entry in left["replaces"]] == [
         (made["budget_id"], "2")
     ]
     assert left["balance"]["spent"] == "0"

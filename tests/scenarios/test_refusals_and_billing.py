@@ -40,7 +40,7 @@ def test_everybody_whose_limit_is_passed_refuses_the_widest_first(
 def test_what_every_limit_allows_is_held_on_all_of_them(enforcer: Party) -> None:
     granted = enforcer.reserve(500)
 
-    assert [(one["subject"], one["held"]) for one in granted["budgets"]] == [
+    assert [(budget["subject"], budget["held"]) for budget in granted["budgets"]] == [
         ("organization:acme", "500"),
         ("agent:a", "500"),
         ("session:s", "500"),
@@ -51,7 +51,7 @@ def test_what_every_limit_allows_is_held_on_all_of_them(enforcer: Party) -> None
 def test_a_refusal_by_one_leaves_no_hold_on_the_others(enforcer: Party) -> None:
     enforcer.try_reserve(501)
 
-    assert {one["held"] for one in enforcer.balances()} == {"0"}
+    assert {balance["held"] for balance in enforcer.balances()} == {"0"}
 
 
 def test_another_tool_is_not_bound_by_the_limit_of_the_expensive_one(enforcer: Party) -> None:
@@ -92,7 +92,10 @@ def test_a_budget_with_too_little_left_decides_before_one_that_is_paused(acme: P
     refused, paused = both.try_reserve(11), both.try_reserve(1)
 
     assert refused.code == "insufficient_quota"
-    assert [one["blocked_by"] for one in refused.body["error"]["violations"]] == ["pause", "spent"]
+    assert [violation["blocked_by"] for violation in refused.body["error"]["violations"]] == [
+        "pause",
+        "spent",
+    ]
     assert (paused.status, paused.code) == (409, "budget_paused")
     assert paused.body["error"]["budget_id"] == total["budget_id"]
 

@@ -42,7 +42,7 @@ class TestSubjects:
 
         refused = acme.try_reserve(11)
 
-        assert [one["subject"] for one in refused.body["error"]["violations"]] == [
+        assert [violation["subject"] for violation in refused.body["error"]["violations"]] == [
             "organization:acme",
             "api_key:key_acme",
         ]
@@ -75,8 +75,10 @@ class TestUnits:
 
         refused = agent.try_reserve(**both)
 
-        assert [one["unit"] for one in refused.body["error"]["violations"]] == ["tokens"]
-        assert {one["held"] for one in agent.balances()} == {"0"}
+        assert [violation["unit"] for violation in refused.body["error"]["violations"]] == [
+            "tokens"
+        ]
+        assert {balance["held"] for balance in agent.balances()} == {"0"}
 
     def test_usage_counts_on_a_budget_of_tokens_and_on_one_of_money(self, agent: Party) -> None:
         agent.budget("agent:a", 10)
@@ -85,7 +87,7 @@ class TestUnits:
 
         agent.reserve(usage={**usage, "max_output_tokens": 1000})
 
-        held = {one["unit"]: one["held"] for one in agent.balances()}
+        held = {balance["unit"]: balance["held"] for balance in agent.balances()}
         assert held == {"usd": "0.0125", "tokens": "2000"}
 
 
@@ -197,7 +199,7 @@ class TestPeriods:
 
         def limits_that_refuse(amount: int) -> list[str]:
             violations = agent.try_reserve(amount).body["error"]["violations"]
-            return [one["limit"] for one in violations]
+            return [violation["limit"] for violation in violations]
 
         assert limits_that_refuse(4) == ["3"]
         assert limits_that_refuse(6) == ["3", "5"]

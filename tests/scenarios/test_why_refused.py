@@ -217,8 +217,12 @@ class TestWords:
 
         refused = user.try_reserve(45)
 
-        assert [one["name"] for one in violations(refused)] == ["burst", "weekly", "monthly"]
-        assert [one["credits"] for one in violations(refused)] == ["50"] * 3
+        assert [violation["name"] for violation in violations(refused)] == [
+            "burst",
+            "weekly",
+            "monthly",
+        ]
+        assert [violation["credits"] for violation in violations(refused)] == ["50"] * 3
         period = violations(refused)[0]["period"]
         assert (period["type"], period["key"]) == ("rolling", "rolling-5h")
         message = refused.body["error"]["message"]

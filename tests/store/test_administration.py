@@ -124,11 +124,11 @@ def test_statements_come_newest_first_page_by_page_also_of_a_deleted_budget(worl
         pages.append(page.data)
         cursor = page.next_cursor
 
-    shown = [one for data in pages for one in data]
-    ends = [one.statement.period.ends_at or 0 for one in shown]
+    shown = [item for data in pages for item in data]
+    ends = [statement.statement.period.ends_at or 0 for statement in shown]
     assert len(ends) == 3
     assert all(newer > older for newer, older in pairwise(ends))
-    assert all(one.is_current and one.corrects is None for one in shown)
+    assert all(statement.is_current and statement.corrects is None for statement in shown)
 
 
 @pytest.mark.parametrize("limit", [1, 10])
@@ -169,13 +169,13 @@ def test_an_export_that_stops_at_every_place_misses_nothing_and_repeats_nothing(
         world.clock.advance(3600)
     world.delete(gone)
     span = Span(0, world.clock.now_ms())
-    whole = [one.entry_id for _, many in export(world, span, None) for one in many]
+    whole = [entry.entry_id for _, many in export(world, span, None) for entry in many]
 
     in_parts: list[str] = []
     place: Place | None = None
     while (step := next(iter(export(world, span, place)), None)) is not None:
         place, entries = step
-        in_parts += [one.entry_id for one in entries]
+        in_parts += [entry.entry_id for entry in entries]
 
     assert len(whole) == len(set(whole)) == 9
     assert in_parts == whole

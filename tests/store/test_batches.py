@@ -7,15 +7,15 @@ from tests.support.world import AGENT, ORGANIZATION, World, record, release, set
 
 
 def replayed(outcomes: list[object]) -> list[bool]:
-    assert all(isinstance(one, Settled | Recorded) for one in outcomes), outcomes
-    return [one.replayed for one in outcomes if isinstance(one, Settled | Recorded)]
+    assert all(isinstance(outcome, Settled | Recorded) for outcome in outcomes), outcomes
+    return [outcome.replayed for outcome in outcomes if isinstance(outcome, Settled | Recorded)]
 
 
 def test_settlements_of_one_budget_add_up(world: World) -> None:
     budget = world.budget(100)
     reservations = [world.reserve(5) for _ in range(10)]
 
-    outcomes = world.settlements.apply([settle(one, 3) for one in reservations])
+    outcomes = world.settlements.apply([settle(reservation, 3) for reservation in reservations])
 
     assert replayed([*outcomes]) == [False] * 10
     assert world.spent_and_held(budget) == (30, 0)
@@ -117,7 +117,7 @@ def test_a_batch_that_is_too_large_for_one_transaction_goes_through_in_several(
     by = tuple(str(budget.subject) for budget in budgets)
     reservations = [world.reserve(5, by=by) for _ in range(20)]
 
-    outcomes = world.settlements.apply([settle(one, 2) for one in reservations])
+    outcomes = world.settlements.apply([settle(reservation, 2) for reservation in reservations])
 
     assert replayed([*outcomes]) == [False] * 20
     assert {world.spent_and_held(budget) for budget in budgets} == {(40, 0)}

@@ -39,7 +39,7 @@ def counters(world: World) -> list[Counter]:
 
 
 def carried(world: World) -> list[tuple[float, float]]:
-    return [(one.carried_in / ONE, one.carried_out / ONE) for one in counters(world)]
+    return [(counter.carried_in / ONE, counter.carried_out / ONE) for counter in counters(world)]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_every_period_of_a_backlog_has_the_limit_at_its_end(world: World) -> Non
 
     close(world)
 
-    limits = sorted(one.limit // ONE for one in read_books(world.table).all_statements)
+    limits = sorted(statement.limit // ONE for statement in read_books(world.table).all_statements)
     assert limits == [20, 30, 40]
     assert carried(world) == [(0, 19), (19, 49), (49, 89), (89, 0)]
 
@@ -287,7 +287,7 @@ def test_nothing_is_carried_on_from_a_budget_that_moved_or_is_disabled(
 
     close(world)
 
-    assert all(one.carried_out == one.carried_in == 0 for one in counters(world))
+    assert all(counter.carried_out == counter.carried_in == 0 for counter in counters(world))
 
 
 def test_nothing_is_carried_on_from_a_deleted_budget(world: World) -> None:
@@ -441,5 +441,5 @@ class TestDuration:
 def patch(world: World, budget: Budget, **changes: Any) -> None:
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, **changes), now_ms=world.clock.now_ms(),
+        lambda current: replace(current, **changes), now_ms=world.clock.now_ms(),
     )  # fmt: skip

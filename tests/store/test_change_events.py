@@ -95,7 +95,7 @@ def test_a_pause_and_a_resume_are_told_in_the_same_moment_as_they_happen(world: 
     for paused, event_type in ((True, "budget.paused"), (False, "budget.resumed")):
         change_budget(
             world.table, TENANT, budget.budget_id,
-            lambda one, paused=paused: replace(one, paused=paused),  # type: ignore[misc]
+            lambda current, paused=paused: replace(current, paused=paused),  # type: ignore[misc]
             event=ChangeEvent(event_type),  # type: ignore[arg-type]
             now_ms=world.clock.now_ms(),
         )  # fmt: skip
@@ -121,13 +121,13 @@ def told_of_a_change(world: World, budget: Budget, **fields: object) -> list[str
     before = len(outbox(world.table))
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, **fields),  # type: ignore[arg-type]
+        lambda current: replace(current, **fields),  # type: ignore[arg-type]
         event=ChangeEvent("budget.resumed", of_defaults=False),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
-    found = [one for one in outbox(world.table) if one.event_type == "budget.resumed"]
+    found = [event for event in outbox(world.table) if event.event_type == "budget.resumed"]
     assert len(outbox(world.table)) == before + len(found)
-    return [one.event_type for one in found]
+    return [event.event_type for event in found]
 
 
 ENDS_A_PAUSE = [

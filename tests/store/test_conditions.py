@@ -22,7 +22,7 @@ def pausing(world: World, limit: int, *, at: int, on: str = AGENT) -> Budget:
     budget = world.budget(limit, on=on)
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, soft_limit=at * ONE, on_soft_limit="pause"),
+        lambda current: replace(current, soft_limit=at * ONE, on_soft_limit="pause"),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
     world.clock.advance(PRESENT_SECONDS_MAX + 1)
@@ -205,7 +205,7 @@ def test_a_shadow_brings_its_counter_up_to_the_policy_as_others_do(world: World)
     budget = world.budget(10, on="agent:*")
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, mode="shadow"), now_ms=world.clock.now_ms(),
+        lambda current: replace(current, mode="shadow"), now_ms=world.clock.now_ms(),
     )  # fmt: skip
     world.reserve(1)
     world.set_limit(budget, 5)
@@ -229,7 +229,7 @@ def test_holds_are_not_reclaimed_for_a_request_that_a_pause_has_overtaken(
     def pause() -> None:
         change_budget(
             world.table, TENANT, budget.budget_id,
-            lambda one: replace(one, paused=True), now_ms=world.clock.now_ms(),
+            lambda current: replace(current, paused=True), now_ms=world.clock.now_ms(),
         )  # fmt: skip
 
     client.fail("update_item", meanwhile(pause), at=2)
@@ -279,7 +279,7 @@ def test_of_two_first_budgets_of_a_subject_none_is_lost(world: World) -> None:
     mine = world.on(table).budget(7)
 
     found = world.balances.of_subjects(TENANT, [parse_subject(AGENT)])
-    assert {one.budget.budget_id for one in found} == {mine.budget_id, others[0].budget_id}
+    assert {balance.budget.budget_id for balance in found} == {mine.budget_id, others[0].budget_id}
 
 
 def test_a_window_that_starts_during_a_change_is_bound_by_it_as_well(world: World) -> None:

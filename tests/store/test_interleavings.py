@@ -230,8 +230,8 @@ def test_a_settlement_that_was_overtaken_is_taken_out_and_its_neighbours_go_thro
     overtaken, client = slow
     client.fail("transact_write_items", meanwhile(lambda: world.settle(reservations[1], 3)))
 
-    outcomes = overtaken.settlements.apply([settle(one, 3) for one in reservations])
+    outcomes = overtaken.settlements.apply([settle(reservation, 3) for reservation in reservations])
 
-    assert [getattr(one, "replayed", None) for one in outcomes] == [False, True, False]
+    assert [getattr(outcome, "replayed", None) for outcome in outcomes] == [False, True, False]
     assert client.calls.count("transact_write_items") == 2
     assert world.spent_and_held(budget) == (9, 0)

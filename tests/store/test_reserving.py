@@ -160,7 +160,7 @@ def test_an_amount_of_0_is_granted_also_below_an_overrun_and_at_a_limit_of_0(wor
     assert world.spent_and_held(empty, "user:u") == (0, 0)
     with pytest.raises(BudgetExceeded) as refused:
         world.reserve(1, by=("user:u", AGENT))
-    assert [one.budget_id for one in refused.value.violations] == [
+    assert [violation.budget_id for violation in refused.value.violations] == [
         empty.budget_id, overrun.budget_id,
     ]  # fmt: skip
 

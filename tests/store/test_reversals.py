@@ -95,7 +95,9 @@ def test_reversals_at_the_same_time_count_once(world: World) -> None:
             return error
 
     with ThreadPoolExecutor(8) as pool:
-        settled = pool.map(lambda one: world.settlements.apply_one(settle(one, 1)), open_ones)
+        settled = pool.map(
+            lambda reservation_id: world.settlements.apply_one(settle(reservation_id, 1)), open_ones
+        )
         results = list(pool.map(undo, range(4)))
         list(settled)
 
@@ -143,7 +145,7 @@ def test_a_closed_period_gets_a_statement_and_carries_over_what_is_unused_now(
     counter = world.counter(budget)
     assert (counter.spent, counter.carried_in, counter.available) == (ONE, 10 * ONE, 19 * ONE)
     statements = read_books(world.table).all_statements
-    assert [one.spent for one in statements] == ([8 * ONE, 0] if closed_before else [0])
+    assert [statement.spent for statement in statements] == ([8 * ONE, 0] if closed_before else [0])
 
 
 def test_debt_that_was_carried_over_is_taken_back(world: World) -> None:

@@ -114,7 +114,7 @@ def test_a_late_settlement_is_corrected_by_a_further_statement(world: World) -> 
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
     assert books.counters[counter].spent == 3 * ONE
     assert books.statements[counter][:1] == first
-    assert [one.spent for one in books.statements[counter]] == [0, 3 * ONE]
+    assert [statement.spent for statement in books.statements[counter]] == [0, 3 * ONE]
     assert close(world) == Progress()
 
 
@@ -278,7 +278,7 @@ def test_what_waits_for_its_holds_comes_after_what_has_ended_since(world: World)
 
     assert close(world, has_time=lambda: next(has_time, False)).closed == 1
 
-    assert {one.period.key for one in read_books(world.table).all_statements} == {
+    assert {statement.period.key for statement in read_books(world.table).all_statements} == {
         "2026-03-08T12",
         "2026-03-08T13",
     }
@@ -292,7 +292,7 @@ def test_a_change_after_the_end_is_no_change_of_the_limit_in_the_period(world: W
     world.clock.advance(3600)
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, name="agents", updated_at_ms=world.clock.now_ms()),
+        lambda current: replace(current, name="agents", updated_at_ms=world.clock.now_ms()),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip
     world.clock.advance(CLOSING_GRACE_SECONDS)

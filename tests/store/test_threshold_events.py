@@ -53,12 +53,12 @@ def test_a_threshold_is_announced_once_in_a_period_and_again_in_the_next(world: 
     world.budget(10, period=CalendarPeriod("hour"))
     for _ in range(3):
         world.record(8)
-    assert len([one for one in told(world.table) if one == "threshold_reached-80pct"]) == 1
+    assert len([event for event in told(world.table) if event == "threshold_reached-80pct"]) == 1
 
     world.clock.advance(HOUR)
     world.record(8)
 
-    assert len([one for one in told(world.table) if one == "threshold_reached-80pct"]) == 2
+    assert len([event for event in told(world.table) if event == "threshold_reached-80pct"]) == 2
 
 
 def test_nothing_left_is_announced_by_the_spend_that_takes_the_rest(world: World) -> None:
@@ -141,10 +141,10 @@ def test_a_whole_batch_is_announced_by_its_sums(world: World) -> None:
     world.budget(100, on="organization:acme")
     reservations = [world.reserve(2, by=("organization:acme", AGENT)) for _ in range(5)]
 
-    world.settlements.apply([settle(one, 2) for one in reservations])
+    world.settlements.apply([settle(reservation, 2) for reservation in reservations])
 
     assert told(world.table) == ["exhausted", "threshold_reached-80pct"]
-    assert {detail_of(one)["subject"] for one in outbox(world.table)} == {AGENT}
+    assert {detail_of(event)["subject"] for event in outbox(world.table)} == {AGENT}
 
 
 def test_a_release_and_a_refusal_announce_nothing(world: World) -> None:
@@ -179,7 +179,7 @@ def test_a_change_that_was_not_read_yet_keeps_nothing_from_being_announced(world
     reservation = world.reserve(9)
     change_budget(
         world.table, TENANT, budget.budget_id,
-        lambda one: replace(one, name="renamed"), now_ms=world.clock.now_ms(),
+        lambda current: replace(current, name="renamed"), now_ms=world.clock.now_ms(),
     )  # fmt: skip
 
     world.settle(reservation, 9)

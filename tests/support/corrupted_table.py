@@ -165,7 +165,9 @@ def _entry_in_another_amount(lived: Lived) -> None:
 def _usage_item(lived: Lived) -> Item:
     """The usage item of the settlement of `lived.settled`, or of its whole batch."""
     for item in scan(lived.table):
-        ids = [one.reservation_id for one in read_usage(item)] if "usage_lines" in item else []
+        ids = (
+            [record.reservation_id for record in read_usage(item)] if "usage_lines" in item else []
+        )
         if lived.settled in ids:
             return item
     raise AssertionError("there is no such record")

@@ -47,8 +47,8 @@ class CountingClient:
                 raise
             consumed = answer.get("ConsumedCapacity", [])
             with self._lock:
-                for one in consumed if isinstance(consumed, list) else [consumed]:
-                    self._consume(operation, one["CapacityUnits"])
+                for capacity in consumed if isinstance(consumed, list) else [consumed]:
+                    self._consume(operation, capacity["CapacityUnits"])
                 if operation == "transact_write_items":
                     self.write_units += self._units_of_transaction(arguments["TransactItems"])
             return answer
@@ -129,7 +129,7 @@ def _value_bytes(typed: dict[str, Any]) -> int:
         case "B":
             return len(value)
         case "L":
-            return 3 + sum(1 + _value_bytes(one) for one in value)
+            return 3 + sum(1 + _value_bytes(member) for member in value)
         case "M":
             return 3 + len(value) + item_bytes(value)
         case _:

@@ -41,8 +41,10 @@ def indexes() -> dict[str, Index]:
         return Index(schema[0]["AttributeName"], schema[1]["AttributeName"])
 
     secondary = definition["GlobalSecondaryIndexes"]
-    assert all(one["Projection"] == {"ProjectionType": "KEYS_ONLY"} for one in secondary)
-    named = {one["IndexName"]: index(one["KeySchema"]) for one in secondary}
+    assert all(
+        described["Projection"] == {"ProjectionType": "KEYS_ONLY"} for described in secondary
+    )
+    named = {described["IndexName"]: index(described["KeySchema"]) for described in secondary}
     return {"": index(definition["KeySchema"]), **named}
 
 

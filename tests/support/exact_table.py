@@ -229,7 +229,7 @@ def _normalized_value(value: Mapping[str, Any]) -> Mapping[str, Any]:
         case "M":
             return {"M": _normalized(content)}
         case "L":
-            return {"L": [_normalized_value(one) for one in content]}
+            return {"L": [_normalized_value(member) for member in content]}
     return value
 
 

@@ -66,8 +66,8 @@ class Stage:
             record["attributes"] = {"ApproximateReceiveCount": str(receives + 1)}
         handler = self.party.service.functions["settle"].handler
         answer = handler({"Records": self.waiting}, LambdaContext())
-        again = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
-        self.waiting = [one for one in self.waiting if one["messageId"] in again]
+        again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        self.waiting = [message for message in self.waiting if message["messageId"] in again]
         return HttpAnswer(503 if again else 200, {}, {"Retry-After": "1"})
 
     def roll_over(self) -> HttpAnswer:

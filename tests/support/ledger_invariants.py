@@ -44,7 +44,7 @@ class Books:
 
     @property
     def all_statements(self) -> list[Statement]:
-        return [one for several in self.statements.values() for one in several]
+        return [statement for several in self.statements.values() for statement in several]
 
     def add(self, partition: str, entry: LedgerEntry) -> None:
         key = partition, keys.PERIOD_PREFIX + entry.period_key
@@ -135,7 +135,9 @@ def assert_books_balance(table: Table, *, now_ms: int, orphans_allowed: bool = F
         )
         assert carried + books.waiting[partition] == 0, (partition, "carried from or to nowhere")
     for key, statements in books.statements.items():
-        assert [one.revision for one in statements] == list(range(1, len(statements) + 1)), key
+        assert [statement.revision for statement in statements] == list(
+            range(1, len(statements) + 1)
+        ), key
     wanted = books.held_by_reservations
     for (key, bucket), amount in wanted.items():
         if bucket * 1000 > now_ms:

@@ -124,7 +124,7 @@ def settled(table: Table, budgets: int, batch: int) -> Cost:
     """Settlements on the same budgets, one batch: what one of them costs."""
     tenant = Counted(table, budgets)
     reserved = [tenant.world.reserve(2, by=tenant.by()) for _ in range(batch)]
-    commands = [settle(one, 1) for one in reserved]
+    commands = [settle(reservation_id, 1) for reservation_id in reserved]
     return tenant.cost(lambda world: world.settlements.apply(commands)).each(batch)
 
 
@@ -133,7 +133,7 @@ def settled_cold(table: Table, budgets: int, batch: int) -> Cost:
     tenant = Counted(table, budgets)
     agents = [f"a{number}" for number in range(batch)]
     reserved = [tenant.world.reserve(2, by=tenant.by(agent)) for agent in agents]
-    commands = [settle(one, 1) for one in reserved]
+    commands = [settle(reservation_id, 1) for reservation_id in reserved]
     return tenant.cost(lambda world: world.settlements.apply(commands)).each(batch)
 
 

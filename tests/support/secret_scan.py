@@ -41,7 +41,7 @@ def _noting(nbytes: int | None = None) -> str:
 
 def search(where: str, log: str) -> None:
     """Look for secrets in a log; `where` is how a reader finds it again."""
-    _leaks.extend(f"{where}: the key {one['key_id']}" for one in KEY.finditer(log))
+    _leaks.extend(f"{where}: the key {match['key_id']}" for match in KEY.finditer(log))
     without_keys = KEY.sub("", log)
     for word in set(_LONG_WORD.findall(without_keys)):
         _leaks.extend(

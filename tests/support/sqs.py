@@ -47,7 +47,7 @@ class MemoryQueue:
             visible = [key for key, one in self._messages.items() if one.visible_at <= now]
             chosen = self.dice.sample(visible, min(BATCH_MAX, len(visible)))
             batch = [self._delivered(key, now) for key in chosen]
-            return [one for one in batch if one is not None]
+            return [message for message in batch if message is not None]
 
     @property
     def next_at(self) -> float:
@@ -83,7 +83,7 @@ class MemoryQueue:
 
     def settle(self, batch: list[dict[str, Any]], answer: Mapping[str, Any]) -> None:
         """Delete what the consumer did not name as failed."""
-        failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         with self._lock:
             for record in batch:
                 if record["messageId"] not in failed:

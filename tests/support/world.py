@@ -110,14 +110,14 @@ class World:
     def set_limit(self, budget: Budget, limit: int) -> None:
         change_budget(
             self.table, TENANT, budget.budget_id,
-            lambda one: replace(one, limit=limit * ONE), now_ms=self.clock.now_ms(),
+            lambda current: replace(current, limit=limit * ONE), now_ms=self.clock.now_ms(),
         )  # fmt: skip
 
     def change(self, budget: Budget, **fields: object) -> None:
         """Change a budget, and let the rules that were read before run out."""
         change_budget(
             self.table, TENANT, budget.budget_id,
-            lambda one: replace(one, **fields), now_ms=self.clock.now_ms(),  # type: ignore[arg-type]
+            lambda current: replace(current, **fields), now_ms=self.clock.now_ms(),  # type: ignore[arg-type]
         )  # fmt: skip
         self.clock.advance(PRESENT_SECONDS_MAX + 1)
 

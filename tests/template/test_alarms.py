@@ -36,15 +36,17 @@ _FLOOR = re.compile(r"IF\((\w+) >= (\d+), (.+), 0\)")
 def _anchors() -> set[str]:
     """The anchors of the headings, as GitHub names them."""
     headings = re.findall(r"^#+ (.+)$", _OPERATIONS, flags=re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _watched(alarm: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield namespace, name and dimensions of each metric that an alarm reads."""
     properties = _ALARMS[alarm]
-    metrics = [one["MetricStat"]["Metric"] for one in properties.get("Metrics", [])[1:]]
+    metrics = [query["MetricStat"]["Metric"] for query in properties.get("Metrics", [])[1:]]
     for metric in metrics or [properties]:
-        dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions", [])}
+        dimensions = {
+            dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])
+        }
         yield metric["Namespace"], metric["MetricName"], dimensions
 
 
@@ -114,12 +116,12 @@ def test_an_alarm_on_requests_is_a_ratio_above_a_floor_and_not_for_one_bad_minut
 
     assert found is not None
     floor, least, value = found.groups()
-    ids = {one["Id"] for one in metrics}
+    ids = {metric["Id"] for metric in metrics}
     assert {floor} | (set(re.findall(r"[a-z]+", value)) - {"IF", "FILL"}) == ids
     assert int(least) >= 1
     assert "/" in value or alarm == "RequestsSlow"
-    assert all(one["ReturnData"] is False for one in metrics)
-    assert len({one["MetricStat"]["Period"] for one in metrics}) == 1
+    assert all(metric["ReturnData"] is False for metric in metrics)
+    assert len({metric["MetricStat"]["Period"] for metric in metrics}) == 1
     assert 1 <= properties["DatapointsToAlarm"] < properties["EvaluationPeriods"]
 
 

@@ -34,7 +34,7 @@ def test_an_environment_sets_parameters_that_are_there(environment: str) -> None
     assert pairs
     for name, value in pairs:
         allowed = template()["Parameters"][name]["AllowedValues"]
-        assert value in [str(one) for one in allowed]
+        assert value in [str(choice) for choice in allowed]
 
 
 def test_a_deployment_needs_no_capability_that_is_not_given() -> None:

@@ -46,7 +46,7 @@ def test_eventbridge_may_publish_to_the_topic_without_saying_for_whom() -> None:
     """It names no account and no rule to SNS and KMS: a condition would stop every mail."""
     (publishing,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
     of_key = _properties("EventTopicKey")["KeyPolicy"]["Statement"]
-    (encrypting,) = [one for one in of_key if "Service" in one["Principal"]]
+    (encrypting,) = [allowing for allowing in of_key if "Service" in allowing["Principal"]]
 
     assert _properties("EventTopic")["KmsMasterKeyId"][-1] == "EventTopicKey"
     assert publishing["Action"] == "sns:Publish"
@@ -96,7 +96,7 @@ def test_a_webhook_is_called_over_https_alone() -> None:
 
 
 def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
-    types = [one.strip() for one in _parameter("EventTypes")["Default"].split(",")]
+    types = [part.strip() for part in _parameter("EventTypes")["Default"].split(",")]
 
     assert types == list(DETAILS)
 

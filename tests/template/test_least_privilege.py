@@ -60,7 +60,7 @@ class Noting:
 
 def _needed(operation: str, arguments: Mapping[str, Any]) -> list[Permission]:
     if operation == "transact_write_items":
-        return [(_ACTIONS[kind], "table") for one in arguments["TransactItems"] for kind in one]
+        return [(_ACTIONS[kind], "table") for write in arguments["TransactItems"] for kind in write]
     return [(_ACTIONS[operation], arguments.get("IndexName", "table"))]
 
 
@@ -173,7 +173,9 @@ def test_a_role_may_do_what_its_function_does_and_nothing_else(everything_done: 
     functions = sorted(everything_done.needed.keys() - {"nobody"})
 
     assert functions == ["Admin", "Authorizer", "Check", "Reserve", "Rollover", "Settle"]
-    differing = {one: everything_done.needed[one] ^ granted(one) for one in functions}
+    differing = {
+        function: everything_done.needed[function] ^ granted(function) for function in functions
+    }
     assert not {one: permissions for one, permissions in differing.items() if permissions}
 
 

@@ -180,7 +180,7 @@ def test_a_gradual_deployment_returns_to_the_old_version_when_an_alarm_goes_off(
     for properties in groups.values():
         condition, watched, _ = properties["AlarmConfiguration"]["Fn::If"]
         assert condition == "HasAlarms"
-        assert {one["Name"]["Ref"] for one in watched["Alarms"]} >= {"RequestsUnanswered"}
+        assert {alarm["Name"]["Ref"] for alarm in watched["Alarms"]} >= {"RequestsUnanswered"}
         assert "DEPLOYMENT_STOP_ON_ALARM" in properties["AutoRollbackConfiguration"]["Events"]
         assert "Linear10PercentEvery1Minute" in str(properties["DeploymentConfigName"])
 

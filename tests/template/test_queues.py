@@ -62,8 +62,10 @@ def test_each_queue_has_a_policy_of_its_own_and_each_statement_one_resource() ->
     for policy in policies:
         (queue,) = policy["Queues"]
         statements = policy["PolicyDocument"]["Statement"]
-        plain = [one if isinstance(one, dict) else one[1] for one in statements]
-        assert {one["Resource"] for one in plain} == {f"{queue}.Arn"}
+        plain = [
+            statement if isinstance(statement, dict) else statement[1] for statement in statements
+        ]
+        assert {statement["Resource"] for statement in plain} == {f"{queue}.Arn"}
 
 
 def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:

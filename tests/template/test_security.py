@@ -39,7 +39,7 @@ def _all(kind: str, statement: Statement) -> list[str]:
 
 
 def _allowing() -> list[Statement]:
-    found = [one for one in _statements(_RESOURCES) if one["Effect"] == "Allow"]
+    found = [statement for statement in _statements(_RESOURCES) if statement["Effect"] == "Allow"]
     assert len(found) > 20
     return found
 
@@ -47,7 +47,9 @@ def _allowing() -> list[Statement]:
 def test_no_wildcard_stands_without_its_reason() -> None:
     """The line above a resource `*` says why, but in a key's own policy, where `*` is that key."""
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    of_keys = sum(len(list(_statements(one))) for one in _of_type("AWS::KMS::Key").values())
+    of_keys = sum(
+        len(list(_statements(resource))) for resource in _of_type("AWS::KMS::Key").values()
+    )
 
     unexplained = re.findall(r'^(?! *#).*\n *Resource: "\*"$', text, flags=re.MULTILINE)
 
@@ -55,9 +57,13 @@ def test_no_wildcard_stands_without_its_reason() -> None:
 
 
 def test_an_action_is_named_but_for_the_account_over_its_own_key() -> None:
-    with_wildcard = [one for one in _allowing() if any("*" in each for each in _all("Action", one))]
+    with_wildcard = [
+        allowed
+        for allowed in _allowing()
+        if any("*" in action for action in _all("Action", allowed))
+    ]
 
-    assert [one["Action"] for one in with_wildcard] == ["kms:*"] * len(_of_type("AWS::KMS::Key"))
+    assert [wild["Action"] for wild in with_wildcard] == ["kms:*"] * len(_of_type("AWS::KMS::Key"))
     for statement in with_wildcard:
         assert statement["Principal"]["AWS"].endswith(":${AWS::AccountId}:root")
 
@@ -76,7 +82,9 @@ def test_another_service_is_let_in_for_this_account_or_this_resource_only() -> N
     for statement in _allowing():
         of_topic = _all("Action", statement)[0].startswith(("kms:", "sns:"))
         if statement.get("Principal") == {"Service": "events.amazonaws.com"} and not of_topic:
-            conditions = {name for one in statement["Condition"].values() for name in one}
+            conditions = {
+                name for condition in statement["Condition"].values() for name in condition
+            }
             assert conditions & {"aws:SourceArn", "aws:SourceAccount"}
 
 
@@ -102,7 +110,7 @@ def test_no_queue_takes_what_is_not_encrypted_on_the_way() -> None:
             if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
                 assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
                 assert statement["Action"] == "sqs:*"
-                guarded |= {one.removesuffix(".Arn") for one in _all("Resource", statement)}
+                guarded |= {arn.removesuffix(".Arn") for arn in _all("Resource", statement)}
 
     assert guarded == queues
 
@@ -117,7 +125,11 @@ def test_no_secret_is_in_the_environment_of_a_function() -> None:
     }  # fmt: skip
 
     assert names
-    assert not [one for one in names if re.search(r"SECRET|TOKEN|PASSWORD|API_KEY|CREDENTIAL", one)]
+    assert not [
+        variable
+        for variable in names
+        if re.search(r"SECRET|TOKEN|PASSWORD|API_KEY|CREDENTIAL", variable)
+    ]
 
 
 def test_the_access_log_has_neither_keys_nor_queries() -> None:

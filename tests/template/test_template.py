@@ -235,7 +235,7 @@ def test_what_has_a_name_of_its_own_is_named_after_its_stack() -> None:
     assert named
     # Such as the log group of a metric filter, or the API's own domain.
     references = template()["Resources"].keys() | template()["Parameters"].keys()
-    assert not [one for one in named - references if "AWS::StackName" not in one]
+    assert not [reference for reference in named - references if "AWS::StackName" not in reference]
 
 
 def test_only_the_publisher_knows_the_bus() -> None:
@@ -246,7 +246,7 @@ def test_only_the_publisher_knows_the_bus() -> None:
 
     assert [one for one, names in variables.items() if "EVENT_BUS_NAME" in names] == ["Publish"]
     assert _actions_on("Publish", "events") == {"events:PutEvents"}
-    assert not any(_actions_on(one, "events") for one in _FUNCTIONS if one != "Publish")
+    assert not any(_actions_on(name, "events") for name in _FUNCTIONS if name != "Publish")
 
 
 def test_nothing_is_paid_for_while_nobody_calls() -> None:

@@ -80,7 +80,10 @@ def test_a_metric_has_a_service_and_a_stack_and_no_other_dimension(
     for line in published(capsys):
         [directive] = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "Spendgate"
-        assert [sorted(one) for one in directive["Dimensions"]] in ([["stack"]], [_BOTH])
+        assert [sorted(dimension) for dimension in directive["Dimensions"]] in (
+            [["stack"]],
+            [_BOTH],
+        )
         assert directive["Metrics"] == [{"Name": "granted", "Unit": "Count"}]
 
 

@@ -59,14 +59,14 @@ def new_arena(stack: StackFile) -> Arena:
         admin_key = str(admin["admin_key"])
         caller_key = str(make(admin_key, "/v1/keys", {"role": "caller"})["secret"])
         budgets = [
-            make(admin_key, "/v1/budgets", {"subject": one, "unit": "usd", "limit": 1000})
-            for one in _SUBJECTS
+            make(admin_key, "/v1/budgets", {"subject": subject, "unit": "usd", "limit": 1000})
+            for subject in _SUBJECTS
         ]
         wish = {"subjects": {"agent": "researcher"}, "amounts": {"usd": 1}}
         reservations = [make(caller_key, "/v1/reservations", wish) for _ in range(6)]
     ids = {
-        "budgets": [one["budget_id"] for one in budgets],
-        "reservations": [one["reservation_id"] for one in reservations],
+        "budgets": [budget["budget_id"] for budget in budgets],
+        "reservations": [reservation["reservation_id"] for reservation in reservations],
     }
     return Arena({"admin": admin_key, "caller": caller_key}, ids)
 

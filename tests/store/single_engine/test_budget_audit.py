@@ -87,7 +87,7 @@ def test_a_counter_that_somebody_changed_shows_what_was_expected_and_found(
     spend(3)
     tamper(moto_table, budget, AGENT, "balance", 1)
 
-    found = {one.balance: one for one in audit(moto_table, budget).differences}
+    found = {difference.balance: difference for difference in audit(moto_table, budget).differences}
 
     assert (found["spent"].expected, found["spent"].found) == (3 * ONE, 4 * ONE)
     assert (found["entitlement"].expected, found["entitlement"].found) == (10 * ONE, 11 * ONE)
@@ -99,7 +99,7 @@ def test_entries_whose_counter_is_gone_are_a_difference(moto_table: Table, spend
     spend(3)
     moto_table.delete(values.key(keys.counter_key(TENANT, budget.budget_id, AGENT, "balance")))
 
-    assert [one.balance for one in audit(moto_table, budget).differences] == ["spent"]
+    assert [difference.balance for difference in audit(moto_table, budget).differences] == ["spent"]
 
 
 def test_each_period_is_compared_with_its_own_entries(moto_table: Table, spend: Spend) -> None:
@@ -111,7 +111,7 @@ def test_each_period_is_compared_with_its_own_entries(moto_table: Table, spend: 
     found = audit(moto_table, budget)
 
     assert found.counters == 2
-    assert {one.period_key for one in found.differences} == {"2026-03-08T13"}
+    assert {difference.period_key for difference in found.differences} == {"2026-03-08T13"}
 
 
 def test_the_audit_of_a_default_visits_every_subject_once(moto_table: Table, spend: Spend) -> None:
@@ -127,9 +127,11 @@ def test_the_audit_of_a_default_visits_every_subject_once(moto_table: Table, spe
         seen.append(audit(moto_table, budget, cursor, limit=2))
 
     assert len(seen) == 3
-    assert sum(one.counters for one in seen) == 6
-    assert sum(one.entries for one in seen) == 6
-    assert {str(one.subject) for page in seen for one in page.differences} == {"agent:b#%23"}
+    assert sum(result.counters for result in seen) == 6
+    assert sum(result.entries for result in seen) == 6
+    assert {str(difference.subject) for page in seen for difference in page.differences} == {
+        "agent:b#%23"
+    }
 
 
 def test_a_counter_that_moves_during_the_audit_is_no_difference(

@@ -231,7 +231,7 @@ def test_a_budget_moved_to_another_period_fences_off_its_old_counter(moto_table:
 
     moved = change_budget(
         moto_table, TENANT, budget.budget_id,
-        lambda one: replace(one, period=CalendarPeriod("day")), now_ms=NOW_MS,
+        lambda current: replace(current, period=CalendarPeriod("day")), now_ms=NOW_MS,
     )  # fmt: skip
 
     assert moved.balance is not None
@@ -417,7 +417,7 @@ def test_the_budgets_of_one_subject_are_listed_alone(moto_table: Table) -> None:
         now_ms=NOW_MS,
     )
 
-    assert [one.budget for one in (*first.data, *rest.data)] == own
+    assert [item.budget for item in (*first.data, *rest.data)] == own
     assert rest.next_cursor is None
 
 

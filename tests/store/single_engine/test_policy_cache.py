@@ -69,7 +69,10 @@ def test_fresh_rules_leave_the_settings_of_tenants_alone(moto_table: Table) -> N
     create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     world.policy_cache.rules(TENANT, [AGENT])
     change_tenant(
-        moto_table, TENANT, change_settings(lambda one: replace(one, require_budget=True)), now_ms=2
+        moto_table,
+        TENANT,
+        change_settings(lambda current: replace(current, require_budget=True)),
+        now_ms=2,
     )
 
     assert not world.policy_cache.rules(TENANT, [AGENT], fresh=True).tenant.require_budget

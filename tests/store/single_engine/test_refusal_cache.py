@@ -182,7 +182,7 @@ def test_every_budget_that_refuses_is_named_from_memory_too(
     by_memory = refuse(world, by=both)
 
     assert not client.calls
-    assert [one.subject for one in by_memory.violations] == [ORGANIZATION, AGENT]
+    assert [violation.subject for violation in by_memory.violations] == [ORGANIZATION, AGENT]
     assert by_memory.violations == by_the_table.violations
 
 
@@ -198,7 +198,7 @@ def test_who_spent_all_of_its_own_too_is_told_so_though_only_the_budget_above_is
 
     refused = refuse(world, by=both)
 
-    assert [one.subject for one in refused.violations] == list(both)
+    assert [violation.subject for violation in refused.violations] == list(both)
     assert refused.retry_after_seconds is None
 
 
@@ -211,7 +211,7 @@ def test_a_larger_amount_than_the_others_granted_is_asked_for(world: World) -> N
 
     refused = refuse(world, 5, by=both)
 
-    assert [one.subject for one in refused.violations] == list(both)
+    assert [violation.subject for violation in refused.violations] == list(both)
 
 
 def test_what_the_others_grant_is_believed_as_well(hammered: tuple[World, CountingClient]) -> None:
@@ -226,7 +226,7 @@ def test_what_the_others_grant_is_believed_as_well(hammered: tuple[World, Counti
     refused = refuse(world, 3, by=both)
 
     assert not client.calls
-    assert [one.subject for one in refused.violations] == [ORGANIZATION]
+    assert [violation.subject for violation in refused.violations] == [ORGANIZATION]
 
 
 def test_a_budget_that_would_grant_the_smaller_amount_is_not_named(world: World) -> None:
@@ -238,7 +238,7 @@ def test_a_budget_that_would_grant_the_smaller_amount_is_not_named(world: World)
 
     refused = refuse(world, 1, by=both)
 
-    assert [one.subject for one in refused.violations] == [AGENT]
+    assert [violation.subject for violation in refused.violations] == [AGENT]
 
 
 def test_another_agent_under_the_same_default_is_not_refused_for_its_neighbour(

@@ -49,7 +49,7 @@ def test_a_table_that_was_used_in_every_way_shows_no_difference(lived: Lived) ->
     assert lived.audit() == []
 
 
-@pytest.mark.parametrize("corrupt", CORRUPTIONS, ids=lambda one: one.__name__.strip("_"))
+@pytest.mark.parametrize("corrupt", CORRUPTIONS, ids=lambda case: case.__name__.strip("_"))
 def test_a_corruption_is_found_and_named(restored: Lived, corrupt: Callable[[Lived], None]) -> None:
     corrupt(restored)
 
@@ -172,7 +172,7 @@ def test_a_doubtful_reservation_costs_only_the_ledger_of_its_own_time(
 
     found = wrong_entries(restored.table, doubt, clock=restored.world.clock.now_ms)
 
-    assert {one.kind for one in found} == {"entry_of_unsettled"}
+    assert {finding.kind for finding in found} == {"entry_of_unsettled"}
     assert read and max(read) < keys.ledger_moment(NOON_MS + 120_000)
 
 
@@ -186,7 +186,7 @@ def test_a_period_that_is_being_forgotten_is_no_difference(
     item = restored.ledger_item(restored.hourly, restored.settled)
     restored.remove((partition, item["sk"]["S"]))
     restored.remove(restored.world.reservation_key(restored.settled))
-    found = {one.kind for one in restored.audit()}
+    found = {finding.kind for finding in restored.audit()}
     assert found == {"counter_spent", "statement", "usage_log_mismatch"}
 
     monkeypatch.setattr(restored.world.clock, "at_ms", until * 1000)

@@ -75,7 +75,7 @@ def test_tenants_are_listed_page_by_page(moto_table: Table) -> None:
     first = list_tenants(moto_table, PageRequest(limit=2))
     rest = list_tenants(moto_table, PageRequest(limit=2, cursor=first.next_cursor))
 
-    assert [one.tenant_id for one in (*first.data, *rest.data)] == ["a", "b", "c"]
+    assert [item.tenant_id for item in (*first.data, *rest.data)] == ["a", "b", "c"]
 
 
 def test_an_unknown_tenant_is_not_found(moto_table: Table) -> None:
@@ -89,7 +89,7 @@ def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> Non
 
     def require_budget(tenant: Tenant) -> Tenant:
         for _ in rivals:
-            allow = change_settings(lambda one: replace(one, unpriced_model="allow"))
+            allow = change_settings(lambda current: replace(current, unpriced_model="allow"))
             change_tenant(moto_table, "acme", allow, now_ms=NOW_MS)
         return replace(tenant, require_budget=True)
 
@@ -106,7 +106,7 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
     ids = [f"tenant-{number}" for number in range(8)]
     for tenant_id in ids:
         create_tenant(local_table, a_tenant(tenant_id), idempotency=None)
-        priced = change_settings(lambda one: replace(one, prices=prices))
+        priced = change_settings(lambda current: replace(current, prices=prices))
         change_tenant(local_table, tenant_id, priced, now_ms=NOW_MS)
 
     listed = list_tenants(local_table, PageRequest(limit=100)).data

@@ -134,7 +134,7 @@ def test_a_batch_of_settlements_of_one_hot_budget_writes_its_counter_once(
     reservations = [world.reserve(5) for _ in range(10)]
     counting_world, client = counted
 
-    counting_world.settlements.apply([settle(one, 3) for one in reservations])
+    counting_world.settlements.apply([settle(reservation, 3) for reservation in reservations])
 
     kinds = Counter(sort_key.partition("#")[0] for sort_key in client.transacted)
     assert client.calls == {"batch_get_item": 2, "transact_write_items": 1}
@@ -193,7 +193,8 @@ def test_a_change_that_cannot_end_a_pause_does_not_look_whether_it_does(
     client.calls.clear()
 
     change_budget(
-        counting_world.table, TENANT, budget.budget_id, lambda one: replace(one, limit=30 * ONE),
+        counting_world.table, TENANT, budget.budget_id,
+        lambda current: replace(current, limit=30 * ONE),
         event=ChangeEvent("budget.resumed"),
         now_ms=world.clock.now_ms(),
     )  # fmt: skip

@@ -23,7 +23,7 @@ ROLLING = RollingPeriod(3600)
 
 
 def hint_to(asked: int, *refusing: Balance) -> object:
-    refusal = BudgetExceeded([one.violation(asked * ONE) for one in refusing])
+    refusal = BudgetExceeded([claim.violation(asked * ONE) for claim in refusing])
     return check_response(refusing, refusal=refusal, error_code=problem_of(refusal).code)["hint"]
 
 

@@ -82,7 +82,10 @@ def test_violations_stand_in_their_order_with_exact_amounts() -> None:
         errors.BudgetExceeded([violation(60, blocked_by="held"), violation(None, "session:s")])
     )
 
-    assert [one["scope"] for one in error["violations"]] == ["agent", "session"]
+    assert [refusing["scope"] for refusing in error["violations"]] == [
+        "agent",
+        "session",
+    ]
     assert error["violations"][0] == {
         "budget_id": "bud_1",
         "name": "daily",
@@ -112,7 +115,7 @@ def test_a_pause_names_its_budget_and_everything_that_refuses() -> None:
     status, error, headers = answer_of(errors.BudgetPaused([paused]))
 
     assert (status, error["code"], error["budget_id"]) == (409, "budget_paused", "bud_1")
-    assert [one["blocked_by"] for one in error["violations"]] == ["pause"]
+    assert [refusing["blocked_by"] for refusing in error["violations"]] == ["pause"]
     assert error["message"] == 'agent:a usd day budget "daily" is paused'
     assert headers == NOT_TO_RETRY
 
@@ -122,7 +125,10 @@ def test_a_pause_beside_a_shortage_does_not_decide_how_long_to_wait() -> None:
     status, error, headers = answer_of(refused)
 
     assert (status, error["code"], headers) == (429, "rate_limit_exceeded", {"Retry-After": "30"})
-    assert [one["blocked_by"] for one in error["violations"]] == ["pause", "spent"]
+    assert [refusing["blocked_by"] for refusing in error["violations"]] == [
+        "pause",
+        "spent",
+    ]
 
 
 def test_a_token_cap_has_its_numbers_as_fields() -> None:

@@ -89,7 +89,11 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_operation_ids_are_unique() -> None:
-    ids = [one["operationId"] for path in DOCUMENT["paths"].values() for one in path.values()]
+    ids = [
+        operation["operationId"]
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+    ]
 
     assert len(set(ids)) == len(ids)
 

@@ -24,7 +24,8 @@ def the_failure(check: checks.Check) -> str:
 
 def certain(*grants: Grant) -> list[str]:
     return [
-        f"{amount:f}" for amount in certainly_committed([(one, one.holds[0]) for one in grants])
+        f"{amount:f}"
+        for amount in certainly_committed([(grant, grant.holds[0]) for grant in grants])
     ]
 
 
@@ -197,4 +198,6 @@ def test_a_usage_log_that_misses_or_repeats_a_spend_is_found() -> None:
 def test_a_usage_log_that_is_not_the_ledger_of_the_organization_is_found() -> None:
     failures = usage_check(line=replace(LINE, amount=Decimal(3))).failures
     assert len(failures) == 2
-    assert all("expected 3 usd as in the ledger of the organization" in one for one in failures)
+    assert all(
+        "expected 3 usd as in the ledger of the organization" in failure for failure in failures
+    )

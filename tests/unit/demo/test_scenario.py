@@ -24,7 +24,9 @@ def test_the_same_trace_makes_the_same_scenario(requests: list[PlannedRequest]) 
 
 
 def test_every_agent_asks_and_the_runaway_most(requests: list[PlannedRequest]) -> None:
-    asked = {agent: sum(one.agent == agent for one in requests) for agent in (*AGENTS, RUNAWAY)}
+    asked = {
+        agent: sum(request.agent == agent for request in requests) for agent in (*AGENTS, RUNAWAY)
+    }
     assert min(asked.values()) > 0
     assert max(asked, key=lambda agent: asked[agent]) == RUNAWAY
 
@@ -32,15 +34,15 @@ def test_every_agent_asks_and_the_runaway_most(requests: list[PlannedRequest]) -
 def test_some_requests_are_released_late_overrun_repeated_and_asked_twice(
     requests: list[PlannedRequest],
 ) -> None:
-    assert any(one.outcome == "release" for one in requests)
-    assert any(one.expires_first for one in requests)
-    assert any(one.actual[USD] > one.estimate[USD] for one in requests)
-    assert any(len(one.message_delays_seconds) > 1 for one in requests)
-    assert any(one.asked_twice for one in requests)
+    assert any(request.outcome == "release" for request in requests)
+    assert any(request.expires_first for request in requests)
+    assert any(request.actual[USD] > request.estimate[USD] for request in requests)
+    assert any(len(request.message_delays_seconds) > 1 for request in requests)
+    assert any(request.asked_twice for request in requests)
 
 
 def test_few_requests_overrun_their_estimate(requests: list[PlannedRequest]) -> None:
-    overrunning = sum(one.actual[USD] > one.estimate[USD] for one in requests)
+    overrunning = sum(request.actual[USD] > request.estimate[USD] for request in requests)
     assert overrunning < len(requests) / 20
 
 
@@ -48,18 +50,18 @@ def test_few_requests_overrun_their_estimate(requests: list[PlannedRequest]) -> 
 def test_the_runaway_wants_more_than_two_hours_allow_however_short_the_trace(count: int) -> None:
     requests = plan(read_trace(SHIPPED_TRACE, requests_max=count))
     budgets = budgets_for(requests, tenant_id="t")
-    limit = next(one.limit for one in budgets if one.name == AGENT_BUDGET)
-    of_runaway = [one for one in requests if one.agent == RUNAWAY]
-    assert sum(one.actual[USD] for one in of_runaway) > 2 * limit > 0
+    limit = next(budget.limit for budget in budgets if budget.name == AGENT_BUDGET)
+    of_runaway = [request for request in requests if request.agent == RUNAWAY]
+    assert sum(call.actual[USD] for call in of_runaway) > 2 * limit > 0
 
 
 def test_nothing_but_its_own_limit_stops_the_runaway(requests: list[PlannedRequest]) -> None:
-    for one in requests:
-        if one.agent == RUNAWAY:
-            assert "session" not in one.subjects
-            assert one.outcome == "settle"
-            assert not one.expires_first
-            assert one.actual[USD] <= one.estimate[USD]
+    for request in requests:
+        if request.agent == RUNAWAY:
+            assert "session" not in request.subjects
+            assert request.outcome == "settle"
+            assert not request.expires_first
+            assert request.actual[USD] <= request.estimate[USD]
 
 
 @pytest.mark.parametrize("count", [1, 5, 300])
@@ -68,7 +70,8 @@ def test_the_organization_and_the_models_have_room_for_everything(count: int) ->
     for budget in budgets_for(requests, tenant_id="t"):
         if budget.subject_type in {"organization", "model"}:
             wanted = sum(
-                max(one.estimate[budget.unit], one.actual[budget.unit]) for one in requests
+                max(request.estimate[budget.unit], request.actual[budget.unit])
+                for request in requests
             )
             assert budget.limit >= wanted
 

@@ -28,7 +28,7 @@ class FakeSqs:
             self.refuses -= 1
             failed = [{"Id": Entries[0]["Id"]}]
         taken = Entries[len(failed) :]
-        ids = [json.loads(one["MessageBody"])["reservation_id"] for one in taken]
+        ids = [json.loads(entry["MessageBody"])["reservation_id"] for entry in taken]
         self.batches.append(ids)
         return {"Failed": failed}
 
@@ -36,8 +36,8 @@ class FakeSqs:
 def report(sqs: FakeSqs, *grants: Grant) -> Record:
     record = Record()
     reporter = Reporter(sqs, "queue", record, tenant_id="t")
-    for one in grants:
-        reporter.report(one)
+    for granted in grants:
+        reporter.report(granted)
     reporter.close(while_waiting=lambda: None)
     return record
 

@@ -18,11 +18,11 @@ def test_the_shipped_trace_can_be_read() -> None:
     requests = read_trace(SHIPPED_TRACE)
     assert len(requests) == REQUESTS
     assert requests[0].at_seconds == 0
-    assert all(one.context_tokens > 0 and one.generated_tokens > 0 for one in requests)
+    assert all(request.context_tokens > 0 and request.generated_tokens > 0 for request in requests)
 
 
 def test_the_shipped_trace_comes_in_bursts() -> None:
-    arrivals = [one.at_seconds for one in read_trace(SHIPPED_TRACE)]
+    arrivals = [request.at_seconds for request in read_trace(SHIPPED_TRACE)]
     gaps = sorted(after - before for before, after in pairwise(arrivals))
     assert gaps[len(gaps) // 2] < 0.2
     assert gaps[-1] > 2
@@ -53,7 +53,7 @@ def test_a_trace_is_read_in_the_order_of_arrival(tmp_path: Path) -> None:
         "2023-11-16 18:17:05,2,2\n"
         "2023-11-16 18:17:03,1,1\n",
     )
-    assert [one.context_tokens for one in read_trace(path)] == [1, 2]
+    assert [request.context_tokens for request in read_trace(path)] == [1, 2]
 
 
 def test_only_as_many_requests_are_read_as_are_wanted() -> None:

@@ -22,9 +22,13 @@ def budget(budget_id: str, subject: Subject, unit: str = "usd") -> Budget:
 
 def policies(*budgets: Budget, version: int = 1) -> dict[Subject, Policy]:
     """A policy for every subject of these tests and its type, most of them empty."""
-    subjects = [one for subject in (AGENT, OTHER, USER) for one in (subject, subject.default)]
+    subjects = [
+        spelled for subject in (AGENT, OTHER, USER) for spelled in (subject, subject.default)
+    ]
     return {
-        subject: Policy(subject, version, tuple(one for one in budgets if one.subject == subject))
+        subject: Policy(
+            subject, version, tuple(budget for budget in budgets if budget.subject == subject)
+        )
         for subject in subjects
     }
 
@@ -45,7 +49,7 @@ def test_a_default_applies_to_every_subject_of_its_type_and_counts_for_each() ->
 
     claims = claims_on([AGENT], {"usd": 1}, policies(default), {}, now_ms=0)
 
-    assert [(one.budget, one.subject) for one in claims] == [(default, AGENT)]
+    assert [(claim.budget, claim.subject) for claim in claims] == [(default, AGENT)]
 
 
 def test_an_override_replaces_all_the_defaults_of_its_type() -> None:
@@ -76,7 +80,7 @@ def test_every_budget_of_a_subject_applies_each_with_the_amount_in_its_unit() ->
 
     claims = claims_on([AGENT], {"usd": 1, "tokens": 5}, policies(*budgets), {}, now_ms=0)
 
-    assert [one.amount for one in claims] == [1, 1, 5]
+    assert [claim.amount for claim in claims] == [1, 1, 5]
 
 
 def test_claims_stand_in_the_order_of_refusal_whatever_the_order_of_the_request() -> None:

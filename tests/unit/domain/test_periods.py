@@ -30,7 +30,9 @@ def period(unit: CalendarUnit, moment: str, timezone: str = "UTC") -> Period:
 
 def spans(found: Period) -> tuple[str, str]:
     assert found.starts_at is not None and found.ends_at is not None
-    starts, ends = (datetime.fromtimestamp(one, UTC) for one in (found.starts_at, found.ends_at))
+    starts, ends = (
+        datetime.fromtimestamp(moment, UTC) for moment in (found.starts_at, found.ends_at)
+    )
     return starts.strftime("%Y-%m-%dT%H:%M"), ends.strftime("%Y-%m-%dT%H:%M")
 
 

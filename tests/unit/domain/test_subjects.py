@@ -58,4 +58,6 @@ def test_refusals_stand_in_the_order_of_the_design_and_unknown_types_by_name() -
     wanted = [*known, "alpha", "zebra"]
     subjects = [Subject(kind, "x") for kind in sorted(wanted)]
 
-    assert [one.type for one in sorted(subjects, key=lambda one: one.refusal_rank)] == wanted
+    assert [
+        subject.type for subject in sorted(subjects, key=lambda subject: subject.refusal_rank)
+    ] == wanted

@@ -31,11 +31,11 @@ class Bus(EventBus):
     taken: list[int] = field(default_factory=list)
 
     def put(self, entries: Sequence[BusEntry]) -> list[Refusal | None]:
-        assert sum(one.bytes for one in entries) <= BYTES_MAX
+        assert sum(entry.bytes for entry in entries) <= BYTES_MAX
         self.calls.append(len(entries))
-        numbers = [int(json.loads(one.detail)["number"]) for one in entries]
-        self.taken += [one for one in numbers if one not in self.refusals]
-        return [self.refusals.get(one) for one in numbers]
+        numbers = [int(json.loads(entry.detail)["number"]) for entry in entries]
+        self.taken += [number for number in numbers if number not in self.refusals]
+        return [self.refusals.get(number) for number in numbers]
 
 
 @dataclass
@@ -93,7 +93,7 @@ def told(
         now_ms=now_ms,
         retry_seconds=RETRY_SECONDS,
     )
-    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def test_events_are_published_in_their_order_ten_at_a_time(bus: Bus, queue: Queue) -> None:
