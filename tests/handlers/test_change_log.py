@@ -177,9 +177,9 @@ def test_pages_and_filters_show_each_entry_once_newest_first(ask: Ask) -> None:
     assert everything == changes(ask)
     times = [entry["at"] for entry in everything]
     assert times == sorted(times, reverse=True)
-    caps = [one for page in pages(ask, limit="2", object="token_cap:agent:a") for one in page]
+    caps = [cap for page in pages(ask, limit="2", object="token_cap:agent:a") for cap in page]
     assert sorted(cap["changes"][-1]["to"] for cap in caps) == [1, 2, 3, 4, 5]
-    adas = [one for page in pages(ask, limit="2", actor="ada@example.com") for one in page]
+    adas = [change for page in pages(ask, limit="2", actor="ada@example.com") for change in page]
     assert adas == caps
     assert len(changes(ask, actor="key_1")) == len(everything)
     assert not changes(ask, actor="ada@example.com", object="tenant")

@@ -134,7 +134,7 @@ def _past_limit_value(past: PastLimit) -> Value:
 
 
 def _read_past_limits(value: Value | None) -> tuple[PastLimit, ...]:
-    texts = (one["S"].split(" ") for one in value["L"]) if value else ()
+    texts = (member["S"].split(" ") for member in value["L"]) if value else ()
     return tuple(PastLimit(parse_amount(limit), int(until_ms)) for limit, until_ms in texts)
 
 
