@@ -35,8 +35,8 @@ def policies(*budgets: Budget, version: int = 1) -> dict[Subject, Policy]:
 
 def claimed(subjects: list[Subject], amounts: dict[str, int], *budgets: Budget) -> list[str]:
     return [
-        one.budget.budget_id
-        for one in claims_on(subjects, amounts, policies(*budgets), {}, now_ms=0)
+        claim.budget.budget_id
+        for claim in claims_on(subjects, amounts, policies(*budgets), {}, now_ms=0)
     ]
 
 
