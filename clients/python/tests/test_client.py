@@ -214,9 +214,9 @@ def test_admins_see_what_was_spent_and_undo_it(admin: Spendgate, account: Accoun
     (record,) = admin.usage.records(only=only)
     reversal = admin.usage.reverse(record.id, reason="twice")
 
-    assert (row.group, row.amounts["usd"]) == ({"agent": account.agent}, 2)
+    assert (dict(row.group), row.amounts["usd"]) == ({"agent": account.agent}, Decimal(2))
     assert record.id == recorded.usage_id
-    assert (reversal.reverses, reversal.amounts["usd"]) == (record.id, -2)
+    assert (reversal.reverses, reversal.amounts["usd"]) == (record.id, Decimal(-2))
     assert sum(row.amounts["usd"] for row in admin.usage.totals(only=only)) == 0
     assert record.id in "".join(admin.usage.export())
     with pytest.raises(BudgetExceeded):
