@@ -75,6 +75,14 @@ def test_an_exception_after_the_provider_was_paid_releases_nothing(
     assert account.usd == (Decimal(0), Decimal(1))
 
 
+def test_an_allowance_is_a_sentence_and_holds_nothing(guard: Spendgate, account: Account) -> None:
+    allowance = guard.allowance(agent=account.agent)
+
+    assert allowance.max_amounts["usd"] == Decimal(100)
+    assert "may spend up to 100 usd" in allowance.summary
+    assert account.usd == (Decimal(0), Decimal(0))
+
+
 def test_check_holds_nothing(guard: Spendgate, account: Account) -> None:
     assert guard.check(agent=account.agent, amounts={"usd": 1}).action == "continue"
     stopped = guard.check(agent=account.agent, amounts={"usd": 101})

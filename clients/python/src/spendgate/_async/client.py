@@ -201,6 +201,14 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         merged = _subjects.merged(self._settings.subjects, subjects)
         return await self._api.fetch(models.Spend, request("GET", "spend", query=merged))
 
+    async def allowance(self, **subjects: object) -> models.Allowance:
+        """Get what the subjects may spend now, in a sentence that a model can read.
+
+        Nothing is held: another caller may spend it first.
+        """
+        merged = _subjects.merged(self._settings.subjects, subjects)
+        return await self._api.fetch(models.Allowance, request("GET", "allowance", query=merged))
+
     def balances(
         self, *, status: str | None = None, limit: int | None = None
     ) -> AsyncPages[models.Balance]:

@@ -202,6 +202,14 @@ class Spendgate(Guards, ResourceGroups):
         merged = _subjects.merged(self._settings.subjects, subjects)
         return self._api.fetch(models.Spend, request("GET", "spend", query=merged))
 
+    def allowance(self, **subjects: object) -> models.Allowance:
+        """Get what the subjects may spend now, in a sentence that a model can read.
+
+        Nothing is held: another caller may spend it first.
+        """
+        merged = _subjects.merged(self._settings.subjects, subjects)
+        return self._api.fetch(models.Allowance, request("GET", "allowance", query=merged))
+
     def balances(
         self, *, status: str | None = None, limit: int | None = None
     ) -> Pages[models.Balance]:
