@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from spendgate_service.store.clients import ErrorAnswer, explain
 from tests.interleavings.pairs import all_pairs
 from tests.interleavings.runs import Run, patched_ids
 from tests.interleavings.scenarios import PreparedScenario
@@ -25,11 +26,12 @@ def outcome_of(engine: Any, call: Call, table: str) -> Any:
     operation, arguments = on_table(call, table)
     try:
         answer = getattr(engine, operation)(**arguments)
-    except ClientError as error:
-        refused: dict[str, Any] = dict(error.response)
-        reasons = refused.get("CancellationReasons", [])
+    except (ClientError, ErrorAnswer) as error:
+        refused = explain(error)
+        assert isinstance(refused, ErrorAnswer)
+        reasons = refused.answer.get("CancellationReasons", [])
         objections = [(reason["Code"], sorted_item(reason.get("Item"))) for reason in reasons]
-        return refused["Error"]["Code"], sorted_item(refused.get("Item")), objections
+        return refused.code, sorted_item(refused.answer.get("Item")), objections
     found = answer.get("Responses", {}).get(table)
     if found is not None:
         return sorted(map(sorted_item, found))  # a batch is answered in no order

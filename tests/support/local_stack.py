@@ -24,12 +24,11 @@ type NewTenant = Callable[[], Tenant]
 FOLDERS = {ROOT / "tests" / "e2e", ROOT / "tests" / "console"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if not FOLDERS.isdisjoint(item.path.parents):
-            item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.xdist_group("stack"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test before xdist reads the marks: it does so as soon as all are collected."""
+    if not FOLDERS.isdisjoint(item.path.parents):
+        item.add_marker(pytest.mark.stack)
+        item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 @pytest.fixture(scope="session")
