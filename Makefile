@@ -45,7 +45,7 @@ export UV_NO_CACHE := 1
 endif
 
 # Two workers share the engines. Tests that need the local stack are one group, in one worker.
-PARALLEL = -n 2 --dist loadgroup
+PARALLEL = -n 2
 COVERAGE = --cov --cov-report=term:skip-covered
 # The interpreter's own monitoring measures coverage at almost no cost.
 export COVERAGE_CORE := sysmon

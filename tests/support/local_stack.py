@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from local.bootstrap import StackFile
 from local.emulator.account import aws_client
@@ -25,10 +26,26 @@ FOLDERS = {ROOT / "tests" / "e2e", ROOT / "tests" / "console"}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark a test before xdist reads the marks: it does so as soon as all are collected."""
+    """Mark the tests that need the stack."""
     if not FOLDERS.isdisjoint(item.path.parents):
         item.add_marker(pytest.mark.stack)
-        item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests of the stack to one worker, and every other test to a worker that is free.
+
+    xdist's own groups (`--dist loadgroup`) group nothing with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = (ROOT / nodeid.partition("::")[0]).parent
+        return "stack" if FOLDERS.intersection({folder, *folder.parents}) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling:
+    """Distribute the tests in the way of this project."""
+    return StackScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
