@@ -43,7 +43,6 @@ AGO = st.sampled_from(
         None,
         None,
         -61,
-        -30,
         0,
         20,
         61,
