@@ -11,10 +11,13 @@ import pytest
 
 from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
-from spendgate_service.store.clients.boto import CLIENT_CONFIG, drop_idle_connections
+from spendgate_service.store.clients.boto import (
+    CLIENT_CONFIG,
+    MESSAGING_CONFIG,
+    drop_idle_connections,
+)
 from spendgate_service.store.clients.connections import IDLE_MS_MAX
 from spendgate_service.store.errors import OutcomeUnknown
-from spendgate_service.store.messaging import MESSAGING_CONFIG
 from tests.support.clock import FakeClock
 from tests.support.engines import boto_client_at, lean_client_at, template
 

@@ -33,13 +33,15 @@ WITH_QUEUES_OR_BUS = {"settle", "publish"}
 """Their other clients are made here as well: a function makes each when it first needs it."""
 
 
-def start(function: str) -> tuple[set[str], int]:
+def start(function: str, *, made: str | None = None) -> tuple[set[str], int]:
     """Start a function in an interpreter of its own, as Lambda does, with all its clients.
+
+    Or with what the statements `made` make.
 
     Answers which modules it has imported, and how often it has looked for garbage meanwhile.
     """
     done = subprocess.run(
-        [sys.executable, "-c", _START.format(made=FUNCTIONS[function])],
+        [sys.executable, "-c", _START.format(made=FUNCTIONS[function] if made is None else made)],
         env={
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "PYTHONPATH": f"{ROOT}/layers/core/python:{ROOT}/functions/{function}",
@@ -70,6 +72,11 @@ def test_a_function_starts_with_its_clients_and_never_looks_for_garbage_meanwhil
     assert "spendgate_service.store.clients.lean" in modules
     assert "boto3" not in modules
     assert collections == 0
+
+
+def test_a_settlement_waits_for_no_client_of_a_queue() -> None:
+    modules, _ = start("settle", made="app.app.settlements")
+    assert "botocore.exceptions" not in modules
 
 
 def test_a_reservation_waits_for_no_models_but_its_own() -> None:

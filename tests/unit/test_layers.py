@@ -32,7 +32,7 @@ RANK = {
 }  # fmt: skip
 """A module may import what has a lower rank, and its own folder."""
 
-KNOWS_BOTOCORE = {"store/clients/boto.py", "store/messaging.py"}
+KNOWS_BOTOCORE = {"store/clients/boto.py"}
 """And the commands (`__main__.py`)."""
 
 OF_THE_WORLD = {
@@ -88,7 +88,7 @@ def test_imports_point_one_way_and_no_capability_imports_another() -> None:
     assert broken_arrows() == set()
 
 
-def test_only_the_adapter_the_queues_and_the_commands_know_botocore() -> None:
+def test_only_the_adapter_and_the_commands_know_botocore() -> None:
     knowing = {
         path.relative_to(HOME).as_posix()
         for path in modules()

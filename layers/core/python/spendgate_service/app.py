@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spendgate_service.reservations.reserve import Reservations
     from spendgate_service.settlements.apply import Settlements
     from spendgate_service.settlements.redelivery import Redelivery
-    from spendgate_service.store.messaging import SqsClient
+    from spendgate_service.store.messaging import EventsClient, SqsClient
     from spendgate_service.store.policy_cache import PolicyCache
 
 _PARALLEL_BUDGETS_MAX = 16
@@ -149,8 +149,7 @@ class Spendgate:
     def event_bus(self) -> "EventBus":
         """The event bus. Its client retries: an event may be published twice."""
         from spendgate_service.events.bus import EventBus
-        from spendgate_service.store.clients.boto import create_client
-        from spendgate_service.store.messaging import MESSAGING_CONFIG, EventsClient
+        from spendgate_service.store.clients.boto import MESSAGING_CONFIG, create_client
 
         client = cast("EventsClient", create_client("events", MESSAGING_CONFIG, self.clock.now_ms))
         return EventBus(client, self.settings.event_bus_name)
@@ -177,7 +176,6 @@ class Spendgate:
         return DeadLetters(self._sqs_client(), url)
 
     def _sqs_client(self) -> "SqsClient":
-        from spendgate_service.store.clients.boto import create_client
-        from spendgate_service.store.messaging import MESSAGING_CONFIG
+        from spendgate_service.store.clients.boto import MESSAGING_CONFIG, create_client
 
         return cast("SqsClient", create_client("sqs", MESSAGING_CONFIG, self.clock.now_ms))

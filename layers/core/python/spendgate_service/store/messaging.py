@@ -7,15 +7,8 @@ calls that are made.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import botocore.exceptions
-from botocore.config import Config
-
+from spendgate_service.store.clients import ErrorAnswer, explain
 from spendgate_service.store.errors import Unavailable
-
-MESSAGING_CONFIG = Config(
-    retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=1, read_timeout=3
-)
-"""So short that the function can still report its batch when a queue or the bus does not answer."""
 
 
 class SqsClient(Protocol):
@@ -70,8 +63,9 @@ def call(method: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, A
     """Call a method of an AWS client. Raises CallFailed."""
     try:
         return method(**arguments)
-    except botocore.exceptions.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+    except Exception as error:
+        failure = explain(error)
+        if failure is None:
+            raise
+        code = failure.code if isinstance(failure, ErrorAnswer) else ""
         raise CallFailed(str(error), code=code) from error
-    except botocore.exceptions.BotoCoreError as error:
-        raise CallFailed(str(error), code="") from error

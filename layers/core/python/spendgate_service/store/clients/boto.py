@@ -40,6 +40,11 @@ CLIENT_CONFIG = Config(
     user_agent="spendgate",  # else botocore composes one anew, twice a call: a tenth of its CPU
 )
 
+MESSAGING_CONFIG = Config(
+    retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=1, read_timeout=3
+)
+"""So short that the function can still report its batch when a queue or the bus does not answer."""
+
 
 class _ServiceLoader(Loader):
     """Lists the services that Spendgate calls: botocore's loader searches 400 folders for them."""
