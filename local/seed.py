@@ -27,7 +27,8 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.clients import DynamoClient
 from spendgate_service.store.policies import find_budget
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.tenants.api_keys import IssuedKey, create_key, verify
+from spendgate_service.tenants.api_keys import IssuedKey, create_key
+from spendgate_service.tenants.bearers import verify
 from spendgate_service.tenants.tenants import create_tenant
 
 KEY_ID = "key_00000000000000sampleevents"

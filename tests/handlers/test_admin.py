@@ -9,7 +9,7 @@ from spendgate_service.settlements.apply import Settlements
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.tenants.api_keys import verify
+from spendgate_service.tenants.bearers import verify
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal
 

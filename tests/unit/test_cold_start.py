@@ -116,3 +116,9 @@ def test_responses_are_declared_without_pydantic() -> None:
 def test_the_authorizer_and_the_rollover_do_without_models_of_the_wire() -> None:
     for function in ("authorizer", "rollover"):
         assert "pydantic" not in start(function)[0]
+
+
+def test_the_authorizer_waits_for_nothing_that_changes_keys() -> None:
+    modules, _ = start("authorizer")
+    folders = ("spendgate_service.events", "spendgate_service.wire")
+    assert not [name for name in modules if name.startswith(folders)]

@@ -18,8 +18,8 @@ from spendgate_service.tenants.api_keys import (
     list_keys,
     new_key,
     revoke_key,
-    verify,
 )
+from spendgate_service.tenants.bearers import verify
 from spendgate_service.tenants.tenants import create_tenant
 from spendgate_service.wire.keys import key_response
 from spendgate_service.wire.values import json_text
@@ -252,7 +252,7 @@ def test_a_secret_is_compared_in_constant_time(
         compared.append((one, other))
         return False
 
-    monkeypatch.setattr("spendgate_service.tenants.api_keys.hmac.compare_digest", noting)
+    monkeypatch.setattr("spendgate_service.tenants.bearers.hmac.compare_digest", noting)
 
     assert verify(moto_table, issued.bearer) is None
     [(one, other)] = compared

@@ -11,7 +11,7 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.keys import TENANTS_PARTITION
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.tenants import read_tenant_of
-from spendgate_service.tenants.api_keys import verify
+from spendgate_service.tenants.bearers import verify
 from spendgate_service.tenants.tenants import (
     NewTenant,
     change_settings,

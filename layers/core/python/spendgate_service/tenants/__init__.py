@@ -7,7 +7,8 @@ Model
     reader). The operator belongs to no tenant, and creates tenants.
 
     tenants     create, read, list and change tenants
-    api_keys    create, verify, list, rotate and revoke API keys
+    api_keys    create, list, rotate and revoke API keys
+    bearers     verify API keys
     change_log  read what admins and operators have changed
     __main__    the command: creates and revokes operator keys, creates keys of tenants
 

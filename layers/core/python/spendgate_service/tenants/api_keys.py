@@ -1,21 +1,16 @@
-"""Create, verify, list, rotate and revoke API keys. A key is `sg.<tenant>.<key id>.<secret>`.
+"""Create, list, rotate and revoke API keys.
 
-The table holds a SHA-256 hash of the secret: the secret has 256 random bits, so a slow hash would
-add nothing. Only creating and rotating a key return its secret; no repr, log or stored response
-contains it.
+Only creating and rotating a key return its secret; no repr, log or stored response contains it.
 """
 
-import hashlib
-import hmac
-import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from spendgate_service.domain.changes import BY_COMMAND, Action, Author
 from spendgate_service.domain.errors import InvalidValue, LastAdminKey, NotFound
-from spendgate_service.domain.tenants import TENANT_ID_PATTERN, ApiKey, Role
+from spendgate_service.domain.tenants import ApiKey, Role
 from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.store import keys
 from spendgate_service.store.api_keys import (
@@ -37,6 +32,7 @@ from spendgate_service.store.listings import listed
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.values import Item
+from spendgate_service.tenants.bearers import BEARER, KEY_ID, sha256_of
 from spendgate_service.wire.changes import key_fields
 from spendgate_service.wire.keys import key_created
 from spendgate_service.wire.values import json_text
@@ -45,12 +41,6 @@ OLDER_SECRETS_MAX = 5
 """So many rotations may follow each other within a grace; a key item stays small."""
 
 _SECRET_BYTES = 32
-_KEY_ID = re.compile(r"key_[0-9a-z]{26}")
-_BEARER = re.compile(
-    rf"sg\.(?P<tenant_id>-|{TENANT_ID_PATTERN})"
-    rf"\.(?P<key_id>{_KEY_ID.pattern})"
-    r"\.(?P<secret>[A-Za-z0-9_-]{43})"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +70,7 @@ def writes_of_key(table: Table, issued: IssuedKey, by: Author) -> list[dict[str,
     """Build the writes, for a transaction, that make a key valid, with its entry in the log."""
     key, secret = issued.key, issued.bearer.rpartition(".")[2]
     return [
-        put_of_api_key(table, key, secret_sha256=_sha256(secret)),
+        put_of_api_key(table, key, secret_sha256=sha256_of(secret)),
         _entry(table, by, "key.created", None, key, now_ms=key.created_at_ms),
     ]
 
@@ -134,27 +124,6 @@ def create_key(
             raise
         return replay
     return issued
-
-
-def verify(table: Table, bearer: str) -> ApiKey | None:
-    """Return the key that a bearer value stands for; None if there is no such secret.
-
-    The caller compares `expires_at_ms`, which for an older secret is the end of its grace if that
-    is earlier. One consistent read, so that a new key works at once; no read for a malformed value.
-    """
-    claimed = _BEARER.fullmatch(bearer)
-    if claimed is None:
-        return None
-    item = find_api_key(table, claimed["tenant_id"], claimed["key_id"])
-    if item is None:
-        return None
-    key, sha256 = read_api_key(claimed["tenant_id"], item), _sha256(claimed["secret"])
-    if hmac.compare_digest(item["secret_sha256"]["S"], sha256):
-        return key
-    for older_sha256, ends_at_ms in read_older_secrets(item).items():
-        if hmac.compare_digest(older_sha256, sha256):
-            return replace(key, expires_at_ms=_earlier(key.expires_at_ms, ends_at_ms))
-    return None
 
 
 def rotate_key(
@@ -231,14 +200,14 @@ def _update_of_rotation(
         key.tenant_id,
         key.key_id,
         seen_sha256=seen_sha256,
-        secret_sha256=_sha256(rotated.bearer.rpartition(".")[2]),
+        secret_sha256=sha256_of(rotated.bearer.rpartition(".")[2]),
         older_secrets=older,
     )
 
 
 def list_keys(table: Table, tenant_id: str, page_request: PageRequest) -> Page[ApiKey]:
     """Read a page of a tenant's keys, in the order of their creation."""
-    found = listed(table, keys.api_keys_partition(tenant_id), page_request, pattern=_KEY_ID)
+    found = listed(table, keys.api_keys_partition(tenant_id), page_request, pattern=KEY_ID)
     return page_request.page_of(
         [read_api_key(tenant_id, item) for item in found], lambda key: key.key_id
     )
@@ -281,13 +250,5 @@ def _revoke_admin_key(table: Table, tenant_id: str, key_id: str, entry: dict[str
 
 def _with_new_secret(key: ApiKey) -> IssuedKey:
     bearer = f"sg.{key.tenant_id}.{key.key_id}.{secrets.token_urlsafe(_SECRET_BYTES)}"
-    assert _BEARER.fullmatch(bearer)
+    assert BEARER.fullmatch(bearer)
     return IssuedKey(key, bearer)
-
-
-def _earlier(moment_ms: int | None, other_ms: int) -> int:
-    return other_ms if moment_ms is None else min(moment_ms, other_ms)
-
-
-def _sha256(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

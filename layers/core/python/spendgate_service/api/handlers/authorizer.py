@@ -12,7 +12,7 @@ from typing import Any
 
 from spendgate_service.api.principal import context_of
 from spendgate_service.app import Spendgate
-from spendgate_service.tenants.api_keys import verify
+from spendgate_service.tenants.bearers import verify
 
 UNKNOWN = {"error": "invalid_api_key"}
 
