@@ -161,22 +161,7 @@ def counters_listed(
     page_size: int = _COUNTERS_AT_A_TIME,
 ) -> Iterator[Row]:
     """Yield the counters of a budget in the order of the index, page by page."""
-    budget_ref = values.text(keys.budget_ref(tenant_id, budget_id))
-    start: dict[str, Item] = {}
-    if after is not None:
-        period_key, subject = after
-        key = keys.counter_key(tenant_id, budget_id, subject, period_key)
-        start["ExclusiveStartKey"] = {**values.key(key), "budget_ref": budget_ref}
-    found = table.query_items(
-        IndexName=BUDGET_INDEX,
-        KeyConditionExpression=COUNTERS_OF_ONE_BUDGET,
-        ExpressionAttributeValues={":budget_ref": budget_ref},
-        Limit=page_size,
-        **start,
-    )
-    for item in found:
-        _, _, subject = keys.read_counter_partition(item["pk"]["S"])
-        yield _period_key(item), subject
+    return _rows(table, tenant_id, budget_id, after, COUNTERS_OF_ONE_BUDGET, {}, Limit=page_size)
 
 
 def counters_between(
@@ -189,21 +174,33 @@ def counters_between(
     after: Row | None = None,
 ) -> Iterator[Row]:
     """Yield the counters of a budget whose period's key lies between two, both included."""
+    between = {
+        ":first": values.text(keys.PERIOD_PREFIX + first),
+        ":last": values.text(keys.PERIOD_PREFIX + last),
+    }
+    return _rows(table, tenant_id, budget_id, after, COUNTERS_OF_SOME_PERIODS, between)
+
+
+def _rows(
+    table: Table,
+    tenant_id: str,
+    budget_id: str,
+    after: Row | None,
+    condition: str,
+    bounds: Item,
+    **arguments: Any,
+) -> Iterator[Row]:
+    """Yield the rows of the index that meet a condition on a budget and on its `bounds`."""
     budget_ref = values.text(keys.budget_ref(tenant_id, budget_id))
-    start: dict[str, Item] = {}
     if after is not None:
         period_key, subject = after
         key = keys.counter_key(tenant_id, budget_id, subject, period_key)
-        start["ExclusiveStartKey"] = {**values.key(key), "budget_ref": budget_ref}
+        arguments["ExclusiveStartKey"] = {**values.key(key), "budget_ref": budget_ref}
     found = table.query_items(
         IndexName=BUDGET_INDEX,
-        KeyConditionExpression=COUNTERS_OF_SOME_PERIODS,
-        ExpressionAttributeValues={
-            ":budget_ref": budget_ref,
-            ":first": values.text(keys.PERIOD_PREFIX + first),
-            ":last": values.text(keys.PERIOD_PREFIX + last),
-        },
-        **start,
+        KeyConditionExpression=condition,
+        ExpressionAttributeValues={":budget_ref": budget_ref, **bounds},
+        **arguments,
     )
     for item in found:
         _, _, subject = keys.read_counter_partition(item["pk"]["S"])
