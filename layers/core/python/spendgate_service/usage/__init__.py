@@ -7,6 +7,7 @@ Model
     records   the records themselves, newest first
     report    totals by group and interval of the calendar
     export    all records of a span, in parts
+    days      the items of one day, merged over its shards
     reverse   undo a spend on every budget that counted it
 
 Invariants

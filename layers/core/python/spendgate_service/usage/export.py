@@ -1,6 +1,5 @@
 """Export usage records in the order of days, and in a day of recording; each spend once."""
 
-import heapq
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.domain.usage_report import Interval, UsageFilter, days_of
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.usage import read_usage, usage_items
-from spendgate_service.store.values import Item
+from spendgate_service.store.usage import read_usage
+from spendgate_service.usage.days import items_of_day
 
 PLACE = re.compile(r"(?P<day>\d{8}) (?P<after>(\d{15}#[0-9a-z]{26})?|~)")
 
@@ -49,7 +48,7 @@ def export_usage(
         if start is not None and (day < start.day or start == ExportPlace(day, _DONE)):
             continue
         first = f"{start.after} " if start is not None and start.day == day else keys.USAGE_FIRST
-        for item in _items(table, tenant_id, day, first):
+        for item in items_of_day(table, tenant_id, day, first=first):
             records = [
                 record
                 for record in read_usage(item)
@@ -57,11 +56,3 @@ def export_usage(
             ]
             yield ExportPlace(day, item["sk"]["S"]).text, records
         yield ExportPlace(day, _DONE).text, []
-
-
-def _items(table: Table, tenant_id: str, day: str, first: str) -> Iterator[Item]:
-    shards = [
-        usage_items(table, keys.usage_partition(tenant_id, day, shard), first=first)
-        for shard in range(keys.USAGE_SHARDS)
-    ]
-    return heapq.merge(*shards, key=lambda item: str(item["sk"]["S"]))

@@ -1,6 +1,5 @@
 """Read usage records, newest first: by the UTC day of their spend, then by when recorded."""
 
-import heapq
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from spendgate_service.domain.usage_report import Interval, UsageFilter, days_of
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.paging import Page, PageRequest, cursor_after
-from spendgate_service.store.usage import key_of_record, read_usage, usage_items
-from spendgate_service.store.values import Item
+from spendgate_service.store.usage import key_of_record, read_usage
+from spendgate_service.usage.days import items_of_day
 
 RECORDS_READ_MAX = 20_000
 """How many records are read for one page; a page may be shorter than its limit, and go on."""
@@ -92,20 +91,10 @@ def _records_of_day(table: Table, tenant_id: str, place: _Place) -> Iterator[Usa
     last = keys.USAGE_LAST
     if place.after:
         last = key_of_record(tenant_id, place.after)[1]
-    shards = [
-        usage_items(
-            table, keys.usage_partition(tenant_id, place.day, shard), last=last, newest_first=True
-        )
-        for shard in range(keys.USAGE_SHARDS)
-    ]
-    for item in heapq.merge(*shards, key=_sort_key, reverse=True):
+    for item in items_of_day(table, tenant_id, place.day, last=last, newest_first=True):
         for record in reversed(read_usage(item)):
-            if _sort_key(item) != last or record.record_id < place.after:
+            if item["sk"]["S"] != last or record.record_id < place.after:
                 yield record
-
-
-def _sort_key(item: Item) -> str:
-    return str(item["sk"]["S"])
 
 
 def _cursor(span: Interval, place: _Place) -> str:
