@@ -13,7 +13,8 @@ from typing import Any
 from spendgate_service.domain.changes import BY_COMMAND, Author
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import InvalidValue, NotFound
-from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.ledger import LedgerEntry, entry_on
+from spendgate_service.domain.reservations import Line
 from spendgate_service.domain.usage_records import BudgetShare, UsageRecord, reversal_of
 from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.events.threshold_events import ThresholdEvents
@@ -53,8 +54,8 @@ def reverse(
     """Reverse a record, or return the reversal that it has.
 
     Two write units for the record, the marker, the entry of the change log, each counter and each
-    ledger entry. Raises NotFound
-    for a record that is not in the log, InvalidValue for a reversal, Throttled.
+    ledger entry. Raises NotFound for a record that is not in the log, InvalidValue for a reversal,
+    Throttled.
     """
     changing = "the budgets are being changed right now; try again"
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
@@ -138,17 +139,12 @@ def _planned(
 def _entry(share: BudgetShare, reversal: UsageRecord, now_ms: int) -> LedgerEntry:
     """Make the ledger entry on one budget; it names the record that is reversed."""
     assert share.period_key is not None
-    return LedgerEntry(
-        entry_id="",
-        budget_id=share.budget_id,
-        subject=share.subject,
-        period_key=share.period_key,
-        unit=share.unit,
-        amount=share.amount,
-        created_at_ms=now_ms,
-        ref_type=reversal.provenance.ref_type,
-        ref_id=reversal.provenance.ref_id,
+    line = Line(share.budget_id, share.subject, share.unit, share.period_key, share.amount)
+    return entry_on(
+        line,
+        share.amount,
+        reversal.provenance,
+        now_ms=now_ms,
         session_id=reversal.subject_id("session"),
-        description=reversal.provenance.description,
         kind="reversal",
     )
