@@ -47,12 +47,7 @@ class Usage:
 
     def __neg__(self) -> "Usage":
         """Return the usage with every count negative, for the reversal of a spend."""
-        counts = {
-            usage_field.name: -getattr(self, usage_field.name)
-            for usage_field in fields(self)
-            if usage_field.name not in {"provider", "model", "service_tier"}
-        }
-        return replace(self, **counts)
+        return replace(self, **{name: -getattr(self, name) for name in COUNTS})
 
     @property
     def tokens(self) -> Amount:
@@ -100,6 +95,13 @@ class Usage:
             - self.output_video_tokens
         )
 
+
+COUNTS = tuple(
+    usage_field.name
+    for usage_field in fields(Usage)
+    if usage_field.name not in {"provider", "model", "service_tier"}
+)
+"""The fields of a usage that are counts."""
 
 _PARTS = (
     (("cached_input_tokens", "cache_write_tokens"), "input_tokens"),

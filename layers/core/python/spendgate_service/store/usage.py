@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from spendgate_service.domain.amounts import amount_text, parse_amount
-from spendgate_service.domain.model_usage import Usage
+from spendgate_service.domain.model_usage import COUNTS, Usage
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.domain.usage_records import BudgetShare, MeteredUsage, UsageRecord
@@ -29,11 +29,6 @@ RECORDS_PER_ITEM_MAX = 100
 _ID = re.compile(r"use_(?P<day>\d{8})(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
 
 _DEFAULT_USAGE = Usage("", "")
-_COUNTS = tuple(
-    usage_field.name
-    for usage_field in fields(Usage)
-    if usage_field.name not in {"provider", "model", "service_tier"}
-)
 _PROVENANCE = tuple(provenance_field.name for provenance_field in fields(Provenance))
 
 _DICTIONARY = (
@@ -300,7 +295,7 @@ def _metered_value(metered: MeteredUsage | None) -> dict[str, object] | None:
     usage = metered.usage
     counts: dict[str, object] = {
         name: getattr(usage, name)
-        for name in _COUNTS
+        for name in COUNTS
         if getattr(usage, name) != getattr(_DEFAULT_USAGE, name)
     }
     if usage.service_tier != _DEFAULT_USAGE.service_tier:
