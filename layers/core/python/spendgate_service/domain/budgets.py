@@ -9,7 +9,14 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.periods import DurationPeriod, Period, PeriodRule, period_in_force
 from spendgate_service.domain.preconditions import revision_tag
-from spendgate_service.domain.rates import Conversion, Origin, Rate, conversions_of, origin_of
+from spendgate_service.domain.rates import (
+    Conversion,
+    Origin,
+    Rate,
+    UnitRates,
+    conversions_of,
+    origin_of,
+)
 from spendgate_service.domain.subjects import Subject
 
 type OnSoftLimit = Literal["warn", "pause"]
@@ -296,7 +303,7 @@ def claims_on(
     subjects: Iterable[Subject],
     amounts: Mapping[str, Amount],
     policies: Mapping[Subject, Policy],
-    rates: Mapping[str, Mapping[str, Rate]],
+    rates: UnitRates,
     *,
     now_ms: int,
     but_not: Collection[tuple[str, Subject]] = (),

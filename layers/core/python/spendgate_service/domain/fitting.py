@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.model_usage import TOKENS, Usage
 from spendgate_service.domain.prices import Price, cost_of
-from spendgate_service.domain.rates import Conversion, counted_in
+from spendgate_service.domain.rates import Conversion, UnitRates, counted_in, usable_conversions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,13 @@ class Room:
         """Whether the budget grants the amounts; it refuses no amount of 0."""
         counted = counted_in(self.unit, amounts, self.conversions)
         return counted == 0 or counted <= self.left
+
+
+def room_of(
+    unit: str, left: Amount, amounts: Mapping[str, Amount], rates: UnitRates, *, now_ms: int
+) -> Room:
+    """Return the room of a budget in a unit for amounts, by the rates in use."""
+    return Room(unit, left, usable_conversions(amounts, rates.get(unit, {}), now_ms=now_ms))
 
 
 @dataclass(frozen=True, slots=True)

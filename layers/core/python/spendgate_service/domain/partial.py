@@ -4,21 +4,17 @@ With a usage the output tokens shrink; amounts all shrink by one factor, rounded
 only a proposal: each budget decides on it as on any other request.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import BudgetExceeded, BudgetRefusal, Violation
-from spendgate_service.domain.fitting import FittingOutput, Room
-from spendgate_service.domain.rates import Rate, usable_conversions
+from spendgate_service.domain.fitting import FittingOutput, Room, room_of
+from spendgate_service.domain.rates import UnitRates
 from spendgate_service.domain.requests import SpendRequest
-
-type Rates = Mapping[str, Mapping[str, Rate]]
-"""A tenant's rates, by target unit, then by source unit."""
 
 
 def part_that_fits(
-    request: SpendRequest, refusal: BudgetRefusal, rates: Rates, *, now_ms: int
+    request: SpendRequest, refusal: BudgetRefusal, rates: UnitRates, *, now_ms: int
 ) -> SpendRequest | None:
     """Return the most of a refused request that fits; None if that is nothing, or too little.
 
@@ -41,7 +37,7 @@ def part_that_fits(
 
 
 def name_what_fits(
-    refusal: BudgetExceeded, request: SpendRequest, rates: Rates, *, now_ms: int
+    refusal: BudgetExceeded, request: SpendRequest, rates: UnitRates, *, now_ms: int
 ) -> None:
     """Let a refusal name how many output tokens of the usage that was asked for would fit."""
     if request.estimate is None or refusal.names_a_pause:
@@ -51,13 +47,11 @@ def name_what_fits(
         refusal.fitting_output = FittingOutput(request.estimate.usage.model, most)
 
 
-def _rooms(request: SpendRequest, refusal: BudgetRefusal, rates: Rates, now_ms: int) -> list[Room]:
+def _rooms(
+    request: SpendRequest, refusal: BudgetRefusal, rates: UnitRates, now_ms: int
+) -> list[Room]:
     return [
-        Room(
-            violation.unit,
-            violation.grantable,
-            usable_conversions(request.amounts, rates.get(violation.unit, {}), now_ms=now_ms),
-        )
+        room_of(violation.unit, violation.grantable, request.amounts, rates, now_ms=now_ms)
         for violation in refusal.violations
     ]
 

@@ -27,6 +27,10 @@ class Rate:
         return now_ms >= self.updated_at_ms + self.max_age_seconds * 1000
 
 
+type UnitRates = Mapping[str, Mapping[str, Rate]]
+"""A tenant's rates, by target unit, then by source unit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """A conversion of an amount in `unit` at `rate`.

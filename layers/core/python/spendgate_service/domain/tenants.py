@@ -6,7 +6,7 @@ from typing import Literal
 
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.prices import Price
-from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.rates import Rate, UnitRates
 from spendgate_service.domain.subjects import AGENT, Subject
 
 type UnpricedModel = Literal["reject", "allow"]
@@ -48,7 +48,7 @@ class Tenant:
     fallback_models: tuple[str, ...] = ()
     created_at_ms: int = 0
     updated_at_ms: int = 0
-    rates: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
+    rates: UnitRates = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
     budgeted_types: frozenset[str] = frozenset()
     budgeted_units: frozenset[str] = frozenset()

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spendgate_service.domain.balances import Balance
-from spendgate_service.domain.budgets import Claim, claims_on
+from spendgate_service.domain.budgets import claims_on
 from spendgate_service.domain.caps import check_token_caps, tokens_of
 from spendgate_service.domain.decisions import refuses, verdict_on
 from spendgate_service.domain.errors import InvalidValue, TokenCapExceeded, UnknownRate
-from spendgate_service.domain.fitting import Alternative, Room, UsageEstimate
-from spendgate_service.domain.rates import usable_conversions
+from spendgate_service.domain.fitting import Alternative, UsageEstimate, room_of
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import MODEL, Subject
 from spendgate_service.domain.tenants import Tenant
@@ -64,10 +63,13 @@ def _fitting(
     if is_unbudgeted or any(_is_paused(balance) for _, balance in met):
         return None
     rooms = [
-        _room(request, claim, balance, rules)
+        room_of(
+            claim.budget.unit, balance.counter.grantable_at(now_ms=balance.now_ms),
+            request.amounts, rates, now_ms=balance.now_ms,
+        )
         for claim, balance in met
         if not claim.budget.is_shadow
-    ]
+    ]  # fmt: skip
     most = request.most_output(rooms, at_least=_least_output(request))
     return None if most is None else _within_caps(request.with_output(most), rules)
 
@@ -76,13 +78,6 @@ def _is_paused(balance: Balance) -> bool:
     budget = balance.budget
     verdict = verdict_on(budget, balance.period, balance.counter, 0, now_ms=balance.now_ms)
     return refuses(budget, verdict)
-
-
-def _room(request: SpendRequest, claim: Claim, balance: Balance, rules: Rules) -> Room:
-    unit, now_ms = claim.budget.unit, balance.now_ms
-    rates = rules.tenant.rates.get(unit, {})
-    conversions = usable_conversions(request.amounts, rates, now_ms=now_ms)
-    return Room(unit, balance.counter.grantable_at(now_ms=now_ms), conversions)
 
 
 def _least_output(request: SpendRequest) -> int:

@@ -8,8 +8,8 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import budgets_on
 from spendgate_service.domain.decisions import CheckResult, check_result_of
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.partial import Rates, name_what_fits, part_that_fits
-from spendgate_service.domain.rates import counted_in, usable_conversions
+from spendgate_service.domain.partial import name_what_fits, part_that_fits
+from spendgate_service.domain.rates import UnitRates, counted_in, usable_conversions
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.claims import CounterClaim, counter_claims_of, read_balances
@@ -101,7 +101,7 @@ class Balances:
 
 
 def _check_of_part(
-    whole: CheckResult, part: SpendRequest, rates: Rates, *, now_ms: int
+    whole: CheckResult, part: SpendRequest, rates: UnitRates, *, now_ms: int
 ) -> CheckResult:
     """Decide on a part of a request by the balances that refused the whole."""
 

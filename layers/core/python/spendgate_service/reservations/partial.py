@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.partial import Rates, name_what_fits, part_that_fits
+from spendgate_service.domain.partial import name_what_fits, part_that_fits
+from spendgate_service.domain.rates import UnitRates
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.store.retrying import LoopEnded
 
@@ -15,7 +16,7 @@ PARTIAL_TRIES_MAX: Final = 3
 def most_that_fits[T](
     request: SpendRequest,
     try_to: Callable[[SpendRequest], T],
-    rates: Rates,
+    rates: UnitRates,
     *,
     now_ms: Callable[[], int],
 ) -> T:

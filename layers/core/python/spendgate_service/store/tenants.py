@@ -1,12 +1,12 @@
 """Tenant items: one per tenant, with its settings, rates and prices."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, cast
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.prices import Price, PriceTier, Rates
-from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.rates import Rate, UnitRates
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
@@ -130,7 +130,7 @@ def _read_words(item: Item, name: str) -> frozenset[str]:
     return frozenset(item[name]["SS"]) if name in item else frozenset()
 
 
-def _flat(rates: Mapping[str, Mapping[str, Rate]]) -> list[Rate]:
+def _flat(rates: UnitRates) -> list[Rate]:
     return [rate for by_source in rates.values() for rate in by_source.values()]
 
 
