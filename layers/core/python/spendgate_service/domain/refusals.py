@@ -1,6 +1,6 @@
 """Refusals folded by minute: who was refused, by which budget, how often, since when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spendgate_service.domain.amounts import Amount
 
@@ -23,3 +23,12 @@ class Refusals:
     last_at_ms: int
     says: str
     request_id: str
+
+    def after(self, before: "Refusals") -> "Refusals":
+        """Return these refusals together with earlier ones of the same kind."""
+        return replace(
+            self,
+            count=before.count + self.count,
+            requested_max=max(before.requested_max, self.requested_max),
+            first_at_ms=min(before.first_at_ms, self.first_at_ms),
+        )

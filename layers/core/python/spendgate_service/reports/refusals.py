@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import groupby, islice
 
 from spendgate_service.domain.refusals import Refusals
@@ -58,13 +57,7 @@ def _folded(found: Iterable[Refusals]) -> Iterator[Refusals]:
 
 
 def _sum(one: Refusals, other: Refusals) -> Refusals:
-    latest = max(one, other, key=lambda refusals: refusals.last_at_ms)
-    return replace(
-        latest,
-        count=one.count + other.count,
-        requested_max=max(one.requested_max, other.requested_max),
-        first_at_ms=min(one.first_at_ms, other.first_at_ms),
-    )
+    return other.after(one) if other.last_at_ms > one.last_at_ms else one.after(other)
 
 
 def _rest(refusals: Refusals) -> str:

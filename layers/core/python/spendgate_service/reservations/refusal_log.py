@@ -7,7 +7,6 @@ are read are a lower bound. Writing never fails the request, and has one try.
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from threading import Lock
 
 from spendgate_service.cache import BoundedCache
@@ -69,12 +68,7 @@ class RefusalLog:
                 request_id=request_id,
             )
             if before is not None:
-                folded = replace(
-                    folded,
-                    count=before.count + 1,
-                    requested_max=max(before.requested_max, violation.requested),
-                    first_at_ms=before.first_at_ms,
-                )
+                folded = folded.after(before)
             written_at_ms = self._written_at_ms.get(key)
             if written_at_ms is not None and now_ms - written_at_ms < WRITTEN_EVERY_MS:
                 self._pending[key] = folded
