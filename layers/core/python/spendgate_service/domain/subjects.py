@@ -1,6 +1,7 @@
 """Subjects: who or what spends, written `type:id`."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spendgate_service.domain.errors import InvalidValue
@@ -10,6 +11,7 @@ ORGANIZATION_SPELLINGS = frozenset({ORGANIZATION, "org"})
 API_KEY = "api_key"
 MODEL = "model"
 AGENT = "agent"
+SESSION = "session"
 CREDENTIAL_TYPES = frozenset({ORGANIZATION, API_KEY})
 """Types that come from the credential; a request names no key, and no other organization."""
 
@@ -24,7 +26,7 @@ _REFUSAL_ORDER = (
     "user",
     API_KEY,
     AGENT,
-    "session",
+    SESSION,
     "tool",
     MODEL,
 )
@@ -66,6 +68,11 @@ class Subject:
     def refusal_rank(self) -> tuple[int, str]:
         """The position of its refusal among several: the known types first, others by name."""
         return (_RANK.get(self.type, len(_RANK)), str(self))
+
+
+def id_of_type(subjects: Iterable[Subject], subject_type: str) -> str | None:
+    """Return the id of the subject of a type; None if there is none."""
+    return next((subject.id for subject in subjects if subject.type == subject_type), None)
 
 
 def parse_subject(text: str) -> Subject:

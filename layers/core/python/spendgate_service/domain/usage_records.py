@@ -9,7 +9,7 @@ from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.prices import PriceSource
 from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.reservations import Provenance
-from spendgate_service.domain.subjects import API_KEY, Subject
+from spendgate_service.domain.subjects import API_KEY, Subject, id_of_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,7 @@ class UsageRecord:
 
     def subject_id(self, subject_type: str) -> str | None:
         """Return the id of the subject of a type; None if the spend has none."""
-        found = (subject.id for subject in self.subjects if subject.type == subject_type)
-        return next(found, None)
+        return id_of_type(self.subjects, subject_type)
 
     def counting(self, entries: Collection[LedgerEntry]) -> "UsageRecord":
         """Return the record with the budgets counted on which the ledger has an entry of it."""

@@ -8,7 +8,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.periods import period_in_force
-from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION
+from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION, SESSION
 from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
 
 QUARTER_HOUR_SECONDS = 900
@@ -16,7 +16,6 @@ QUARTER_HOUR_SECONDS = 900
 
 PROVIDER = "provider"
 KEY_ID = "key_id"
-SESSION = "session"
 METADATA_PREFIX = "metadata."
 
 TOKEN_KINDS = {

@@ -21,7 +21,7 @@ from spendgate_service.domain.periods import (
 from spendgate_service.domain.rates import Origin
 from spendgate_service.domain.requests import claims_fit_one_transaction
 from spendgate_service.domain.reservations import Line, Provenance, Reservation
-from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.subjects import SESSION, Subject, id_of_type
 from spendgate_service.store.claims import CounterClaim
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import PolicyChanged, Throttled
@@ -42,13 +42,12 @@ class Spending:
 
     def on(self, line: Line, amount: Amount, origin: Origin | None) -> LedgerEntry:
         """Make the entry on one budget; it gets its id when it is written."""
-        sessions = (subject.id for subject in self.subjects if subject.type == "session")
         entry = entry_on(
             line,
             amount,
             self.provenance,
             now_ms=self.now_ms,
-            session_id=next(sessions, None),
+            session_id=id_of_type(self.subjects, SESSION),
             reservation_id=self.reservation_id,
         )
         return replace(entry, origin=origin)

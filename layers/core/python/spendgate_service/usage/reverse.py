@@ -15,6 +15,7 @@ from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.ledger import LedgerEntry, entry_on
 from spendgate_service.domain.reservations import Line
+from spendgate_service.domain.subjects import SESSION
 from spendgate_service.domain.usage_records import BudgetShare, UsageRecord, reversal_of
 from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.events.threshold_events import ThresholdEvents
@@ -145,6 +146,6 @@ def _entry(share: BudgetShare, reversal: UsageRecord, now_ms: int) -> LedgerEntr
         share.amount,
         reversal.provenance,
         now_ms=now_ms,
-        session_id=reversal.subject_id("session"),
+        session_id=reversal.subject_id(SESSION),
         kind="reversal",
     )
