@@ -9,11 +9,12 @@ The map; imports run downwards only (`tests/unit/test_layers.py` holds this):
     settlements       settle, release, record: a batch of commands in one transaction
     periods           close the periods that have ended: statements and carry-over
     budgets           create, change, read and credit budgets; token caps
+    usage             what was spent, by every measure; undo a spend
     tenants           tenants and their API keys
-    reports           statements and the export of the ledger
+    reports           statements, the export of the ledger, and refusals
     audit             compare every counter with its ledger
 
-    events            threshold events, and publishing to EventBridge
+    events            threshold events, the change log, and publishing to EventBridge
     dead_letters      the dead-letter queues: send, list, redrive
     store             the table: one module per kind of item
     wire              what callers read: a type and a builder per response

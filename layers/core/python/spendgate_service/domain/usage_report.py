@@ -173,7 +173,7 @@ class ReportQuery:
 
     @property
     def needs_records(self) -> bool:
-        """Whether roll-ups do not tell: they leave out sessions and metadata."""
+        """Whether it names sessions or metadata, which may differ from record to record."""
         return SESSION in self.named or bool(self.metadata)
 
     def group_of(self, dimensions: Mapping[str, str]) -> Group:

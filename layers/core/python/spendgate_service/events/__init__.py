@@ -3,10 +3,12 @@
 Model
     An event says that something happened to a budget or a reservation. Its source is an item of
     the table: an outbox item (thresholds, exhausted, paused, resumed), a statement (a period was
-    closed) or a reservation (overrun, or expired while still held). Writing the item is what makes
-    the event happen; a consumer of the table's stream publishes it.
+    closed), an entry of the change log (a budget was changed) or a reservation (overrun, or expired
+    while still held). Writing the item is what makes the event happen; a consumer of the table's
+    stream publishes it.
 
     threshold_events   writes an outbox item for every level that a balance has reached
+    change_log         builds the write of an entry of the change log
     envelope           turns a record of the stream into an event
     publish            the stream's consumer: publishes a batch, dead-letters what the bus refuses
     bus                the calls to EventBridge, and what its errors mean

@@ -8,6 +8,7 @@ Model
     ledger       a page of the ledger of a budget and subject, newest first
     statements   a page of the statements of a budget and subject, newest first
     export       the ledger of a whole tenant for a span of time, in parts of any size
+    refusals     a page of refusals, newest first, by minute, budget, subject and code
 
 Invariants
     - Reports only read, and consistently, apart from the index that lists the subjects of a

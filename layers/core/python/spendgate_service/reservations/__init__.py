@@ -15,6 +15,8 @@ Model
     alternatives    finds the fallback models that fit in place of the one asked for
     extend          moves a hold to a later bucket
     find            reads one reservation
+    open_holds      lists the long and the extended holds that are open
+    refusal_log     counts refusals in memory and writes them once a minute at most
     refusal_cache   refuses for an exhausted budget under load without a call to DynamoDB
 
 Invariants

@@ -15,10 +15,15 @@ Model
     due_index       counters whose period has ended; the update that closes one
     reservations    reservations and their lines
     ledger          ledger entries, one item per batch, budget and subject
+    usage           usage records, one item per batch, tenant and day
+    credit_writes   the updates of a counter that credit and correct it
+    changes         entries of the change log
+    refusals        refusals, one item per minute, environment, budget, subject and code
+    slugs           which budget has a slug
     statements      statements of closed periods
     policies        budgets and token cap of one subject
     policy_cache    the cache of policies and tenant settings
-    tenants, api_keys, listings, outbox, idempotency
+    tenants, api_keys, token_caps, listings, outbox, idempotency
 
     client          the calls, their retries, and what each error of DynamoDB means
     clients         the two adapters of DynamoDB's port: the lean one and botocore's
