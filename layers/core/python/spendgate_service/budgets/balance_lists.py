@@ -10,14 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
-from spendgate_service.budgets.balances import current_counters
+from spendgate_service.budgets.balances import claim_of_nothing, current_counters
 from spendgate_service.budgets.read import with_unchanged_policies
 from spendgate_service.domain.balances import Balance, BalanceStatus
-from spendgate_service.domain.budgets import Claim
 from spendgate_service.domain.errors import InvalidValue, NotFound
-from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.subjects import parse_subject
-from spendgate_service.store.claims import CounterClaim, read_balances
+from spendgate_service.store.claims import read_balances
 from spendgate_service.store.client import Table
 from spendgate_service.store.listings import Row, live_budgets
 from spendgate_service.store.paging import Page, PageRequest, cursor_after
@@ -47,12 +45,6 @@ class _Place:
         """Where it stands in a list."""
         period_key, subject = self.row
         return f"{self.located[1].budget_id} {period_key} {subject}"
-
-    def claim(self, tenant_id: str) -> CounterClaim:
-        """Return a claim of nothing on the counter."""
-        (policy, budget), (period_key, subject) = self.located, self.row
-        claim = Claim(budget, subject, amount=0, policy_version=policy.version)
-        return CounterClaim(tenant_id, claim, period_of(period_key))
 
 
 def list_balances(
@@ -206,4 +198,5 @@ def _page_of(
 def _balances(
     table: Table, tenant_id: str, places: Sequence[_Place], *, now_ms: int
 ) -> list[Balance]:
-    return read_balances(table, [place.claim(tenant_id) for place in places], now_ms=now_ms)
+    claims = [claim_of_nothing(tenant_id, place.located, place.row) for place in places]
+    return read_balances(table, claims, now_ms=now_ms)

@@ -21,7 +21,7 @@ from spendgate_service.store.claims import CounterClaim, read_balances
 from spendgate_service.store.client import Table
 from spendgate_service.store.listings import Row, counters_between
 from spendgate_service.store.paging import PAGE_SIZE_MAX, PageRequest
-from spendgate_service.store.policies import find_budget
+from spendgate_service.store.policies import Located, find_budget
 
 BALANCES_MAX = 2000
 """How many balances one request reads: about two of the function's fifteen seconds."""
@@ -73,16 +73,18 @@ def _read_batch(
     table: Table, tenant_id: str, budget_id: str, batch: list[Row], *, now_ms: int
 ) -> list[Balance]:
     def read() -> list[Balance]:
-        policy, budget = find_budget(table, tenant_id, budget_id)
-        claims = [
-            CounterClaim(
-                tenant_id, Claim(budget, subject, 0, policy.version), period_of(period_key)
-            )
-            for period_key, subject in batch
-        ]
+        located = find_budget(table, tenant_id, budget_id)
+        claims = [claim_of_nothing(tenant_id, located, row) for row in batch]
         return read_balances(table, claims, now_ms=now_ms)
 
     return with_unchanged_policies(read)
+
+
+def claim_of_nothing(tenant_id: str, located: Located, row: Row) -> CounterClaim:
+    """Return a claim of nothing on a counter that the index lists, to read its balance."""
+    (policy, budget), (period_key, subject) = located, row
+    claim = Claim(budget, subject, amount=0, policy_version=policy.version)
+    return CounterClaim(tenant_id, claim, period_of(period_key))
 
 
 def current_counters(
