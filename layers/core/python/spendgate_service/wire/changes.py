@@ -8,7 +8,6 @@ from spendgate_service.domain.budgets import Budget, TokenCap
 from spendgate_service.domain.changes import Action, Change
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.prices import Price
-from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Role, Tenant
 from spendgate_service.domain.usage_records import UsageRecord
@@ -17,7 +16,6 @@ from spendgate_service.wire.fields import Doc, Time
 from spendgate_service.wire.keys import key_response
 from spendgate_service.wire.periods import boundary_on_wire
 from spendgate_service.wire.prices import price_response
-from spendgate_service.wire.rates import rate_response
 from spendgate_service.wire.tenants import tenant_response
 from spendgate_service.wire.token_caps import token_cap_response
 from spendgate_service.wire.values import amounts_on_wire, optional_time_on_wire, time_on_wire
@@ -93,9 +91,8 @@ def budget_fields(budget: Budget | None, *, opening_spent: Amount = 0) -> Shown 
     """Return what an admin can change about a budget, and what its new counter starts with."""
     if budget is None:
         return None
-    shown = budget_response(budget, version=0)
     return {
-        **{name: value for name, value in shown.items() if name not in _NOT_OF_A_BUDGET},
+        **_without(budget_response(budget, version=0), _NOT_OF_A_BUDGET),
         "paused": budget.paused,
         "disabled": budget.disabled,
         "resumed_at": optional_time_on_wire(budget.resumed_at_ms),
@@ -135,11 +132,6 @@ def price_fields(price: Price | None) -> Shown | None:
     return (
         None if price is None else _without(price_response(price, table_date=""), _NOT_OF_A_PRICE)
     )
-
-
-def rate_fields(rate: Rate | None) -> Shown | None:
-    """Return what an admin can change about a rate, and when it was set: its age begins there."""
-    return None if rate is None else rate_response(rate)
 
 
 def key_fields(key: ApiKey | None) -> Shown | None:
