@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Literal, NoReturn, Self
 
+from spendgate_service.api.moments import check_order, moment_ms
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
 from spendgate_service.api.spreadsheet import csv_row, text_cell
 from spendgate_service.domain.ledger import LedgerEntry
@@ -45,11 +45,7 @@ _CALLERS_TEXTS = frozenset(
     {"subject", "meter_source", "ref_type", "ref_id", "session_id", "description"}
 )
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})")
 _POSITION = re.compile(r"(?P<from_ms>\d{1,15}) (?P<to_ms>\d{1,15}) (?P<place>.+)", re.DOTALL)
-_MILLISECOND = timedelta(milliseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +66,15 @@ class ExportQuery:
         if named not in EXPORT_FORMATS:
             refuse("query.format", "send csv or jsonl")
         known_format: ExportFormat = "csv" if named == "csv" else "jsonl"
-        from_ms = moment_ms("from", query["from"]) if "from" in query else None
-        to_ms = moment_ms("to", query["to"]) if "to" in query else None
+        from_ms = moment_ms(query, "from", default=None)
+        to_ms = moment_ms(query, "to", default=None)
         if query.get("cursor"):
             span, start = _read_cursor(query["cursor"], now_ms=now_ms)
             if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
                 refuse("query.cursor", "it belongs to an export with another from or to")
             return cls(span, known_format, start)
         span = Span(from_ms or 0, now_ms if to_ms is None else to_ms, now_ms)
-        if span.to_ms <= span.from_ms:
-            refuse("query.to", "send a moment after from")
+        check_order(from_ms=span.from_ms, to_ms=span.to_ms)
         return cls(span, known_format)
 
 
@@ -96,24 +91,6 @@ def _read_cursor(cursor: str, *, now_ms: int) -> tuple[Span, Place]:
 
 def _refuse_cursor() -> NoReturn:
     refuse("query.cursor", "send the X-Next-Cursor of the part before, as it was")
-
-
-def moment_ms(name: str, text: str) -> int:
-    """A date (its midnight in UTC) or a moment of RFC 3339, in milliseconds since the epoch.
-
-    Fractions of a millisecond are rounded up: entries are known to the millisecond.
-    """
-    if not (_DAY.fullmatch(text) or _MOMENT.fullmatch(text)):
-        refuse(f"query.{name}", _WHEN)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        refuse(f"query.{name}", _WHEN)
-    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
-    return max(0, -(-since // _MILLISECOND))
-
-
-_WHEN = "send a date such as 2026-03-01, or a moment such as 2026-03-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)

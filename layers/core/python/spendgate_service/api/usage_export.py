@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Self, cast
 
-from spendgate_service.api.export import Part, moment_ms, part_of
+from spendgate_service.api.export import Part, part_of
+from spendgate_service.api.moments import DAY_MS, check_span, moment_ms
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
 from spendgate_service.api.spreadsheet import csv_row, json_cell, text_cell
 from spendgate_service.domain.amounts import Amount, amount_text
@@ -32,7 +33,7 @@ USAGE_FORMATS: Mapping[UsageFormat, str] = {
 }
 """The content type of each."""
 
-_DAYS_DEFAULT_MS = 30 * 86_400_000
+_DAYS_DEFAULT_MS = 30 * DAY_MS
 _POSITION = re.compile(rf"(?P<from_ms>\d{{1,15}}) (?P<to_ms>\d{{1,15}}) {PLACE.pattern}")
 
 _SUBJECTS = ("app", "app_channel", "user", "agent", "session", "tool")
@@ -73,8 +74,8 @@ class UsageExportQuery:
         if named not in USAGE_FORMATS:
             refuse("query.format", "send csv, jsonl or focus")
         known_format = cast("UsageFormat", named)
-        from_ms = moment_ms("from", query["from"]) if "from" in query else None
-        to_ms = moment_ms("to", query["to"]) if "to" in query else None
+        from_ms = moment_ms(query, "from", default=None)
+        to_ms = moment_ms(query, "to", default=None)
         if query.get("cursor"):
             span, start = _read_cursor(query["cursor"])
             if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
@@ -82,10 +83,7 @@ class UsageExportQuery:
             return cls(span, known_format, start)
         last_ms = now_ms + 1 if to_ms is None else to_ms
         span = Span(max(0, last_ms - _DAYS_DEFAULT_MS) if from_ms is None else from_ms, last_ms)
-        if span.to_ms <= span.from_ms:
-            refuse("query.to", "send a moment after from")
-        if span.to_ms > now_ms + 366 * 86_400_000:
-            refuse("query.to", "send a moment in the next year at the latest")
+        check_span(from_ms=span.from_ms, to_ms=span.to_ms, now_ms=now_ms)
         return cls(span, known_format)
 
 

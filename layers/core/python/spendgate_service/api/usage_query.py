@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from spendgate_service.api.export import moment_ms
+from spendgate_service.api.moments import DAY_MS, check_span, date_or_moment, moment_ms
 from spendgate_service.api.parameters import ROWS_DEFAULT, ROWS_MAX
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
 from spendgate_service.domain.calendar import (
@@ -40,11 +40,8 @@ RECORDS_DAYS_MAX = 31
 
 GROUPS_MAX = 5
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})")
 _POSITION = re.compile(r"\[.{1,2000}\]", re.DOTALL)
 _SECONDS_OF_DAY = 86_400
-_DAY_MS = _SECONDS_OF_DAY * 1000
 _REPORT = {"from", "to", "group_by", "interval", "timezone", "limit", "cursor"}
 _EXPORT = {"from", "to", "format", "cursor"}
 _RECORDS = {"from", "to", "timezone", "reservation_id", "limit", "cursor"}
@@ -92,13 +89,10 @@ def read_refusals_span(query: Mapping[str, str], *, now_ms: int) -> tuple[int, i
 
     Raises InvalidValue.
     """
-    last_ms = moment_ms("to", query["to"]) if "to" in query else now_ms + 1
-    first_ms = moment_ms("from", query["from"]) if "from" in query else last_ms - _DAY_MS
+    last_ms = moment_ms(query, "to", default=now_ms + 1)
+    first_ms = moment_ms(query, "from", default=last_ms - DAY_MS)
     first_ms = max(first_ms, last_ms - REFUSALS_RETENTION_SECONDS * 1000, 0)
-    if last_ms <= first_ms:
-        refuse("query.to", "send a moment after from")
-    if last_ms > now_ms + 366 * _DAY_MS:
-        refuse("query.to", "send a moment in the next year at the latest")
+    check_span(from_ms=first_ms, to_ms=last_ms, now_ms=now_ms)
     return first_ms // 60_000 * 60, (last_ms - 1) // 60_000 * 60
 
 
@@ -191,20 +185,15 @@ def _span(query: Mapping[str, str], timezone: ZoneInfo, *, now_ms: int) -> Inter
         first_day = last_day - timedelta(days=DAYS_DEFAULT - 1)
         midnight = datetime(first_day.year, first_day.month, first_day.day, tzinfo=timezone)
         since = max(0, int(midnight.timestamp()))
-    if to <= since:
-        refuse("query.to", "send a moment after from")
-    if to > now + 366 * _SECONDS_OF_DAY:
-        refuse("query.to", "send a moment in the next year at the latest")
+    check_span(from_ms=since * 1000, to_ms=to * 1000, now_ms=now_ms)
     return Interval(since, to)
 
 
 def _moment(name: str, text: str, timezone: ZoneInfo) -> int:
     """Read a date (its midnight in the time zone), or a moment on a quarter of an hour."""
     wanted = "send a date such as 2026-03-01, or a moment such as 2026-03-01T00:15:00Z"
-    if not (_DAY.fullmatch(text) or _MOMENT.fullmatch(text)):
-        refuse(f"query.{name}", wanted)
+    read = date_or_moment(name, text, wanted=wanted)
     try:
-        read = datetime.fromisoformat(text)
         moment = (read if read.tzinfo else read.replace(tzinfo=timezone)).astimezone(UTC)
     except (ValueError, OverflowError):
         refuse(f"query.{name}", wanted)

@@ -1,7 +1,7 @@
 """The change log: what admins and operators have changed."""
 
-from spendgate_service.api.export import moment_ms
 from spendgate_service.api.http import Request, Response, ok
+from spendgate_service.api.moments import moment_ms
 from spendgate_service.api.parameters import ACTOR, CHANGED_FROM, CHANGED_TO, OBJECT
 from spendgate_service.api.route import CHANGE_READER, route, routes_in
 from spendgate_service.store.changes import LAST_MOMENT_MS, ChangeFilter
@@ -25,8 +25,8 @@ def list_changes(request: Request) -> Response:
     """
     query = request.query()
     wanted = ChangeFilter(
-        from_ms=moment_ms("from", query["from"]) if "from" in query else 0,
-        to_ms=moment_ms("to", query["to"]) if "to" in query else LAST_MOMENT_MS,
+        from_ms=moment_ms(query, "from", default=0),
+        to_ms=moment_ms(query, "to", default=LAST_MOMENT_MS),
         about=request.query_value(OBJECT),
         actor=request.query_value(ACTOR),
     )
