@@ -68,25 +68,38 @@ class ExportQuery:
         known_format: ExportFormat = "csv" if named == "csv" else "jsonl"
         from_ms = moment_ms(query, "from", default=None)
         to_ms = moment_ms(query, "to", default=None)
-        if query.get("cursor"):
-            span, start = _read_cursor(query["cursor"], now_ms=now_ms)
-            if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
-                refuse("query.cursor", "it belongs to an export with another from or to")
+        if position := position_in(query, _POSITION):
+            start = Place.read(position["place"])
+            if start is None:
+                _refuse_cursor()
+            span = span_of(position, from_ms=from_ms, to_ms=to_ms, now_ms=now_ms)
             return cls(span, known_format, start)
         span = Span(from_ms or 0, now_ms if to_ms is None else to_ms, now_ms)
         check_order(from_ms=span.from_ms, to_ms=span.to_ms)
         return cls(span, known_format)
 
 
-def _read_cursor(cursor: str, *, now_ms: int) -> tuple[Span, Place]:
+def position_in(query: Mapping[str, str], pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """Read where the part of an export begins; None: at its start. Raises InvalidValue."""
+    cursor = query.get("cursor")
+    if not cursor:
+        return None
     if len(cursor) > CURSOR_LENGTH_MAX:
         _refuse_cursor()
-    position = PageRequest(cursor=cursor).position(_POSITION)
-    assert position is not None
-    place = Place.read(position["place"])
-    if place is None:
-        _refuse_cursor()
-    return Span(int(position["from_ms"]), int(position["to_ms"]), now_ms), place
+    return PageRequest(cursor=cursor).position(pattern)
+
+
+def span_of(
+    position: re.Match[str], *, from_ms: int | None, to_ms: int | None, now_ms: int
+) -> Span:
+    """Return the span of an export that continues.
+
+    Raises InvalidValue if one that is sent besides is not the same.
+    """
+    span = Span(int(position["from_ms"]), int(position["to_ms"]), now_ms)
+    if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
+        refuse("query.cursor", "it belongs to an export with another from or to")
+    return span
 
 
 def _refuse_cursor() -> NoReturn:

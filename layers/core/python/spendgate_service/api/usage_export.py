@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Self, cast
 
-from spendgate_service.api.export import Part, part_of
+from spendgate_service.api.export import Part, part_of, position_in, span_of
 from spendgate_service.api.moments import DAY_MS, check_span, moment_ms
-from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
+from spendgate_service.api.query import refuse
 from spendgate_service.api.spreadsheet import csv_row, json_cell, text_cell
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.currencies import CURRENCIES
 from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.domain.usage_report import TOKEN_KINDS, dimensions_of, tokens_of
 from spendgate_service.reports.export import Span
-from spendgate_service.store.paging import PageRequest
 from spendgate_service.usage.export import PLACE, ExportPlace, UsageStep
 from spendgate_service.wire.usage import usage_record_response
 from spendgate_service.wire.values import amounts_on_wire, json_text
@@ -76,24 +75,13 @@ class UsageExportQuery:
         known_format = cast("UsageFormat", named)
         from_ms = moment_ms(query, "from", default=None)
         to_ms = moment_ms(query, "to", default=None)
-        if query.get("cursor"):
-            span, start = _read_cursor(query["cursor"])
-            if from_ms not in {None, span.from_ms} or to_ms not in {None, span.to_ms}:
-                refuse("query.cursor", "it belongs to an export with another from or to")
-            return cls(span, known_format, start)
+        if position := position_in(query, _POSITION):
+            span = span_of(position, from_ms=from_ms, to_ms=to_ms, now_ms=now_ms)
+            return cls(span, known_format, ExportPlace(position["day"], position["after"]))
         last_ms = now_ms + 1 if to_ms is None else to_ms
         span = Span(max(0, last_ms - _DAYS_DEFAULT_MS) if from_ms is None else from_ms, last_ms)
         check_span(from_ms=span.from_ms, to_ms=span.to_ms, now_ms=now_ms)
         return cls(span, known_format)
-
-
-def _read_cursor(cursor: str) -> tuple[Span, ExportPlace]:
-    if len(cursor) > CURSOR_LENGTH_MAX:
-        refuse("query.cursor", "send the X-Next-Cursor of the part before, as it was")
-    position = PageRequest(cursor=cursor).position(_POSITION)
-    assert position is not None
-    place = ExportPlace(position["day"], position["after"])
-    return Span(int(position["from_ms"]), int(position["to_ms"])), place
 
 
 def usage_part(steps: Iterable[UsageStep], asked: UsageExportQuery, *, tenant_id: str) -> Part:
