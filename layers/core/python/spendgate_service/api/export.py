@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Self
+from urllib.parse import urlencode
 
+from spendgate_service.api.http import Response
 from spendgate_service.api.moments import check_order, moment_ms
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
 from spendgate_service.api.spreadsheet import csv_row, text_cell
@@ -112,6 +114,15 @@ class Part:
 
     text: str
     next_cursor: str | None
+
+    def response(self, path: str, query: Mapping[str, str], content_type: str) -> Response:
+        """Respond with the part; the next one is at the path, with the query and a new cursor."""
+        headers: dict[str, str] = {}
+        if self.next_cursor is not None:
+            rest = urlencode({**query, "cursor": self.next_cursor})
+            headers["X-Next-Cursor"] = self.next_cursor
+            headers["Link"] = f'<{path}?{rest}>; rel="next"'
+        return Response(200, self.text, headers, content_type)
 
 
 def part_of[T](

@@ -1,7 +1,6 @@
 """Reports on budgets: balances, ledgers, statements, audits and the export of the ledger."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, ledger_part
 from spendgate_service.api.http import Request, Response, ok
@@ -194,13 +193,9 @@ def export_tenant_ledger(request: Request) -> Response:
     query = request.query()
     asked = ExportQuery.read(query, now_ms=request.now_ms)
     steps = export_ledger(request.app.table, request.tenant_id, asked.span, start=asked.start)
-    part = ledger_part(steps, asked)
-    headers: dict[str, str] = {}
-    if part.next_cursor is not None:
-        rest = urlencode({"format": asked.format, "cursor": part.next_cursor})
-        headers["X-Next-Cursor"] = part.next_cursor
-        headers["Link"] = f'</v1/export/ledger?{rest}>; rel="next"'
-    return Response(200, part.text, headers, EXPORT_FORMATS[asked.format])
+    return ledger_part(steps, asked).response(
+        "/v1/export/ledger", {"format": asked.format}, EXPORT_FORMATS[asked.format]
+    )
 
 
 @route(

@@ -1,7 +1,5 @@
 """The usage log: totals, records, reversal and export; and what was refused."""
 
-from urllib.parse import urlencode
-
 from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.usage import ReverseBody
 from spendgate_service.api.http import Request, Response, created, ok
@@ -147,13 +145,10 @@ def export_tenant_usage(request: Request) -> Response:
         start=asked.start,
     )
     part = usage_part(steps, asked, tenant_id=request.tenant_id)
-    headers: dict[str, str] = {}
-    if part.next_cursor is not None:
-        kept = {name: value for name, value in query.items() if name not in {"from", "to"}}
-        rest = urlencode({**kept, "format": asked.format, "cursor": part.next_cursor})
-        headers["X-Next-Cursor"] = part.next_cursor
-        headers["Link"] = f'</v1/export/usage?{rest}>; rel="next"'
-    return Response(200, part.text, headers, USAGE_FORMATS[asked.format])
+    kept = {name: value for name, value in query.items() if name not in {"from", "to"}}
+    return part.response(
+        "/v1/export/usage", {**kept, "format": asked.format}, USAGE_FORMATS[asked.format]
+    )
 
 
 @route(
