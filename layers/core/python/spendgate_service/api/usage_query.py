@@ -72,11 +72,13 @@ def read_report_query(
     return asked, names, _rows(query), place
 
 
-def read_records_query(query: Mapping[str, str], *, tenant_id: str, now_ms: int) -> RecordsQuery:
+def read_records_query(
+    query: Mapping[str, str], *, reservation_id: str | None, tenant_id: str, now_ms: int
+) -> RecordsQuery:
     """Read which records are wanted. Raises InvalidValue."""
     span = _span(query, _timezone(query), now_ms=now_ms)
     only = _filter(query, _RECORDS, tenant_id=tenant_id)
-    return RecordsQuery(span, only, query.get("reservation_id"))
+    return RecordsQuery(span, only, reservation_id)
 
 
 def read_export_filter(query: Mapping[str, str], *, tenant_id: str) -> UsageFilter:

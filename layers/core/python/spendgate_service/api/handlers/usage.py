@@ -85,8 +85,12 @@ def list_usage_records(request: Request) -> Response:
 
     A page may be shorter than its limit and still continue.
     """
-    request.query_value(RESERVATION)
-    asked = read_records_query(request.query(), tenant_id=request.tenant_id, now_ms=request.now_ms)
+    asked = read_records_query(
+        request.query(),
+        reservation_id=request.query_value(RESERVATION),
+        tenant_id=request.tenant_id,
+        now_ms=request.now_ms,
+    )
     page = records_page(request.app.table, request.tenant_id, asked, request.page())
     return ok(
         page_response(list(map(usage_record_response, page.data)), next_cursor=page.next_cursor)
