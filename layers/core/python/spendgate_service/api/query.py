@@ -37,13 +37,20 @@ def read_query(event: Mapping[str, object], known: Collection[str] | None) -> di
 
 def page_request_in(query: Mapping[str, str]) -> PageRequest:
     """Read the `limit` and `cursor` of a query. Raises InvalidValue."""
-    text = query.get("limit", str(PAGE_SIZE_DEFAULT))
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= PAGE_SIZE_MAX:
-        refuse("query.limit", f"send a whole number from 1 to {PAGE_SIZE_MAX}")
+    limit = limit_in(query, default=PAGE_SIZE_DEFAULT, most=PAGE_SIZE_MAX)
     cursor = query.get("cursor") or None
     if cursor is not None and len(cursor) > CURSOR_LENGTH_MAX:
         refuse("query.cursor", "send the next_cursor of the page before, as it was")
-    return PageRequest(int(text), cursor)
+    return PageRequest(limit, cursor)
+
+
+def limit_in(query: Mapping[str, str], *, default: int, most: int) -> int:
+    """Read the `limit` of a query, with at most as many digits as `most`. Raises InvalidValue."""
+    text = query.get("limit", str(default))
+    digits = rf"[0-9]{{1,{len(str(most))}}}"
+    if not re.fullmatch(digits, text) or not 1 <= int(text) <= most:
+        refuse("query.limit", f"send a whole number from 1 to {most}")
+    return int(text)
 
 
 def read_idempotency_key(header: str | None) -> str | None:

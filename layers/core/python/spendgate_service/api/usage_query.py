@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from spendgate_service.api.moments import DAY_MS, check_span, date_or_moment, moment_ms
 from spendgate_service.api.parameters import ROWS_DEFAULT, ROWS_MAX
-from spendgate_service.api.query import CURSOR_LENGTH_MAX, refuse
+from spendgate_service.api.query import CURSOR_LENGTH_MAX, limit_in, refuse
 from spendgate_service.domain.calendar import (
     CALENDAR_UNITS,
     CalendarPeriod,
@@ -69,7 +69,8 @@ def read_report_query(
     asked = ReportQuery(span, asked.group_by, asked.period, asked.only)
     if asked.needs_records and span.ends_at - span.starts_at > RECORDS_DAYS_MAX * _SECONDS_OF_DAY:
         refuse("query.from", f"sessions and metadata are known for {RECORDS_DAYS_MAX} days at once")
-    return asked, names, _rows(query), place
+    limit = limit_in(query, default=ROWS_DEFAULT, most=ROWS_MAX)
+    return asked, names, limit, place
 
 
 def read_records_query(
@@ -203,10 +204,3 @@ def _moment(name: str, text: str, timezone: ZoneInfo) -> int:
     if seconds % QUARTER_HOUR_SECONDS:
         refuse(f"query.{name}", "send a moment on a quarter of an hour, such as 00:15:00")
     return max(0, int(seconds))
-
-
-def _rows(query: Mapping[str, str]) -> int:
-    text = query.get("limit", str(ROWS_DEFAULT))
-    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= ROWS_MAX:
-        refuse("query.limit", f"send a whole number from 1 to {ROWS_MAX}")
-    return int(text)
