@@ -10,7 +10,7 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.decisions import check_result_of
 from spendgate_service.domain.errors import BudgetExceeded, NoBudget
 from spendgate_service.domain.periods import DurationPeriod, PeriodRule, RollingPeriod, window_text
-from spendgate_service.domain.subjects import Subject
+from spendgate_service.domain.subjects import CREDENTIAL_TYPES, Subject
 from spendgate_service.domain.wording import duration_text
 from spendgate_service.wire.balances import warnings_of
 from spendgate_service.wire.fields import Amounts, AmountText, Doc
@@ -98,7 +98,7 @@ def allowance_response(
 
 
 def _without_budgets(subjects: Sequence[Subject], *, requires_budget: bool) -> AllowanceResponse:
-    first = next((subject for subject in subjects if subject.type not in _OF_EVERYONE), None)
+    first = next((subject for subject in subjects if subject.type not in CREDENTIAL_TYPES), None)
     who = "you" if first is None else _name(first)
     return {
         "status": "no_budgets",
@@ -107,9 +107,6 @@ def _without_budgets(subjects: Sequence[Subject], *, requires_budget: bool) -> A
         "hint": hint_of(NoBudget()) if requires_budget else "Go on.",
         "budgets": [],
     }
-
-
-_OF_EVERYONE = {"organization", "api_key"}
 
 
 def _summary(balance: Balance, status: AllowanceStatus) -> str:
