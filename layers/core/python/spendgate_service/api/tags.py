@@ -7,6 +7,7 @@ an object that is set back to what it was has its earlier tag again.
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from spendgate_service.api.http import Request, Response
 from spendgate_service.api.query import refuse
@@ -43,6 +44,4 @@ def content_tag(shown: Mapping[str, object]) -> str:
 
 def tagged(response: Response, tag: str) -> Response:
     """Return the response with the tag of the object that it shows."""
-    return Response(
-        response.status, response.body, {**response.headers, "ETag": tag}, response.content_type
-    )
+    return replace(response, headers={**response.headers, "ETag": tag})

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,7 @@ def read_report_query(
         only=_filter(query, _REPORT, tenant_id=tenant_id),
     )
     span, place = _read_place(query.get("cursor"), asked)
-    asked = ReportQuery(span, asked.group_by, asked.period, asked.only)
+    asked = replace(asked, span=span)
     if asked.needs_records and span.ends_at - span.starts_at > RECORDS_DAYS_MAX * _SECONDS_OF_DAY:
         refuse("query.from", f"sessions and metadata are known for {RECORDS_DAYS_MAX} days at once")
     limit = limit_in(query, default=ROWS_DEFAULT, most=ROWS_MAX)
