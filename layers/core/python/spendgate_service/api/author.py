@@ -1,11 +1,9 @@
 """Who makes a change: the API key of the request, and what two headers say besides."""
 
 from spendgate_service.api.http import Request
+from spendgate_service.api.parameters import ACTOR_LENGTH_MAX, REASON_LENGTH_MAX
 from spendgate_service.api.query import refuse
 from spendgate_service.domain.changes import Author
-
-ACTOR_LENGTH_MAX = 256
-REASON_LENGTH_MAX = 500
 
 
 def author_of(request: Request) -> Author:

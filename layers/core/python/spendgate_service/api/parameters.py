@@ -92,11 +92,7 @@ STATUS = Parameter("status", BalanceStatus.__value__, "Only balances of this sta
 STATE = Parameter("state", Literal["held"], "held: open holds; there is no other list.")
 OLDER_THAN = Parameter(
     "older_than_seconds",
-    Annotated[
-        int,
-        Field(ge=0, le=MAX_AGE_SECONDS),
-        WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_AGE_SECONDS}),
-    ],
+    Annotated[int, Field(ge=0, le=MAX_AGE_SECONDS)],
     "Only holds that were taken at least so many seconds ago.",
 )
 SORT = Parameter("sort", Literal["-utilization"], "-utilization: the highest utilization first.")
@@ -173,16 +169,19 @@ USAGE_FORMAT = Parameter(
     "format", Literal["csv", "jsonl", "focus"], "csv (the default), jsonl or focus."
 )
 
+ACTOR_LENGTH_MAX = 256
+REASON_LENGTH_MAX = 500
+
 _LATIN = r"[ -~\u00a1-\u00ac\u00ae-\u00ff]"
 """The printable characters that a header can carry everywhere."""
 
 ACTOR_HEADER = Parameter(
     "Spendgate-Actor",
-    Annotated[str, Field(pattern=f"^{_LATIN}{{0,256}}$")],
-    "For whom the key acts, for the change log; up to 256 printable characters.",
+    Annotated[str, Field(pattern=f"^{_LATIN}{{0,{ACTOR_LENGTH_MAX}}}$")],
+    f"For whom the key acts, for the change log; up to {ACTOR_LENGTH_MAX} printable characters.",
 )
 REASON_HEADER = Parameter(
     "Spendgate-Reason",
-    Annotated[str, Field(pattern=f"^{_LATIN}{{0,500}}$")],
-    "Why, for the change log; up to 500 printable characters.",
+    Annotated[str, Field(pattern=f"^{_LATIN}{{0,{REASON_LENGTH_MAX}}}$")],
+    f"Why, for the change log; up to {REASON_LENGTH_MAX} printable characters.",
 )
