@@ -4,13 +4,14 @@ from typing import Annotated, TypedDict
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.ledger import EntryKind, LedgerEntry
+from spendgate_service.domain.rates import Origin
 from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.periods import boundary_on_wire
 from spendgate_service.wire.values import time_on_wire
 
 
-class LedgerEntryResponse(TypedDict):
-    """One debit or credit on one budget; entries are never changed."""
+class _LedgerEntry(TypedDict):
+    """An entry, apart from what its amount was converted from."""
 
     id: Annotated[str, Doc("The id of the entry.")]
     budget_id: Annotated[str, Doc("The budget that the entry belongs to.")]
@@ -36,6 +37,11 @@ class LedgerEntryResponse(TypedDict):
     ]
     expires_at: Annotated[Time | None, Doc("When the credit expires; null: with its period.")]
     created_at: Annotated[Time, Doc("When the entry was written.")]
+
+
+class ConvertedFrom(TypedDict):
+    """What an amount on a budget was converted from."""
+
     original_amount: Annotated[
         AmountText | None, Doc("What was spent, in `original_unit`; null: nothing was converted.")
     ]
@@ -45,9 +51,12 @@ class LedgerEntryResponse(TypedDict):
     ]
 
 
+class LedgerEntryResponse(_LedgerEntry, ConvertedFrom):
+    """One debit or credit on one budget; entries are never changed."""
+
+
 def ledger_entry_response(entry: LedgerEntry) -> LedgerEntryResponse:
     """Build the response about one ledger entry."""
-    origin = entry.origin
     return {
         "id": entry.entry_id,
         "budget_id": entry.budget_id,
@@ -64,6 +73,13 @@ def ledger_entry_response(entry: LedgerEntry) -> LedgerEntryResponse:
         "kind": entry.kind,
         "expires_at": boundary_on_wire(entry.expires_at),
         "created_at": time_on_wire(entry.created_at_ms),
+        **converted_from(entry.origin),
+    }
+
+
+def converted_from(origin: Origin | None) -> ConvertedFrom:
+    """Build the part of a response about what an amount was converted from; None: it was not."""
+    return {
         "original_amount": amount_text(origin.amount) if origin else None,
         "original_unit": origin.unit if origin else None,
         "rate": amount_text(origin.rate) if origin else None,

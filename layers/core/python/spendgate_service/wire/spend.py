@@ -11,7 +11,12 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import BudgetShare
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.fields import Amounts, AmountText, Doc, Subjects, Time
-from spendgate_service.wire.ledger import LedgerEntryResponse, ledger_entry_response
+from spendgate_service.wire.ledger import (
+    ConvertedFrom,
+    LedgerEntryResponse,
+    converted_from,
+    ledger_entry_response,
+)
 from spendgate_service.wire.values import amounts_on_wire, subjects_on_wire, time_on_wire
 
 
@@ -29,8 +34,8 @@ class SpendResponse(TypedDict):
     ]
 
 
-class BudgetShareResponse(TypedDict):
-    """What recorded spend comes to on one budget."""
+class _BudgetShare(TypedDict):
+    """A share, apart from what its amount was converted from."""
 
     budget_id: Annotated[str, Doc("The budget.")]
     subject: Annotated[str, Doc("The subject whose balance it is, as type:id.")]
@@ -46,13 +51,10 @@ class BudgetShareResponse(TypedDict):
             "window has passed."
         ),
     ]
-    original_amount: Annotated[
-        AmountText | None, Doc("What was spent, in `original_unit`; null: nothing was converted.")
-    ]
-    original_unit: Annotated[str | None, Doc("The unit from which the amount was converted.")]
-    rate: Annotated[
-        AmountText | None, Doc("How much of the budget's unit one of `original_unit` was worth.")
-    ]
+
+
+class BudgetShareResponse(_BudgetShare, ConvertedFrom):
+    """What recorded spend comes to on one budget."""
 
 
 class RecordedSpendResponse(TypedDict):
@@ -111,7 +113,6 @@ def recorded_spend_response(recorded: RecordedSpend) -> RecordedSpendResponse:
 
 def budget_share(share: BudgetShare) -> BudgetShareResponse:
     """Build the part of a response about one budget of a spend."""
-    origin = share.origin
     return {
         "budget_id": share.budget_id,
         "subject": str(share.subject),
@@ -119,7 +120,5 @@ def budget_share(share: BudgetShare) -> BudgetShareResponse:
         "unit": share.unit,
         "amount": amount_text(share.amount),
         "counted": share.counted,
-        "original_amount": amount_text(origin.amount) if origin else None,
-        "original_unit": origin.unit if origin else None,
-        "rate": amount_text(origin.rate) if origin else None,
+        **converted_from(share.origin),
     }
