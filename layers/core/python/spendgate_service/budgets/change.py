@@ -213,7 +213,7 @@ def _move(
     tenant_id: str,
     now_ms: int,
 ) -> _Move:
-    """Prepare a change of the period. Raises InvalidValue for a default, and PolicyChanged."""
+    """Prepare a change of the period, if it is one. Raises PolicyChanged."""
     changed = after.budget(before[1].budget_id)
     if changed is None or changed.period == before[1].period:
         return _Move()

@@ -176,7 +176,7 @@ def replaced_by_move(
     table: Table, tenant_id: str, before: Located, changed: Budget, *, now_ms: int
 ) -> list[Replaced]:
     """Find the counter of the period that a change of the period replaces. One read."""
-    if changed.subject.is_default or changed.period == before[1].period:
+    if changed.subject.is_default:
         return []
     return _read_replaced(table, tenant_id, [before], changed, now_ms=now_ms)
 
