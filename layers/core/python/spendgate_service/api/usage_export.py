@@ -141,8 +141,8 @@ def _csv_line(record: UsageRecord) -> str:
 def _focus_lines(record: UsageRecord, tenant_id: str) -> Iterable[str]:
     """Write a row for each currency; what cost no money is a charge of 0 USD."""
     money, _ = _money_and_rest(record)
+    row = _focus_row(record, tenant_id)
     for currency, amount in (money or {"usd": 0}).items():
-        row = _focus_row(record, tenant_id)
         cost = amount_text(amount)
         row |= dict.fromkeys(("BilledCost", "ContractedCost", "EffectiveCost", "ListCost"), cost)
         row |= dict.fromkeys(("BillingCurrency", "PricingCurrency"), currency.upper())
