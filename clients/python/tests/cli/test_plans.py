@@ -87,6 +87,11 @@ CASES: dict[str, tuple[Mapping[str, Any], State, Options]] = {
         Options(),
     ),
     "a new budget": (one(soft_limit=8, name="Agent A"), NOTHING, Options()),
+    "metadata like a period": (
+        one(metadata={"type": "team"}),
+        of_service(one(metadata={"type": "calendar"})),
+        Options(),
+    ),
     "a new object of each other kind": (OTHERS, NOTHING, Options()),
     "a change to each other kind": (CHANGED, of_service(OTHERS), Options()),
     "an override replaces a default": (

@@ -55,19 +55,6 @@ def bar_of(balance: models.Balance | None) -> str:
     return f"{values.bar(spent, held, width=width)} {values.percent(spent)}"
 
 
-def period_text(period: models.PeriodRule) -> str:
-    """A rule of periods in a few words: `month Europe/Paris`, `rolling 5h`."""
-    if period.type == "calendar":
-        zone = period.timezone if period.timezone not in (None, "UTC") else None
-        anchor = period.anchor
-        fields = anchor.model_dump(exclude_none=True) if anchor else {}
-        turns = ", ".join(f"{name} {value}" for name, value in fields.items())
-        return " ".join(filter(None, [period.unit, zone, turns and f"({turns})"]))
-    if period.type == "none":
-        return "none"
-    return f"{period.type} {period.window or f'{period.seconds}s'}"
-
-
 COLUMNS = (
     Column("budget_id", lambda balance: balance.budget_id, from_width=WIDEST),
     Column("subject", lambda balance: balance.subject, wraps=True),

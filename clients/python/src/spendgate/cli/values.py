@@ -64,23 +64,25 @@ def bar(spent: Decimal, held: Decimal = Decimal(0), *, width: int = BAR_WIDTH) -
     return full * filled + waiting * held_width + empty * (width - filled - held_width)
 
 
-def shown(value: object) -> str:
-    """A value in one line."""
+def shown(field: str, value: Any) -> str:
+    """The value of a field in one line."""
     if value is None:
         return "none"
-    if isinstance(value, Mapping) and "type" in value:
-        return _period(value)
+    if field == "period":
+        return period_text(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _period(period: Mapping[str, Any]) -> str:
+def period_text(period: Mapping[str, Any]) -> str:
+    """A rule of periods in a few words: `month Europe/Paris`, `rolling 5h`."""
     kind = period["type"]
     if kind == "none":
         return "none"
     if kind != "calendar":
-        return f"{kind} {period['window']}"
+        window = period.get("window") or f"{period['seconds']}s"
+        return f"{kind} {window}"
     words = [str(period["unit"])]
-    if period["timezone"] != "UTC":
+    if period.get("timezone", "UTC") != "UTC":
         words.append(str(period["timezone"]))
     if "anchor" in period:
         words.append("(" + ", ".join(f"{k} {v}" for k, v in period["anchor"].items()) + ")")

@@ -142,7 +142,8 @@ def _stopped(change: Change, now: Existing, made: int, whole: int) -> CommandErr
         before = change.before.fields
         named = [name for name in before if before[name] != now.fields.get(name)]
         fields = [
-            f"{name} {shown(before[name])} -> {shown(now.fields.get(name))}" for name in named
+            f"{name} {shown(name, before[name])} -> {shown(name, now.fields.get(name))}"
+            for name in named
         ]
         what = f"changed: {', '.join(fields) or 'its status or its mark'}"
     return CommandError(

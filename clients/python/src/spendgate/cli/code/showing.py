@@ -88,18 +88,18 @@ def _lines(change: Change) -> Iterator[str]:
     for name, before, after in change.differences:
         if change.action == "create":
             if after != _DEFAULTS.get(name, ...):
-                yield f"{name}: {shown(after)}"
+                yield f"{name}: {shown(name, after)}"
         elif change.action == "delete":
             if name in ("subject", "unit", "limit"):
-                yield f"{name}: {shown(before)}"
+                yield f"{name}: {shown(name, before)}"
         else:
-            yield f"{name}: {shown(before)} -> {shown(after)}"
+            yield f"{name}: {shown(name, before)} -> {shown(name, after)}"
 
 
 def _diff(change: Change) -> Iterator[str]:
     yield f"@@ {SIGNS[change.action]} {change.key} @@"
     for name, before, after in change.differences:
         if before is not None and before != _DEFAULTS.get(name, ...):
-            yield f"- {name}: {shown(before)}"
+            yield f"- {name}: {shown(name, before)}"
         if after is not None and change.action != "delete" and after != _DEFAULTS.get(name, ...):
-            yield f"+ {name}: {shown(after)}"
+            yield f"+ {name}: {shown(name, after)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spendgate.cli import values
-from spendgate.cli.balance_rows import WIDE, WIDEST, bar_of, period_text, style_of
+from spendgate.cli.balance_rows import WIDE, WIDEST, bar_of, style_of
 from spendgate.cli.code.periods import period_of
 from spendgate.cli.exits import CommandError, Exit
 from spendgate.cli.options import (
@@ -44,13 +44,18 @@ Timezone = Annotated[str | None, typer.Option("--timezone", help="Time zone of t
 Name = Annotated[str | None, typer.Option("--name", help="A name for people.")]
 Mode = Annotated[str | None, typer.Option("--mode", help="enforce, or shadow: never refuses.")]
 
+
+def _period(budget: models.Budget) -> str:
+    return values.period_text(budget.period.model_dump(exclude_none=True))
+
+
 COLUMNS = (
     Column("budget_id", lambda budget: budget.budget_id, from_width=WIDE),
     Column("slug", lambda budget: budget.slug, from_width=WIDEST),
     Column("subject", lambda budget: budget.subject, wraps=True),
     Column("unit", lambda budget: budget.unit),
     Column("limit", lambda budget: budget.limit, is_number=True),
-    Column("period", lambda budget: period_text(budget.period), from_width=WIDE),
+    Column("period", _period, from_width=WIDE),
     Column("status", lambda budget: budget.status, style=lambda budget: style_of(budget.status)),
     Column("spent", lambda budget: budget.balance and budget.balance.spent, is_number=True),
     Column("held", lambda budget: budget.balance and budget.balance.held, is_number=True),
@@ -191,7 +196,7 @@ def _print(budget: models.Budget, output: Output) -> None:
         "unit": budget.unit,
         "limit": budget.limit,
         "soft_limit": budget.soft_limit,
-        "period": period_text(budget.period),
+        "period": _period(budget),
         "mode": budget.mode,
         "status": budget.status,
     }

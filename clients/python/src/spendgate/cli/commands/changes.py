@@ -29,9 +29,10 @@ def _fields(change: models.Change) -> str:
     """What changed; of a new object the fields by which it is known."""
     if all(part.from_ is None for part in change.changes):
         named = {part.field: part.to for part in change.changes}
-        return ", ".join(f"{name} {shown(named[name])}" for name in _TELLING if name in named)
+        return ", ".join(f"{name} {shown(name, named[name])}" for name in _TELLING if name in named)
     return "; ".join(
-        f"{part.field}: {shown(part.from_)} -> {shown(part.to)}" for part in change.changes
+        f"{part.field}: {shown(part.field, part.from_)} -> {shown(part.field, part.to)}"
+        for part in change.changes
     )
 
 
