@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
@@ -46,11 +46,12 @@ def watch(
 ) -> None:
     """Show balances and holds, refreshed until Ctrl-C; a program gets a table per look."""
     with session.client() as client:
-        read = _reader(client, subjects or [])
+        screens = _screens(_reader(client, subjects or []), interval, count)
         if printing.is_terminal():
-            _live(read, interval, count)
+            _live(screens)
         else:
-            _in_turn(read, interval, count)
+            for screen in screens:
+                printing.draw(screen)
 
 
 def _reader(client: Spendgate, subjects: Sequence[str]) -> Callable[[], list[models.Balance]]:
@@ -60,27 +61,26 @@ def _reader(client: Spendgate, subjects: Sequence[str]) -> Callable[[], list[mod
     return lambda: sorted(islice(client.balances(), _BALANCES_MAX), key=left_of)
 
 
-def _live(read: Callable[[], list[models.Balance]], interval: float, count: int | None) -> None:
-    from rich.live import Live  # noqa: PLC0415
-
-    looks = 0
-    with Live(
-        console=printing.console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
-    ) as live:
-        while count is None or looks < count:
-            if looks:
-                time.sleep(interval)
-            live.update(_screen(read()), refresh=True)
-            looks += 1
-
-
-def _in_turn(read: Callable[[], list[models.Balance]], interval: float, count: int | None) -> None:
+def _screens(
+    read: Callable[[], list[models.Balance]], interval: float, count: int | None
+) -> Iterator[RenderableType]:
+    """One screen per look, with the interval between two."""
     looks = 0
     while count is None or looks < count:
         if looks:
             time.sleep(interval)
-        printing.draw(_screen(read()))
+        yield _screen(read())
         looks += 1
+
+
+def _live(screens: Iterator[RenderableType]) -> None:
+    from rich.live import Live  # noqa: PLC0415
+
+    with Live(
+        console=printing.console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    ) as live:
+        for screen in screens:
+            live.update(screen, refresh=True)
 
 
 def _screen(balances: list[models.Balance]) -> RenderableType:
