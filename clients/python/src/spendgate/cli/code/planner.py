@@ -10,6 +10,8 @@ from spendgate.cli.code.objects import KINDS, Fields, Key, Objects
 
 Action = Literal["create", "update", "delete", "replace"]
 SIGNS: Mapping[Action, str] = {"create": "+", "update": "~", "delete": "-", "replace": "-/+"}
+MONEY = ("spent", "held", "credits", "carried_in")
+"""What a budget may hold, by name."""
 _IDENTITY = ("subject", "unit")
 """The fields of a budget that never change."""
 
@@ -23,7 +25,7 @@ class Facts:
     stack: str | None
     status: str = "active"
     money: Mapping[str, str] | None = field(default_factory=dict)
-    """What it holds by name, `spent`, `held`, `credits`, `carried_in`; None: it is not known."""
+    """What it holds, by the names of MONEY; None: it is not known."""
 
     @property
     def holds_money(self) -> bool:
@@ -81,6 +83,15 @@ class Change:
         for name in dict.fromkeys((*before, *after)):
             if before.get(name) != after.get(name):
                 yield name, before.get(name), after.get(name)
+
+    @property
+    def ends_budget(self) -> bool:
+        """Whether a budget of before is deleted."""
+        return self.action in ("delete", "replace")
+
+    def changes(self, field: str) -> bool:
+        """Whether a field changes."""
+        return any(name == field for name, _, _ in self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +215,7 @@ def _same_place(wanted: Fields, candidates: Iterable[Existing]) -> Existing | No
 
 def _with_opening(change: Change, wanted: Objects) -> Change:
     """The change with its opening amount, if it starts a period."""
-    period_changes = any(name == "period" for name, _, _ in change.differences)
-    if change.action == "delete" or (change.action == "update" and not period_changes):
+    if change.action == "delete" or (change.action == "update" and not change.changes("period")):
         return change
     return replace(change, opening=wanted.openings.get(change.key))
 
@@ -216,21 +226,21 @@ def _with_needs(change: Change, options: Options) -> Change:
     needs = []
     if change.adopts and not options.adopt:
         needs.append("--adopt")
-    if change.action == "replace" and facts and facts.slug != change.key.name:
-        needs += [] if options.prune else ["--prune"]
-    ends = change.action in ("delete", "replace")
-    if ends and facts and facts.holds_money and not options.force:
+    is_renamed = change.action == "replace" and facts and facts.slug != change.key.name
+    if is_renamed and not options.prune:
+        needs.append("--prune")
+    if change.ends_budget and facts and facts.holds_money and not options.force:
         needs.append("--force")
     return replace(change, needs=tuple(needs))
 
 
 def _limited(changes: list[Change], options: Options) -> list[Change]:
     """The changes; the deletions need an option if there are too many of them."""
-    ends = [change for change in changes if change.action in ("delete", "replace")]
-    if len(ends) <= options.max_deletes:
+    deletes = sum(change.ends_budget for change in changes)
+    if deletes <= options.max_deletes:
         return changes
-    need = f"--max-deletes {len(ends)}"
+    need = f"--max-deletes {deletes}"
     return [
-        replace(change, needs=(*change.needs, need)) if change in ends else change
+        replace(change, needs=(*change.needs, need)) if change.ends_budget else change
         for change in changes
     ]

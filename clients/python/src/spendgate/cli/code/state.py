@@ -9,11 +9,10 @@ from typing import Any
 from spendgate import NotFoundError, Spendgate, models
 from spendgate.cli.code.model import MARK
 from spendgate.cli.code.objects import Fields, Key, Objects, fields_of_budget, normal, price_fields
-from spendgate.cli.code.planner import Existing, Facts, State
+from spendgate.cli.code.planner import MONEY, Existing, Facts, State
 from spendgate.cli.values import amount
 
 _PAGE = 100
-_MONEY = ("spent", "held", "credits", "carried_in")
 CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
 
 
@@ -49,9 +48,9 @@ def _with_money(client: Spendgate, budget: models.Budget) -> Existing:
     assert existing.facts is not None
     if budget.balance is not None:
         return existing
-    money = dict.fromkeys(_MONEY, Decimal(0))
+    money = dict.fromkeys(MONEY, Decimal(0))
     for balance in client.budgets.balances(budget.budget_id, limit=_PAGE):
-        for name in _MONEY:
+        for name in MONEY:
             money[name] += abs(getattr(balance, name))  # debts and credits do not cancel out
     facts = replace(existing.facts, money={name: amount(part) for name, part in money.items()})
     return replace(existing, facts=facts)
@@ -101,4 +100,4 @@ def _may_change(existing: Existing, wanted: Objects) -> bool:
 def _money(budget: models.Budget) -> dict[str, str] | None:
     if budget.balance is None:
         return None
-    return {name: amount(getattr(budget.balance, name)) for name in _MONEY}
+    return {name: amount(getattr(budget.balance, name)) for name in MONEY}

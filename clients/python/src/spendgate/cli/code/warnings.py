@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from spendgate.cli.code.objects import Objects
-from spendgate.cli.code.planner import Change, Existing, Plan, State
+from spendgate.cli.code.planner import MONEY, Change, Existing, Plan, State
 from spendgate.cli.values import amount
 
 Rule = Callable[[Change, Plan, Objects, State], Iterator[str]]
@@ -30,7 +30,7 @@ def with_warnings(plan: Plan, wanted: Objects, state: State) -> Plan:
 
 def _limit_below_spent(change: Change, *_: object) -> Iterator[str]:
     after = change.after
-    if change.action != "update" or after is None or not _changed(change, "limit"):
+    if change.action != "update" or after is None or not change.changes("limit"):
         return
     if after["subject"].endswith(":*"):
         return  # each of its subjects has a balance of its own
@@ -45,7 +45,7 @@ def _limit_below_spent(change: Change, *_: object) -> Iterator[str]:
 
 
 def _period_starts_anew(change: Change, *_: object) -> Iterator[str]:
-    if change.action != "update" or not _changed(change, "period"):
+    if change.action != "update" or not change.changes("period"):
         return
     if change.opening is not None:
         return
@@ -82,7 +82,7 @@ def _soft_limit(change: Change, *_: object) -> Iterator[str]:
 
 def _loses(change: Change, *_: object) -> Iterator[str]:
     facts = change.before.facts
-    if change.action not in ("delete", "replace") or facts is None:
+    if not change.ends_budget or facts is None:
         return
     what = f"{facts.slug or facts.budget_id} is deleted"
     if change.action == "replace" and facts.slug != change.key.name:
@@ -116,15 +116,9 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def _changed(change: Change, name: str) -> bool:
-    return any(field == name for field, _, _ in change.differences)
-
-
 def _money(existing: Existing) -> Mapping[str, Decimal]:
     known: Mapping[str, Any] = (existing.facts.money if existing.facts else None) or {}
-    return {
-        name: Decimal(known.get(name, "0")) for name in ("spent", "held", "credits", "carried_in")
-    }
+    return {name: Decimal(known.get(name, "0")) for name in MONEY}
 
 
 def _names_on(subject: str, wanted: Objects, state: State) -> set[str]:
