@@ -13,12 +13,13 @@ from ruamel.yaml import YAML
 from spendgate import Spendgate
 from spendgate.cli.code import periods
 from spendgate.cli.code.objects import (
+    BUDGET_DEFAULTS,
     WARN_AT_PCT,
     Fields,
     Key,
     fields_of_budget,
-    normal,
     price_fields,
+    rate_fields,
 )
 from spendgate.cli.code.state import CAPS, read_object
 
@@ -26,15 +27,7 @@ if TYPE_CHECKING:
     from spendgate import models
 
 _SLUG_LENGTH_MAX = 64
-_LEFT_OUT: Mapping[str, Any] = {
-    "soft_limit": None,
-    "on_soft_limit": "warn",
-    "warn_at_pct": list(WARN_AT_PCT),
-    "carry_over": None,
-    "mode": "enforce",
-    "name": None,
-    "metadata": {},
-}
+_LEFT_OUT: Mapping[str, Any] = {**BUDGET_DEFAULTS, "warn_at_pct": list(WARN_AT_PCT)}
 _TENANT_DEFAULTS: Mapping[str, Any] = {
     "name": None,
     "require_budget": False,
@@ -56,10 +49,7 @@ def file_of(client: Spendgate, stack: str) -> str:
             for price in client.prices.list()
         },
         "rates": {
-            f"{rate.from_}/{rate.to}": _numbers(
-                normal({"rate": rate.rate, "max_age_seconds": rate.max_age_seconds})
-            )
-            for rate in client.rates.list()
+            f"{rate.from_}/{rate.to}": _numbers(rate_fields(rate)) for rate in client.rates.list()
         },
         "tenant": _tenant(client),
     }

@@ -25,6 +25,11 @@ Fields = Mapping[str, Any]
 Mistakes = list[tuple[Sequence[object], str]]
 
 WARN_AT_PCT = (80,)
+BUDGET_DEFAULTS: Mapping[str, Any] = {
+    "soft_limit": None, "on_soft_limit": "warn", "carry_over": None, "mode": "enforce",
+    "name": None, "metadata": {},
+}  # fmt: skip
+"""What a budget has that does not name the field; a plan shows `warn_at_pct` all the same."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,6 +114,11 @@ def price_fields(price: Mapping[str, Any]) -> Fields:
             {name: rate for name, rate in tier.items() if rate is not None} for tier in tiers
         ]
     return normal(fields)
+
+
+def rate_fields(rate: models.Rate) -> Fields:
+    """A conversion rate of the service."""
+    return normal({"rate": rate.rate, "max_age_seconds": rate.max_age_seconds})
 
 
 def normal(fields: Mapping[str, Any]) -> Fields:

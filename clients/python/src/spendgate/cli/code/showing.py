@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from spendgate.cli import printing
+from spendgate.cli.code.objects import BUDGET_DEFAULTS
 from spendgate.cli.code.planner import SIGNS, Action, Change, Plan
 from spendgate.cli.values import shown
 
@@ -21,10 +21,6 @@ _VERBS: tuple[tuple[Action, str], ...] = (
     ("replace", "to replace"),
     ("delete", "to delete"),
 )
-_DEFAULTS: Mapping[str, Any] = {
-    "soft_limit": None, "on_soft_limit": "warn", "carry_over": None, "mode": "enforce",
-    "name": None, "metadata": {},
-}  # fmt: skip
 
 
 def summary(plan: Plan) -> str:
@@ -87,7 +83,7 @@ def _lines(change: Change) -> Iterator[str]:
         yield f"opening_spent: {change.opening}"
     for name, before, after in change.differences:
         if change.action == "create":
-            if after != _DEFAULTS.get(name, ...):
+            if after != BUDGET_DEFAULTS.get(name, ...):
                 yield f"{name}: {shown(name, after)}"
         elif change.action == "delete":
             if name in ("subject", "unit", "limit"):
@@ -99,7 +95,7 @@ def _lines(change: Change) -> Iterator[str]:
 def _diff(change: Change) -> Iterator[str]:
     yield f"@@ {SIGNS[change.action]} {change.key} @@"
     for name, before, after in change.differences:
-        if before is not None and before != _DEFAULTS.get(name, ...):
+        if before is not None and before != BUDGET_DEFAULTS.get(name, ...):
             yield f"- {name}: {shown(name, before)}"
-        if after is not None and change.action != "delete" and after != _DEFAULTS.get(name, ...):
+        if after is not None and after != BUDGET_DEFAULTS.get(name, ...):
             yield f"+ {name}: {shown(name, after)}"

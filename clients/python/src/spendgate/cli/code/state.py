@@ -8,7 +8,14 @@ from typing import Any
 
 from spendgate import NotFoundError, Spendgate, models
 from spendgate.cli.code.model import MARK
-from spendgate.cli.code.objects import Fields, Key, Objects, fields_of_budget, normal, price_fields
+from spendgate.cli.code.objects import (
+    Fields,
+    Key,
+    Objects,
+    fields_of_budget,
+    price_fields,
+    rate_fields,
+)
 from spendgate.cli.code.planner import MONEY, Existing, Facts, State
 from spendgate.cli.values import amount
 
@@ -80,8 +87,7 @@ def _fields(key: Key, shown: dict[str, Any]) -> Fields | None:
             return None  # what a price of the file replaces
         return price_fields(models.Price.model_validate(shown).model_dump())
     if key.kind == "rate":
-        rate = models.Rate.model_validate(shown)
-        return normal({"rate": rate.rate, "max_age_seconds": rate.max_age_seconds})
+        return rate_fields(models.Rate.model_validate(shown))
     if key.kind == "token_cap":
         return {name: shown[name] for name in CAPS}
     return shown
