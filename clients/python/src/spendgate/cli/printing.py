@@ -74,6 +74,12 @@ def note(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def warn(warnings: Iterable[str] | None) -> None:
+    """Print the warnings of the service beside the output."""
+    for warning in warnings or ():
+        note(f"warning: {warning}")
+
+
 def as_json(item: object) -> Any:
     """What the API sent, as JSON."""
     dump = getattr(item, "model_dump", None)

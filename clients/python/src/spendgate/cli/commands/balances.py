@@ -9,7 +9,7 @@ import typer
 
 from spendgate.cli.balance_rows import COLUMNS
 from spendgate.cli.options import SEE, Limit, OfSubject, Out, command, subjects_of
-from spendgate.cli.printing import Output, note, print_rows
+from spendgate.cli.printing import Output, print_rows, warn
 from spendgate.cli.session import session
 
 
@@ -43,6 +43,5 @@ def balance(
         else:
             spend = client.spend(**subjects_of(None, of))
             rows = spend.budgets
-            for warning in spend.warnings:
-                note(f"warning: {warning}")
+            warn(spend.warnings)
     print_rows(rows, COLUMNS, output, empty=f"No balance of {' and '.join(of or ['any budget'])}.")

@@ -23,7 +23,7 @@ from spendgate.cli.options import (
     decimal_of,
     group,
 )
-from spendgate.cli.printing import Column, Output, note, print_object, print_rows, say
+from spendgate.cli.printing import Column, Output, print_object, print_rows, say, warn
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def create(
     body: Any = {"subject": subject, "unit": unit, **fields}
     with session.client() as client:
         made = client.budgets.create(**body)
-    _warn(made)
+    warn(made.warnings)
     _print(made, output)
 
 
@@ -135,7 +135,7 @@ def update(
         raise CommandError("name at least one field to change, such as --limit", Exit.USAGE)
     with session.client() as client:
         changed = client.budgets.update(budget, **body)
-    _warn(changed)
+    warn(changed.warnings)
     _print(changed, output)
 
 
@@ -211,11 +211,6 @@ def _print(budget: models.Budget, output: Output) -> None:
             "resets": f"in about {values.until(resets)}" if resets else "never",
         }
     print_object(budget, fields, output)
-
-
-def _warn(budget: models.Budget) -> None:
-    for warning in budget.warnings or ():
-        note(f"warning: {warning}")
 
 
 def _fields(

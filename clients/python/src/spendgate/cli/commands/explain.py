@@ -11,7 +11,7 @@ from spendgate.cli import options, values
 from spendgate.cli.balance_rows import COLUMNS, WIDE, entitlement, left_of
 from spendgate.cli.exits import Exit
 from spendgate.cli.options import SEE, Out, amounts_of, command, subjects_of, usage_of
-from spendgate.cli.printing import Column, Output, note, print_json, print_rows, say
+from spendgate.cli.printing import Column, Output, print_json, print_rows, say, warn
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def _print(spend: models.Spend, verdict: models.Check, size: str, output: Output
     print_rows(spend.budgets, (*COLUMNS, mark), output, empty="No budget applies.")
     if output is Output.CSV:
         return
-    for warning in (*spend.warnings, *verdict.warnings):
-        note(f"warning: {warning}")
+    warn([*spend.warnings, *verdict.warnings])
     if tight is not None:
         say(
             f"Tightest: {tight.subject} {tight.unit}, {values.amount(tight.available)} of"

@@ -15,7 +15,7 @@ from spendgate import Hold, ReservationFinalized, SpendgateError
 from spendgate.cli import options
 from spendgate.cli.exits import sentence_of
 from spendgate.cli.options import SPEND, amounts_of, command, subjects_of, usage_of
-from spendgate.cli.printing import note
+from spendgate.cli.printing import note, warn
 from spendgate.cli.session import session
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -62,8 +62,7 @@ def run(
             ttl_seconds=ttl,
             **subjects_of(agent, subject),
         )
-        for warning in hold.warnings:
-            note(f"warning: {warning}")
+        warn(hold.warnings)
         code = _run_under(hold, program)
         if not client.flush(_FLUSH_SECONDS):
             note(f"warning: {hold.id} is not settled yet; its hold expires by itself")

@@ -10,7 +10,7 @@ from spendgate.cli import options
 from spendgate.cli.balance_rows import COLUMNS
 from spendgate.cli.exits import Exit
 from spendgate.cli.options import SPEND, Out, amounts_of, command, subjects_of, usage_of
-from spendgate.cli.printing import Output, note, print_json, print_object, print_rows, say
+from spendgate.cli.printing import Output, print_json, print_object, print_rows, say, warn
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def print_check(result: models.Check, output: Output) -> None:
         say(f"{'allowed' if result.allowed else 'refused'}: {result.message or result.hint}")
         if result.message and result.hint:
             say(f"hint: {result.hint}")
-        for warning in result.warnings:
-            note(f"warning: {warning}")
+        warn(result.warnings)
     print_rows(result.budgets, COLUMNS, output, empty="No budget applies.")
 
 
@@ -105,8 +104,7 @@ def reserve(
         )
         granted = hold.reservation
     assert granted is not None, "only a local cap grants without the service"
-    for warning in granted.warnings:
-        note(f"warning: {warning}")
+    warn(granted.warnings)
     fields = {
         "reservation_id": granted.reservation_id,
         "held": granted.amounts,
@@ -171,8 +169,7 @@ def record(
             extra_body={"occurred_at": occurred_at} if occurred_at else None,
             **subjects_of(agent, subject),
         )
-    for warning in recorded.warnings:
-        note(f"warning: {warning}")
+    warn(recorded.warnings)
     fields = {
         "spent": recorded.actual,
         "occurred_at": recorded.occurred_at,
