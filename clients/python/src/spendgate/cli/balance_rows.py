@@ -44,6 +44,11 @@ def left_of(balance: models.Balance) -> Decimal:
     )
 
 
+def bar_width() -> int:
+    """How wide a bar is on this terminal."""
+    return values.BAR_WIDTH if terminal_width() >= WIDEST else values.BAR_WIDTH // 2
+
+
 def bar_of(balance: models.Balance | None) -> str:
     """What is spent and held of the entitlement, as a bar."""
     if balance is None:
@@ -51,8 +56,7 @@ def bar_of(balance: models.Balance | None) -> str:
     whole = entitlement(balance)
     spent = values.share(balance.spent, whole)
     held = values.share(balance.held, whole)
-    width = values.BAR_WIDTH if terminal_width() >= WIDEST else values.BAR_WIDTH // 2
-    return f"{values.bar(spent, held, width=width)} {values.percent(spent)}"
+    return f"{values.bar(spent, held, width=bar_width())} {values.percent(spent)}"
 
 
 COLUMNS = (

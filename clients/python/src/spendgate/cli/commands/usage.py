@@ -11,7 +11,7 @@ import typer
 
 from spendgate import Spendgate
 from spendgate.cli import printing, values
-from spendgate.cli.balance_rows import WIDE, WIDEST
+from spendgate.cli.balance_rows import WIDE, bar_width
 from spendgate.cli.options import SEE, Limit, Out, command
 from spendgate.cli.printing import Column, Output, print_json, print_rows, say
 from spendgate.cli.session import session
@@ -145,8 +145,7 @@ def _draw(
 
 
 def _columns(names: Sequence[str], unit: str, whole: Group, most: Decimal) -> list[Column]:
-    wide = printing.terminal_width() >= WIDEST
-    width = values.BAR_WIDTH if wide else values.BAR_WIDTH // 2
+    width = bar_width()
 
     def bar(group: Group) -> str:
         part = values.share(group.amount, most)
