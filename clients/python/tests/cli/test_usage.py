@@ -38,7 +38,7 @@ def test_groups_are_added_up_and_the_largest_comes_first() -> None:
     assert [(group.labels, group.amount, group.calls) for group in groups] == [
         (("b",), 5, 1), (("a",), 3, 2), (("(none)",), Decimal("0.5"), 1),
     ]  # fmt: skip
-    whole = total_of(groups, 2)
+    whole = total_of(rows, 2, "usd")
     assert (whole.labels, whole.amount, whole.input_tokens) == (("total", ""), Decimal("8.5"), 40)
     assert sum(whole.by_interval.values()) == whole.amount
 

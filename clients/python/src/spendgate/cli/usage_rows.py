@@ -87,16 +87,11 @@ def groups_of(rows: Sequence[Row], names: Sequence[str], unit: str) -> list[Grou
     return sorted(groups.values(), key=lambda group: (-group.amount, group.labels))
 
 
-def total_of(groups: Sequence[Group], width: int) -> Group:
-    """All groups as one, with as many labels."""
+def total_of(rows: Sequence[Row], width: int, unit: str) -> Group:
+    """All rows as one group, with so many labels."""
     whole = Group(tuple(["total", *([""] * width)][:width]))
-    for group in groups:
-        whole.amount += group.amount
-        whole.calls += group.calls
-        whole.input_tokens += group.input_tokens
-        whole.output_tokens += group.output_tokens
-        for start, amount in group.by_interval.items():
-            whole.by_interval[start] = whole.by_interval.get(start, Decimal(0)) + amount
+    for row in rows:
+        whole.add(row, unit)
     return whole
 
 

@@ -120,7 +120,7 @@ def _draw(
 ) -> None:
     """Draw a bar per group, as long as its share of the group that spent most."""
     groups = groups_of(rows, names, unit)
-    whole = total_of(groups, len(names))
+    whole = total_of(rows, len(names), unit)
     shown = [*groups[:limit], whole] if names else [whole]
     starts = intervals_of(rows)
     columns = _columns(names, unit, whole, groups[0].amount)
