@@ -64,6 +64,23 @@ def test_the_environment_and_a_profile_are_never_mixed(
     assert "caller" in run("--profile", "other", "whoami").out, "what is named explicitly counts"
 
 
+def test_a_key_is_asked_for_once(
+    run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return service.caller_key
+
+    monkeypatch.setenv("SPENDGATE_URL", service.url)
+    type_in(monkeypatch, "")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", answer)
+    assert "caller" in run("whoami").out
+    assert asked == [f"API key for {service.url}: "]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -83,8 +83,7 @@ def _options(
     ] = False,
 ) -> None:
     """Budgets of LLM applications and agents: see, change, explain, keep in git."""
-    session.profile = profile
-    session.reason = reason
+    session.start(profile=profile, reason=reason)
 
 
 @cache

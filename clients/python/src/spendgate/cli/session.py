@@ -23,11 +23,24 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self.profile: str | None = None
-        self.reason: str | None = None
+        self.start(profile=None, reason=None)
+
+    def start(self, *, profile: str | None, reason: str | None) -> None:
+        """Begin a command with these options."""
+        self.profile = profile
+        self.reason = reason
+        self._credentials: Profile | None = None
 
     def credentials(self) -> Profile:
-        """The URL and the key: of `--profile`, else the environment, else the default profile."""
+        """The URL and the key: of `--profile`, else the environment, else the default profile.
+
+        They are found once per command, so that a key is asked for once.
+        """
+        if self._credentials is None:
+            self._credentials = self._found()
+        return self._credentials
+
+    def _found(self) -> Profile:
         if self.profile is not None:
             return self._saved(self.profile)
         url, key = os.environ.get("SPENDGATE_URL"), os.environ.get("SPENDGATE_API_KEY")
@@ -68,7 +81,7 @@ class Session:
 
 
 session = Session()
-"""The session of this process; `--profile` and `--reason` set it."""
+"""The session of this process; `--profile` and `--reason` start it."""
 
 
 def read_secret(prompt: str) -> str:
