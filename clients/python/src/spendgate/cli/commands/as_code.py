@@ -159,7 +159,8 @@ def apply(
         if not made.blocked:
             confirm("Apply these changes?", yes=yes)
     with session.client() as client:
-        _check_target(client, target)
+        if saved_plan is not None:
+            _check_target(client, target)
         applying.apply_plan(client, made, printing.say)
     count = len(made.changes)
     printing.say(f"Applied: {count} {'change' if count == 1 else 'changes'}.")
