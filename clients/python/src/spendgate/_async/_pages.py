@@ -20,6 +20,24 @@ class AsyncPage(Generic[ModelT]):
     next_cursor: str | None
 
 
+async def export(
+    api: AsyncAPI,
+    what: str,
+    *,
+    start: str | None,
+    end: str | None,
+    format: str,  # noqa: A002
+) -> AsyncIterator[str]:
+    """Export `what`, a page of text at a time."""
+    query = {"from": start, "to": end, "format": format}
+    while True:
+        reply = await api.send(request("GET", "export", what, query=query))
+        yield reply.text
+        if "x-next-cursor" not in reply.headers:
+            return
+        query["cursor"] = reply.headers["x-next-cursor"]
+
+
 class AsyncPages(Generic[ModelT]):
     """All items of a list; iterating fetches page after page."""
 

@@ -12,7 +12,7 @@ from spendgate._async import _io
 from spendgate._async._groups import AsyncResourceGroups
 from spendgate._async._guards import AsyncGuards
 from spendgate._async._http import AsyncAPI
-from spendgate._async._pages import AsyncPages
+from spendgate._async._pages import AsyncPages, export
 from spendgate._requests import Amounts, Reply, actual_body, new_key, request, spend_body
 from spendgate._runtime import Runtime
 from spendgate._settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT_SECONDS, DEFAULT_TTL_SECONDS
@@ -220,7 +220,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         """Get the tenant, the role and the key of this client."""
         return await self._api.fetch(models.Me, request("GET", "me"))
 
-    async def export_ledger(
+    def export_ledger(
         self,
         *,
         start: str | None = None,
@@ -228,13 +228,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         format: str = "csv",  # noqa: A002 (the name of the API)
     ) -> AsyncIterator[str]:
         """Export the ledger as `csv` or `jsonl`, a page of text at a time; times are RFC 3339."""
-        query = {"from": start, "to": end, "format": format}
-        while True:
-            reply = await self._api.send(request("GET", "export", "ledger", query=query))
-            yield reply.text
-            if "x-next-cursor" not in reply.headers:
-                return
-            query["cursor"] = reply.headers["x-next-cursor"]
+        return export(self._api, "ledger", start=start, end=end, format=format)
 
     async def request(
         self,

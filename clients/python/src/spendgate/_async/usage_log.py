@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from spendgate._async._pages import AsyncPages
+from spendgate._async._pages import AsyncPages, export
 from spendgate._async.resources import AsyncResource
 from spendgate._requests import request
 
@@ -59,7 +59,7 @@ class AsyncUsageLog(AsyncResource):
             request("POST", "usage", record_id, "reverse", body={"reason": reason}),
         )
 
-    async def export(
+    def export(
         self,
         *,
         start: str | None = None,
@@ -67,13 +67,7 @@ class AsyncUsageLog(AsyncResource):
         format: str = "csv",  # noqa: A002 (the name of the API)
     ) -> AsyncIterator[str]:
         """Export the log as `csv`, `jsonl` or `focus`, a page of text at a time."""
-        query = {"from": start, "to": end, "format": format}
-        while True:
-            reply = await self._api.send(request("GET", "export", "usage", query=query))
-            yield reply.text
-            if "x-next-cursor" not in reply.headers:
-                return
-            query["cursor"] = reply.headers["x-next-cursor"]
+        return export(self._api, "usage", start=start, end=end, format=format)
 
 
 class AsyncRefusals(AsyncResource):

@@ -21,6 +21,24 @@ class Page(Generic[ModelT]):
     next_cursor: str | None
 
 
+def export(
+    api: API,
+    what: str,
+    *,
+    start: str | None,
+    end: str | None,
+    format: str,  # noqa: A002
+) -> Iterator[str]:
+    """Export `what`, a page of text at a time."""
+    query = {"from": start, "to": end, "format": format}
+    while True:
+        reply = api.send(request("GET", "export", what, query=query))
+        yield reply.text
+        if "x-next-cursor" not in reply.headers:
+            return
+        query["cursor"] = reply.headers["x-next-cursor"]
+
+
 class Pages(Generic[ModelT]):
     """All items of a list; iterating fetches page after page."""
 

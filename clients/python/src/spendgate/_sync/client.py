@@ -16,7 +16,7 @@ from spendgate._sync import _io
 from spendgate._sync._groups import ResourceGroups
 from spendgate._sync._guards import Guards
 from spendgate._sync._http import API
-from spendgate._sync._pages import Pages
+from spendgate._sync._pages import Pages, export
 from spendgate.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -229,13 +229,7 @@ class Spendgate(Guards, ResourceGroups):
         format: str = "csv",  # noqa: A002 (the name of the API)
     ) -> Iterator[str]:
         """Export the ledger as `csv` or `jsonl`, a page of text at a time; times are RFC 3339."""
-        query = {"from": start, "to": end, "format": format}
-        while True:
-            reply = self._api.send(request("GET", "export", "ledger", query=query))
-            yield reply.text
-            if "x-next-cursor" not in reply.headers:
-                return
-            query["cursor"] = reply.headers["x-next-cursor"]
+        return export(self._api, "ledger", start=start, end=end, format=format)
 
     def request(
         self,

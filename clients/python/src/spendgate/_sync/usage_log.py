@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spendgate._requests import request
-from spendgate._sync._pages import Pages
+from spendgate._sync._pages import Pages, export
 from spendgate._sync.resources import Resource
 
 if TYPE_CHECKING:
@@ -68,13 +68,7 @@ class UsageLog(Resource):
         format: str = "csv",  # noqa: A002 (the name of the API)
     ) -> Iterator[str]:
         """Export the log as `csv`, `jsonl` or `focus`, a page of text at a time."""
-        query = {"from": start, "to": end, "format": format}
-        while True:
-            reply = self._api.send(request("GET", "export", "usage", query=query))
-            yield reply.text
-            if "x-next-cursor" not in reply.headers:
-                return
-            query["cursor"] = reply.headers["x-next-cursor"]
+        return export(self._api, "usage", start=start, end=end, format=format)
 
 
 class Refusals(Resource):
