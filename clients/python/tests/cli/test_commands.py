@@ -235,14 +235,14 @@ def test_run_settles_what_it_held(as_admin: Run, account: Account) -> None:
 
 
 def test_run_leaves_the_settlement_to_a_program_that_does_it(
-    as_admin: Run, account: Account
+    as_admin: Run, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = (
         "import os, spendgate\n"
         "guard = spendgate.Spendgate()\n"
         "guard.reservations.settle(os.environ['SPENDGATE_RESERVATION_ID'], actual={'usd': '0.5'})"
     )
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     who = ("--agent", account.agent, "--usd", "2")
     ran = as_admin("run", *who, "--", PYTHON, "-c", program)
     assert (ran.code, ran.err) == (0, "")
@@ -263,7 +263,9 @@ def test_run_starts_nothing_that_is_refused_and_releases_what_does_not_start(
     assert account.usd == spent_and_held(0, 0)
 
 
-def test_run_extends_its_hold_while_the_program_runs(as_admin: Run, account: Account) -> None:
+def test_run_extends_its_hold_while_the_program_runs(
+    as_admin: Run, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     extended = (
         "import os, time, spendgate\n"
         "guard = spendgate.Spendgate()\n"
@@ -274,6 +276,6 @@ def test_run_extends_its_hold_while_the_program_runs(as_admin: Run, account: Acc
         "    assert time.monotonic() < deadline\n"
         "    time.sleep(0.1)"
     )
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     who = ("--agent", account.agent, "--usd", "2", "--ttl", "3")
     assert as_admin("run", *who, "--", PYTHON, "-c", extended).code == 0
