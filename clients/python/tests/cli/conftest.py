@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from spendgate import Spendgate
 from spendgate.cli import _main
-from tests.support.service import Service
+from tests.support.service import Service, new_tenant
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def tenant(service: Service) -> Iterator[Spendgate]:
     """The admin of a new tenant."""
-    with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
-        made = operator.tenants.create(tenant_id=f"code-{uuid.uuid4().hex[:8]}")
-    with Spendgate(url=service.url, api_key=str(made.admin_key), timeout=60) as admin:
+    with Spendgate(url=service.url, api_key=new_tenant(service, "code"), timeout=60) as admin:
         yield admin
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from spendgate import Spendgate
 from spendgate.cli.code.model import MARK, json_schema
 from tests.cli.conftest import Run
 from tests.cli.test_plans import files
-from tests.support.service import ROOT, Service
+from tests.support.service import ROOT, Service, new_tenant
 
 FILE = Path("budgets.yaml")
 START = """\
@@ -323,9 +322,7 @@ def test_the_committed_schema_is_that_of_the_model(run: Run) -> None:
 def test_any_valid_file_applied_plans_empty(
     as_admin: Run, service: Service, monkeypatch: pytest.MonkeyPatch, file: dict[str, Any]
 ) -> None:
-    with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
-        made = operator.tenants.create(tenant_id=f"any-{uuid.uuid4().hex[:8]}")
-    monkeypatch.setenv("SPENDGATE_API_KEY", str(made.admin_key))
+    monkeypatch.setenv("SPENDGATE_API_KEY", new_tenant(service, "any"))
     document = {"version": 1, "stack": "s", **file}
     FILE.write_text(json.dumps(document, default=str, ensure_ascii=False), encoding="utf-8")
     ran = as_admin("apply", "--yes")

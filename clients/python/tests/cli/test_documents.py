@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from spendgate import Spendgate
-from tests.support.service import ROOT, Service
+from tests.support.service import ROOT, Service, new_tenant
 from tests.support.warm_command import warm_command
 
 DOCUMENTS = ["docs/cli.md", "docs/budgets-as-code.md"]
@@ -47,16 +45,15 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def environment(service: Service, command: Path, tmp_path: Path) -> dict[str, str]:
     """A reader with the command installed and the admin key of a new tenant."""
-    with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
-        tenant = operator.tenants.create(tenant_id=f"docs-{uuid.uuid4().hex[:8]}")
+    admin_key = new_tenant(service, "docs")
     return {
         "PATH": f"{command}{os.pathsep}{os.environ['PATH']}",
         "SPENDGATE_CONFIG": str(tmp_path / "profiles.ini"),
         "HOME": str(tmp_path),
         "URL": service.url,
-        "ADMIN_KEY": str(tenant.admin_key),
+        "ADMIN_KEY": admin_key,
         "SPENDGATE_URL": service.url,
-        "SPENDGATE_API_KEY": str(tenant.admin_key),
+        "SPENDGATE_API_KEY": admin_key,
     }
 
 

@@ -92,6 +92,13 @@ def new_account(admin: Spendgate, *, usd: str = "100", tokens: int = 100_000_000
     return Account(agent, budget.budget_id, admin)
 
 
+def new_tenant(service: Service, prefix: str) -> str:
+    """The admin key of a new tenant."""
+    with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
+        made = operator.tenants.create(tenant_id=f"{prefix}-{uuid.uuid4().hex[:8]}")
+    return str(made.admin_key)
+
+
 @contextmanager
 def running_service() -> Iterator[Service]:
     """The stack of SPENDGATE_TEST_STACK (a file as `make up` writes it), else one of our own."""
