@@ -35,7 +35,6 @@ class WrongFile(CommandError):
     """A file that cannot be used."""
 
     def __init__(self, path: Path, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes = list(mistakes)
         lines = [
             f"{path}:{mistake.line}:{mistake.column}: {mistake.message}" for mistake in mistakes
         ]
