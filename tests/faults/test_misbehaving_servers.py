@@ -23,8 +23,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from spendgate_service.clock import Clock
 from spendgate_service.store.client import Table
-from spendgate_service.store.clients.boto import CLIENT_CONFIG
+from spendgate_service.store.clients.boto import (
+    CLIENT_CONFIG,
+    create_command_client,
+    create_function_client,
+)
 from spendgate_service.store.errors import OutcomeUnknown, RequestRejected, Throttled
 from tests.support.engines import boto_client_at, lean_client_at
 
@@ -175,6 +180,24 @@ def test_an_invalid_response_leaves_the_outcome_of_a_write_unknown(
 ) -> None:
     with Server(UNKNOWN[fault]) as server, pytest.raises(OutcomeUnknown):
         _update(client_of(server.url))
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    "create",
+    [lambda: create_function_client(Clock().now_ms), create_command_client],
+    ids=["function", "command"],
+)
+def test_botocore_as_it_is_deployed_takes_no_cut_response_for_a_result(
+    create: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with Server(UNKNOWN["cut in the body"]) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(OutcomeUnknown):
+            _update(create())
     assert server.requests == 1
 
 

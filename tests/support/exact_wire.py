@@ -8,28 +8,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 
-from spendgate_service.store.clients.boto import CLIENT_CONFIG
-from tests.support.engines import CLIENT_KIND, REGION, lean_client_at
+from tests.support.engines import CLIENT_KIND, REGION, boto_client_at, lean_client_at
 from tests.support.exact_table import ExactTable
 from tests.support.numbered_calls import body_of, error_answer, json_answer, operation_of
 
 
 def client_of_dynamodb() -> Any:
     """A client of the kind that is tested, as functions configure it; it reaches no network."""
+    url = f"https://dynamodb.{REGION}.amazonaws.com"
     if CLIENT_KIND == "lean":
-        return lean_client_at(f"https://dynamodb.{REGION}.amazonaws.com")
-    return boto3.client(
-        "dynamodb",
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=CLIENT_CONFIG,
-    )
+        return lean_client_at(url)
+    return boto_client_at.__wrapped__(url)
 
 
 def answered_by(engine: ExactTable) -> Callable[[AWSPreparedRequest], AWSResponse]:

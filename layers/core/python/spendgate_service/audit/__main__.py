@@ -9,13 +9,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from spendgate_service.audit.partition import Finding
 from spendgate_service.audit.table import Seen, TableAudit
 from spendgate_service.store.client import Table
-from spendgate_service.store.clients import DynamoClient
-from spendgate_service.store.clients.boto import CLIENT_CONFIG
+from spendgate_service.store.clients.boto import create_command_client
 from spendgate_service.terminal import printable
 
 SEGMENTS_DEFAULT = 4
@@ -92,15 +90,14 @@ def command_line() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit one table. Returns 0 if it is consistent, 1 if not, 2 if the audit failed."""
     options = command_line().parse_args(arguments)
-    import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
+    # After the arguments: --help needs none of it.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from spendgate_service.store.errors import StoreError  # noqa: PLC0415
     from spendgate_service.store.schema import require_schema  # noqa: PLC0415
 
     try:
-        client = boto3.client("dynamodb", endpoint_url=options.endpoint_url, config=CLIENT_CONFIG)
-        table = Table(cast("DynamoClient", client), options.table)
+        table = Table(create_command_client(endpoint_url=options.endpoint_url), options.table)
         require_schema(table, create=False)
         return audit_table(table, segments=options.segments, as_json=options.json, clock=_now_ms)
     except (BotoCoreError, ClientError, StoreError) as error:

@@ -12,13 +12,11 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import cast
 
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.tenants import ROLES
 from spendgate_service.store.client import Table
-from spendgate_service.store.clients import DynamoClient
-from spendgate_service.store.clients.boto import CLIENT_CONFIG
+from spendgate_service.store.clients.boto import create_command_client
 from spendgate_service.store.errors import StoreError
 from spendgate_service.store.keys import OPERATOR_TENANT
 from spendgate_service.store.schema import require_schema
@@ -38,12 +36,11 @@ def create_operator_key(table: Table, now_ms: int) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a new key, or revoke an operator key. Returns the exit status."""
     options = _parser().parse_args(arguments)
-    import boto3  # noqa: PLC0415 (after the arguments: --help needs none of it)
+    # After the arguments: --help needs none of it.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
-        client = boto3.client("dynamodb", config=CLIENT_CONFIG)
-        table = Table(cast("DynamoClient", client), options.table)
+        table = Table(create_command_client(), options.table)
         require_schema(table, create=True)
         line = _run(table, options)
     except (BotoCoreError, ClientError, StoreError, SpendgateError) as error:

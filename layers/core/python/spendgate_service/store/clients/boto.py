@@ -8,7 +8,7 @@ a pause.
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import botocore.session
 from botocore.config import Config
@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
-from spendgate_service.store.clients import ErrorAnswer, Failure, NoAnswer, NotSent
+from spendgate_service.store.clients import DynamoClient, ErrorAnswer, Failure, NoAnswer, NotSent
 from spendgate_service.store.clients.connections import (
     CONNECT_SECONDS_MAX,
     CONNECTIONS_MAX,
@@ -53,14 +53,28 @@ class _ServiceLoader(Loader):
         return ["dynamodb", "events", "sqs"]
 
 
+def create_function_client(now_ms: Callable[[], int]) -> DynamoClient:
+    """Create botocore's client of DynamoDB for a function."""
+    client = create_client("dynamodb", CLIENT_CONFIG, now_ms)
+    refuse_partial_responses(client)
+    return cast("DynamoClient", client)
+
+
+def create_command_client(*, endpoint_url: str | None = None) -> DynamoClient:
+    """Create boto3's client of DynamoDB for a command: it knows profiles, roles and sign-on."""
+    import boto3  # noqa: PLC0415 (functions do without it)
+
+    client = boto3.client("dynamodb", endpoint_url=endpoint_url, config=CLIENT_CONFIG)
+    refuse_partial_responses(client)
+    return cast("DynamoClient", client)
+
+
 def create_client(service: str, config: Config, now_ms: Callable[[], int]) -> Any:
     """Create a client of one of the three services that drops idle connections."""
     session = botocore.session.get_session()
     session.register_component("data_loader", _ServiceLoader())
     client = session.create_client(service, config=config)
     drop_idle_connections(client, now_ms)
-    if service == "dynamodb":
-        refuse_partial_responses(client)
     return client
 
 

@@ -8,7 +8,7 @@ botocore's client.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, cast
+from typing import Final
 
 from spendgate_service.metrics import Observe, unobserved
 from spendgate_service.store.clients import DynamoClient
@@ -40,12 +40,9 @@ def create_dynamo_client(
     """Create the client of the table: the lean one if the environment allows it."""
 
     def botocore_client() -> DynamoClient:
-        from spendgate_service.store.clients.boto import (  # noqa: PLC0415
-            CLIENT_CONFIG,
-            create_client,
-        )
+        from spendgate_service.store.clients import boto  # noqa: PLC0415
 
-        return cast("DynamoClient", create_client("dynamodb", CLIENT_CONFIG, now_ms))
+        return boto.create_function_client(now_ms)
 
     if variables.get(KIND_VARIABLE) == "boto3":
         return botocore_client()
@@ -66,7 +63,7 @@ def create_dynamo_client(
 
 def lean_place(variables: Mapping[str, str]) -> tuple[Endpoint, str, Credentials] | None:
     """Return what the lean client needs; None where the environment is not covered."""
-    if any(is_set(variables, name) for name in _UNCOVERED_VARIABLES):
+    if any(_is_set(variables, name) for name in _UNCOVERED_VARIABLES):
         return None
     region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or ""
     access_key = variables.get("AWS_ACCESS_KEY_ID", "")
@@ -82,14 +79,14 @@ def lean_place(variables: Mapping[str, str]) -> tuple[Endpoint, str, Credentials
     return endpoint, region, Credentials(access_key, secret_key, token)
 
 
-def is_set(variables: Mapping[str, str], name: str) -> bool:
+def _is_set(variables: Mapping[str, str], name: str) -> bool:
     """Whether a variable has a value other than `false`, in capitals or not."""
     values = {variables.get(name, ""), variables.get(name.lower(), "")}
     return bool({value.lower() for value in values} - {"", "false"})
 
 
 def _endpoint_url(variables: Mapping[str, str], region: str) -> str:
-    if not is_set(variables, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+    if not _is_set(variables, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         own = variables.get("AWS_ENDPOINT_URL_DYNAMODB") or variables.get("AWS_ENDPOINT_URL")
         if own:
             return own
