@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from spendgate_service.api import export
+from spendgate_service.store.paging import cursor_after
 from spendgate_service.usage import records
 from tests.handlers.test_budgets import create
 from tests.support.functions import HttpAnswer
@@ -196,6 +197,11 @@ def test_a_record_is_found_by_its_reservation(ask: Ask, spends: list[dict[str, A
         ("/v1/export/usage", {"format": "xlsx"}, "query.format"),
         ("/v1/export/usage", {"from": "yesterday"}, "query.from"),
         ("/v1/export/usage", {"cursor": "W10"}, "query.cursor"),
+        ("/v1/export/usage", {"cursor": cursor_after(f"0 {10**14 * 9} 99991231 ~")}, "query.to"),
+        *(
+            (path, {"to": "9999-12-31T23:45:00Z", "timezone": "Pacific/Kiritimati"}, "query.to")
+            for path in ("/v1/usage", "/v1/usage/records")
+        ),
     ],
 )
 def test_a_query_that_makes_no_sense_is_refused_by_name(

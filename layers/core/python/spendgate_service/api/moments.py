@@ -51,5 +51,10 @@ def check_order(*, from_ms: int, to_ms: int) -> None:
 def check_span(*, from_ms: int, to_ms: int, now_ms: int) -> None:
     """Raise InvalidValue for a span without a moment in it, or one that ends in a year or later."""
     check_order(from_ms=from_ms, to_ms=to_ms)
+    check_end(to_ms, now_ms=now_ms)
+
+
+def check_end(to_ms: int, *, now_ms: int) -> None:
+    """Raise InvalidValue for a span that ends in a year or later."""
     if to_ms > now_ms + 366 * DAY_MS:
         refuse("query.to", "send a moment in the next year at the latest")

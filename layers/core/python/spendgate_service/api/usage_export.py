@@ -77,6 +77,7 @@ class UsageExportQuery:
         to_ms = moment_ms(query, "to", default=None)
         if position := position_in(query, _POSITION):
             span = span_of(position, from_ms=from_ms, to_ms=to_ms, now_ms=now_ms)
+            check_span(from_ms=span.from_ms, to_ms=span.to_ms, now_ms=now_ms)
             return cls(span, known_format, ExportPlace(position["day"], position["after"]))
         last_ms = now_ms + 1 if to_ms is None else to_ms
         span = Span(max(0, last_ms - _DAYS_DEFAULT_MS) if from_ms is None else from_ms, last_ms)

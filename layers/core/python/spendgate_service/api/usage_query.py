@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from spendgate_service.api.moments import DAY_MS, check_span, date_or_moment, moment_ms
+from spendgate_service.api.moments import DAY_MS, check_end, check_span, date_or_moment, moment_ms
 from spendgate_service.api.parameters import ROWS_DEFAULT, ROWS_MAX
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, limit_in, refuse
 from spendgate_service.domain.calendar import (
@@ -185,6 +185,7 @@ def _span(query: Mapping[str, str], timezone: ZoneInfo, *, now_ms: int) -> Inter
     if "from" in query:
         since = _moment("from", query["from"], timezone)
     else:
+        check_end(to * 1000, now_ms=now_ms)
         last_day = datetime.fromtimestamp(max(to - 1, 0), timezone).date()
         first_day = last_day - timedelta(days=DAYS_DEFAULT - 1)
         midnight = datetime(first_day.year, first_day.month, first_day.day, tzinfo=timezone)

@@ -11,6 +11,7 @@ from itertools import islice
 from spendgate_service.budgets.read import list_budgets, with_unchanged_policies
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, Claim
+from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.periods import (
     DurationPeriod,
     period_in_force,
@@ -66,7 +67,11 @@ def _balances_of_default(
 ) -> Iterator[Balance]:
     rows = current_counters(table, tenant_id, budget, now_ms=now_ms)
     while batch := list(islice(rows, PAGE_SIZE_MAX)):
-        yield from _read_batch(table, tenant_id, budget.budget_id, batch, now_ms=now_ms)
+        try:
+            found = _read_batch(table, tenant_id, budget.budget_id, batch, now_ms=now_ms)
+        except NotFound:  # it was deleted after it was listed
+            return
+        yield from found
 
 
 def _read_batch(

@@ -60,6 +60,15 @@ class ChangeFilter:
     actor: str | None = None
 
     @property
+    def sort_keys(self) -> tuple[str, str]:
+        """The sort keys between which the entries of the span lie."""
+        first, last = (
+            keys.CHANGE_PREFIX + first_ulid(ID_PREFIX, now_ms=moment_ms)
+            for moment_ms in (self.from_ms, self.to_ms)
+        )
+        return first, last
+
+    @property
     def expression(self) -> str | None:
         """The filter of the query; None if the time alone decides."""
         match self.about, self.actor:
@@ -80,9 +89,14 @@ def read_changes(
     A filter may return fewer than `limit` although there are more.
     """
     partition = keys.changes_partition(tenant_id)
+    first, last = wanted.sort_keys
     arguments = _query(partition, wanted, limit)
     if after is not None:
-        arguments["ExclusiveStartKey"] = values.key((partition, keys.CHANGE_PREFIX + after))
+        place = keys.CHANGE_PREFIX + after
+        if place < first:
+            return [], None
+        if place <= last:  # otherwise the cursor stands before all that is wanted now
+            arguments["ExclusiveStartKey"] = values.key((partition, place))
     found: list[Item] = []
     for _ in range(_PAGES_MAX):
         page = table.query(**arguments)
@@ -96,10 +110,7 @@ def read_changes(
 
 
 def _query(partition: str, wanted: ChangeFilter, limit: int) -> dict[str, Any]:
-    first, last = (
-        keys.CHANGE_PREFIX + first_ulid(ID_PREFIX, now_ms=moment_ms)
-        for moment_ms in (wanted.from_ms, wanted.to_ms)
-    )
+    first, last = wanted.sort_keys
     arguments: dict[str, Any] = {
         "KeyConditionExpression": keys.SORTED_BETWEEN,
         "ExpressionAttributeValues": {

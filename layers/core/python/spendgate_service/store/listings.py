@@ -152,6 +152,10 @@ def unlisting(table: Table, tenant_id: str, budget: Budget, *, now_ms: int) -> l
     ]
 
 
+_NEXT = "\0"
+"""Appended to a text, it gives the next one in the order of keys."""
+
+
 def counters_listed(
     table: Table,
     tenant_id: str,
@@ -173,10 +177,18 @@ def counters_between(
     *,
     after: Row | None = None,
 ) -> Iterator[Row]:
-    """Yield the counters of a budget whose period's key lies between two, both included."""
+    """Yield the counters of a budget whose period's key lies between two, both included.
+
+    `after` may lie outside of them: a page is continued when the period of the one before has
+    ended. DynamoDB rejects such a place, and its local engine one on the upper bound as well.
+    """
+    if after is not None and after[0] > last:
+        return iter(())
+    if after is not None and after[0] < first:
+        after = None
     between = {
         ":first": values.text(keys.PERIOD_PREFIX + first),
-        ":last": values.text(keys.PERIOD_PREFIX + last),
+        ":last": values.text(keys.PERIOD_PREFIX + last + _NEXT),
     }
     return _rows(table, tenant_id, budget_id, after, COUNTERS_OF_SOME_PERIODS, between)
 

@@ -202,6 +202,8 @@ def open_holds(
     table: Table, tenant_id: str, *, until_ms: int, after: OpenHoldRow | None
 ) -> Iterator[list[OpenHoldRow]]:
     """Yield the rows of the index in pages, oldest first, up to a moment of creation."""
+    if after is not None and after.created_at_ms > until_ms:
+        return
     holds_of = text(keys.holds_of(tenant_id))
     start: dict[str, Item] = {}
     if after is not None:
