@@ -43,15 +43,15 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture
-def moto_table() -> Table:
+def memory_table() -> Table:
     """An empty table in the engine in memory, whose calls take no time."""
     return Table(ExactTable(), TABLE_NAME, sleep=lambda _seconds: None)
 
 
 @pytest.fixture
-def app(moto_table: Table) -> Spendgate:
+def app(memory_table: Table) -> Spendgate:
     """The service over an empty table in memory."""
-    return spendgate_over(moto_table)
+    return spendgate_over(memory_table)
 
 
 @pytest.fixture

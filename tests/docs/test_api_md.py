@@ -89,8 +89,8 @@ def test_every_field_is_explained() -> None:
 
 
 @pytest.fixture
-def service(moto_table: Table) -> Service:
-    return service_over(moto_table)
+def service(memory_table: Table) -> Service:
+    return service_over(memory_table)
 
 
 def test_the_service_answers_every_example_as_it_is_told(service: Service) -> None:

@@ -24,8 +24,8 @@ DOCUMENTS = ["README.md", *FOLLOWED]
 
 
 @pytest.fixture
-def service(moto_table: Table) -> Service:
-    return service_over(moto_table)
+def service(memory_table: Table) -> Service:
+    return service_over(memory_table)
 
 
 @pytest.fixture

@@ -116,11 +116,11 @@ class Settling:
 
 
 @pytest.fixture(params=[no_connection, no_response], ids=["no connection", "no response"])
-def settling(moto_table: Table, request: pytest.FixtureRequest) -> Settling:
-    create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
-    client = Unreliable(moto_table.client, request.param)
-    table = Table(client, moto_table.name, sleep=lambda _seconds: None)
-    world = World(moto_table).on(table)
+def settling(memory_table: Table, request: pytest.FixtureRequest) -> Settling:
+    create_tenant(memory_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
+    client = Unreliable(memory_table.client, request.param)
+    table = Table(client, memory_table.name, sleep=lambda _seconds: None)
+    world = World(memory_table).on(table)
     return Settling(world, client, world.budget(10_000))
 
 

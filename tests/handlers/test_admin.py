@@ -122,11 +122,11 @@ def test_budgets_are_listed_by_subject_and_page(ask: Ask) -> None:
 
 
 def test_the_ledger_and_balance_of_a_default_are_asked_for_by_subject(
-    ask: Ask, moto_table: Table
+    ask: Ask, memory_table: Table
 ) -> None:
     made = ask("POST", "/v1/budgets", budget_body(subject="agent:*"))
-    spend(moto_table, "a", 3, 4)
-    spend(moto_table, "b", 1)
+    spend(memory_table, "a", 3, 4)
+    spend(memory_table, "b", 1)
     path = f"/v1/budgets/{made.body['budget_id']}"
 
     ledger = ask("GET", f"{path}/ledger", query={"subject": "agent:a"})
@@ -146,12 +146,12 @@ def test_a_default_without_a_subject_asks_for_one(ask: Ask, view: str) -> None:
     assert refused.body["error"]["param"] == "query.subject"
 
 
-def test_the_audit_shows_what_it_compared_and_what_differs(ask: Ask, moto_table: Table) -> None:
+def test_the_audit_shows_what_it_compared_and_what_differs(ask: Ask, memory_table: Table) -> None:
     made = ask("POST", "/v1/budgets", budget_body(subject="agent:*"))
     budget_id = made.body["budget_id"]
-    spend(moto_table, "a", 3)
-    spend(moto_table, "b", 1)
-    moto_table.update(
+    spend(memory_table, "a", 3)
+    spend(memory_table, "b", 1)
+    memory_table.update(
         values.key(keys.counter_key("acme", budget_id, Subject("agent", "b"), "balance")),
         UpdateExpression="SET spent = spent + :one, available = available - :one",
         ExpressionAttributeValues={":one": values.number(1)},
@@ -173,14 +173,14 @@ def test_the_audit_shows_what_it_compared_and_what_differs(ask: Ask, moto_table:
     assert fine.body["differences"] == []
 
 
-def test_a_keys_secret_is_shown_once(ask: Ask, moto_table: Table) -> None:
+def test_a_keys_secret_is_shown_once(ask: Ask, memory_table: Table) -> None:
     body = {"role": "caller", "name": "ci"}
     made = ask("POST", "/v1/keys", body, headers=keyed())
     again = ask("POST", "/v1/keys", body, headers=keyed())
     listed = ask("GET", "/v1/keys")
 
     assert made.status == 201
-    assert verify(moto_table, made.body["secret"]) is not None
+    assert verify(memory_table, made.body["secret"]) is not None
     assert again.body == {**made.body, "secret": None}
     assert [item["key_id"] for item in listed.body["data"]] == [made.body["key_id"]]
     assert "secret" not in listed.body["data"][0]
@@ -194,7 +194,7 @@ def test_a_revoked_key_is_not_found_again(ask: Ask) -> None:
 
 
 def test_the_operator_creates_a_tenant_with_its_first_admin_key(
-    ask: Ask, moto_table: Table
+    ask: Ask, memory_table: Table
 ) -> None:
     body = {"tenant_id": "globex", "name": "Globex"}
     made = ask("POST", "/v1/tenants", body, principal=OPERATOR, headers=keyed())
@@ -202,14 +202,14 @@ def test_the_operator_creates_a_tenant_with_its_first_admin_key(
     taken = ask("POST", "/v1/tenants", body, principal=OPERATOR)
 
     assert made.status == 201
-    admin = verify(moto_table, made.body["admin_key"])
+    admin = verify(memory_table, made.body["admin_key"])
     assert admin is not None and (admin.tenant_id, admin.role) == ("globex", "admin")
     assert again.body == {**made.body, "admin_key": None}
     assert (taken.status, taken.code) == (409, "already_exists")
 
 
 def test_the_operator_issues_a_key_to_a_tenant_whose_first_response_was_lost(
-    ask: Ask, moto_table: Table
+    ask: Ask, memory_table: Table
 ) -> None:
     ask("POST", "/v1/tenants", {"tenant_id": "globex"}, principal=OPERATOR)
     body, path = {"role": "admin", "name": "second"}, "/v1/tenants/globex/keys"
@@ -218,7 +218,7 @@ def test_the_operator_issues_a_key_to_a_tenant_whose_first_response_was_lost(
     again = ask("POST", path, body, principal=OPERATOR, headers=keyed())
 
     assert made.status == 201
-    issued = verify(moto_table, made.body["secret"])
+    issued = verify(memory_table, made.body["secret"])
     assert issued is not None and (issued.tenant_id, issued.role) == ("globex", "admin")
     assert again.body == {**made.body, "secret": None}
 

@@ -29,9 +29,9 @@ def context_for(authorizer: ModuleType, authorization: str | None) -> dict[str, 
     return context
 
 
-def test_a_valid_key_becomes_its_principal(authorizer: ModuleType, moto_table: Table) -> None:
+def test_a_valid_key_becomes_its_principal(authorizer: ModuleType, memory_table: Table) -> None:
     issued = new_key("acme", "caller", name=None, now_ms=NOW_MS)
-    create_key(moto_table, issued, idempotency=None)
+    create_key(memory_table, issued, idempotency=None)
 
     assert context_for(authorizer, f"Bearer {issued.bearer}") == {
         "tenant_id": "acme",
@@ -40,8 +40,8 @@ def test_a_valid_key_becomes_its_principal(authorizer: ModuleType, moto_table: T
     }
 
 
-def test_the_word_bearer_is_read_in_any_case(authorizer: ModuleType, moto_table: Table) -> None:
-    bearer = create_operator_key(moto_table, NOW_MS)
+def test_the_word_bearer_is_read_in_any_case(authorizer: ModuleType, memory_table: Table) -> None:
+    bearer = create_operator_key(memory_table, NOW_MS)
 
     assert context_for(authorizer, f"bearer  {bearer}")["role"] == "operator"
 
@@ -56,25 +56,25 @@ def test_anything_else_becomes_nobody_and_is_not_denied(
     assert context_for(authorizer, authorization) == {"error": "invalid_api_key"}
 
 
-def test_a_revoked_key_becomes_nobody_at_once(authorizer: ModuleType, moto_table: Table) -> None:
+def test_a_revoked_key_becomes_nobody_at_once(authorizer: ModuleType, memory_table: Table) -> None:
     issued = new_key("acme", "caller", name=None, now_ms=NOW_MS)
-    create_key(moto_table, issued, idempotency=None)
+    create_key(memory_table, issued, idempotency=None)
     assert "role" in context_for(authorizer, f"Bearer {issued.bearer}")
 
-    revoke_key(moto_table, "acme", issued.key.key_id, now_ms=0)
+    revoke_key(memory_table, "acme", issued.key.key_id, now_ms=0)
 
     assert context_for(authorizer, f"Bearer {issued.bearer}") == {"error": "invalid_api_key"}
 
 
 def test_a_table_that_does_not_answer_makes_no_key_invalid(
-    authorizer: ModuleType, moto_table: Table, monkeypatch: pytest.MonkeyPatch
+    authorizer: ModuleType, memory_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bearer = create_operator_key(moto_table, NOW_MS)
+    bearer = create_operator_key(memory_table, NOW_MS)
 
     def throttled(*_arguments: object, **_named: object) -> None:
         raise Throttled("no")
 
-    monkeypatch.setattr(moto_table, "get", throttled)
+    monkeypatch.setattr(memory_table, "get", throttled)
 
     with pytest.raises(Throttled):
         context_for(authorizer, f"Bearer {bearer}")

@@ -155,10 +155,10 @@ class ChangedMeanwhile(Table):
 
 
 def test_a_credit_meets_the_budget_as_it_is_and_not_as_it_was_read(
-    ask: Ask, moto_table: Table
+    ask: Ask, memory_table: Table
 ) -> None:
     made = create(ask)
-    table = ChangedMeanwhile(moto_table.client, moto_table.name)
+    table = ChangedMeanwhile(memory_table.client, memory_table.name)
     table.budget_id = made["budget_id"]
 
     done = store.apply_credit(

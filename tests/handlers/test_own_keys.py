@@ -167,15 +167,15 @@ def test_a_key_that_cannot_be_meant_is_refused(
 
 
 def test_a_key_expires_on_time_though_the_authorizers_answer_is_cached(
-    ask: Ask, authorizer: ModuleType, moto_table: Table
+    ask: Ask, authorizer: ModuleType, memory_table: Table
 ) -> None:
     ends_at_ms = 4_070_908_800_000  # 2099-01-01T00:00:00Z
     made = new_key(ask, expires_at="2099-01-01T01:00:00+01:00")
     cached = context_of(authorizer, made["secret"])
 
     assert made["expires_at"] == "2099-01-01T00:00:00.000Z"
-    assert me_at(moto_table, cached, ends_at_ms - 1).status == 200
-    expired = me_at(moto_table, cached, ends_at_ms)
+    assert me_at(memory_table, cached, ends_at_ms - 1).status == 200
+    expired = me_at(memory_table, cached, ends_at_ms)
     assert (expired.status, expired.code) == (401, "invalid_api_key")
 
 
@@ -201,7 +201,7 @@ def test_a_rotated_key_keeps_its_id_and_its_spent_budget(ask: Ask, authorizer: M
 
 
 def test_an_old_secret_is_valid_until_its_grace_ends(
-    ask: Ask, app: Spendgate, authorizer: ModuleType, moto_table: Table
+    ask: Ask, app: Spendgate, authorizer: ModuleType, memory_table: Table
 ) -> None:
     first = new_key(ask)
 
@@ -210,9 +210,9 @@ def test_an_old_secret_is_valid_until_its_grace_ends(
     new = context_of(authorizer, rotated["secret"])
     ends_at_ms = app.clock.now_ms() + 3600 * SECOND_MS
 
-    assert me_at(moto_table, old, ends_at_ms - 60 * SECOND_MS).status == 200
-    assert me_at(moto_table, old, ends_at_ms).status == 401
-    assert me_at(moto_table, new, ends_at_ms).status == 200
+    assert me_at(memory_table, old, ends_at_ms - 60 * SECOND_MS).status == 200
+    assert me_at(memory_table, old, ends_at_ms).status == 401
+    assert me_at(memory_table, new, ends_at_ms).status == 200
 
 
 def test_a_second_rotation_ends_no_grace_early_and_lengthens_none(

@@ -103,12 +103,12 @@ def test_a_budget_in_another_unit_is_met_at_the_rate_of_the_tenant(ask: Ask) -> 
     assert refused.status == 429
 
 
-def test_a_rate_that_is_too_old_is_unknown(ask: Ask, moto_table: Table) -> None:
+def test_a_rate_that_is_too_old_is_unknown(ask: Ask, memory_table: Table) -> None:
     ask("POST", "/v1/budgets", {"subject": "agent:*", "unit": "usd", "limit": 11})
     ask("PUT", "/v1/rates/eur/usd", {"rate": "1.1", "max_age_seconds": 60})
     old = Rate("eur", "usd", 1, updated_at_ms=0, max_age_seconds=60)
     change_tenant(
-        moto_table, "acme", change_settings(lambda current: current.with_rate(old)), now_ms=0
+        memory_table, "acme", change_settings(lambda current: current.with_rate(old)), now_ms=0
     )
 
     body = {"subjects": {"agent": "a"}, "amounts": {"eur": "10"}}

@@ -40,8 +40,8 @@ VALIDATOR = jsonschema_rs.Draft202012Validator(schema.document(), validate_forma
 
 
 @pytest.fixture
-def world(moto_table: Table) -> World:
-    return World(moto_table)
+def world(memory_table: Table) -> World:
+    return World(memory_table)
 
 
 class Watched:
@@ -352,12 +352,12 @@ def test_the_document_has_an_example_of_each_event_that_its_schema_allows() -> N
     assert [shown["detail-type"] for shown in examples] == list(DETAILS)
 
 
-def test_the_functions_announce_what_the_tests_do(moto_table: Table) -> None:
-    World(moto_table).budget(10)
-    watched = Watched(moto_table)
+def test_the_functions_announce_what_the_tests_do(memory_table: Table) -> None:
+    World(memory_table).budget(10)
+    watched = Watched(memory_table)
     body = {"subjects": {"agent": "researcher"}, "actual": {"usd": "9"}}
     event = http_event("POST", "/v1/spend", body=body, principal=a_principal("caller"))
-    settle = load_function("settle", spendgate_over(moto_table))
+    settle = load_function("settle", spendgate_over(memory_table))
 
     assert settle.handler(event, LambdaContext())["statusCode"] == 201
 

@@ -44,9 +44,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def app(moto_table: Table, clock: FakeClock) -> Spendgate:
+def app(memory_table: Table, clock: FakeClock) -> Spendgate:
     """The service by the clock of the test."""
-    return spendgate_over(moto_table, clock)
+    return spendgate_over(memory_table, clock)
 
 
 def listed(ask: Ask, **query: str) -> list[dict[str, Any]]:
@@ -61,11 +61,11 @@ def listed(ask: Ask, **query: str) -> list[dict[str, Any]]:
 
 
 def test_a_hammered_budget_is_written_once_a_minute_by_each_environment(
-    ask: Ask, moto_table: Table, clock: FakeClock
+    ask: Ask, memory_table: Table, clock: FakeClock
 ) -> None:
     """Fifty refusals take one write unit, and the next minute's write brings the others."""
     budget_id = create(ask, subject="agent:*", limit="1")["budget_id"]
-    one, other = Refusing(moto_table, clock), Refusing(moto_table, clock)
+    one, other = Refusing(memory_table, clock), Refusing(memory_table, clock)
     one.refuse(5)
     before = one.puts
     for usd in range(2, 51):
@@ -91,12 +91,12 @@ def test_a_hammered_budget_is_written_once_a_minute_by_each_environment(
 
 
 def test_each_subject_and_each_budget_has_its_own_row(
-    ask: Ask, moto_table: Table, clock: FakeClock
+    ask: Ask, memory_table: Table, clock: FakeClock
 ) -> None:
     """However the pages are cut, over several minutes."""
     for subject in ("agent:*", "organization:acme"):
         create(ask, subject=subject, limit="1")
-    refusing = Refusing(moto_table, clock)
+    refusing = Refusing(memory_table, clock)
     for _minute in range(2):
         for agent in ("a", "b"):
             refusing.refuse(5, agent)
@@ -112,10 +112,10 @@ def test_each_subject_and_each_budget_has_its_own_row(
 
 
 def test_a_log_that_cannot_be_written_does_not_change_the_answer(
-    ask: Ask, moto_table: Table, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, memory_table: Table, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(ask, subject="agent:*", limit="1")
-    refusing = Refusing(moto_table, clock)
+    refusing = Refusing(memory_table, clock)
 
     def fail(*_arguments: object) -> None:
         raise Throttled("not now")

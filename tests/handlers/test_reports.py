@@ -48,13 +48,13 @@ def exported(ask: Ask, **query: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("subject", ["agent:researcher", "agent:*"])
 def test_an_audit_reads_no_more_entries_than_one_request_may(
-    ask: Ask, moto_table: Table, monkeypatch: pytest.MonkeyPatch, subject: str
+    ask: Ask, memory_table: Table, monkeypatch: pytest.MonkeyPatch, subject: str
 ) -> None:
     monkeypatch.setattr(reports, "AUDITED_ENTRIES_MAX", 3)
     audit = f"/v1/budgets/{create(ask, subject=subject)['budget_id']}/audit"
     for agent in ("researcher", "writer" if subject == "agent:*" else "researcher"):
-        spent_at(moto_table, MARCH_MS, f"agent:{agent}")
-        spent_at(moto_table, MARCH_MS, f"agent:{agent}")
+        spent_at(memory_table, MARCH_MS, f"agent:{agent}")
+        spent_at(memory_table, MARCH_MS, f"agent:{agent}")
     if subject == "agent:*":
         assert ask("GET", audit, query={"limit": "1"}).body["entries"] == 2
 
@@ -64,11 +64,11 @@ def test_an_audit_reads_no_more_entries_than_one_request_may(
     assert "at most 3 entries" in refused.body["error"]["message"]
 
 
-def test_statements_are_listed_newest_first_and_page_by_page(ask: Ask, moto_table: Table) -> None:
+def test_statements_are_listed_newest_first_and_page_by_page(ask: Ask, memory_table: Table) -> None:
     made = create(ask, period={"type": "calendar", "unit": "day"})
     for day in range(3):
-        spent_at(moto_table, MARCH_MS + day * DAY_MS, usd=11 + day)
-    close_due_periods(moto_table, now_ms=MARCH_MS + 4 * DAY_MS, has_time=lambda: True)
+        spent_at(memory_table, MARCH_MS + day * DAY_MS, usd=11 + day)
+    close_due_periods(memory_table, now_ms=MARCH_MS + 4 * DAY_MS, has_time=lambda: True)
     path = f"/v1/budgets/{made['budget_id']}/statements"
 
     first = ask("GET", path, query={"limit": "2"})
@@ -83,25 +83,27 @@ def test_statements_are_listed_newest_first_and_page_by_page(ask: Ask, moto_tabl
 
 
 def test_statements_stay_in_the_order_of_time_when_the_period_changes(
-    ask: Ask, moto_table: Table
+    ask: Ask, memory_table: Table
 ) -> None:
     made = create(ask, period={"type": "calendar", "unit": "month"})
     path = f"/v1/budgets/{made['budget_id']}"
-    spent_at(moto_table, MARCH_MS)
+    spent_at(memory_table, MARCH_MS)
     ask("PATCH", path, {"period": {"type": "calendar", "unit": "day"}})
-    spent_at(moto_table, MARCH_MS + DAY_MS)
-    close_due_periods(moto_table, now_ms=MARCH_MS + 40 * DAY_MS, has_time=lambda: True)
+    spent_at(memory_table, MARCH_MS + DAY_MS)
+    close_due_periods(memory_table, now_ms=MARCH_MS + 40 * DAY_MS, has_time=lambda: True)
 
     listed = ask("GET", f"{path}/statements").body["data"]
 
     assert [entry["period_key"] for entry in listed] == ["2026-03", "2026-03-02"]
 
 
-def test_the_statements_of_a_default_are_asked_for_by_subject(ask: Ask, moto_table: Table) -> None:
+def test_the_statements_of_a_default_are_asked_for_by_subject(
+    ask: Ask, memory_table: Table
+) -> None:
     made = create(ask, subject="agent:*", period={"type": "calendar", "unit": "day"})
-    spent_at(moto_table, MARCH_MS, "agent:a")
-    spent_at(moto_table, MARCH_MS, "agent:b")
-    close_due_periods(moto_table, now_ms=MARCH_MS + 2 * DAY_MS, has_time=lambda: True)
+    spent_at(memory_table, MARCH_MS, "agent:a")
+    spent_at(memory_table, MARCH_MS, "agent:b")
+    close_due_periods(memory_table, now_ms=MARCH_MS + 2 * DAY_MS, has_time=lambda: True)
     path = f"/v1/budgets/{made['budget_id']}/statements"
 
     listed = ask("GET", path, query={"subject": "agent:a"}).body["data"]
@@ -110,10 +112,10 @@ def test_the_statements_of_a_default_are_asked_for_by_subject(ask: Ask, moto_tab
     assert ask("GET", path).body["error"]["param"] == "query.subject"
 
 
-def test_what_a_deleted_budget_leaves_stays_readable(ask: Ask, moto_table: Table) -> None:
+def test_what_a_deleted_budget_leaves_stays_readable(ask: Ask, memory_table: Table) -> None:
     made = create(ask, period={"type": "calendar", "unit": "day"})
-    spent_at(moto_table, MARCH_MS, usd=3)
-    close_due_periods(moto_table, now_ms=MARCH_MS + 2 * DAY_MS, has_time=lambda: True)
+    spent_at(memory_table, MARCH_MS, usd=3)
+    close_due_periods(memory_table, now_ms=MARCH_MS + 2 * DAY_MS, has_time=lambda: True)
     path = f"/v1/budgets/{made['budget_id']}"
     before = ask("GET", f"{path}/ledger").body
 
@@ -129,15 +131,15 @@ def test_what_a_deleted_budget_leaves_stays_readable(ask: Ask, moto_table: Table
 
 
 def test_an_export_has_every_entry_of_the_tenant_in_its_span_once(
-    ask: Ask, moto_table: Table
+    ask: Ask, memory_table: Table
 ) -> None:
     one = create(ask, period={"type": "calendar", "unit": "day"})
     every = create(ask, subject="session:*", period={"type": "calendar", "unit": "day"})
     create(ask, subject="tool:*")
     for day in range(3):
-        spent_at(moto_table, MARCH_MS + day * DAY_MS, usd=1 + day)
+        spent_at(memory_table, MARCH_MS + day * DAY_MS, usd=1 + day)
         for session in ("s1", "s2"):
-            spent_at(moto_table, MARCH_MS + day * DAY_MS, f"session:{session}", usd=1 + day)
+            spent_at(memory_table, MARCH_MS + day * DAY_MS, f"session:{session}", usd=1 + day)
 
     entries = exported(ask, **{"from": "2026-03-02", "to": "2026-03-03T00:00:00.001Z"})
 
@@ -154,16 +156,16 @@ def test_an_export_has_every_entry_of_the_tenant_in_its_span_once(
 
 @pytest.mark.parametrize("entries_max", [1, 2, 3])
 def test_an_export_in_parts_is_the_same_as_in_one(
-    ask: Ask, moto_table: Table, monkeypatch: pytest.MonkeyPatch, entries_max: int
+    ask: Ask, memory_table: Table, monkeypatch: pytest.MonkeyPatch, entries_max: int
 ) -> None:
     gone = create(ask)
     create(ask, subject="session:*", period={"type": "calendar", "unit": "day"})
     for day in range(2):
         for subject in ("agent:researcher", "session:s1", "session:s/2"):
-            spent_at(moto_table, MARCH_MS + day * DAY_MS, subject)
+            spent_at(memory_table, MARCH_MS + day * DAY_MS, subject)
     ask("DELETE", f"/v1/budgets/{gone['budget_id']}")
     create(ask)
-    spent_at(moto_table, MARCH_MS)
+    spent_at(memory_table, MARCH_MS)
     whole = exported(ask)
 
     monkeypatch.setattr(export, "ENTRIES_MAX", entries_max)

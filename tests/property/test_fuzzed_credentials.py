@@ -37,12 +37,12 @@ def authorizer(app: Spendgate) -> ModuleType:
 
 
 @pytest.fixture
-def bearers(moto_table: Table) -> list[str]:
+def bearers(memory_table: Table) -> list[str]:
     """Keys that are good: those of two tenants and the operator's."""
     issued = [new_key(name, "admin", name=None, now_ms=NOW_MS) for name in ("acme", "acme.2")]
     for key in issued:
-        create_key(moto_table, key, idempotency=None)
-    return [*(key.bearer for key in issued), create_operator_key(moto_table, NOW_MS)]
+        create_key(memory_table, key, idempotency=None)
+    return [*(key.bearer for key in issued), create_operator_key(memory_table, NOW_MS)]
 
 
 def answer_to(authorizer: ModuleType, event: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def engine_table(request: pytest.FixtureRequest) -> Table:
     """An empty table in an engine; an engine that does not start fails the test."""
     if request.param == "memory":
-        table: Table = request.getfixturevalue("moto_table")
+        table: Table = request.getfixturevalue("memory_table")
         return table
     engine = "dynamodb_local" if request.param == "boto3" else request.param
     kind = CLIENT_KIND if request.param == "dynamodb_local" else "boto3"

@@ -19,9 +19,9 @@ def test_the_tests_create_the_table_with_the_keys_and_indexes_of_the_template() 
     assert definition["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_an_item_that_was_put_is_read_back(moto_table: Table) -> None:
+def test_an_item_that_was_put_is_read_back(memory_table: Table) -> None:
     item = {**values.key(("a", "b")), "written_at": values.number(int(time.time()))}
 
-    moto_table.put(item)
+    memory_table.put(item)
 
-    assert moto_table.get(values.key(("a", "b"))) == item
+    assert memory_table.get(values.key(("a", "b"))) == item

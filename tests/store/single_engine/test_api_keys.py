@@ -44,32 +44,32 @@ def everything_in(table: Table) -> str:
     return repr(table.scan()["Items"])
 
 
-def test_a_key_proves_its_tenant_and_role(moto_table: Table) -> None:
-    issued = issue(moto_table)
+def test_a_key_proves_its_tenant_and_role(memory_table: Table) -> None:
+    issued = issue(memory_table)
 
-    assert verify(moto_table, issued.bearer) == issued.key
+    assert verify(memory_table, issued.bearer) == issued.key
 
 
-def test_a_tenants_id_may_contain_dots_and_hyphens(moto_table: Table) -> None:
-    issued = issue(moto_table, "acme.eu-1_x")
+def test_a_tenants_id_may_contain_dots_and_hyphens(memory_table: Table) -> None:
+    issued = issue(memory_table, "acme.eu-1_x")
 
-    found = verify(moto_table, issued.bearer)
+    found = verify(memory_table, issued.bearer)
 
     assert found is not None
     assert found.tenant_id == "acme.eu-1_x"
 
 
-def test_a_wrong_secret_proves_nothing(moto_table: Table) -> None:
-    issued = issue(moto_table)
+def test_a_wrong_secret_proves_nothing(memory_table: Table) -> None:
+    issued = issue(memory_table)
     last = "a" if issued.bearer[-1] != "a" else "b"
 
-    assert verify(moto_table, issued.bearer[:-1] + last) is None
+    assert verify(memory_table, issued.bearer[:-1] + last) is None
 
 
-def test_a_key_proves_nothing_for_another_tenant(moto_table: Table) -> None:
-    bearer = issue(moto_table).bearer
+def test_a_key_proves_nothing_for_another_tenant(memory_table: Table) -> None:
+    bearer = issue(memory_table).bearer
 
-    assert verify(moto_table, bearer.replace("sg.acme.", "sg.globex.")) is None
+    assert verify(memory_table, bearer.replace("sg.acme.", "sg.globex.")) is None
 
 
 @pytest.mark.parametrize(
@@ -77,111 +77,113 @@ def test_a_key_proves_nothing_for_another_tenant(moto_table: Table) -> None:
     ["", "sg", "sg...", "sg.acme.key_x.y", "x" * 10_000, "sg.a#b.key_" + "0" * 26 + "." + "s" * 43],
 )
 def test_what_cannot_be_a_key_never_reaches_the_table(
-    moto_table: Table, bearer: str, monkeypatch: pytest.MonkeyPatch
+    memory_table: Table, bearer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(Table, "get")
 
-    assert verify(moto_table, bearer) is None
+    assert verify(memory_table, bearer) is None
 
 
-def test_a_revoked_key_proves_nothing(moto_table: Table) -> None:
-    issued = issue(moto_table)
+def test_a_revoked_key_proves_nothing(memory_table: Table) -> None:
+    issued = issue(memory_table)
 
-    revoke_key(moto_table, "acme", issued.key.key_id, now_ms=NOW_MS)
+    revoke_key(memory_table, "acme", issued.key.key_id, now_ms=NOW_MS)
 
-    assert verify(moto_table, issued.bearer) is None
+    assert verify(memory_table, issued.bearer) is None
 
 
-def test_an_unknown_key_cannot_be_revoked(moto_table: Table) -> None:
+def test_an_unknown_key_cannot_be_revoked(memory_table: Table) -> None:
     with pytest.raises(NotFound):
-        revoke_key(moto_table, "acme", "key_unknown", now_ms=NOW_MS)
+        revoke_key(memory_table, "acme", "key_unknown", now_ms=NOW_MS)
 
 
-def test_another_tenants_key_cannot_be_revoked(moto_table: Table) -> None:
-    issued = issue(moto_table)
+def test_another_tenants_key_cannot_be_revoked(memory_table: Table) -> None:
+    issued = issue(memory_table)
 
     with pytest.raises(NotFound):
-        revoke_key(moto_table, "globex", issued.key.key_id, now_ms=NOW_MS)
+        revoke_key(memory_table, "globex", issued.key.key_id, now_ms=NOW_MS)
 
 
 @pytest.mark.parametrize("others", [(), ("caller", "reader")])
 def test_the_last_admin_key_of_a_tenant_is_not_revoked(
-    moto_table: Table, others: tuple[Role, ...]
+    memory_table: Table, others: tuple[Role, ...]
 ) -> None:
     """Keys of another role, or of another tenant, do not count."""
-    last = issue(moto_table, role="admin")
-    issue(moto_table, "globex", role="admin")
+    last = issue(memory_table, role="admin")
+    issue(memory_table, "globex", role="admin")
     for role in others:
-        issue(moto_table, role=role)
+        issue(memory_table, role=role)
 
     with pytest.raises(LastAdminKey, match=r"create another one first \(POST /v1/keys"):
-        revoke_key(moto_table, "acme", last.key.key_id, now_ms=NOW_MS)
+        revoke_key(memory_table, "acme", last.key.key_id, now_ms=NOW_MS)
 
-    assert verify(moto_table, last.bearer) == last.key
+    assert verify(memory_table, last.bearer) == last.key
 
 
-def test_an_admin_key_is_revoked_while_another_one_remains(moto_table: Table) -> None:
-    first, second = (issue(moto_table, role="admin", now_ms=NOW_MS + n) for n in range(2))
+def test_an_admin_key_is_revoked_while_another_one_remains(memory_table: Table) -> None:
+    first, second = (issue(memory_table, role="admin", now_ms=NOW_MS + n) for n in range(2))
 
-    assert revoke_key(moto_table, "acme", first.key.key_id, now_ms=NOW_MS) == first.key
+    assert revoke_key(memory_table, "acme", first.key.key_id, now_ms=NOW_MS) == first.key
 
-    assert verify(moto_table, first.bearer) is None
+    assert verify(memory_table, first.bearer) is None
     with pytest.raises(NotFound):
-        revoke_key(moto_table, "acme", first.key.key_id, now_ms=NOW_MS)
+        revoke_key(memory_table, "acme", first.key.key_id, now_ms=NOW_MS)
     with pytest.raises(LastAdminKey):
-        revoke_key(moto_table, "acme", second.key.key_id, now_ms=NOW_MS)
+        revoke_key(memory_table, "acme", second.key.key_id, now_ms=NOW_MS)
 
 
 def test_the_secret_is_in_no_item_no_repr_and_no_log(
-    moto_table: Table, caplog: pytest.LogCaptureFixture
+    memory_table: Table, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     issued = new_key("acme", "admin", name=None, now_ms=NOW_MS)
     secret = issued.bearer.rpartition(".")[2]
 
-    create_key(moto_table, issued, idempotency=once())
-    verify(moto_table, issued.bearer)
+    create_key(memory_table, issued, idempotency=once())
+    verify(memory_table, issued.bearer)
 
-    assert secret not in everything_in(moto_table) + repr(issued) + str(issued) + caplog.text
+    assert secret not in everything_in(memory_table) + repr(issued) + str(issued) + caplog.text
 
 
 def test_creating_again_answers_without_a_secret_and_makes_no_second_key(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
     first = new_key("acme", "caller", name=None, now_ms=NOW_MS)
     second = new_key("acme", "caller", name=None, now_ms=NOW_MS + 1)
-    create_key(moto_table, first, idempotency=once())
+    create_key(memory_table, first, idempotency=once())
 
-    assert create_key(moto_table, second, idempotency=once()) == Replay(
+    assert create_key(memory_table, second, idempotency=once()) == Replay(
         json_text({**key_response(first.key), "secret": None})
     )
-    assert list_keys(moto_table, "acme", PageRequest()).data == (first.key,)
+    assert list_keys(memory_table, "acme", PageRequest()).data == (first.key,)
 
 
-def test_an_idempotency_key_for_another_key_is_a_conflict(moto_table: Table) -> None:
-    create_key(moto_table, new_key("acme", "caller", name=None, now_ms=NOW_MS), idempotency=once())
+def test_an_idempotency_key_for_another_key_is_a_conflict(memory_table: Table) -> None:
+    create_key(
+        memory_table, new_key("acme", "caller", name=None, now_ms=NOW_MS), idempotency=once()
+    )
 
     with pytest.raises(IdempotencyConflict):
         create_key(
-            moto_table,
+            memory_table,
             new_key("acme", "admin", name=None, now_ms=NOW_MS),
             idempotency=once("other"),
         )
 
 
-def test_keys_are_listed_page_by_page_in_the_order_of_their_creation(moto_table: Table) -> None:
-    made = [issue(moto_table, now_ms=NOW_MS + n).key for n in range(5)]
-    issue(moto_table, "globex")
+def test_keys_are_listed_page_by_page_in_the_order_of_their_creation(memory_table: Table) -> None:
+    made = [issue(memory_table, now_ms=NOW_MS + n).key for n in range(5)]
+    issue(memory_table, "globex")
 
-    first = list_keys(moto_table, "acme", PageRequest(limit=3))
-    rest = list_keys(moto_table, "acme", PageRequest(limit=3, cursor=first.next_cursor))
+    first = list_keys(memory_table, "acme", PageRequest(limit=3))
+    rest = list_keys(memory_table, "acme", PageRequest(limit=3, cursor=first.next_cursor))
 
     assert [*first.data, *rest.data] == made
     assert rest.next_cursor is None
 
 
-def test_the_operators_key_belongs_to_no_tenant(moto_table: Table) -> None:
-    found = verify(moto_table, create_operator_key(moto_table, NOW_MS))
+def test_the_operators_key_belongs_to_no_tenant(memory_table: Table) -> None:
+    found = verify(memory_table, create_operator_key(memory_table, NOW_MS))
 
     assert found is not None
     assert (found.tenant_id, found.role) == (keys.OPERATOR_TENANT, "operator")
@@ -242,10 +244,10 @@ def test_a_command_that_fails_says_why_in_one_line(
 
 
 def test_a_secret_is_compared_in_constant_time(
-    moto_table: Table, monkeypatch: pytest.MonkeyPatch
+    memory_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comparison that stops at the first difference would tell how much was right."""
-    issued = issue(moto_table)
+    issued = issue(memory_table)
     compared: list[tuple[str, str]] = []
 
     def noting(one: str, other: str) -> bool:
@@ -254,7 +256,7 @@ def test_a_secret_is_compared_in_constant_time(
 
     monkeypatch.setattr("spendgate_service.tenants.bearers.hmac.compare_digest", noting)
 
-    assert verify(moto_table, issued.bearer) is None
+    assert verify(memory_table, issued.bearer) is None
     [(one, other)] = compared
     assert one == other and len(one) == 64
     assert issued.bearer.rpartition(".")[2] not in (one, other)

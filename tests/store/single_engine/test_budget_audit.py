@@ -29,10 +29,10 @@ type Spend = Callable[..., None]
 
 
 @pytest.fixture
-def spend(moto_table: Table) -> Spend:
+def spend(memory_table: Table) -> Spend:
     """Record what an agent spent, as the queue consumer would."""
     clock = [NOW_MS]
-    settlements = Settlements(moto_table, PolicyCache(moto_table), now_ms=lambda: clock[0])
+    settlements = Settlements(memory_table, PolicyCache(memory_table), now_ms=lambda: clock[0])
 
     def record(amount: int, *, agent: str = AGENT.id, at_ms: int = NOW_MS) -> None:
         clock[0] = at_ms
@@ -71,60 +71,66 @@ def audit(table: Table, budget: Budget, cursor: str | None = None, limit: int = 
 
 
 def test_a_counter_that_equals_its_ledger_shows_no_difference(
-    moto_table: Table, spend: Spend
+    memory_table: Table, spend: Spend
 ) -> None:
-    budget = a_budget(moto_table, str(AGENT))
+    budget = a_budget(memory_table, str(AGENT))
     spend(3)
     spend(4)
 
-    assert audit(moto_table, budget) == Audit(counters=1, entries=2, differences=())
+    assert audit(memory_table, budget) == Audit(counters=1, entries=2, differences=())
 
 
 def test_a_counter_that_somebody_changed_shows_what_was_expected_and_found(
-    moto_table: Table, spend: Spend
+    memory_table: Table, spend: Spend
 ) -> None:
-    budget = a_budget(moto_table, str(AGENT))
+    budget = a_budget(memory_table, str(AGENT))
     spend(3)
-    tamper(moto_table, budget, AGENT, "balance", 1)
+    tamper(memory_table, budget, AGENT, "balance", 1)
 
-    found = {difference.balance: difference for difference in audit(moto_table, budget).differences}
+    found = {
+        difference.balance: difference for difference in audit(memory_table, budget).differences
+    }
 
     assert (found["spent"].expected, found["spent"].found) == (3 * ONE, 4 * ONE)
     assert (found["entitlement"].expected, found["entitlement"].found) == (10 * ONE, 11 * ONE)
     assert found["spent"].subject == AGENT
 
 
-def test_entries_whose_counter_is_gone_are_a_difference(moto_table: Table, spend: Spend) -> None:
-    budget = a_budget(moto_table, str(AGENT))
+def test_entries_whose_counter_is_gone_are_a_difference(memory_table: Table, spend: Spend) -> None:
+    budget = a_budget(memory_table, str(AGENT))
     spend(3)
-    moto_table.delete(values.key(keys.counter_key(TENANT, budget.budget_id, AGENT, "balance")))
+    memory_table.delete(values.key(keys.counter_key(TENANT, budget.budget_id, AGENT, "balance")))
 
-    assert [difference.balance for difference in audit(moto_table, budget).differences] == ["spent"]
+    assert [difference.balance for difference in audit(memory_table, budget).differences] == [
+        "spent"
+    ]
 
 
-def test_each_period_is_compared_with_its_own_entries(moto_table: Table, spend: Spend) -> None:
-    budget = a_budget(moto_table, str(AGENT), CalendarPeriod("hour"))
+def test_each_period_is_compared_with_its_own_entries(memory_table: Table, spend: Spend) -> None:
+    budget = a_budget(memory_table, str(AGENT), CalendarPeriod("hour"))
     spend(3)
     spend(4, at_ms=NOW_MS + HOUR_MS)
-    tamper(moto_table, budget, AGENT, "2026-03-08T13", 1)
+    tamper(memory_table, budget, AGENT, "2026-03-08T13", 1)
 
-    found = audit(moto_table, budget)
+    found = audit(memory_table, budget)
 
     assert found.counters == 2
     assert {difference.period_key for difference in found.differences} == {"2026-03-08T13"}
 
 
-def test_the_audit_of_a_default_visits_every_subject_once(moto_table: Table, spend: Spend) -> None:
-    budget = a_budget(moto_table, "agent:*", CalendarPeriod("hour"))
+def test_the_audit_of_a_default_visits_every_subject_once(
+    memory_table: Table, spend: Spend
+) -> None:
+    budget = a_budget(memory_table, "agent:*", CalendarPeriod("hour"))
     for agent in ("a", "b#%23", "c"):
         spend(1, agent=agent)
         spend(2, agent=agent, at_ms=NOW_MS + HOUR_MS)
-    tamper(moto_table, budget, Subject("agent", "b#%23"), "2026-03-08T13", 1)
+    tamper(memory_table, budget, Subject("agent", "b#%23"), "2026-03-08T13", 1)
 
-    seen, cursor = [audit(moto_table, budget, limit=2)], ""
+    seen, cursor = [audit(memory_table, budget, limit=2)], ""
     while seen[-1].next_cursor:
         cursor = seen[-1].next_cursor
-        seen.append(audit(moto_table, budget, cursor, limit=2))
+        seen.append(audit(memory_table, budget, cursor, limit=2))
 
     assert len(seen) == 3
     assert sum(result.counters for result in seen) == 6
@@ -135,11 +141,11 @@ def test_the_audit_of_a_default_visits_every_subject_once(moto_table: Table, spe
 
 
 def test_a_counter_that_moves_during_the_audit_is_no_difference(
-    moto_table: Table, spend: Spend, monkeypatch: pytest.MonkeyPatch
+    memory_table: Table, spend: Spend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    budget = a_budget(moto_table, str(AGENT))
+    budget = a_budget(memory_table, str(AGENT))
     spend(3)
-    query, calls = moto_table.query, [0]
+    query, calls = memory_table.query, [0]
 
     def query_while_others_spend(**arguments: object) -> dict[str, object]:
         answer = query(**arguments)
@@ -148,6 +154,6 @@ def test_a_counter_that_moves_during_the_audit_is_no_difference(
             spend(1)
         return answer
 
-    monkeypatch.setattr(moto_table, "query", query_while_others_spend)
+    monkeypatch.setattr(memory_table, "query", query_while_others_spend)
 
-    assert audit(moto_table, budget).differences == ()
+    assert audit(memory_table, budget).differences == ()

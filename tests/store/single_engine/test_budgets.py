@@ -97,11 +97,11 @@ def replay_of(stored: StoredBudget | Replay) -> Replay:
     )
 
 
-def test_a_budget_that_was_created_is_read_back_with_its_balance(moto_table: Table) -> None:
+def test_a_budget_that_was_created_is_read_back_with_its_balance(memory_table: Table) -> None:
     budget = replace(a_budget(), name="Research", metadata={"team": "r"}, warn_at_pct=(50, 90))
 
-    create(moto_table, budget)
-    stored = read_budget(moto_table, TENANT, budget.budget_id, now_ms=NOW_MS)
+    create(memory_table, budget)
+    stored = read_budget(memory_table, TENANT, budget.budget_id, now_ms=NOW_MS)
 
     assert stored.budget == replace(budget, revision=1)
     assert stored.version == 1
@@ -109,23 +109,23 @@ def test_a_budget_that_was_created_is_read_back_with_its_balance(moto_table: Tab
     assert stored.balance.available == 10 * ONE
 
 
-def test_a_default_has_no_balance_of_its_own(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget("agent:*"))
+def test_a_default_has_no_balance_of_its_own(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget("agent:*"))
 
-    assert read_budget(moto_table, TENANT, budget.budget_id, now_ms=NOW_MS).balance is None
+    assert read_budget(memory_table, TENANT, budget.budget_id, now_ms=NOW_MS).balance is None
 
 
-def test_a_budget_of_another_tenant_is_not_found(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget())
+def test_a_budget_of_another_tenant_is_not_found(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget())
 
     with pytest.raises(NotFound):
-        read_budget(moto_table, "globex", budget.budget_id, now_ms=NOW_MS)
+        read_budget(memory_table, "globex", budget.budget_id, now_ms=NOW_MS)
 
 
-def test_a_new_counter_has_what_the_indexes_and_the_rollover_need(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(period=CalendarPeriod("hour")))
+def test_a_new_counter_has_what_the_indexes_and_the_rollover_need(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(period=CalendarPeriod("hour")))
 
-    counter = counter_item(moto_table, budget, "2026-03-08T12")
+    counter = counter_item(memory_table, budget, "2026-03-08T12")
 
     assert counter is not None
     assert counter["ends_at"] == values.number(HOUR_END)
@@ -135,25 +135,25 @@ def test_a_new_counter_has_what_the_indexes_and_the_rollover_need(moto_table: Ta
 
 
 def test_a_lowered_limit_binds_a_reserve_that_still_knows_the_old_policy(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    budget = create(moto_table, a_budget(limit=10))
-    stale = claim_as_read(moto_table, budget, 6)
+    budget = create(memory_table, a_budget(limit=10))
+    stale = claim_as_read(memory_table, budget, 6)
 
-    change_budget(moto_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
+    change_budget(memory_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
 
     with pytest.raises(PolicyChanged):
-        take_hold(moto_table, stale, bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS)
+        take_hold(memory_table, stale, bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS)
 
 
-def test_a_lowered_limit_leaves_what_is_held_and_shows_what_is_missing(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(limit=10))
+def test_a_lowered_limit_leaves_what_is_held_and_shows_what_is_missing(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(limit=10))
     take_hold(
-        moto_table, claim_as_read(moto_table, budget, 6),
+        memory_table, claim_as_read(memory_table, budget, 6),
         bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS,
     )  # fmt: skip
 
-    stored = change_budget(moto_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
+    stored = change_budget(memory_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
 
     assert stored.balance is not None
     assert stored.balance.counter.limit == 5 * ONE
@@ -161,112 +161,112 @@ def test_a_lowered_limit_leaves_what_is_held_and_shows_what_is_missing(moto_tabl
     assert stored.balance.available == -1 * ONE
 
 
-def test_a_change_near_the_end_of_a_period_reaches_the_next_period_too(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(period=CalendarPeriod("hour")))
-    stale = claim_as_read(moto_table, budget, 6, now_ms=HOUR_END * 1000)
+def test_a_change_near_the_end_of_a_period_reaches_the_next_period_too(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(period=CalendarPeriod("hour")))
+    stale = claim_as_read(memory_table, budget, 6, now_ms=HOUR_END * 1000)
 
     change_budget(
-        moto_table, TENANT, budget.budget_id, with_limit(5), now_ms=HOUR_END * 1000 - 3000
+        memory_table, TENANT, budget.budget_id, with_limit(5), now_ms=HOUR_END * 1000 - 3000
     )
 
     with pytest.raises(PolicyChanged):
-        take_hold(moto_table, stale, bucket=HOUR_END + 60, now_ms=HOUR_END * 1000)
+        take_hold(memory_table, stale, bucket=HOUR_END + 60, now_ms=HOUR_END * 1000)
 
 
-def test_a_change_within_a_period_leaves_the_next_period_alone(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(period=CalendarPeriod("hour")))
+def test_a_change_within_a_period_leaves_the_next_period_alone(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(period=CalendarPeriod("hour")))
 
-    change_budget(moto_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
+    change_budget(memory_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
 
-    assert counter_item(moto_table, budget, "2026-03-08T13") is None
+    assert counter_item(memory_table, budget, "2026-03-08T13") is None
 
 
 def test_a_deleted_budget_no_longer_grants_to_a_reserve_that_still_knows_it(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    budget = create(moto_table, a_budget())
-    stale = claim_as_read(moto_table, budget, 1)
+    budget = create(memory_table, a_budget())
+    stale = claim_as_read(memory_table, budget, 1)
 
-    delete_budget(moto_table, TENANT, budget.budget_id, now_ms=NOW_MS)
+    delete_budget(memory_table, TENANT, budget.budget_id, now_ms=NOW_MS)
 
     with pytest.raises(PolicyChanged):
-        take_hold(moto_table, stale, bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS)
+        take_hold(memory_table, stale, bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS)
 
 
 def test_a_deleted_budget_is_gone_from_reads_and_lists_but_its_counter_stays(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    budget = create(moto_table, a_budget())
+    budget = create(memory_table, a_budget())
 
-    delete_budget(moto_table, TENANT, budget.budget_id, now_ms=NOW_MS)
+    delete_budget(memory_table, TENANT, budget.budget_id, now_ms=NOW_MS)
 
     with pytest.raises(NotFound):
-        read_budget(moto_table, TENANT, budget.budget_id, now_ms=NOW_MS)
-    assert list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data == ()
-    assert counter_item(moto_table, budget, "balance") is not None
+        read_budget(memory_table, TENANT, budget.budget_id, now_ms=NOW_MS)
+    assert list_budgets(memory_table, TENANT, PageRequest(), now_ms=NOW_MS).data == ()
+    assert counter_item(memory_table, budget, "balance") is not None
 
 
-def test_a_deleted_budget_takes_no_place_in_a_page(moto_table: Table) -> None:
-    gone = create(moto_table, a_budget(now_ms=NOW_MS))
-    stays = create(moto_table, a_budget(now_ms=NOW_MS + 1))
+def test_a_deleted_budget_takes_no_place_in_a_page(memory_table: Table) -> None:
+    gone = create(memory_table, a_budget(now_ms=NOW_MS))
+    stays = create(memory_table, a_budget(now_ms=NOW_MS + 1))
 
-    delete_budget(moto_table, TENANT, gone.budget_id, now_ms=NOW_MS)
+    delete_budget(memory_table, TENANT, gone.budget_id, now_ms=NOW_MS)
 
-    page = list_budgets(moto_table, TENANT, PageRequest(limit=1), now_ms=NOW_MS)
+    page = list_budgets(memory_table, TENANT, PageRequest(limit=1), now_ms=NOW_MS)
     assert [stored.budget for stored in page.data] == [stays]
 
 
-def test_a_policy_that_was_emptied_never_uses_a_version_again(moto_table: Table) -> None:
-    first = create(moto_table, a_budget())
-    delete_budget(moto_table, TENANT, first.budget_id, now_ms=NOW_MS)
+def test_a_policy_that_was_emptied_never_uses_a_version_again(memory_table: Table) -> None:
+    first = create(memory_table, a_budget())
+    delete_budget(memory_table, TENANT, first.budget_id, now_ms=NOW_MS)
 
-    second = create(moto_table, a_budget())
+    second = create(memory_table, a_budget())
 
-    assert read_budget(moto_table, TENANT, second.budget_id, now_ms=NOW_MS).version == 3
+    assert read_budget(memory_table, TENANT, second.budget_id, now_ms=NOW_MS).version == 3
 
 
-def test_a_budget_moved_to_another_period_fences_off_its_old_counter(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(period=CalendarPeriod("hour")))
-    stale = claim_as_read(moto_table, budget, 1)
+def test_a_budget_moved_to_another_period_fences_off_its_old_counter(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(period=CalendarPeriod("hour")))
+    stale = claim_as_read(memory_table, budget, 1)
 
     moved = change_budget(
-        moto_table, TENANT, budget.budget_id,
+        memory_table, TENANT, budget.budget_id,
         lambda current: replace(current, period=CalendarPeriod("day")), now_ms=NOW_MS,
     )  # fmt: skip
 
     assert moved.balance is not None
     assert moved.balance.period.key == "2026-03-08"
     with pytest.raises(PolicyChanged):
-        take_hold(moto_table, stale, bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS)
+        take_hold(memory_table, stale, bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS)
 
 
-def test_a_change_that_changes_nothing_keeps_the_version(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(limit=10))
+def test_a_change_that_changes_nothing_keeps_the_version(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(limit=10))
 
-    stored = change_budget(moto_table, TENANT, budget.budget_id, with_limit(10), now_ms=NOW_MS)
+    stored = change_budget(memory_table, TENANT, budget.budget_id, with_limit(10), now_ms=NOW_MS)
 
     assert stored.version == 1
     assert stored.budget.updated_at_ms == NOW_MS
 
 
-def test_a_change_to_a_default_writes_no_counters(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget("agent:*", period=CalendarPeriod("hour")))
+def test_a_change_to_a_default_writes_no_counters(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget("agent:*", period=CalendarPeriod("hour")))
 
-    change_budget(moto_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
+    change_budget(memory_table, TENANT, budget.budget_id, with_limit(5), now_ms=NOW_MS)
 
-    assert counter_item(moto_table, budget, "2026-03-08T12") is None
+    assert counter_item(memory_table, budget, "2026-03-08T12") is None
 
 
-def test_the_balance_of_a_default_is_asked_for_by_subject(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget("agent:*"))
+def test_the_balance_of_a_default_is_asked_for_by_subject(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget("agent:*"))
     take_hold(
-        moto_table, claim_as_read(moto_table, budget, 4),
+        memory_table, claim_as_read(memory_table, budget, 4),
         bucket=NOW_MS // 1000 + 60, now_ms=NOW_MS,
     )  # fmt: skip
 
-    own = read_balance(moto_table, TENANT, budget.budget_id, AGENT, now_ms=NOW_MS)
+    own = read_balance(memory_table, TENANT, budget.budget_id, AGENT, now_ms=NOW_MS)
     other = read_balance(
-        moto_table, TENANT, budget.budget_id, Subject("agent", "other"), now_ms=NOW_MS
+        memory_table, TENANT, budget.budget_id, Subject("agent", "other"), now_ms=NOW_MS
     )
 
     assert own.held == 4 * ONE
@@ -275,33 +275,33 @@ def test_the_balance_of_a_default_is_asked_for_by_subject(moto_table: Table) -> 
 
 @pytest.mark.parametrize("asked", [None, Subject("agent", "*"), Subject("tool", "researcher")])
 def test_a_default_has_no_balance_for_nobody_or_for_another_type(
-    moto_table: Table, asked: Subject | None
+    memory_table: Table, asked: Subject | None
 ) -> None:
-    budget = create(moto_table, a_budget("agent:*"))
+    budget = create(memory_table, a_budget("agent:*"))
 
     with pytest.raises(InvalidValue):
-        read_balance(moto_table, TENANT, budget.budget_id, asked, now_ms=NOW_MS)
+        read_balance(memory_table, TENANT, budget.budget_id, asked, now_ms=NOW_MS)
 
 
 def test_a_change_that_loses_a_race_is_made_again_on_what_the_winner_left(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    budget = create(moto_table, a_budget(limit=10))
+    budget = create(memory_table, a_budget(limit=10))
     rivals = iter([None])
 
     def rename(one: Budget) -> Budget:
         for _ in rivals:
-            change_budget(moto_table, TENANT, budget.budget_id, with_limit(7), now_ms=NOW_MS)
+            change_budget(memory_table, TENANT, budget.budget_id, with_limit(7), now_ms=NOW_MS)
         return replace(one, name="renamed")
 
-    stored = change_budget(moto_table, TENANT, budget.budget_id, rename, now_ms=NOW_MS)
+    stored = change_budget(memory_table, TENANT, budget.budget_id, rename, now_ms=NOW_MS)
 
     assert (stored.budget.name, stored.budget.limit) == ("renamed", 7 * ONE)
     assert stored.version == 3
 
 
-def test_a_change_that_always_loses_gives_up_and_says_so(moto_table: Table) -> None:
-    budget = create(moto_table, a_budget(limit=10))
+def test_a_change_that_always_loses_gives_up_and_says_so(memory_table: Table) -> None:
+    budget = create(memory_table, a_budget(limit=10))
     limits = iter(range(100, 200))
     rivals: list[Any] = []
 
@@ -309,69 +309,69 @@ def test_a_change_that_always_loses_gives_up_and_says_so(moto_table: Table) -> N
         if len(rivals) < 50:
             rivals.append(one)
             limit = with_limit(next(limits))
-            change_budget(moto_table, TENANT, budget.budget_id, limit, now_ms=NOW_MS)
+            change_budget(memory_table, TENANT, budget.budget_id, limit, now_ms=NOW_MS)
         return replace(one, name="renamed")
 
     with pytest.raises(BudgetChanged):
-        change_budget(moto_table, TENANT, budget.budget_id, rename, now_ms=NOW_MS)
+        change_budget(memory_table, TENANT, budget.budget_id, rename, now_ms=NOW_MS)
 
 
-def test_a_subject_takes_no_more_budgets_than_its_policy_holds(moto_table: Table) -> None:
+def test_a_subject_takes_no_more_budgets_than_its_policy_holds(memory_table: Table) -> None:
     for _ in range(BUDGETS_PER_SUBJECT_MAX):
-        create(moto_table, a_budget(period=CalendarPeriod("hour")))
+        create(memory_table, a_budget(period=CalendarPeriod("hour")))
 
     with pytest.raises(InvalidValue):
-        create(moto_table, a_budget())
+        create(memory_table, a_budget())
 
 
 def test_a_full_policy_is_changed_in_one_transaction_at_the_end_of_a_period(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
     near_the_end_ms = HOUR_END * 1000 - 1000
     budgets = [
-        create(moto_table, a_budget(period=CalendarPeriod("hour")), now_ms=near_the_end_ms)
+        create(memory_table, a_budget(period=CalendarPeriod("hour")), now_ms=near_the_end_ms)
         for _ in range(BUDGETS_PER_SUBJECT_MAX)
     ]
 
     last = budgets[-1].budget_id
-    stored = change_budget(moto_table, TENANT, last, with_limit(5), now_ms=near_the_end_ms)
+    stored = change_budget(memory_table, TENANT, last, with_limit(5), now_ms=near_the_end_ms)
 
     assert stored.budget.limit == 5 * ONE
 
 
 def test_creating_again_with_the_same_idempotency_key_answers_as_the_first_time(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    first = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
+    first = create_budget(memory_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
-    again = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
+    again = create_budget(memory_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     assert again == replay_of(first)
-    assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
+    assert len(list_budgets(memory_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 
-def test_an_idempotency_key_for_another_request_is_a_conflict(moto_table: Table) -> None:
-    create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
+def test_an_idempotency_key_for_another_request_is_a_conflict(memory_table: Table) -> None:
+    create_budget(memory_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     with pytest.raises(IdempotencyConflict):
         create_budget(
-            moto_table, TENANT, a_budget(), idempotency=once(fingerprint="other"), now_ms=NOW_MS
+            memory_table, TENANT, a_budget(), idempotency=once(fingerprint="other"), now_ms=NOW_MS
         )
 
 
 def test_an_idempotency_key_is_forgotten_after_thirty_days_even_if_ttl_is_late(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
+    create_budget(memory_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     later_ms = NOW_MS + 30 * 86_400_000
-    again = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=later_ms)
+    again = create_budget(memory_table, TENANT, a_budget(), idempotency=once(), now_ms=later_ms)
 
     assert isinstance(again, StoredBudget)
 
 
 def test_two_creations_racing_on_one_idempotency_key_make_one_budget(
-    moto_table: Table, monkeypatch: pytest.MonkeyPatch
+    memory_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def after_a_rival(table: Table, writes: list[Any]) -> None:
         if not rivals:
@@ -383,34 +383,38 @@ def test_two_creations_racing_on_one_idempotency_key_make_one_budget(
     transact = Table.transact
     monkeypatch.setattr(Table, "transact", after_a_rival)
 
-    loser = create_budget(moto_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
+    loser = create_budget(memory_table, TENANT, a_budget(), idempotency=once(), now_ms=NOW_MS)
 
     (winner,) = rivals
     assert winner is not None and loser == replay_of(winner)
-    assert len(list_budgets(moto_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
+    assert len(list_budgets(memory_table, TENANT, PageRequest(), now_ms=NOW_MS).data) == 1
 
 
-def test_budgets_are_listed_page_by_page_in_the_order_of_their_creation(moto_table: Table) -> None:
+def test_budgets_are_listed_page_by_page_in_the_order_of_their_creation(
+    memory_table: Table,
+) -> None:
     subjects = ["agent:a", "agent:*", "agent:b", "session:s", "tool:t"]
-    made = [create(moto_table, a_budget(one, now_ms=NOW_MS + n)) for n, one in enumerate(subjects)]
+    made = [
+        create(memory_table, a_budget(one, now_ms=NOW_MS + n)) for n, one in enumerate(subjects)
+    ]
 
     seen: list[Budget] = []
     wanted: PageRequest | None = PageRequest(limit=2)
     while wanted:
-        page = list_budgets(moto_table, TENANT, wanted, now_ms=NOW_MS)
+        page = list_budgets(memory_table, TENANT, wanted, now_ms=NOW_MS)
         seen += [stored.budget for stored in page.data]
         wanted = PageRequest(limit=2, cursor=page.next_cursor) if page.next_cursor else None
 
     assert seen == made
 
 
-def test_the_budgets_of_one_subject_are_listed_alone(moto_table: Table) -> None:
-    create(moto_table, a_budget("agent:other"))
-    own = [create(moto_table, a_budget(now_ms=NOW_MS + n)) for n in range(3)]
+def test_the_budgets_of_one_subject_are_listed_alone(memory_table: Table) -> None:
+    create(memory_table, a_budget("agent:other"))
+    own = [create(memory_table, a_budget(now_ms=NOW_MS + n)) for n in range(3)]
 
-    first = list_budgets(moto_table, TENANT, PageRequest(limit=2), subject=AGENT, now_ms=NOW_MS)
+    first = list_budgets(memory_table, TENANT, PageRequest(limit=2), subject=AGENT, now_ms=NOW_MS)
     rest = list_budgets(
-        moto_table,
+        memory_table,
         TENANT,
         PageRequest(limit=2, cursor=first.next_cursor),
         subject=AGENT,
@@ -422,6 +426,6 @@ def test_the_budgets_of_one_subject_are_listed_alone(moto_table: Table) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "%%%", "YnVkXw", "é", "a" * 5000])
-def test_a_cursor_that_no_list_gave_out_is_refused(moto_table: Table, cursor: str) -> None:
+def test_a_cursor_that_no_list_gave_out_is_refused(memory_table: Table, cursor: str) -> None:
     with pytest.raises(InvalidValue):
-        list_budgets(moto_table, TENANT, PageRequest(cursor=cursor), now_ms=NOW_MS)
+        list_budgets(memory_table, TENANT, PageRequest(cursor=cursor), now_ms=NOW_MS)

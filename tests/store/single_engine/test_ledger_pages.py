@@ -46,64 +46,65 @@ def page(table: Table, limit: int, cursor: str | None = None) -> tuple[list[int]
     return [entry.amount // ONE for entry in found.data], found.next_cursor
 
 
-def test_an_entry_is_read_as_it_was_written(moto_table: Table) -> None:
-    written = write_batch(moto_table, [5], at_ms=NOW_MS)
+def test_an_entry_is_read_as_it_was_written(memory_table: Table) -> None:
+    written = write_batch(memory_table, [5], at_ms=NOW_MS)
 
     assert (
-        list(ledger_page(moto_table, TENANT, BUDGET_ID, AGENT, PageRequest(), now_ms=NOW_MS).data)
+        list(ledger_page(memory_table, TENANT, BUDGET_ID, AGENT, PageRequest(), now_ms=NOW_MS).data)
         == written
     )
 
 
-def test_entries_come_newest_first_also_within_a_batch(moto_table: Table) -> None:
-    write_batch(moto_table, [1, 2, 3], at_ms=NOW_MS)
-    write_batch(moto_table, [4, 5], at_ms=NOW_MS + 1)
+def test_entries_come_newest_first_also_within_a_batch(memory_table: Table) -> None:
+    write_batch(memory_table, [1, 2, 3], at_ms=NOW_MS)
+    write_batch(memory_table, [4, 5], at_ms=NOW_MS + 1)
 
-    assert page(moto_table, 10) == ([5, 4, 3, 2, 1], None)
+    assert page(memory_table, 10) == ([5, 4, 3, 2, 1], None)
 
 
-def test_pages_may_end_within_a_batch(moto_table: Table) -> None:
-    write_batch(moto_table, [1, 2, 3], at_ms=NOW_MS)
-    write_batch(moto_table, [4, 5], at_ms=NOW_MS + 1)
+def test_pages_may_end_within_a_batch(memory_table: Table) -> None:
+    write_batch(memory_table, [1, 2, 3], at_ms=NOW_MS)
+    write_batch(memory_table, [4, 5], at_ms=NOW_MS + 1)
 
-    first, cursor = page(moto_table, 3)
-    rest, end = page(moto_table, 3, cursor)
+    first, cursor = page(memory_table, 3)
+    rest, end = page(memory_table, 3, cursor)
 
     assert (first, rest, end) == ([5, 4, 3], [2, 1], None)
 
 
-def test_entries_added_meanwhile_do_not_move_the_pages_that_follow(moto_table: Table) -> None:
-    write_batch(moto_table, [1, 2, 3], at_ms=NOW_MS)
-    first, cursor = page(moto_table, 2)
-    write_batch(moto_table, [4, 5], at_ms=NOW_MS + 1)
+def test_entries_added_meanwhile_do_not_move_the_pages_that_follow(memory_table: Table) -> None:
+    write_batch(memory_table, [1, 2, 3], at_ms=NOW_MS)
+    first, cursor = page(memory_table, 2)
+    write_batch(memory_table, [4, 5], at_ms=NOW_MS + 1)
 
-    rest, _ = page(moto_table, 2, cursor)
+    rest, _ = page(memory_table, 2, cursor)
 
     assert (first, rest) == ([3, 2], [1])
 
 
-def test_a_page_that_ends_with_the_ledger_leads_nowhere(moto_table: Table) -> None:
-    write_batch(moto_table, [1, 2], at_ms=NOW_MS)
+def test_a_page_that_ends_with_the_ledger_leads_nowhere(memory_table: Table) -> None:
+    write_batch(memory_table, [1, 2], at_ms=NOW_MS)
 
-    assert page(moto_table, 2) == ([2, 1], None)
+    assert page(memory_table, 2) == ([2, 1], None)
 
 
-def test_another_tenants_ledger_is_empty(moto_table: Table) -> None:
-    write_batch(moto_table, [1], at_ms=NOW_MS)
+def test_another_tenants_ledger_is_empty(memory_table: Table) -> None:
+    write_batch(memory_table, [1], at_ms=NOW_MS)
 
     assert (
-        ledger_page(moto_table, "globex", BUDGET_ID, AGENT, PageRequest(), now_ms=NOW_MS).data == ()
+        ledger_page(memory_table, "globex", BUDGET_ID, AGENT, PageRequest(), now_ms=NOW_MS).data
+        == ()
     )
 
 
-def test_a_large_ledger_is_read_to_its_end(moto_table: Table) -> None:
+def test_a_large_ledger_is_read_to_its_end(memory_table: Table) -> None:
     for batch in range(30):
-        write_batch(moto_table, list(range(100)), at_ms=NOW_MS + batch)
+        write_batch(memory_table, list(range(100)), at_ms=NOW_MS + batch)
 
-    assert sum(1 for _ in ledger_entries(moto_table, TENANT, BUDGET_ID, AGENT)) == 3000
+    assert sum(1 for _ in ledger_entries(memory_table, TENANT, BUDGET_ID, AGENT)) == 3000
 
 
 @pytest.mark.parametrize("cursor", ["x", "MSBsZWRfMQ", "////"])
-def test_a_cursor_that_no_ledger_gave_out_is_refused(moto_table: Table, cursor: str) -> None:
+def test_a_cursor_that_no_ledger_gave_out_is_refused(memory_table: Table, cursor: str) -> None:
     with pytest.raises(InvalidValue):
-        page(moto_table, 2, cursor)
+        page(memory_table, 2, cursor)

@@ -20,8 +20,8 @@ class Tally(Counter[str]):
 
 
 @pytest.fixture
-def faults(moto_table: Table) -> FaultyClient:
-    return FaultyClient(moto_table.client)
+def faults(memory_table: Table) -> FaultyClient:
+    return FaultyClient(memory_table.client)
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def seen() -> Tally:
 
 
 @pytest.fixture
-def world(moto_table: Table, faults: FaultyClient, seen: Tally) -> World:
+def world(memory_table: Table, faults: FaultyClient, seen: Tally) -> World:
     client = cast("DynamoClient", faults)
-    return World(Table(client, moto_table.name, observe=seen, sleep=lambda _seconds: None))
+    return World(Table(client, memory_table.name, observe=seen, sleep=lambda _seconds: None))
 
 
 def test_a_grant_and_its_replay(world: World, seen: Tally) -> None:

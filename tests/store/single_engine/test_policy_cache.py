@@ -16,9 +16,9 @@ from tests.support.world import TENANT, World
 AGENT = Subject("agent", "researcher")
 
 
-def test_rules_that_are_there_are_read_once_in_five_seconds(moto_table: Table) -> None:
-    table, client = faulty(moto_table)
-    world = World(moto_table).on(table)
+def test_rules_that_are_there_are_read_once_in_five_seconds(memory_table: Table) -> None:
+    table, client = faulty(memory_table)
+    world = World(memory_table).on(table)
     world.budget(1)
     world.policy_cache.rules(TENANT, [AGENT])
     client.calls.clear()
@@ -32,8 +32,8 @@ def test_rules_that_are_there_are_read_once_in_five_seconds(moto_table: Table) -
     assert client.calls == ["batch_get_item"]
 
 
-def test_a_first_budget_bites_after_a_second(moto_table: Table) -> None:
-    world = World(moto_table)
+def test_a_first_budget_bites_after_a_second(memory_table: Table) -> None:
+    world = World(memory_table)
     assert not world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
     world.budget(1)
     assert not world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
@@ -43,8 +43,8 @@ def test_a_first_budget_bites_after_a_second(moto_table: Table) -> None:
     assert world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
 
 
-def test_fresh_rules_are_read_whatever_is_remembered(moto_table: Table) -> None:
-    world = World(moto_table)
+def test_fresh_rules_are_read_whatever_is_remembered(memory_table: Table) -> None:
+    world = World(memory_table)
     world.policy_cache.rules(TENANT, [AGENT])
     world.budget(1)
 
@@ -52,10 +52,10 @@ def test_fresh_rules_are_read_whatever_is_remembered(moto_table: Table) -> None:
 
 
 def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
-    moto_table: Table, monkeypatch: pytest.MonkeyPatch
+    memory_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "REMEMBERED_MAX", 6)
-    world = World(moto_table)
+    world = World(memory_table)
     world.budget(1)
     for number in range(20):
         found = world.policy_cache.rules(TENANT, [AGENT, Subject("session", str(number))])
@@ -63,13 +63,13 @@ def test_a_cache_that_is_full_forgets_others_and_not_what_is_asked_for(
         assert len(world.policy_cache._cache) <= 6
 
 
-def test_fresh_rules_leave_the_settings_of_tenants_alone(moto_table: Table) -> None:
+def test_fresh_rules_leave_the_settings_of_tenants_alone(memory_table: Table) -> None:
     """Whoever hammers a paused budget reads afresh each time; all tenants share a partition."""
-    world = World(moto_table)
-    create_tenant(moto_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
+    world = World(memory_table)
+    create_tenant(memory_table, Tenant(TENANT, created_at_ms=1), idempotency=None)
     world.policy_cache.rules(TENANT, [AGENT])
     change_tenant(
-        moto_table,
+        memory_table,
         TENANT,
         change_settings(lambda current: replace(current, require_budget=True)),
         now_ms=2,

@@ -50,18 +50,18 @@ def put_schema(table: Table, schema: int) -> None:
     ],
 )
 def test_a_table_of_another_schema_is_refused_over_http(
-    moto_table: Table,
+    memory_table: Table,
     caplog: pytest.LogCaptureFixture,
     function: str,
     request_line: str,
     body: object,
 ) -> None:
-    put_schema(moto_table, SCHEMA + 1)
+    put_schema(memory_table, SCHEMA + 1)
     method, path = request_line.split(" ")
     event = http_event(method, path, body=body, principal=ADMIN)
 
     with caplog.at_level(logging.WARNING):
-        refused = answer_of(load_function(function, environment(moto_table)), event)
+        refused = answer_of(load_function(function, environment(memory_table)), event)
 
     assert (refused.status, refused.code) == (503, "unavailable")
     assert refused.headers["Retry-After"] == "60"
@@ -70,29 +70,29 @@ def test_a_table_of_another_schema_is_refused_over_http(
     assert said in caplog.text
 
 
-def test_a_table_of_another_schema_keeps_its_messages_and_periods(moto_table: Table) -> None:
-    put_schema(moto_table, SCHEMA + 1)
+def test_a_table_of_another_schema_keeps_its_messages_and_periods(memory_table: Table) -> None:
+    put_schema(memory_table, SCHEMA + 1)
     event = {"Records": records([finishing("rsv_1", {"usd": 1})])}
 
-    answer = load_function("settle", environment(moto_table)).handler(event, LambdaContext())
+    answer = load_function("settle", environment(memory_table)).handler(event, LambdaContext())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
     with pytest.raises(WrongSchema):
-        load_function("rollover", environment(moto_table)).handler({}, LongContext())
+        load_function("rollover", environment(memory_table)).handler({}, LongContext())
 
 
-def test_health_is_up_whatever_the_schema_is(moto_table: Table) -> None:
-    put_schema(moto_table, SCHEMA + 1)
-    function = load_function("admin", environment(moto_table))
+def test_health_is_up_whatever_the_schema_is(memory_table: Table) -> None:
+    put_schema(memory_table, SCHEMA + 1)
+    function = load_function("admin", environment(memory_table))
 
     assert answer_of(function, http_event("GET", "/v1/health", principal=None)).status == 200
 
 
-def test_an_environment_reads_the_schema_once(moto_table: Table) -> None:
+def test_an_environment_reads_the_schema_once(memory_table: Table) -> None:
     """A warm request makes the calls that it made before there was a schema item."""
-    create_operator_key(moto_table, 1)
-    put_schema(moto_table, SCHEMA)
-    table, client = faulty(moto_table)
+    create_operator_key(memory_table, 1)
+    put_schema(memory_table, SCHEMA)
+    table, client = faulty(memory_table)
     function = load_function("reserve", environment(table))
     event = http_event("POST", "/v1/reservations", body=WISH, principal=ADMIN)
 
@@ -104,30 +104,30 @@ def test_an_environment_reads_the_schema_once(moto_table: Table) -> None:
     assert "get_item" not in client.calls[before:]
 
 
-def test_an_environment_reads_again_what_it_could_not_read(moto_table: Table) -> None:
-    put_schema(moto_table, SCHEMA + 1)
-    function = load_function("admin", environment(moto_table))
+def test_an_environment_reads_again_what_it_could_not_read(memory_table: Table) -> None:
+    put_schema(memory_table, SCHEMA + 1)
+    function = load_function("admin", environment(memory_table))
     event = http_event("GET", "/v1/budgets", principal=ADMIN)
     assert answer_of(function, event).status == 503
-    put_schema(moto_table, SCHEMA)
+    put_schema(memory_table, SCHEMA)
 
     assert answer_of(function, event).status == 200
 
 
-def test_the_admin_function_writes_the_item_where_it_is_absent(moto_table: Table) -> None:
+def test_the_admin_function_writes_the_item_where_it_is_absent(memory_table: Table) -> None:
     event = http_event("POST", "/v1/tenants", body=TENANT_WISH, principal=OPERATOR)
 
-    made = answer_of(load_function("admin", environment(moto_table)), event)
+    made = answer_of(load_function("admin", environment(memory_table)), event)
 
     assert made.status == 201
-    assert stored_schema(moto_table) == SCHEMA
+    assert stored_schema(memory_table) == SCHEMA
 
 
-def test_two_writers_of_the_item_agree(moto_table: Table) -> None:
-    require_schema(moto_table, create=True)
-    require_schema(moto_table, create=True)
+def test_two_writers_of_the_item_agree(memory_table: Table) -> None:
+    require_schema(memory_table, create=True)
+    require_schema(memory_table, create=True)
 
-    assert stored_schema(moto_table) == SCHEMA
+    assert stored_schema(memory_table) == SCHEMA
 
 
 def test_a_command_writes_the_item_when_it_first_uses_a_table(
@@ -153,19 +153,19 @@ def test_the_commands_refuse_a_table_of_another_schema(
 
 
 @pytest.mark.parametrize("schema", [None, SCHEMA + 1])
-def test_make_up_refuses_an_older_local_state(moto_table: Table, schema: int | None) -> None:
+def test_make_up_refuses_an_older_local_state(memory_table: Table, schema: int | None) -> None:
     """Also that of a version before there was a schema item."""
-    create_operator_key(moto_table, 1)
+    create_operator_key(memory_table, 1)
     if schema is not None:
-        put_schema(moto_table, schema)
+        put_schema(memory_table, schema)
 
     with pytest.raises(LocalStackError, match="make clean"):
-        require_current_schema(moto_table)
+        require_current_schema(memory_table)
 
 
-def test_make_up_takes_an_empty_table_and_its_own(moto_table: Table) -> None:
-    require_current_schema(moto_table)
-    create_operator_key(moto_table, 1)
-    require_current_schema(moto_table)
+def test_make_up_takes_an_empty_table_and_its_own(memory_table: Table) -> None:
+    require_current_schema(memory_table)
+    create_operator_key(memory_table, 1)
+    require_current_schema(memory_table)
 
-    assert stored_schema(moto_table) == SCHEMA
+    assert stored_schema(memory_table) == SCHEMA

@@ -34,68 +34,68 @@ def once(key: str = "k-1", fingerprint: str = "f") -> IdempotencyRecord:
     return IdempotencyRecord("-", "create_tenant", key, fingerprint)
 
 
-def test_a_new_tenant_comes_with_a_key_for_its_first_admin(moto_table: Table) -> None:
-    made = create_tenant(moto_table, a_tenant(), idempotency=None)
+def test_a_new_tenant_comes_with_a_key_for_its_first_admin(memory_table: Table) -> None:
+    made = create_tenant(memory_table, a_tenant(), idempotency=None)
 
     assert isinstance(made, NewTenant)
-    admin = verify(moto_table, made.admin_key.bearer)
+    admin = verify(memory_table, made.admin_key.bearer)
     assert admin is not None
     assert (admin.tenant_id, admin.role) == ("acme", "admin")
-    assert read_tenant_of(moto_table, "acme") == a_tenant()
+    assert read_tenant_of(memory_table, "acme") == a_tenant()
 
 
-def test_a_tenants_id_is_given_once(moto_table: Table) -> None:
-    create_tenant(moto_table, a_tenant(), idempotency=once())
+def test_a_tenants_id_is_given_once(memory_table: Table) -> None:
+    create_tenant(memory_table, a_tenant(), idempotency=once())
 
     with pytest.raises(AlreadyExists):
-        create_tenant(moto_table, a_tenant(), idempotency=once("k-2"))
+        create_tenant(memory_table, a_tenant(), idempotency=once("k-2"))
 
 
 def test_creating_again_with_the_same_idempotency_key_answers_without_the_key(
-    moto_table: Table,
+    memory_table: Table,
 ) -> None:
-    create_tenant(moto_table, a_tenant(), idempotency=once())
+    create_tenant(memory_table, a_tenant(), idempotency=once())
 
-    assert create_tenant(moto_table, a_tenant(), idempotency=once()) == Replay(
+    assert create_tenant(memory_table, a_tenant(), idempotency=once()) == Replay(
         json_text({**tenant_response(a_tenant()), "admin_key": None})
     )
 
 
-def test_an_idempotency_key_for_another_tenant_is_a_conflict(moto_table: Table) -> None:
-    create_tenant(moto_table, a_tenant(), idempotency=once())
+def test_an_idempotency_key_for_another_tenant_is_a_conflict(memory_table: Table) -> None:
+    create_tenant(memory_table, a_tenant(), idempotency=once())
 
     with pytest.raises(IdempotencyConflict):
-        create_tenant(moto_table, a_tenant("globex"), idempotency=once(fingerprint="other"))
+        create_tenant(memory_table, a_tenant("globex"), idempotency=once(fingerprint="other"))
 
 
-def test_tenants_are_listed_page_by_page(moto_table: Table) -> None:
+def test_tenants_are_listed_page_by_page(memory_table: Table) -> None:
     for tenant_id in ("b", "a", "c"):
-        create_tenant(moto_table, a_tenant(tenant_id), idempotency=None)
+        create_tenant(memory_table, a_tenant(tenant_id), idempotency=None)
 
-    first = list_tenants(moto_table, PageRequest(limit=2))
-    rest = list_tenants(moto_table, PageRequest(limit=2, cursor=first.next_cursor))
+    first = list_tenants(memory_table, PageRequest(limit=2))
+    rest = list_tenants(memory_table, PageRequest(limit=2, cursor=first.next_cursor))
 
     assert [item.tenant_id for item in (*first.data, *rest.data)] == ["a", "b", "c"]
 
 
-def test_an_unknown_tenant_is_not_found(moto_table: Table) -> None:
+def test_an_unknown_tenant_is_not_found(memory_table: Table) -> None:
     with pytest.raises(NotFound):
-        read_tenant_of(moto_table, "nobody")
+        read_tenant_of(memory_table, "nobody")
 
 
-def test_a_change_keeps_what_a_rival_changed_meanwhile(moto_table: Table) -> None:
-    create_tenant(moto_table, a_tenant(), idempotency=None)
+def test_a_change_keeps_what_a_rival_changed_meanwhile(memory_table: Table) -> None:
+    create_tenant(memory_table, a_tenant(), idempotency=None)
     rivals = iter([None])
 
     def require_budget(tenant: Tenant) -> Tenant:
         for _ in rivals:
             allow = change_settings(lambda current: replace(current, unpriced_model="allow"))
-            change_tenant(moto_table, "acme", allow, now_ms=NOW_MS)
+            change_tenant(memory_table, "acme", allow, now_ms=NOW_MS)
         return replace(tenant, require_budget=True)
 
-    change_tenant(moto_table, "acme", change_settings(require_budget), now_ms=NOW_MS)
+    change_tenant(memory_table, "acme", change_settings(require_budget), now_ms=NOW_MS)
 
-    found = read_tenant_of(moto_table, "acme")
+    found = read_tenant_of(memory_table, "acme")
     assert (found.require_budget, found.unpriced_model) == (True, "allow")
 
 
