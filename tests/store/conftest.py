@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from spendgate_service.store.client import Table
+from tests.support.any_engine import table_in_memory
 from tests.support.engines import CLIENT_KIND, table_at
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import World
@@ -30,8 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def engine_table(request: pytest.FixtureRequest) -> Table:
     """An empty table in an engine; an engine that does not start fails the test."""
     if request.param == "memory":
-        table: Table = request.getfixturevalue("memory_table")
-        return table
+        return table_in_memory()  # some tests write from several threads
     engine = "dynamodb_local" if request.param == "boto3" else request.param
     kind = CLIENT_KIND if request.param == "dynamodb_local" else "boto3"
     return table_at(request.getfixturevalue(f"{engine}_url"), kind=kind)
