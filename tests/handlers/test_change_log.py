@@ -4,7 +4,6 @@ The kind: "who changed this limit?" has an answer for every route that changes s
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from spendgate_service.api.routes import ROUTES
 from spendgate_service.app import Spendgate
 from spendgate_service.store import keys
 from tests.handlers.test_access import as_role, new_objects, send
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, all_entries
 from tests.support.http_events import a_principal
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -159,27 +158,18 @@ def test_the_log_has_no_secret(ask: Ask) -> None:
         assert key["secret"].rpartition(".")[2] not in text
 
 
-def pages(ask: Ask, **query: str) -> Iterator[list[dict[str, Any]]]:
-    page = ask("GET", "/v1/changes", query=query).body
-    yield page["data"]
-    while page["next_cursor"]:
-        query["cursor"] = page["next_cursor"]
-        page = ask("GET", "/v1/changes", query=query).body
-        yield page["data"]
-
-
 def test_pages_and_filters_show_each_entry_once_newest_first(ask: Ask) -> None:
     for limit in range(1, 6):
         ask("PUT", "/v1/token-caps/agent/a", {"max_total_tokens": limit}, headers=WHO)
         ask("PUT", "/v1/token-caps/agent/b", {"max_total_tokens": limit})
 
-    everything = [entry for page in pages(ask, limit="3") for entry in page]
+    everything = all_entries(ask, "/v1/changes", limit="3")
     assert everything == changes(ask)
     times = [entry["at"] for entry in everything]
     assert times == sorted(times, reverse=True)
-    caps = [cap for page in pages(ask, limit="2", object="token_cap:agent:a") for cap in page]
+    caps = all_entries(ask, "/v1/changes", limit="2", object="token_cap:agent:a")
     assert sorted(cap["changes"][-1]["to"] for cap in caps) == [1, 2, 3, 4, 5]
-    adas = [change for page in pages(ask, limit="2", actor="ada@example.com") for change in page]
+    adas = all_entries(ask, "/v1/changes", limit="2", actor="ada@example.com")
     assert adas == caps
     assert len(changes(ask, actor="key_1")) == len(everything)
     assert not changes(ask, actor="ada@example.com", object="tenant")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, all_entries, pages
 
 pytestmark = pytest.mark.usefixtures("acme")
 
@@ -26,15 +26,6 @@ def default(ask: Ask, period: dict[str, Any], **fields: Any) -> str:
 def spend(ask: Ask, user: str, usd: str) -> None:
     body = {"subjects": {"user": user}, "actual": {"usd": usd}}
     assert ask("POST", "/v1/spend", body).status == 201
-
-
-def pages(ask: Ask, path: str, **query: str) -> Iterator[list[dict[str, Any]]]:
-    page = ask("GET", path, query=query)
-    assert page.status == 200, page
-    yield page.body["data"]
-    while page.body["next_cursor"]:
-        page = ask("GET", path, query={**query, "cursor": page.body["next_cursor"]})
-        yield page.body["data"]
 
 
 def subjects(found: Iterator[list[dict[str, Any]]]) -> list[str]:
@@ -108,7 +99,7 @@ def test_token_caps_are_listed_while_they_are_there(ask: Ask) -> None:
     ask("PUT", "/v1/token-caps/user/gone", {"max_total_tokens": 9})
     ask("DELETE", "/v1/token-caps/user/gone")
 
-    caps = [cap for page in pages(ask, "/v1/token-caps", limit="1") for cap in page]
+    caps = all_entries(ask, "/v1/token-caps", limit="1")
 
     assert [(cap["subject"], cap["max_total_tokens"]) for cap in caps] == [
         ("agent:*", 1),
@@ -124,5 +115,5 @@ def test_caps_of_subjects_of_any_length_are_listed(ask: Ask) -> None:
             ask("PUT", f"/v1/token-caps/agent/{subject_id}", {"max_total_tokens": 1}).status == 200
         )
 
-    caps = [cap["subject"] for page in pages(ask, "/v1/token-caps") for cap in page]
+    caps = [cap["subject"] for cap in all_entries(ask, "/v1/token-caps")]
     assert sorted(caps) == [f"agent:{subject_id}" for subject_id in long]

@@ -1,6 +1,5 @@
 """Open holds of workers that died: long and extended ones, oldest first (case 26)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from spendgate_service.store.reservations import LONG_HOLD_SECONDS
 from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.functions import HttpAnswer, answer_of, load_function
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, all_entries
 from tests.support.http_events import a_principal, http_event
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -26,18 +25,9 @@ def reserve(ask: Ask, agent: str, ttl_seconds: int) -> str:
     return reservation_id
 
 
-def pages(ask: Ask, **query: str) -> Iterator[list[str]]:
-    page = ask("GET", "/v1/reservations", query={"state": "held", **query})
-    assert page.status == 200, page
-    yield [hold["reservation_id"] for hold in page.body["data"]]
-    while page.body["next_cursor"]:
-        more = {"state": "held", **query, "cursor": page.body["next_cursor"]}
-        page = ask("GET", "/v1/reservations", query=more)
-        yield [hold["reservation_id"] for hold in page.body["data"]]
-
-
 def held(ask: Ask, **query: str) -> list[str]:
-    return [hold for page in pages(ask, **query) for hold in page]
+    holds = all_entries(ask, "/v1/reservations", state="held", **query)
+    return [hold["reservation_id"] for hold in holds]
 
 
 def test_long_and_extended_holds_are_listed_and_short_ones_are_not(ask: Ask) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, pages
 from tests.support.http_events import a_principal
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -13,14 +13,9 @@ PRICE = {"input_per_million": 1, "output_per_million": 2}
 
 
 def all_pages(ask: Ask, path: str, limit: int = 2) -> list[dict[str, Any]]:
-    found, query = [], {"limit": str(limit)}
-    while True:
-        page = ask("GET", path, query=query)
-        assert page.status == 200 and len(page.body["data"]) <= limit, page
-        found += page.body["data"]
-        if page.body["next_cursor"] is None:
-            return found
-        query = {"limit": str(limit), "cursor": page.body["next_cursor"]}
+    found = list(pages(ask, path, limit=str(limit)))
+    assert all(len(page) <= limit for page in found), found
+    return [entry for page in found for entry in page]
 
 
 def test_own_prices_are_listed_by_name_and_built_in_ones_are_not(ask: Ask) -> None:

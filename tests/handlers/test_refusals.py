@@ -12,7 +12,7 @@ from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.counting_client import counting
 from tests.support.functions import HttpAnswer, answer_of, load_function
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, all_entries
 from tests.support.http_events import a_principal, http_event
 
 CALLER = a_principal("caller")
@@ -50,14 +50,7 @@ def app(memory_table: Table, clock: FakeClock) -> Spendgate:
 
 
 def listed(ask: Ask, **query: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    while True:
-        page = ask("GET", "/v1/refusals", query=query)
-        assert page.status == 200, page.body
-        rows += page.body["data"]
-        if page.body["next_cursor"] is None:
-            return rows
-        query = {**query, "cursor": page.body["next_cursor"]}
+    return all_entries(ask, "/v1/refusals", **query)
 
 
 def test_a_hammered_budget_is_written_once_a_minute_by_each_environment(

@@ -15,7 +15,7 @@ from spendgate_service.store.paging import cursor_after
 from spendgate_service.usage import records
 from tests.handlers.test_budgets import create
 from tests.support.functions import HttpAnswer
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, all_entries
 from tests.support.http_events import a_principal
 
 AGENTS = ("researcher", "writer")
@@ -49,17 +49,6 @@ def get(ask: Ask, path: str, **query: str) -> HttpAnswer:
     return answer
 
 
-def all_rows(ask: Ask, path: str, **query: str) -> list[dict[str, Any]]:
-    """Every row of a list, page by page."""
-    rows: list[dict[str, Any]] = []
-    while True:
-        page = get(ask, path, **query).body
-        rows += page["data"]
-        if page["next_cursor"] is None:
-            return rows
-        query = {**query, "cursor": page["next_cursor"]}
-
-
 def summed(rows: list[dict[str, Any]]) -> Decimal:
     return sum((Decimal(row["amounts"]["usd"]) for row in rows), Decimal(0))
 
@@ -84,7 +73,7 @@ def test_totals_by_any_group_are_the_sum_of_the_calls_each_counted_once(
     """Whatever number of budgets they touched, and however the pages are cut."""
     query = {"group_by": group_by} if group_by else {}
 
-    rows = all_rows(ask, "/v1/usage", limit=limit, **query)
+    rows = all_entries(ask, "/v1/usage", limit=limit, **query)
 
     usd: Counter[tuple[Any, ...]] = Counter()
     tokens: Counter[tuple[Any, ...]] = Counter()
@@ -133,8 +122,8 @@ def test_filters_hold_for_totals_and_records_alike(
     ask: Ask, spends: list[dict[str, Any]], only: dict[str, str], count: int
 ) -> None:
     assert len(spends) == 12
-    rows = all_rows(ask, "/v1/usage", **only)
-    found = all_rows(ask, "/v1/usage/records", limit="5", **only)
+    rows = all_entries(ask, "/v1/usage", **only)
+    found = all_entries(ask, "/v1/usage/records", limit="5", **only)
 
     lines = exported(ask, format="jsonl", **only)[0].splitlines()
     assert sum(row["calls"] for row in rows) == len(found) == len(lines) == count
@@ -145,11 +134,11 @@ def test_records_are_listed_newest_first_also_where_one_page_reads_little(
     ask: Ask, spends: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Short pages, and pages that stop because enough was read, continue at the same place."""
-    whole = all_rows(ask, "/v1/usage/records", limit="100")
+    whole = all_entries(ask, "/v1/usage/records", limit="100")
     monkeypatch.setattr(records, "RECORDS_READ_MAX", 2)
     monkeypatch.setattr(records, "DAYS_READ_MAX", 7)
 
-    assert all_rows(ask, "/v1/usage/records", limit="3") == whole
+    assert all_entries(ask, "/v1/usage/records", limit="3") == whole
 
     assert {record["id"] for record in whole} == {spend["usage_id"] for spend in spends}
     assert all(one["recorded_at"] >= other["recorded_at"] for one, other in pairwise(whole))

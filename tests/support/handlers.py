@@ -1,6 +1,6 @@
 """The whole service over one table in memory: every route leads to the function that serves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from typing import Any
@@ -34,6 +34,22 @@ def ask(app: Spendgate) -> Ask:
         return answer_of(function(route.function if route else "admin", app), event)
 
     return call
+
+
+def pages(ask: Ask, path: str, **query: str) -> Iterator[list[dict[str, Any]]]:
+    """Each page of a list as its entries, from the first to the last."""
+    while True:
+        page = ask("GET", path, query=query)
+        assert page.status == 200, page
+        yield page.body["data"]
+        if page.body["next_cursor"] is None:
+            return
+        query = {**query, "cursor": page.body["next_cursor"]}
+
+
+def all_entries(ask: Ask, path: str, **query: str) -> list[dict[str, Any]]:
+    """Every entry of a list, page by page."""
+    return [entry for page in pages(ask, path, **query) for entry in page]
 
 
 @pytest.fixture
