@@ -72,9 +72,21 @@ def template() -> dict[str, Any]:
     return parsed
 
 
+def properties_of(logical_id: str) -> dict[str, Any]:
+    """The properties of a resource of the template."""
+    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def parameter_of(name: str) -> dict[str, Any]:
+    """A parameter of the template, as it is declared."""
+    declared: dict[str, Any] = template()["Parameters"][name]
+    return declared
+
+
 def table_definition() -> dict[str, Any]:
     """The arguments of CreateTable for the table of the template, without its name."""
-    properties = template()["Resources"]["Table"]["Properties"]
+    properties = properties_of("Table")
     return {name: value for name, value in properties.items() if name not in _NOT_FOR_CREATION}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import ROOT, template
+from tests.support.engines import ROOT, parameter_of, template
 
 _RESOURCES: dict[str, Any] = template()["Resources"]
 _ALARMS: dict[str, Any] = {
@@ -218,4 +218,4 @@ def test_the_price_of_the_alarms_is_that_of_their_metrics() -> None:
     metrics = sum(len(list(_watched(alarm))) for alarm in by_default)
     counted = f"{len(by_default)} on {metrics} metrics, {metrics / 10:.2f} USD"
 
-    assert counted in template()["Parameters"]["Alarms"]["Description"]
+    assert counted in parameter_of("Alarms")["Description"]

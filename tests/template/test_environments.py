@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.engines import ROOT, template
+from tests.support.engines import ROOT, parameter_of, template
 
 _CONFIG: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 _ADDONS = ROOT / "docs/addons"
@@ -33,14 +33,14 @@ def test_an_environment_sets_parameters_that_are_there(environment: str) -> None
 
     assert pairs
     for name, value in pairs:
-        allowed = template()["Parameters"][name]["AllowedValues"]
+        allowed = parameter_of(name)["AllowedValues"]
         assert value in [str(choice) for choice in allowed]
 
 
 def test_a_deployment_needs_no_capability_that_is_not_given() -> None:
     """No role has a name of its own, and no nested stack is expanded."""
     named = [
-        name for name, one in template()["Resources"].items() if "RoleName" in one["Properties"]
+        name for name, made in template()["Resources"].items() if "RoleName" in made["Properties"]
     ]
 
     assert not named

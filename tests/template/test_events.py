@@ -4,21 +4,11 @@ import re
 from typing import Any
 
 from spendgate_service.wire.events import DETAILS
-from tests.support.engines import template
-
-
-def _properties(logical_id: str) -> dict[str, Any]:
-    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
-    return properties
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    parameter: dict[str, Any] = template()["Parameters"][name]
-    return parameter
+from tests.support.engines import parameter_of, properties_of, template
 
 
 def _source_of_events() -> dict[str, Any]:
-    source: dict[str, Any] = _properties("PublishFunction")["Events"]["Changes"]["Properties"]
+    source: dict[str, Any] = properties_of("PublishFunction")["Events"]["Changes"]["Properties"]
     return source
 
 
@@ -26,11 +16,11 @@ def test_an_event_waits_in_a_queue_long_before_the_stream_forgets_it() -> None:
     source = _source_of_events()
     a_day = 24 * 3600
 
-    assert _parameter("EventRetrySeconds")["MaxValue"] < source["MaximumRecordAgeInSeconds"]
+    assert parameter_of("EventRetrySeconds")["MaxValue"] < source["MaximumRecordAgeInSeconds"]
     assert source["MaximumRecordAgeInSeconds"] <= a_day // 4
     assert source["MaximumRetryAttempts"] == -1
     assert source["DestinationConfig"] == {"OnFailure": {"Destination": "UndeliveredEvents.Arn"}}
-    assert _properties("UndeliveredEvents")["MessageRetentionPeriod"] == 14 * a_day
+    assert properties_of("UndeliveredEvents")["MessageRetentionPeriod"] == 14 * a_day
 
 
 def test_events_are_read_from_the_first_on_and_a_broken_one_holds_up_no_other_for_long() -> None:
@@ -44,11 +34,11 @@ def test_events_are_read_from_the_first_on_and_a_broken_one_holds_up_no_other_fo
 
 def test_eventbridge_may_publish_to_the_topic_without_saying_for_whom() -> None:
     """It names no account and no rule to SNS and KMS: a condition would stop every mail."""
-    (publishing,) = _properties("EventTopicPolicy")["PolicyDocument"]["Statement"]
-    of_key = _properties("EventTopicKey")["KeyPolicy"]["Statement"]
+    (publishing,) = properties_of("EventTopicPolicy")["PolicyDocument"]["Statement"]
+    of_key = properties_of("EventTopicKey")["KeyPolicy"]["Statement"]
     (encrypting,) = [allowing for allowing in of_key if "Service" in allowing["Principal"]]
 
-    assert _properties("EventTopic")["KmsMasterKeyId"][-1] == "EventTopicKey"
+    assert properties_of("EventTopic")["KmsMasterKeyId"][-1] == "EventTopicKey"
     assert publishing["Action"] == "sns:Publish"
     assert set(encrypting["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
     for statement in (publishing, encrypting):
@@ -57,12 +47,12 @@ def test_eventbridge_may_publish_to_the_topic_without_saying_for_whom() -> None:
 
 
 def test_the_rule_takes_our_events_alone() -> None:
-    assert _properties("EventRule")["EventPattern"]["source"] == ["spendgate"]
+    assert properties_of("EventRule")["EventPattern"]["source"] == ["spendgate"]
 
 
 def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() -> None:
-    (target,) = _properties("EventRule")["Targets"]
-    policy = _properties("UndeliveredEventsPolicy")["PolicyDocument"]
+    (target,) = properties_of("EventRule")["Targets"]
+    policy = properties_of("UndeliveredEventsPolicy")["PolicyDocument"]
     condition, statement, _ = policy["Statement"][-1]
 
     assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
@@ -76,7 +66,7 @@ def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() 
 def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() -> None:
     resources = template()["Resources"]
 
-    assert _parameter("EventEmail")["Default"] == _parameter("EventWebhookUrl")["Default"] == ""
+    assert parameter_of("EventEmail")["Default"] == parameter_of("EventWebhookUrl")["Default"] == ""
     told = {name: resource.get("Condition") for name, resource in resources.items()}
     assert {name for name, condition in told.items() if condition == "ForwardsEvents"} == {
         "EventTopic",
@@ -89,21 +79,21 @@ def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() 
 
 
 def test_a_webhook_is_called_over_https_alone() -> None:
-    pattern = _parameter("EventWebhookUrl")["AllowedPattern"]
+    pattern = parameter_of("EventWebhookUrl")["AllowedPattern"]
 
     assert re.fullmatch(pattern, "") and re.fullmatch(pattern, "https://example.com/hook")
     assert not re.fullmatch(pattern, "http://example.com/hook")
 
 
 def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
-    types = [part.strip() for part in _parameter("EventTypes")["Default"].split(",")]
+    types = [part.strip() for part in parameter_of("EventTypes")["Default"].split(",")]
 
     assert types == list(DETAILS)
 
 
 def test_no_other_type_of_event_can_be_chosen() -> None:
     """CloudFormation matches the pattern with each value of a list, as a whole."""
-    pattern = _parameter("EventTypes")["AllowedPattern"]
+    pattern = parameter_of("EventTypes")["AllowedPattern"]
 
     assert all(re.fullmatch(pattern, event_type) for event_type in DETAILS)
     for wrong in ("", "*", "budget.exhaust", "budget.exhausted.", "budget"):
@@ -111,4 +101,4 @@ def test_no_other_type_of_event_can_be_chosen() -> None:
 
 
 def test_the_webhooks_url_is_shown_by_no_describe_call() -> None:
-    assert _parameter("EventWebhookUrl")["NoEcho"] is True
+    assert parameter_of("EventWebhookUrl")["NoEcho"] is True

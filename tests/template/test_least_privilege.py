@@ -19,7 +19,7 @@ from spendgate_service.store.errors import Throttled
 from tests.handlers.test_access import GUARDED, as_role, new_objects, send
 from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
-from tests.support.engines import template
+from tests.support.engines import properties_of
 from tests.support.functions import LambdaContext, load_function
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal, authorizer_event
@@ -75,7 +75,7 @@ def granted(function: str) -> set[Permission]:
 
 def allowed(function: str) -> set[Permission]:
     """Every action that the template lets a function do, with its resource."""
-    role = template()["Resources"][f"{function}Role"]["Properties"]
+    role = properties_of(f"{function}Role")
     return {
         (action, resource)
         for policy in role["Policies"]

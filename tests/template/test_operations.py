@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from spendgate_service.api.errors import REFUSALS
-from tests.support.engines import ROOT, template
+from tests.support.engines import ROOT, parameter_of, template
 
 _RESOURCES: dict[str, Any] = template()["Resources"]
 
@@ -35,7 +35,7 @@ def _sources() -> str:
 
 def test_a_dashboard_is_paid_for_only_where_it_was_asked_for() -> None:
     assert _RESOURCES["ServiceDashboard"]["Condition"] == "HasDashboard"
-    assert template()["Parameters"]["Dashboard"]["Default"] == "false"
+    assert parameter_of("Dashboard")["Default"] == "false"
 
 
 def test_the_dashboards_of_two_regions_have_two_names() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import ROOT, template
+from tests.support.engines import ROOT, parameter_of, properties_of, template
 from tests.support.sam import transformed
 
 _NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -40,7 +40,7 @@ def _if(condition: str, then: object, otherwise: object = _NO_VALUE) -> dict[str
 
 @pytest.mark.parametrize(("name", "value"), _OFF.items())
 def test_a_choice_is_off_by_default(name: str, value: object) -> None:
-    assert template()["Parameters"][name]["Default"] == value
+    assert parameter_of(name)["Default"] == value
 
 
 def test_what_a_choice_creates_is_not_created_by_default() -> None:
@@ -162,7 +162,7 @@ def test_a_changed_parameter_that_a_function_reads_publishes_a_version() -> None
     common = {"Architecture", *environment} & template()["Parameters"].keys()
 
     for function in _FUNCTIONS:
-        properties = template()["Resources"][f"{function}Function"]["Properties"]
+        properties = properties_of(f"{function}Function")
         own = set(properties["Environment"]["Variables"].values()) & template()["Parameters"].keys()
         described = re.findall(r"\$\{(\w+)\}", properties["VersionDescription"])
         assert set(described) == common | own
@@ -188,7 +188,7 @@ def test_a_gradual_deployment_returns_to_the_old_version_when_an_alarm_goes_off(
 def test_traces_are_sampled_at_the_chosen_rate() -> None:
     (properties,) = _of_type("AWS::XRay::SamplingRule").values()
     rule = properties["SamplingRule"]
-    pattern = template()["Parameters"]["TraceSamplingRate"]["AllowedPattern"]
+    pattern = parameter_of("TraceSamplingRate")["AllowedPattern"]
 
     assert rule["FixedRate"] == {"Ref": "TraceSamplingRate"}
     assert rule["ServiceName"] == {"Fn::Sub": "${AWS::StackName}-*"}

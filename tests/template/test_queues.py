@@ -1,51 +1,40 @@
 """What the template promises about queues: who may send, and how often a message is tried."""
 
 import re
-from typing import Any
 
 import pytest
 
 from spendgate_service.api.queue import RECEIVES_MAX
 from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
-from tests.support.engines import template
+from tests.support.engines import parameter_of, properties_of, template
 
 _QUEUES = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
 
 
-def _properties(logical_id: str) -> dict[str, Any]:
-    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
-    return properties
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    parameter: dict[str, Any] = template()["Parameters"][name]
-    return parameter
-
-
 def test_a_settlement_in_work_is_hidden_for_six_times_as_long_as_its_function_may_run() -> None:
-    timeout = _properties("SettleFunction")["Timeout"]
-    window = _parameter("SettlementBatchingSeconds")["MaxValue"]
+    timeout = properties_of("SettleFunction")["Timeout"]
+    window = parameter_of("SettlementBatchingSeconds")["MaxValue"]
 
-    assert _properties("SettlementQueue")["VisibilityTimeout"] >= 6 * timeout + window
+    assert properties_of("SettlementQueue")["VisibilityTimeout"] >= 6 * timeout + window
 
 
 def test_a_settlement_that_fails_is_delivered_as_often_as_the_consumer_knows() -> None:
-    redrive = _properties("SettlementQueue")["RedrivePolicy"]
+    redrive = properties_of("SettlementQueue")["RedrivePolicy"]
 
     assert redrive == {
         "deadLetterTargetArn": "DeadLetterQueue.Arn",
         "maxReceiveCount": RECEIVES_MAX,
     }
     assert RECEIVES_MAX * BACKOFF_SECONDS[-1] > 33 * 3600
-    assert BACKOFF_SECONDS[-1] < _properties("SettlementQueue")["VisibilityTimeout"]
+    assert BACKOFF_SECONDS[-1] < properties_of("SettlementQueue")["VisibilityTimeout"]
 
 
 def test_a_dead_letter_is_kept_for_two_weeks() -> None:
-    assert _properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert properties_of("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
 def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:
-    source = _properties("SettleFunction")["Events"]["Settlements"]["Properties"]
+    source = properties_of("SettleFunction")["Events"]["Settlements"]["Properties"]
 
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -69,7 +58,7 @@ def test_each_queue_has_a_policy_of_its_own_and_each_statement_one_resource() ->
 
 
 def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> None:
-    _, (condition, deny, _), *allowing = _properties("SettlementQueuePolicy")["PolicyDocument"][
+    _, (condition, deny, _), *allowing = properties_of("SettlementQueuePolicy")["PolicyDocument"][
         "Statement"
     ]
     named = {"aws:PrincipalArn": "SettlementSenders"}
@@ -80,11 +69,11 @@ def test_settlements_are_taken_from_named_senders_only_where_any_are_named() -> 
     for statement in (deny, *(allow for _, allow, _ in allowing)):
         assert statement["Resource"] == "SettlementQueue.Arn"
         assert statement["Action"] == "sqs:SendMessage"
-    assert _parameter("SettlementSenders")["Default"] == ""
+    assert parameter_of("SettlementSenders")["Default"] == ""
 
 
 def test_another_account_is_let_in_by_its_number_or_its_organization() -> None:
-    *_, (_, accounts, _), (_, organization, _) = _properties("SettlementQueuePolicy")[
+    *_, (_, accounts, _), (_, organization, _) = properties_of("SettlementQueuePolicy")[
         "PolicyDocument"
     ]["Statement"]
     named = {"aws:PrincipalArn": "SettlementSenders"}
@@ -96,7 +85,7 @@ def test_another_account_is_let_in_by_its_number_or_its_organization() -> None:
         "ArnLike": named,
     }
     for name in ("SettlementSenderAccounts", "SettlementSenderOrganization"):
-        assert _parameter(name)["Default"] == ""
+        assert parameter_of(name)["Default"] == ""
 
 
 @pytest.mark.parametrize(
@@ -116,7 +105,7 @@ def test_no_sender_can_be_named_that_opens_the_queue_to_every_account(
     parameter: str, allowed: list[str], refused: list[str]
 ) -> None:
     """CloudFormation matches the pattern with each value of a list, as a whole."""
-    pattern = _parameter(parameter)["AllowedPattern"]
+    pattern = parameter_of(parameter)["AllowedPattern"]
 
     assert [value for value in allowed if not re.fullmatch(pattern, value)] == []
     assert [value for value in refused if re.fullmatch(pattern, value)] == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import template
+from tests.support.engines import parameter_of, properties_of, template
 from tests.support.sam import transformed
 
 _FUNCTIONS = (
@@ -17,15 +17,10 @@ _PHYSICAL_NAMES = {
 _READING = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 
 
-def _properties(logical_id: str) -> dict[str, Any]:
-    properties: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
-    return properties
-
-
 def _statements(function: str) -> list[dict[str, Any]]:
     return [
         statement
-        for policy in _properties(f"{function}Role")["Policies"]
+        for policy in properties_of(f"{function}Role")["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
 
@@ -44,14 +39,9 @@ def _http_events() -> list[dict[str, Any]]:
     return [
         event["Properties"]
         for function in _FUNCTIONS
-        for event in _properties(f"{function}Function").get("Events", {}).values()
+        for event in properties_of(f"{function}Function").get("Events", {}).values()
         if event["Type"] == "HttpApi"
     ]
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    parameter: dict[str, Any] = template()["Parameters"][name]
-    return parameter
 
 
 def test_these_are_all_the_functions() -> None:
@@ -66,11 +56,11 @@ def test_these_are_all_the_functions() -> None:
 
 @pytest.mark.parametrize("function", _FUNCTIONS)
 def test_a_function_has_a_role_and_a_log_group_of_its_own(function: str) -> None:
-    properties = _properties(f"{function}Function")
+    properties = properties_of(f"{function}Function")
 
     assert properties["Role"] == f"{function}Role.Arn"
     assert properties["LoggingConfig"] == {"LogGroup": f"{function}Logs"}
-    assert _properties(f"{function}Logs")["RetentionInDays"] == "LogRetentionDays"
+    assert properties_of(f"{function}Logs")["RetentionInDays"] == "LogRetentionDays"
     assert f"{function}Logs.Arn" in [statement["Resource"] for statement in _statements(function)]
 
 
@@ -104,7 +94,7 @@ def test_every_route_needs_a_key_but_health_the_description_the_console_and_the_
     assert open_routes == {
         "/v1/health", "/v1/openapi.json", "/console", "/console/{path+}", None,
     }  # fmt: skip
-    assert _properties("Api")["Auth"]["DefaultAuthorizer"] == "KeyAuthorizer"
+    assert properties_of("Api")["Auth"]["DefaultAuthorizer"] == "KeyAuthorizer"
     assert all(
         "Auth" not in event for event in _http_events() if event.get("Path") not in open_routes
     )
@@ -127,7 +117,7 @@ def test_the_console_can_be_left_out_with_all_that_belongs_to_it() -> None:
     assert template()["Outputs"]["ConsoleUrl"]["Condition"] == "HasConsole"
     assert template()["Conditions"]["HasConsole"] == ["Console", "true"]
     assert template()["Conditions"]["HasConsoleAlarms"] == ["HasAlarms", "HasConsole"]
-    assert _parameter("Console")["Default"] == "true"
+    assert parameter_of("Console")["Default"] == "true"
 
 
 def test_the_console_reads_no_table() -> None:
@@ -141,7 +131,7 @@ def test_no_route_is_given_twice() -> None:
 
 
 def test_a_revoked_key_dies_within_a_minute() -> None:
-    assert max(_parameter("AuthorizerCacheSeconds")["AllowedValues"]) <= 60
+    assert max(parameter_of("AuthorizerCacheSeconds")["AllowedValues"]) <= 60
 
 
 def test_each_time_that_a_key_is_cached_is_a_number_in_the_deployed_api() -> None:
@@ -151,7 +141,7 @@ def test_each_time_that_a_key_is_cached_is_a_number_in_the_deployed_api() -> Non
     seconds = scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
     conditions = transformed()["Conditions"]
 
-    for allowed in _parameter("AuthorizerCacheSeconds")["AllowedValues"]:
+    for allowed in parameter_of("AuthorizerCacheSeconds")["AllowedValues"]:
         value = seconds
         while isinstance(value, dict):
             condition, then, otherwise = value["Fn::If"]
@@ -173,7 +163,7 @@ def test_the_table_outlives_its_stack_and_can_go_back_in_time() -> None:
 
     assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
     assert resource["UpdateReplacePolicy"] == "Retain"
-    assert _parameter("TableDeletionProtection")["Default"] == "true"
+    assert parameter_of("TableDeletionProtection")["Default"] == "true"
     assert resource["Properties"]["PointInTimeRecoverySpecification"] == {
         "PointInTimeRecoveryEnabled": True
     }
@@ -193,12 +183,12 @@ def test_what_keeps_data_says_whether_it_outlives_the_stack(logical_id: str) -> 
 
 
 def test_an_index_holds_keys_only_so_that_a_balance_never_writes_one() -> None:
-    for index in _properties("Table")["GlobalSecondaryIndexes"]:
+    for index in properties_of("Table")["GlobalSecondaryIndexes"]:
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
 def test_one_rollover_ends_before_the_next_begins() -> None:
-    properties = _properties("RolloverFunction")
+    properties = properties_of("RolloverFunction")
     schedule = properties["Events"]["EveryMinute"]["Properties"]
 
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
@@ -206,7 +196,7 @@ def test_one_rollover_ends_before_the_next_begins() -> None:
 
 
 def test_rollovers_that_could_not_run_do_not_all_run_at_once_afterwards() -> None:
-    properties = _properties("RolloverFunction")
+    properties = properties_of("RolloverFunction")
     schedule = properties["Events"]["EveryMinute"]["Properties"]
 
     assert schedule["RetryPolicy"] == {"MaximumRetryAttempts": 0}
@@ -218,7 +208,7 @@ def test_rollovers_that_could_not_run_do_not_all_run_at_once_afterwards() -> Non
 
 def test_a_second_stack_in_the_account_has_a_schedule_of_its_own() -> None:
     """Without OmitName, SAM names the schedule alike in every stack, and the second one fails."""
-    schedule = _properties("RolloverFunction")["Events"]["EveryMinute"]["Properties"]
+    schedule = properties_of("RolloverFunction")["Events"]["EveryMinute"]["Properties"]
 
     assert schedule["OmitName"] is True
     assert "Name" not in schedule
@@ -240,7 +230,7 @@ def test_what_has_a_name_of_its_own_is_named_after_its_stack() -> None:
 
 def test_only_the_publisher_knows_the_bus() -> None:
     variables = {
-        function: _properties(f"{function}Function")["Environment"]["Variables"]
+        function: properties_of(f"{function}Function")["Environment"]["Variables"]
         for function in _FUNCTIONS
     }
 
@@ -250,7 +240,7 @@ def test_only_the_publisher_knows_the_bus() -> None:
 
 
 def test_nothing_is_paid_for_while_nobody_calls() -> None:
-    assert _properties("Table")["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties_of("Table")["BillingMode"] == "PAY_PER_REQUEST"
     for function in _FUNCTIONS:
-        properties = _properties(f"{function}Function")
+        properties = properties_of(f"{function}Function")
         assert not {"SnapStart", "ProvisionedConcurrencyConfig"} & set(properties)
