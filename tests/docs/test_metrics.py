@@ -12,6 +12,7 @@ from spendgate_service.wire.openmetrics import openmetrics_text
 from tests.support.engines import ROOT
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal
+from tests.support.sources import service_sources
 
 _PAGE = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
 _DASHBOARD: dict[str, Any] = json.loads(
@@ -57,16 +58,12 @@ def test_the_labels_of_the_queries_are_those_of_the_gauges(scraped: str) -> None
 
 
 def test_the_metrics_of_cloudwatch_are_counted_by_the_service() -> None:
-    sources = "".join(
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "layers/core/python/spendgate_service").rglob("*.py")
-    )
     counted = {target["metricName"] for target in _targets() if "metricName" in target}
     operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
     assert counted
     for name in counted:
-        assert f'"{name}"' in sources or name.removeprefix("refused_") in REFUSALS
+        assert f'"{name}"' in service_sources() or name.removeprefix("refused_") in REFUSALS
         assert f"`{name}`" in operations
     for target in _targets():
         assert "expr" in target or target["dimensions"].keys() == {"service", "stack"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.engines import ROOT, parameter_of, template
+from tests.support.sources import service_sources
 
 _RESOURCES: dict[str, Any] = template()["Resources"]
 _ALARMS: dict[str, Any] = {
@@ -28,6 +29,9 @@ _COUNTS = {
 }  # fmt: skip
 """Alarms of which one message, one delay or one silence is enough."""
 
+_LOGICAL_IDS = {"TableName": "Table", "ApiId": "Api"}
+"""What a dimension must name, where there is one of its kind only."""
+
 _RUNBOOK = re.compile(r"See docs/operations\.md#([a-z-]+)$")
 _OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 _FLOOR = re.compile(r"IF\((\w+) >= (\d+), (.+), 0\)")
@@ -48,14 +52,6 @@ def _watched(alarm: str) -> Iterator[tuple[str, str, dict[str, str]]]:
             dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])
         }
         yield metric["Namespace"], metric["MetricName"], dimensions
-
-
-def _sources() -> str:
-    """The code that counts our metrics."""
-    return "".join(
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "layers/core/python/spendgate_service").rglob("*.py")
-    )
 
 
 @pytest.mark.parametrize("alarm", _ALARMS)
@@ -81,11 +77,9 @@ def _kind_of(alarm: str) -> str:
 
 @pytest.mark.parametrize("alarm", _ALARMS)
 def test_an_alarm_watches_something_that_is_there(alarm: str) -> None:
-    resource = {"TableName": "Table", "ApiId": "Api"}
-
     for namespace, name, dimensions in _watched(alarm):
         if namespace == "Spendgate":
-            assert f'"{name}"' in _sources()
+            assert f'"{name}"' in service_sources()
             assert dimensions == {"service": "settle", "stack": "AWS::StackName"}
         elif namespace.startswith("Spendgate/"):
             (written,) = _RESOURCES["GatewayThrottled"]["Properties"]["MetricTransformations"]
@@ -93,17 +87,17 @@ def test_an_alarm_watches_something_that_is_there(alarm: str) -> None:
             assert not dimensions
         else:
             assert dimensions
-            _check_dimensions(dimensions, resource)
+            _check_dimensions(dimensions)
 
 
-def _check_dimensions(dimensions: dict[str, str], resource: dict[str, str]) -> None:
+def _check_dimensions(dimensions: dict[str, str]) -> None:
     for name, value in dimensions.items():
         if name == "GlobalSecondaryIndexName":
             assert value in _INDEXES
         elif name != "Operation":
             logical_id = value.removesuffix(".QueueName").removesuffix(".TopicName")
             assert logical_id in _RESOURCES
-            assert resource.get(name, logical_id) == logical_id
+            assert _LOGICAL_IDS.get(name, logical_id) == logical_id
 
 
 @pytest.mark.parametrize("alarm", sorted(_ALARMS.keys() - _COUNTS))
@@ -153,7 +147,7 @@ def test_every_index_has_an_alarm_on_its_throttles(index: str) -> None:
 
 
 def test_every_topic_has_an_alarm_on_the_notifications_that_fail() -> None:
-    topics = {name for name, one in _RESOURCES.items() if one["Type"] == "AWS::SNS::Topic"}
+    topics = {name for name, found in _RESOURCES.items() if found["Type"] == "AWS::SNS::Topic"}
 
     watched = {
         dimensions["TopicName"].removesuffix(".TopicName"): alarm

@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 from spendgate_service.api.errors import REFUSALS
-from tests.support.engines import ROOT, parameter_of, template
+from tests.support.engines import parameter_of, template
+from tests.support.sources import service_sources
 
 _RESOURCES: dict[str, Any] = template()["Resources"]
 
@@ -22,15 +23,6 @@ def _drawn() -> list[list[str]]:
         for widget in _widgets()
         for metric in widget["metrics"]
     ]
-
-
-def _sources() -> str:
-    """The code that counts our metrics."""
-    return "".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("functions", "layers/core/python/spendgate_service")
-        for path in (ROOT / folder).rglob("*.py")
-    )
 
 
 def test_a_dashboard_is_paid_for_only_where_it_was_asked_for() -> None:
@@ -61,10 +53,9 @@ def test_the_dashboard_draws_what_is_there() -> None:
 
 
 def test_the_dashboard_draws_our_metrics_under_the_names_they_are_counted_by() -> None:
-    sources = _sources()
     refusals = {f"refused_{code}" for code in REFUSALS}
 
     for namespace, name, *dimensions in _drawn():
         if namespace == "Spendgate":
             assert dimensions[::2] == ["service", "stack"]
-            assert name in refusals or f'"{name}"' in sources
+            assert name in refusals or f'"{name}"' in service_sources()
