@@ -14,6 +14,7 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, PeriodRule, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.periods.run import close_due_periods
+from spendgate_service.store import keys
 from spendgate_service.store.ids import new_id
 from tests.support.counting_client import counting
 from tests.support.ledger_invariants import assert_books_balance
@@ -26,7 +27,6 @@ PERIODS = (HOUR, DurationPeriod(3600), RollingPeriod(3600))
 def inherit(
     world: World,
     default: Budget,
-    limit: int = 10,
     opening_spent: OpeningSpent | None = "inherit",
 ) -> StoredBudget:
     now_ms = world.clock.now_ms()
@@ -34,7 +34,6 @@ def inherit(
         default,
         budget_id=new_id("bud_", now_ms=now_ms),
         subject=replace(default.subject, id="researcher"),
-        limit=limit * ONE,
         created_at_ms=now_ms,
     )
     made = create_budget(
@@ -104,7 +103,10 @@ def test_a_period_with_an_opening_amount_is_closed_with_it(world: World) -> None
     close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
-    spent = {key[0].split("#")[3]: one.spent for key, (one,) in books.statements.items()}
+    spent = {
+        keys.read_counter_partition(partition)[1]: statement.spent
+        for (partition, _), (statement,) in books.statements.items()
+    }
     assert spent == {default.budget_id: 4 * ONE, made.budget.budget_id: 5 * ONE}
 
 
