@@ -156,7 +156,11 @@ class Model(Past):
     def record(
         self, subjects: Sequence[str], actual: Amounts, at_ms: int
     ) -> list[tuple[str, str, bool]]:
-        """Which budgets apply, each with its subject and whether it counts what was spent then."""
+        """Which budgets apply, each with its subject and whether it counts what was spent then.
+
+        A moment in the near future counts as now: the caller's clock is ahead.
+        """
+        at_ms = min(at_ms, self.now_ms)
         shares = []
         for subject, rule, amount in self._claims(subjects, actual):
             key = self.key_of_report(rule, subject, at_ms)

@@ -43,6 +43,7 @@ AGO = st.sampled_from(
         None,
         None,
         -61,
+        -30,
         0,
         20,
         61,
