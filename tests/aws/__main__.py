@@ -21,9 +21,8 @@ _KEY = "SPENDGATE_OPERATOR_KEY"
 _MARKS = {"ok": "ok        ", "failed": "FAILED    ", "unanswered": "unanswered"}
 
 
-def local_stack() -> Stack:
+def local_stack(described: StackFile) -> Stack:
     """Return the stack of `make up`."""
-    described = StackFile.read()
     return Stack(
         described.api_url,
         "spendgate",
@@ -55,7 +54,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     options = parser.parse_args()
     if options.local:
-        stack = local_stack()
+        stack = local_stack(StackFile.read())
     else:
         if not options.url or _KEY not in os.environ:
             parser.error(f"give the URL, and the operator's key in the variable {_KEY}")

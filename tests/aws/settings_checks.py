@@ -75,10 +75,7 @@ def restore(stack: Stack) -> str:
     if not restored:
         raise Unanswered(f"restore into {name}-restored as docs/deploy.md says, then check again")
     table = client.describe_table(TableName=restored[0])["Table"]
-    names = {
-        global_secondary_indexe["IndexName"]
-        for global_secondary_indexe in table["GlobalSecondaryIndexes"]
-    }
+    names = {index["IndexName"] for index in table["GlobalSecondaryIndexes"]}
     expect(names == {"due", "by_budget", "open_holds"}, str(names))
     return f"{restored[0]}: {table['ItemCount']} items"
 

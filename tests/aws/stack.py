@@ -144,9 +144,9 @@ class Stack:
         )
         return str(made["admin_key"])
 
-    def new_key(self, role: str = "caller") -> dict[str, Any]:
-        """Create another key of the tenant."""
-        made: dict[str, Any] = self.get("POST", "/v1/keys", {"role": role}, key=self.admin)
+    def new_key(self) -> dict[str, Any]:
+        """Create another key of a caller of the tenant."""
+        made: dict[str, Any] = self.get("POST", "/v1/keys", {"role": "caller"}, key=self.admin)
         return made
 
     @cached_property
@@ -154,21 +154,21 @@ class Stack:
         """A caller's key of the tenant."""
         return str(self.new_key()["secret"])
 
-    def budget(self, limit: str, kind: str = "agent") -> str:
-        """Create a budget of a new subject and return the subject's id."""
+    def budget(self, limit: str) -> str:
+        """Create a budget of a new agent and return the agent's id."""
         subject = f"a{uuid.uuid4().hex[:8]}"
-        wish = {"subject": f"{kind}:{subject}", "unit": "usd", "limit": limit}
+        wish = {"subject": f"agent:{subject}", "unit": "usd", "limit": limit}
         self.get("POST", "/v1/budgets", wish, key=self.admin)
         return subject
 
-    def reserve(self, subject: str, amount: str, *, key: str | None = None) -> httpx2.Response:
+    def reserve(self, subject: str, amount: str) -> httpx2.Response:
         """Try to reserve an amount for an agent."""
         wish = {"subjects": {"agent": subject}, "amounts": {"usd": amount}}
         return self.send(
             "POST",
             "/v1/reservations",
             wish,
-            key=key or self.caller,
+            key=self.caller,
             idempotency_key=uuid.uuid4().hex,
         )
 

@@ -12,13 +12,12 @@ _WITHOUT_AN_OPTION = {
 
 
 def test_every_check_runs_on_the_local_stack_or_says_why_it_cannot(stack: StackFile) -> None:
-    assert stack.api_url
-    with local_stack() as checked:
+    with local_stack(stack) as checked:
         results = {result.name: result for result in run_all(checked, quiet=True)}
 
     assert len(results) == len(CHECKS) >= 30
-    assert not {name: one.detail for name, one in results.items() if one.outcome == "failed"}
-    unanswered = {name for name, one in results.items() if one.outcome == "unanswered"}
+    assert not {name: found.detail for name, found in results.items() if found.outcome == "failed"}
+    unanswered = {name for name, found in results.items() if found.outcome == "unanswered"}
     assert unanswered - _WITHOUT_AN_OPTION == {check.name for check in CHECKS if check.emulator}
     assert all(found.detail for found in results.values())
 
@@ -27,8 +26,7 @@ def test_a_check_that_finds_something_else_fails_and_says_what(stack: StackFile)
     def find(_stack: Stack) -> str:
         raise AssertionError("503 instead of 200")
 
-    assert stack.api_url
-    with local_stack() as checked:
+    with local_stack(stack) as checked:
         result = run_check(Check("a check", find, ""), checked)
 
     assert (result.outcome, result.detail) == ("failed", "AssertionError: 503 instead of 200")
