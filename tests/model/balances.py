@@ -29,10 +29,10 @@ class Balances:
     def in_force(self, subjects: Collection[str]) -> Iterator[tuple[str, Rule]]:
         """Every budget that limits one of the subjects, in the order of refusals."""
         for subject in sorted(subjects, key=_rank):
-            live = [known for known in self.rules if not known.deleted and not known.disabled]
-            own = [own_rule for own_rule in live if own_rule.subject == subject]
+            live = [rule for rule in self.rules if not rule.deleted and not rule.disabled]
+            own = [rule for rule in live if rule.subject == subject]
             default = f"{subject.partition(':')[0]}:*"
-            for rule in own or [own_rule for own_rule in live if own_rule.subject == default]:
+            for rule in own or [rule for rule in live if rule.subject == default]:
                 yield subject, rule
 
     def defaults_of(self, subject: str) -> list[Rule]:
@@ -57,9 +57,7 @@ class Balances:
         """What counts on a budget: its own unit if above 0, else what converts to the most."""
         if amounts.get(rule.unit):
             return amounts[rule.unit]
-        sources = [
-            amount for amount in amounts if amount == rule.unit or (amount, rule.unit) in self.rates
-        ]
+        sources = [unit for unit in amounts if unit == rule.unit or (unit, rule.unit) in self.rates]
         return max(
             (self._converted(amounts[source], source, rule) for source in sources), default=None
         )
@@ -67,8 +65,7 @@ class Balances:
     def _converted(self, amount: Decimal, source: str, rule: Rule) -> Decimal:
         if source == rule.unit:
             return amount
-        exact = amount * self.rates[source, rule.unit]
-        return exact.quantize(BILLIONTH, ROUND_CEILING)
+        return in_billionths(amount * self.rates[source, rule.unit])
 
     def _window(self, rule: Rule, subject: str, at_ms: int) -> int | None:
         """When the window that is open at a moment started, or would start."""
@@ -158,6 +155,11 @@ class Balances:
             return window_start * 1000 > rule.resumed_at_ms
         then = rule.every.label(rule.resumed_at_ms // 1000)
         return then != rule.every.label(self.now_ms // 1000)
+
+
+def in_billionths(amount: Decimal) -> Decimal:
+    """An amount rounded up to the next billionth."""
+    return amount.quantize(BILLIONTH, ROUND_CEILING)
 
 
 def _rank(subject: str) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from collections import Counter as Tally
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.model.balances import in_billionths
 from tests.model.comparing import (
     REPLACED,
     comes_as_foretold,
@@ -74,10 +75,6 @@ WAIT_FOR_RULES_SECONDS = 6
 
 type Known = tuple[str, Reservation] | None
 """A reservation by its id and as the model knows it; None where it was refused."""
-
-
-def _in_billionths(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.000000001"), ROUND_CEILING)
 
 
 class Comparison(RuleBasedStateMachine):
@@ -270,7 +267,7 @@ class Comparison(RuleBasedStateMachine):
     def reserve_a_part(self, caller: Mapping[str, str], amounts: Amounts, part: str) -> Known:
         """Ask for ten times the amounts, and accept a thousandth, a tenth or only the whole."""
         much = {unit: 10 * amount for unit, amount in amounts.items()}
-        least = {unit: _in_billionths(amount * Decimal(part)) for unit, amount in amounts.items()}
+        least = {unit: in_billionths(amount * Decimal(part)) for unit, amount in amounts.items()}
         return self._reserve(caller, much, 300, least)
 
     def _reserve(
