@@ -96,7 +96,6 @@ class Recorder:
         self._sqs = boto3.client("sqs", region_name=REGION)
         self._dead_letters = self._sqs.create_queue(QueueName="dead")["QueueUrl"]
         os.environ |= {
-            "DYNAMO_CLIENT": "boto3",  # what answers stands in its place
             "DEAD_LETTER_QUEUE_URL": self._dead_letters,
             "UNDELIVERED_EVENTS_URL": self._dead_letters,
             "EVENT_BUS_NAME": "golden",
