@@ -1,7 +1,7 @@
 """A server that does what DynamoDB should not: the same outcome by either client, sent once.
 
-The kind: whatever comes back instead of a valid response leaves the outcome of a write unknown, and
-a call without a connection was certainly not applied. Nothing is repeated below the store.
+The kind: anything but a valid response leaves the outcome of a write unknown, and a call without a
+connection was certainly not applied. Nothing is repeated below the store.
 """
 
 import datetime as dt
@@ -38,11 +38,8 @@ _BODY = b'{"Attributes": {"pk": {"S": "a"}}}'
 _CRC = str(zlib.crc32(_BODY)).encode()
 
 
-def _response(
-    body: bytes, *headers: bytes, status: bytes = b"200 OK", length: int | None = None
-) -> bytes:
-    size = len(body) if length is None else length
-    lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % size, *headers]
+def _response(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
@@ -141,10 +138,6 @@ def _read_request(connection: socket.socket) -> bool:
     return True
 
 
-def _lean(url: str, **timeouts: Any) -> Any:
-    return lean_client_at(url, **timeouts)
-
-
 def _boto3(url: str, **timeouts: float) -> Any:
     changed: Any = {
         name.replace("_seconds_max", "_timeout"): value for name, value in timeouts.items()
@@ -152,7 +145,7 @@ def _boto3(url: str, **timeouts: float) -> Any:
     return boto_client_at.__wrapped__(url, CLIENT_CONFIG.merge(Config(**changed)))
 
 
-CLIENTS = {"lean": _lean, "boto3": _boto3}
+CLIENTS: dict[str, Callable[..., Any]] = {"lean": lean_client_at, "boto3": _boto3}
 
 
 @pytest.fixture(params=CLIENTS)
@@ -204,7 +197,7 @@ def test_botocore_as_it_is_deployed_takes_no_cut_response_for_a_result(
 @pytest.mark.parametrize("fault", LEAN_ONLY)
 def test_the_lean_client_checks_more(fault: str) -> None:
     with Server(LEAN_ONLY[fault]) as server, pytest.raises(OutcomeUnknown):
-        _update(_lean(server.url))
+        _update(lean_client_at(server.url))
     assert server.requests == 1
 
 
