@@ -1,4 +1,4 @@
-"""`make console`: the console on a month of history, in one process, for work on it."""
+"""`make console`: the console on two months of history, in one process, for work on it."""
 
 import logging
 import os
@@ -16,11 +16,13 @@ from tests.support.engines import table_at
 class StartedClock(FakeClock):
     """Stands while the history is written, and runs once it is started."""
 
+    runs: bool = False
+
     def start(self) -> None:
         self.runs = True
 
     def now_ms(self) -> int:
-        return int(time.time() * 1000) if getattr(self, "runs", False) else self.at_ms
+        return int(time.time() * 1000) if self.runs else self.at_ms
 
 
 @contextmanager

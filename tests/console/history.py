@@ -1,4 +1,4 @@
-"""A month of one company: budgets of every kind, and what its agents spent."""
+"""Two months of one company: budgets of every kind, and what its agents spent."""
 
 import json
 import random
