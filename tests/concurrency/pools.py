@@ -1,7 +1,7 @@
 """Processes of a race: forked from a server that has imported all they need.
 
-A spawned process takes a second and a half of CPU to import the service and to read the SDK's
-models; the server does both once.
+A spawned process takes a second and a half of CPU to import the service, and with boto3's client
+to read the SDK's models; the server does both once.
 """
 
 import multiprocessing
