@@ -40,12 +40,11 @@ def _spend(numbers: random.Random, moment_ms: int) -> Spend:
     return tenant_id, UsageRecord(subjects, {"usd": amount}, moment_ms, metered=metered)
 
 
-def write_usage(table: Table, spends: Iterable[Spend], *, recorded_late_ms: int = 0) -> None:
+def write_usage(table: Table, spends: Iterable[Spend]) -> None:
     """Write spends as transactions of twenty of the same tenant and day would."""
     for together in _by_day(spends):
         for batch in batched(together, 20, strict=False):
-            recorded_at_ms = batch[-1][1].occurred_at_ms + recorded_late_ms
-            log = UsageBatch(table.name, now_ms=recorded_at_ms)
+            log = UsageBatch(table.name, now_ms=batch[-1][1].occurred_at_ms)
             for tenant_id, record in batch:
                 log.add(tenant_id, record)
             for put in log.puts():

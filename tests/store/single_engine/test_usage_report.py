@@ -61,14 +61,14 @@ def reported(rows: Iterable[UsageRow], timezone: str) -> Sums:
     return sums
 
 
-def report_of(table: Table, tenant_id: str, timezone: str, *, limit: int = 150) -> Sums:
+def report_of(table: Table, tenant_id: str, timezone: str) -> Sums:
     """By model and day, all pages."""
     span = Interval((UNTIL_MS - (DAYS + 1) * DAY_MS) // 1000, (UNTIL_MS + DAY_MS) // 1000)
     query = ReportQuery(span, ("model",), CalendarPeriod("day", timezone))
     rows: list[UsageRow] = []
     after = None
     while True:
-        page = report_page(table, tenant_id, query, limit=limit, after=after, pool=Inline())
+        page = report_page(table, tenant_id, query, limit=150, after=after, pool=Inline())
         rows += page.rows
         if page.last is None:
             return reported(rows, timezone)
