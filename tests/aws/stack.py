@@ -145,7 +145,7 @@ class Stack:
         return str(made["admin_key"])
 
     def new_key(self) -> dict[str, Any]:
-        """Create another key of a caller of the tenant."""
+        """Create another caller's key of the tenant."""
         made: dict[str, Any] = self.get("POST", "/v1/keys", {"role": "caller"}, key=self.admin)
         return made
 

@@ -68,7 +68,7 @@ def test_an_object_of_each_provider_is_worked_out() -> None:
 
 
 def mappings() -> list[tuple[str, dict[str, list[str]]]]:
-    """Of each object, from which of its fields each of our counts is read."""
+    """Of each object, from which of its fields each count is read."""
     rows = _MAPPING.findall(DOCUMENT)
     return [
         (name, {count: re.findall(r"`([\w.]+)`", sources) for _, count, sources in counts})

@@ -123,7 +123,7 @@ def test_a_budget_is_told_of_from_its_threshold_to_its_end(
     assert (threshold["budget_id"], threshold["balance"]["spent"]) == (budget["budget_id"], "8.5")
 
     tenant.finish(tenant.reserve(budget, "0.5"), "settle", {"actual": {"usd": "2"}})
-    last = {wait["type"]: wait for wait in subscriber.waits_for(
+    last = {event["type"]: event for event in subscriber.waits_for(
         "budget.threshold_reached", "reservation.overrun", "budget.exhausted"
     )}  # fmt: skip
 

@@ -218,10 +218,10 @@ STORIES: Mapping[Story, list[str]] = {
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda case: case.__name__)
 def test_what_happened_is_told_in_the_words_of_the_schema(world: World, story: Story) -> None:
-    told = story(world, Watched(world.table))
-    events = [event for event in told if event.event_type in STORIES[story]]
+    published = story(world, Watched(world.table))
+    events = [event for event in published if event.event_type in STORIES[story]]
 
-    assert {event.event_type for event in told} <= {*STORIES[story], "budget.changed"}
+    assert {event.event_type for event in published} <= {*STORIES[story], "budget.changed"}
     assert [event.event_type for event in events] == STORIES[story]
     for event in events:
         VALIDATOR.validate(json.loads(event.detail))

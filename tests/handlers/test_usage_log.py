@@ -70,7 +70,7 @@ def summed(rows: list[dict[str, Any]]) -> Decimal:
 def test_totals_by_any_group_are_the_sum_of_the_calls_each_counted_once(
     ask: Ask, spends: list[dict[str, Any]], group_by: str, value_of: Any, limit: str
 ) -> None:
-    """Whatever number of budgets they touched, and however the pages are cut."""
+    """However many budgets they touched, and however the pages are cut."""
     query = {"group_by": group_by} if group_by else {}
 
     rows = all_entries(ask, "/v1/usage", limit=limit, **query)

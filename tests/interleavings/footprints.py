@@ -66,10 +66,11 @@ def things_read(operation: str, arguments: Mapping[str, Any]) -> set[Thing]:
         case "query":
             return {_queried(arguments)}
         case "transact_write_items":
-            writes = (
-                arguments_ for write in arguments["TransactItems"] for arguments_ in write.values()
-            )
-            return {_key(named.get("Key") or named["Item"]) for named in writes}
+            return {
+                _key(request.get("Key") or request["Item"])
+                for write in arguments["TransactItems"]
+                for request in write.values()
+            }
     raise NotImplementedError(f"no scenario makes this call: {operation}")
 
 

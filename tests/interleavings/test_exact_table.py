@@ -64,7 +64,7 @@ def on_table(call: Call, name: str) -> tuple[str, dict[str, Any]]:
         return operation, {"RequestItems": {name: request}}
     if operation == "transact_write_items":
         writes = [
-            {kind: {**write, "TableName": name} for kind, write in write.items()}
+            {kind: {**request, "TableName": name} for kind, request in write.items()}
             for write in arguments["TransactItems"]
         ]
         return operation, {"TransactItems": writes}

@@ -1,6 +1,6 @@
 """The lean client against botocore: the same signature, the same request, the same reading.
 
-The kind: whatever DynamoDB may be asked or may answer, the two clients are one to the store.
+The kind: for every request and every response, the two clients are one to the store.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What the template promises to whoever operates it: its dashboard."""
+"""What the template promises to its operator: the dashboard."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def test_a_dashboard_is_paid_for_only_where_it_was_asked_for() -> None:
 
 
 def test_the_dashboards_of_two_regions_have_two_names() -> None:
-    """An account has one list of dashboards, whatever their regions."""
+    """An account has one list of dashboards for all regions."""
     name = _RESOURCES["ServiceDashboard"]["Properties"]["DashboardName"]
 
     assert name == "${AWS::StackName}-${AWS::Region}"

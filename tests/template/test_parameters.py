@@ -146,7 +146,7 @@ def test_every_event_reaches_a_function_by_its_alias() -> None:
 
 def _versions(core_layer: str = "s3://bucket/key") -> set[str]:
     resources = transformed(core_layer)["Resources"]
-    return {name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Version"}
+    return {name for name, made in resources.items() if made["Type"] == "AWS::Lambda::Version"}
 
 
 def test_a_change_of_our_code_publishes_a_version_of_every_function() -> None:
