@@ -21,7 +21,7 @@ from spendgate_service.clock import Clock
 from spendgate_service.store.client import Table
 from spendgate_service.tenants.__main__ import create_operator_key
 from tests.support.app import spendgate_over
-from tests.support.functions import LambdaContext, load_function
+from tests.support.functions import LongContext, load_function
 from tests.support.http_events import authorizer_event, http_event
 
 type Json = dict[str, Any]
@@ -38,13 +38,6 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     text: str
-
-
-class PatientContext(LambdaContext):
-    """A function that has all the time it wants."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 @dataclass
@@ -111,7 +104,7 @@ class Service(Clock):
         assert not self.dead_letters.reasons
 
     def _call(self, function: str, event: Mapping[str, Any]) -> Json:
-        answered: Json = self._functions[function].handler(event, PatientContext())
+        answered: Json = self._functions[function].handler(event, LongContext())
         return answered
 
     @cached_property

@@ -20,7 +20,7 @@ from tests.handlers.test_access import GUARDED, as_role, new_objects, send
 from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.engines import properties_of
-from tests.support.functions import LambdaContext, load_function
+from tests.support.functions import LambdaContext, LongContext, load_function
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal, authorizer_event
 
@@ -128,16 +128,9 @@ def everything_done(ask: Ask, app: Spendgate, noting: Noting) -> Noting:
     load_function("authorizer", app).handler(authorizer_event(bearer), LambdaContext())
     noting.caller = "Rollover"
     later = spendgate_over(app.table, FakeClock(app.clock.now_ms() + 3 * 3_600_000))
-    load_function("rollover", later).handler({}, _PlentyOfTime())
+    load_function("rollover", later).handler({}, LongContext())
     noting.caller = "nobody"
     return noting
-
-
-class _PlentyOfTime(LambdaContext):
-    """A context whose function need not hurry."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 50_000
 
 
 _PERIODS: tuple[dict[str, Any], ...] = (
