@@ -16,12 +16,12 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
-from spendgate_service.periods.run import close_due_periods
 from tests.concurrency.history import Event, History
 from tests.concurrency.pools import forked_context
 from tests.concurrency.storm import PROCESSES, FastClock, Weather, blow, keep_signals
 from tests.support.clock import NOON_MS
 from tests.support.ledger_invariants import Books, assert_books_balance
+from tests.support.rollover import close
 from tests.support.world import ORGANIZATION, TENANT, World
 
 ROUNDS = int(os.environ.get("SPENDGATE_ROUNDS", "50"))
@@ -75,7 +75,7 @@ def after(
     for blown in [pool.submit(blow, weather, number) for number in range(PROCESSES)]:
         blown.result()
     world.clock.at_ms = clock.now_ms() + 2 * 86_400_000
-    while close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True).closed:
+    while close(world).closed:
         pass
     history = History(
         _read(tmp_path),

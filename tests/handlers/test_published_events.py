@@ -15,7 +15,6 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.events import schema
 from spendgate_service.events.envelope import Event, event_of
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import values
 from spendgate_service.store.client import Table
 from spendgate_service.store.values import Item
@@ -25,6 +24,7 @@ from tests.support.engines import ROOT, template
 from tests.support.functions import LambdaContext, load_function
 from tests.support.http_events import a_principal, http_event
 from tests.support.ledger_invariants import scan
+from tests.support.rollover import close
 from tests.support.stream_records import Record, change
 from tests.support.world import AGENT, TENANT, World
 
@@ -111,10 +111,6 @@ def ask(table: Table, method: str, path: str, body: object = None) -> None:
 
 def _admin(table: Table) -> Any:
     return load_function("admin", spendgate_over(table))
-
-
-def close(world: World) -> None:
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
 def threshold(world: World, watched: Watched) -> list[Event]:

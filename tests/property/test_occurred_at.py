@@ -20,11 +20,11 @@ from spendgate_service.domain.periods import (
     period_in_force,
     period_of,
 )
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys
 from tests.support.any_engine import NewTable
 from tests.support.examples import examples
 from tests.support.ledger_invariants import Books, assert_books_balance, read_books
+from tests.support.rollover import close
 from tests.support.world import World
 
 HOUR, DAY = 3600, 86_400
@@ -61,9 +61,7 @@ def test_spend_counts_in_the_period_in_which_it_occurred_or_in_none(
     for idle_seconds, seconds_ago, usd, closes in steps:
         world.clock.advance(idle_seconds)
         if closes:
-            assert not close_due_periods(
-                world.table, now_ms=world.clock.now_ms(), has_time=lambda: True
-            ).failed
+            assert not close(world).failed
         counted += usd * reported(world, rule, seconds_ago, usd)
 
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())

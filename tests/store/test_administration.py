@@ -16,7 +16,6 @@ from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRul
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.domain.subjects import Subject, parse_subject
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.reports.export import Place, Span, Step, export_ledger
 from spendgate_service.reports.statements import (
     find_statements_of,
@@ -28,6 +27,7 @@ from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from spendgate_service.wire.credits import credit_response
 from spendgate_service.wire.values import json_text
+from tests.support.rollover import close
 from tests.support.world import AGENT, TENANT, World
 
 DAY_SECONDS = 86_400
@@ -111,7 +111,7 @@ def test_statements_come_newest_first_page_by_page_also_of_a_deleted_budget(worl
         world.record(1)
         world.clock.advance(DAY_SECONDS)
     world.clock.advance(DAY_SECONDS)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
     world.delete(budget)
 
     found = find_statements_of(world.table, TENANT, budget.budget_id)
@@ -138,9 +138,9 @@ def test_a_statement_that_was_corrected_says_so_wherever_a_page_ends(
     budget = world.budget(10, period=CalendarPeriod("day"))
     reservation = world.reserve(5, ttl_seconds=1)
     world.clock.advance(2 * DAY_SECONDS)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
     world.settle(reservation, 5)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
 
     found = find_statements_of(world.table, TENANT, budget.budget_id)
     shown: list[StoredStatement] = []

@@ -13,19 +13,16 @@ from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate_service.periods.run import Progress, close_due_periods
+from spendgate_service.periods.run import Progress
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.support.ledger_invariants import assert_books_balance, read_books
+from tests.support.rollover import close
 from tests.support.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
 FIVE_HOURS = DurationPeriod(5 * 3600)
 UNUSED, DEBT = CarryOver(unused=True), CarryOver(debt=True)
 BOTH = CarryOver(unused=True, max=4 * ONE, debt=True)
-
-
-def close(world: World) -> Progress:
-    return close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
 def to_the_next_hour(world: World) -> None:

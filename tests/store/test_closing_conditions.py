@@ -11,19 +11,15 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS, Statement
-from spendgate_service.periods.run import close_due_periods
 from tests.support.faulty_client import KILLED_BEFORE, Fault, Killed, faulty
 from tests.support.ledger_invariants import assert_books_balance
+from tests.support.rollover import close
 from tests.support.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
 UNUSED, DEBT = CarryOver(unused=True), CarryOver(debt=True)
 
 type Meanwhile = Callable[[], object]
-
-
-def close(world: World) -> None:
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
 def close_but_for(world: World, meanwhile: Meanwhile) -> None:

@@ -6,11 +6,11 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.requests import CLAIMS_MAX
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import values
 from spendgate_service.store.keys import LEDGER_PREFIX
 from spendgate_service.store.ledger import read_ledger
 from tests.support.ledger_invariants import read_books, scan
+from tests.support.rollover import close
 from tests.support.world import AGENT, ORGANIZATION, World, many_subjects
 
 
@@ -84,9 +84,9 @@ def test_a_statement_says_what_was_spent_though_a_reservation_came_in_at_the_end
     world.clock.advance(3600 - 1)
     reservation_id = world.reserve(5, ttl_seconds=30)
     world.clock.advance(70)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
     world.settle(reservation_id, 3)
     world.clock.advance(60)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
 
     assert len(read_books(world.table).statements) == 1

@@ -9,12 +9,12 @@ from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.periods import DurationPeriod, NoPeriod, PeriodRule, RollingPeriod
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store.errors import Throttled
 from spendgate_service.usage.reverse import Reversed, reverse
 from tests.store.test_usage_records import usage_of
 from tests.support.ledger_invariants import read_books
 from tests.support.outbox import outbox
+from tests.support.rollover import close
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World, settle
 
 DAY = 86_400
@@ -32,10 +32,6 @@ def reversed_by(world: World, record_id: str, reason: str | None = "a mistake") 
 
 def reverse_last(world: World) -> Reversed:
     return reversed_by(world, usage_of(world)[-1].record_id)
-
-
-def close(world: World) -> None:
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
 @pytest.mark.parametrize("period", PERIODS, ids=repr)

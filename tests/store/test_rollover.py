@@ -11,18 +11,15 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.domain.subjects import parse_subject
-from spendgate_service.periods.run import Progress, close_due_periods
+from spendgate_service.periods.run import Progress
 from spendgate_service.store import keys, values
 from spendgate_service.store.errors import Objection, Throttled, TransactionFailed
 from spendgate_service.store.values import Item
 from tests.support.ledger_invariants import assert_books_balance, read_books, scan
+from tests.support.rollover import close
 from tests.support.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
-
-
-def close(world: World, *, has_time: Callable[[], bool] = lambda: True) -> Progress:
-    return close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=has_time)
 
 
 def due(world: World) -> int:

@@ -11,9 +11,9 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.support.outbox import detail_of, outbox, told
+from tests.support.rollover import close
 from tests.support.world import AGENT, TENANT, World, record, settle
 
 HOUR = 3600
@@ -191,7 +191,7 @@ def test_a_period_that_has_carried_on_what_it_left_is_not_exhausted(world: World
     world.budget(100, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True))
     reservation = world.reserve(10, ttl_seconds=3 * HOUR)
     world.clock.advance(HOUR + CLOSING_GRACE_SECONDS)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
 
     world.settle(reservation, 10)
 

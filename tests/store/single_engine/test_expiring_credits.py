@@ -12,10 +12,10 @@ from spendgate_service.domain.errors import BudgetExceeded, InvalidValue
 from spendgate_service.domain.periods import PeriodRule
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate_service.periods.run import close_due_periods
 from tests.support.counting_client import counting
 from tests.support.faulty_client import faulty, meanwhile
 from tests.support.ledger_invariants import assert_books_balance
+from tests.support.rollover import close
 from tests.support.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
@@ -27,10 +27,6 @@ def credit(world: World, budget: Budget, amount: int, *, seconds: int | None = N
     ends_at = None if seconds is None else world.clock.now_ms() // 1000 + seconds
     given = Credit(budget.budget_id, None, amount * ONE, Provenance(), ends_at)
     apply_credit(world.table, TENANT, given, idempotency=None, now_ms=world.clock.now_ms())
-
-
-def close(world: World) -> None:
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from spendgate_service.domain.budgets import Budget, OpeningSpent
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, PeriodRule, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys
 from spendgate_service.store.ids import new_id
 from tests.support.counting_client import counting
 from tests.support.ledger_invariants import assert_books_balance
+from tests.support.rollover import close
 from tests.support.world import AGENT, TENANT, World
 
 HOUR = CalendarPeriod("hour")
@@ -100,7 +100,7 @@ def test_a_period_with_an_opening_amount_is_closed_with_it(world: World) -> None
     world.clock.advance(1)
     world.record(1)
     world.clock.advance(3600 + CLOSING_GRACE_SECONDS)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
 
     books = assert_books_balance(world.table, now_ms=world.clock.now_ms())
     spent = {
