@@ -123,12 +123,10 @@ def usage_log_is_what_was_settled(
     grants: Sequence[Grant], observed: Observed, usage: Usage, *, organization: str
 ) -> Check:
     """The usage log comes to what the demo settled, and to the ledger of the organization."""
-    settled: dict[str, Decimal] = defaultdict(Decimal)
-    for grant in grants:
-        if grant.request.outcome == "settle":
-            for unit, amount in grant.request.actual.items():
-                settled[unit] += amount
-    books = {"the demo's record": settled.get(USD, Decimal(0))}
+    settled = (grant.request.actual for grant in grants if grant.request.outcome == "settle")
+    books = {
+        "the demo's record": sum((actual.get(USD, Decimal(0)) for actual in settled), Decimal(0))
+    }
     units = {balance.counter.budget_id: balance.unit for balance in observed.balances}
     books["the ledger of the organization"] = sum(
         (
