@@ -68,8 +68,8 @@ class ExactTable:
     def query(self, **arguments: Any) -> Answer:
         text = arguments["KeyConditionExpression"]
         condition = _compiled(condition_of, text)
-        filters = [arguments[name] for name in ("FilterExpression",) if name in arguments]
-        names, values = _placeholders(arguments, text, *filters)
+        filter_text = arguments.get("FilterExpression", "")
+        names, values = _placeholders(arguments, text, filter_text)
         index = indexes()[arguments.get("IndexName", "")]
         found = [
             item
@@ -86,8 +86,8 @@ class ExactTable:
                 if (index.position(item) < after if reverse else index.position(item) > after)
             ]
         page = page_of(found, arguments, index)
-        if filters:
-            is_wanted = _compiled(condition_of, *filters)
+        if filter_text:
+            is_wanted = _compiled(condition_of, filter_text)
             page["Items"] = [
                 item for item in page["Items"] if is_wanted(Scope(item, names, values))
             ]
