@@ -50,7 +50,9 @@ def unknown_key(stack: Stack) -> str:
 @check("the authorizer's cache tells two keys apart by their header")
 def cached_by_header(stack: Stack) -> str:
     for _first_and_cached in range(2):
-        roles = [stack.get("GET", "/v1/me", key=key)["role"] for key in (stack.admin, stack.caller)]
+        roles = [
+            stack.done("GET", "/v1/me", key=key)["role"] for key in (stack.admin, stack.caller)
+        ]
         expect(roles == ["admin", "caller"], f"roles {roles}")
     return "admin, caller, and the same from the cache"
 
@@ -58,8 +60,8 @@ def cached_by_header(stack: Stack) -> str:
 @check("a revoked key stops within AuthorizerCacheSeconds")
 def revoked_key(stack: Stack) -> str:
     made = stack.new_key()
-    stack.get("GET", "/v1/me", key=made["secret"])
-    stack.get("DELETE", f"/v1/keys/{made['key_id']}", key=stack.admin)
+    stack.done("GET", "/v1/me", key=made["secret"])
+    stack.done("DELETE", f"/v1/keys/{made['key_id']}", key=stack.admin)
     started = time.monotonic()
     seconds = int(stack.parameters["AuthorizerCacheSeconds"])
     eventually(
@@ -75,7 +77,7 @@ def reserve_and_settle(stack: Stack) -> str:
     reserved = stack.reserve(subject, "0.05")
     expect(reserved.status_code == 201, f"{reserved.status_code} {reserved.text[:200]}")
     path = f"/v1/reservations/{reserved.json()['reservation_id']}/settle"
-    stack.get("POST", path, {"actual": {"usd": "0.031"}}, key=stack.caller)
+    stack.done("POST", path, {"actual": {"usd": "0.031"}}, key=stack.caller)
     spend = stack.send("GET", f"/v1/spend?agent={subject}", key=stack.caller).text
     expect("0.031" in spend, spend[:200])
     return "0.05 reserved, 0.031 spent"
@@ -97,7 +99,7 @@ def replay(stack: Stack) -> str:
     subject, key = stack.budget("1"), uuid.uuid4().hex
     wish = {"subjects": {"agent": subject}, "amounts": {"usd": "0.6"}}
     ids = {
-        stack.get("POST", "/v1/reservations", wish, key=stack.caller, idempotency_key=key)[
+        stack.done("POST", "/v1/reservations", wish, key=stack.caller, idempotency_key=key)[
             "reservation_id"
         ]
         for _first_and_repeated in range(3)
@@ -138,7 +140,7 @@ def transaction_conflicts(stack: Stack) -> str:
 
     with ThreadPoolExecutor(_CALLERS) as pool:
         codes = list(pool.map(settle, ids))
-    budgets = stack.get("GET", f"/v1/spend?agent={subject}", key=stack.caller)
+    budgets = stack.done("GET", f"/v1/spend?agent={subject}", key=stack.caller)
     expect(set(codes) == {200}, f"codes {sorted(set(codes))}")
     expect(str(float(_CALLERS)).rstrip("0").rstrip(".") in str(budgets), str(budgets)[:200])
     return f"{_CALLERS} settled at once"

@@ -74,7 +74,7 @@ def event_on_the_bus(stack: Stack) -> str:
         subject = stack.budget("1")
         started = time.monotonic()
         sent = {"subjects": {"agent": subject}, "actual": {"usd": "1"}}
-        stack.get("POST", "/v1/spend", sent, key=stack.caller, idempotency_key=name)
+        stack.done("POST", "/v1/spend", sent, key=stack.caller, idempotency_key=name)
         message = eventually(lambda: _taken(stack, url, subject))
         return (
             f"{json.loads(message['Body'])['detail-type']} after {time.monotonic() - started:.1f} s"
@@ -167,7 +167,7 @@ def metric_filter(stack: Stack) -> str:
 
 @check("the access log has the tenant and the key of a request", emulator="no access log")
 def access_log(stack: Stack) -> str:
-    stack.get("GET", "/v1/me", key=stack.admin)
+    stack.done("GET", "/v1/me", key=stack.admin)
     pattern = f'{{ $.tenant = "{stack.tenant_id}" }}'
 
     def lines() -> list[str]:

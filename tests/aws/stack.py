@@ -124,7 +124,7 @@ class Stack:
             sent["authorization"] = f"Bearer {key}"
         return self.http.request(method, path, json=body, headers=sent)
 
-    def get(self, method: str, path: str, body: object = None, *, key: str, **headers: str) -> Any:
+    def done(self, method: str, path: str, body: object = None, *, key: str, **headers: str) -> Any:
         """Send one request and return its body; a response above 299 fails the check."""
         response = self.send(method, path, body, key=key, **headers)
         if response.status_code >= 300:
@@ -139,14 +139,14 @@ class Stack:
     @cached_property
     def admin(self) -> str:
         """The first admin key of that tenant."""
-        made = self.get(
+        made = self.done(
             "POST", "/v1/tenants", {"tenant_id": self.tenant_id}, key=self._operator_key
         )
         return str(made["admin_key"])
 
     def new_key(self) -> dict[str, Any]:
         """Create another caller's key of the tenant."""
-        made: dict[str, Any] = self.get("POST", "/v1/keys", {"role": "caller"}, key=self.admin)
+        made: dict[str, Any] = self.done("POST", "/v1/keys", {"role": "caller"}, key=self.admin)
         return made
 
     @cached_property
@@ -158,7 +158,7 @@ class Stack:
         """Create a budget of a new agent and return the agent's id."""
         subject = f"a{uuid.uuid4().hex[:8]}"
         wish = {"subject": f"agent:{subject}", "unit": "usd", "limit": limit}
-        self.get("POST", "/v1/budgets", wish, key=self.admin)
+        self.done("POST", "/v1/budgets", wish, key=self.admin)
         return subject
 
     def reserve(self, subject: str, amount: str) -> httpx2.Response:

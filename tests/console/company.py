@@ -27,9 +27,9 @@ def found_company(tenant: Tenant) -> Company:
     budgets = {
         name: tenant.budget(limit, on=subject, name=name, **more)["budget_id"]
         for name, subject, limit, more in (
-            ("company", f"organization:{tenant.tenant_id}", 100, monthly()),
-            ("agents", "agent:*", 10, monthly("day")),
-            ("researcher", "agent:researcher", 20, monthly("day")),
+            ("company", f"organization:{tenant.tenant_id}", 100, per("month")),
+            ("agents", "agent:*", 10, per("day")),
+            ("researcher", "agent:researcher", 20, per("day")),
             ("tokens", "user:*", 100_000, {"unit": "tokens"}),
             (MARKUP, "team:data", 5, {}),
         )
@@ -53,5 +53,5 @@ def found_company(tenant: Tenant) -> Company:
     return Company(tenant, keys, budgets)
 
 
-def monthly(unit: str = "month") -> dict[str, Any]:
+def per(unit: str) -> dict[str, Any]:
     return {"period": {"type": "calendar", "unit": unit}}
