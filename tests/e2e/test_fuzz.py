@@ -25,7 +25,5 @@ def test_the_service_is_as_its_document_says_whatever_is_sent(
     assert done.returncode == 0, done.stdout
     generated = re.search(r"(\d+) generated", done.stdout)
     assert generated is not None and int(generated[1]) >= REQUESTS_AT_LEAST, done.stdout
-    # The list of holds is for admins; it is asked with the caller's key of the path beside it.
-    without = re.search(r"Authentication failed: (\d+) operation", done.stdout)
-    assert without is None or without[1] == "1", "no key was good for them"
+    assert "returned only 401/403" not in done.stdout, "no key was good for them"
     assert re.search(r"Selected: (\d+)/\1\n +Tested: \1\n", done.stdout), done.stdout
