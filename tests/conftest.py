@@ -9,6 +9,7 @@ from local.emulator.account import isolate_from_aws
 from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from tests.support.app import spendgate_over
+from tests.support.clock import OnwardClock
 from tests.support.engines import table_at
 from tests.support.exact_table import ExactTable
 from tests.support.world import World
@@ -51,7 +52,7 @@ def memory_table() -> Table:
 @pytest.fixture
 def app(memory_table: Table) -> Spendgate:
     """The service over an empty table in memory."""
-    return spendgate_over(memory_table)
+    return spendgate_over(memory_table, OnwardClock())
 
 
 @pytest.fixture

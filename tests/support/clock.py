@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks of tests: one that stands still until a test moves it, and one that never does."""
 
 from dataclasses import dataclass
 
@@ -22,3 +22,17 @@ class FakeClock(Clock):
 
     def advance(self, seconds: float) -> None:
         self.at_ms += int(seconds * 1000)
+
+
+class OnwardClock(Clock):
+    """The system's clocks; each reading of the time of day is a later millisecond.
+
+    In memory two requests take less than one, and a span that ends now has nothing of now.
+    """
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+
+    def now_ms(self) -> int:
+        self._last_ms = max(super().now_ms(), self._last_ms + 1)
+        return self._last_ms
