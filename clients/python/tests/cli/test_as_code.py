@@ -234,10 +234,12 @@ def test_what_is_imported_is_adopted_without_a_change(as_tenant: Run, tenant: Sp
     tenant.rates.set("eur", "usd", rate="1.080000001")
     tenant.prices.set("openai", "mine", input_per_million="0.1", output_per_million=2)
     tenant.token_caps.set("agent:x", max_total_tokens=2)
-    tenant.tenant.update(default_agent="nightly")
+    fallbacks = ["openai/gpt-4o-mini", "google/gemini-2.5-flash"]
+    tenant.tenant.update(default_agent="nightly", fallback_models=fallbacks)
     printed = as_tenant("import", "--stack", "mine")
     assert printed.code == 0
     document = YAML(typ="safe").load(printed.out)
+    assert document["tenant"] == {"default_agent": "nightly", "fallback_models": fallbacks}
     assert document["token_caps"] == {"agent:x": {"max_total_tokens": 2}}
     assert list(document["budgets"]) == [
         "agent-every-usd-none", "agent-every-usd-rolling", "agent-every-usd-month",

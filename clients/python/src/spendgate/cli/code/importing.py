@@ -34,6 +34,7 @@ _TENANT_DEFAULTS: Mapping[str, Any] = {
     "unpriced_model": "reject",
     "default_max_output_tokens": 4096,
     "default_agent": None,
+    "fallback_models": [],
 }
 
 

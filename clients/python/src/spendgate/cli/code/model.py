@@ -219,6 +219,7 @@ class Tenant(Part):
     unpriced_model: Literal["reject", "allow"] | None = None
     default_max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     default_agent: Annotated[str, Field(min_length=1)] | None = None
+    fallback_models: Annotated[list[ModelName], Field(max_length=10)] | None = None
 
 
 class BudgetFile(Part):
