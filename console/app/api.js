@@ -52,12 +52,11 @@ export async function getAll(path, query, { max = 1000, signal, onPage = () => {
   return { rows, complete: !cursor };
 }
 
-function address(path, query = {}) {
+function address(path, query) {
   const url = new URL(`v1/${path}`, document.baseURI);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }
-  url.hash = "";
   return url;
 }
 

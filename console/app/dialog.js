@@ -71,13 +71,11 @@ function Entry({ field, value, onInput, wrong }) {
   const control =
     field.type === "select"
       ? html`<select ...${shared} onChange=${onInput}>${field.options.map(([option, text]) => html`<option value=${option} selected=${option === value}>${text}</option>`)}</select>`
-      : field.type === "long"
-        ? html`<textarea ...${shared}></textarea>`
-        : html`<input ...${shared} type=${field.type === "datetime" ? "datetime-local" : "text"} inputmode=${field.type === "amount" ? "decimal" : undefined} />`;
+      : html`<input ...${shared} type=${field.type === "datetime" ? "datetime-local" : "text"} inputmode=${field.type === "amount" ? "decimal" : undefined} />`;
   return html`<${Field} id=${id} label=${field.optional ? `${field.label} (optional)` : field.label} help=${field.help} wrong=${wrong}>${control}<//>`;
 }
 
 function isAbout(error, field) {
   const names = String(error?.param ?? "").split(".");
-  return names.includes(field.param ?? field.name);
+  return names.includes(field.name);
 }

@@ -6,20 +6,20 @@ const PAGES_MAX = 200;
 
 /** Saves rows of cells as CSV; a cell that a spreadsheet would take for a formula is quoted. */
 export function saveCsv(name, rows) {
-  save(name, rows.map((row) => `${row.map(cell).join(",")}\r\n`), "text/csv");
+  save(name, rows.map((row) => `${row.map(cell).join(",")}\r\n`));
 }
 
-/** Saves what an export of the API gives, all of its parts. */
-export async function saveExport(name, path, query, { type = "text/csv" } = {}) {
+/** Saves what an export of the API gives as CSV, all of its parts under the first header. */
+export async function saveExport(name, path, query) {
   const parts = [];
   let cursor;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const { body, headers } = await send("GET", path, { query: cursor ? { ...query, cursor } : query });
-    parts.push(cursor && type === "text/csv" ? body.slice(body.indexOf("\n") + 1) : body);
+    parts.push(cursor ? body.slice(body.indexOf("\n") + 1) : body);
     cursor = headers.get("X-Next-Cursor");
     if (!cursor) break;
   }
-  save(name, parts, type);
+  save(name, parts);
 }
 
 function cell(value) {
@@ -28,8 +28,8 @@ function cell(value) {
   return /[",\r\n;]/.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
 }
 
-function save(name, parts, type) {
-  const address = URL.createObjectURL(new Blob(parts, { type }));
+function save(name, parts) {
+  const address = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -58,8 +58,6 @@ export function usePages(path, query) {
   const rows = first.data && [...first.data.data, ...(pages.wanted === wanted ? pages.rows : [])];
   return {
     rows,
-    first: first.data,
-    loading: first.loading,
     error: first.error ?? error,
     reading,
     more: next.current && !first.loading ? more : null,

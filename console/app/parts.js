@@ -5,14 +5,14 @@ import { share, shown, sum } from "./amounts.js";
 import { away, moment, statusWord } from "./words.js";
 
 /** A screen with its heading, which has the focus after a navigation. */
-export function Screen({ title, shownTitle, intro, actions, children }) {
+export function Screen({ title, intro, actions, children }) {
   useEffect(() => {
     document.title = `${title} · Spendgate`;
   }, [title]);
   return html`<div class="screen">
     <header class="head">
       <div class="titles">
-        <h1 tabindex="-1">${shownTitle ?? title}</h1>
+        <h1 tabindex="-1">${title}</h1>
         ${intro && html`<p class="intro">${intro}</p>`}
       </div>
       ${actions && html`<div class="actions">${actions}</div>`}
@@ -28,9 +28,9 @@ export function Amount({ value, unit, withUnit }) {
 }
 
 /** A moment in the reader's time zone, and how far away it is as its title. */
-export function Time({ at, seconds }) {
+export function Time({ at }) {
   if (!at) return "–";
-  return html`<time datetime=${at} title="${away(at)} (${at})">${moment(at, { seconds })}</time>`;
+  return html`<time datetime=${at} title="${away(at)} (${at})">${moment(at)}</time>`;
 }
 
 export function Status({ status }) {
@@ -142,8 +142,7 @@ function useOverflow(element, dependency) {
 
 /** What follows a list: how much of it is shown, and the next page. */
 export function More({ pages, what }) {
-  if (!pages.rows?.length) return null;
-  if (!pages.more) return null;
+  if (!pages.rows.length || !pages.more) return null;
   return html`<div class="below">
     <span>The first ${pages.rows.length} ${what}</span>
     <button type="button" disabled=${pages.reading} onClick=${pages.more}>${pages.reading ? "Loading…" : "Show more"}</button>

@@ -5,6 +5,7 @@ import { getAll } from "./api.js";
 import { SERIES_MAX, colourOf } from "./chart.js";
 
 const QUARTER_MS = 15 * 60 * 1000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const ROWS_MAX = 5000;
 
@@ -82,8 +83,7 @@ export function nameOf(group) {
 /** Every start of an interval in the span, as the service divides it: with zeros where nothing is. */
 export function startsOf(rows, { from, to, interval, timezone }) {
   const starts = new Set(rows.map((row) => row.from));
-  const step = interval === "hour" ? 3_600_000 : DAY_MS;
-  if (interval === "hour") for (let at = from.getTime(); at < to.getTime(); at += step) starts.add(new Date(at).toISOString());
+  if (interval === "hour") for (let at = from.getTime(); at < to.getTime(); at += HOUR_MS) starts.add(new Date(at).toISOString());
   if (interval === "day") {
     for (let date = dateIn(timezone, from); startOfDay(date, timezone) < to; date = addDays(date, 1)) starts.add(startOfDay(date, timezone).toISOString());
   }

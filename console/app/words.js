@@ -3,11 +3,10 @@
 const DAY_MS = 86_400_000;
 
 /** A moment in the reader's own time zone; the year only if it is another one. */
-export function moment(at, { seconds = false } = {}) {
+export function moment(at) {
   const date = new Date(at);
   const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   if (date.getFullYear() !== new Date().getFullYear()) options.year = "numeric";
-  if (seconds) options.second = "2-digit";
   return date.toLocaleString("en-GB", options);
 }
 
@@ -55,13 +54,6 @@ const STATUS_WORDS = {
   exhausted: ["stop", "Exhausted"],
   paused: ["stop", "Paused"],
   disabled: ["", "Disabled"],
-  pending: ["warn", "Waiting"],
-  approved: ["good", "Approved"],
-  denied: ["stop", "Denied"],
-  expired: ["", "Expired"],
-  held: ["warn", "Held"],
-  settled: ["good", "Settled"],
-  released: ["", "Released"],
 };
 
 /** The tone and the word of a status. */

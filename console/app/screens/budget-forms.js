@@ -17,8 +17,8 @@ export const NEW_BUDGET = [
   { name: "limit", label: "Limit", type: "amount" },
   { name: "unit", label: "Unit", value: "usd", help: "usd, eur, tokens or any lower-case word." },
   { name: "period", label: "Period", type: "select", value: "month", options: PERIODS },
-  { name: "timezone", label: "Time zone", value: "UTC", help: "Such as Europe/Paris.", when: isCalendar, param: "timezone" },
-  { name: "window", label: "Length", value: "24h", help: "Such as 30 min, 5h or 7d.", when: isWindow, param: "window" },
+  { name: "timezone", label: "Time zone", value: "UTC", help: "Such as Europe/Paris.", when: isCalendar },
+  { name: "window", label: "Length", value: "24h", help: "Such as 30 min, 5h or 7d.", when: isWindow },
   { name: "name", label: "Name", optional: true, maxlength: 100 },
   REASON,
 ];

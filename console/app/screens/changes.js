@@ -6,7 +6,7 @@ import { Empty, Failure, Field, Loading, More, Screen, Table, Time } from "../pa
 import { refine, to } from "../route.js";
 
 export function Changes({ query }) {
-  return html`<${Screen} title="Changes" intro="Every change by an admin, an approver or an operator. No entry is ever edited.">
+  return html`<${Screen} title="Changes" intro="Every change by an admin or the operator. No entry is ever edited.">
     <${Filters} query=${query} />
     <${Log} query=${{ object: query.object, actor: query.actor }} caption="Change log" />
   <//>`;

@@ -11,7 +11,7 @@ import { OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, seriesOf, startsOf,
 import { daysBetween } from "../words.js";
 
 const GROUPS = ["agent", "model", "provider", "team", "user", "app", "session", "tool", "key_id"];
-const NAMES = { key_id: "API key", provider: "provider", model: "model" };
+const NAMES = { key_id: "API key" };
 
 /** What the address asks for. */
 function viewOf(query) {
@@ -64,8 +64,7 @@ function Filters({ query, view }) {
 function View({ data, view, query }) {
   const units = unitsIn(data.rows);
   const unit = units.includes(query.unit) ? query.unit : units[0];
-  if (!unit) return html`<div class="card"><${Empty} title="Nothing was spent in this time">Choose a longer time, or take a filter away. A spend appears when it is settled or recorded.<//></div>
-    `;
+  if (!unit) return html`<div class="card"><${Empty} title="Nothing was spent in this time">Choose a longer time, or take a filter away. A spend appears when it is settled or recorded.<//></div>`;
   const starts = startsOf(data.rows, view);
   const labels = starts.map((start) => labelOf(start, view.interval, view.timezone));
   const rows = totals(data.rows, unit);
@@ -122,7 +121,7 @@ function Groups({ rows, total, unit, view, title, data, query }) {
 }
 
 /** The single records behind the view, newest first. */
-export function Records({ view }) {
+function Records({ view }) {
   const pages = usePages("usage/records", { from: view.from.toISOString(), to: view.to.toISOString(), limit: 20, ...Object.fromEntries(view.filters) });
   if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
   if (!pages.rows) return html`<div class="card"><${Loading} what="records" /></div>`;
