@@ -1,4 +1,4 @@
-// Every screen: its address, its place in the menu, and the roles that see it.
+// Every screen: its address and its place in the menu.
 
 import { Budget } from "./screens/budget.js";
 import { Budgets } from "./screens/budgets.js";
@@ -10,17 +10,13 @@ import { Overview } from "./screens/overview.js";
 import { Prices } from "./screens/prices.js";
 import { Refusals } from "./screens/refusals.js";
 
-const READERS = ["admin", "reader"];
-
 export const SCREENS = [
-  { path: "overview", title: "Overview", group: "Spend", roles: READERS, view: Overview },
-  { path: "explorer", title: "Explorer", group: "Spend", roles: READERS, view: Explorer },
-  { path: "budgets", title: "Budgets", group: "Control", roles: READERS, view: Budgets, one: Budget },
-  { path: "holds", title: "Open holds", group: "Control", roles: READERS, view: Holds },
-  { path: "refusals", title: "Refusals", group: "Control", roles: READERS, view: Refusals },
-  { path: "prices", title: "Prices and rates", group: "Settings", roles: READERS, view: Prices },
-  { path: "keys", title: "API keys", group: "Settings", roles: READERS, view: Keys },
-  { path: "changes", title: "Changes", group: "Settings", roles: READERS, view: Changes },
+  { path: "overview", title: "Overview", group: "Spend", view: Overview },
+  { path: "explorer", title: "Explorer", group: "Spend", view: Explorer },
+  { path: "budgets", title: "Budgets", group: "Control", view: Budgets, one: Budget },
+  { path: "holds", title: "Open holds", group: "Control", view: Holds },
+  { path: "refusals", title: "Refusals", group: "Control", view: Refusals },
+  { path: "prices", title: "Prices and rates", group: "Settings", view: Prices },
+  { path: "keys", title: "API keys", group: "Settings", view: Keys },
+  { path: "changes", title: "Changes", group: "Settings", view: Changes },
 ];
-
-export const screensFor = (role) => SCREENS.filter((screen) => screen.roles.includes(role));

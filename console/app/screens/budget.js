@@ -7,7 +7,7 @@ import { Change, REASON, because } from "../dialog.js";
 import { useLoad, usePages } from "../load.js";
 import { Amount, Bar, Empty, Failure, Loaded, Loading, More, Screen, Status, Table, Time, entitlement } from "../parts.js";
 import { to } from "../route.js";
-import { may } from "../roles.js";
+import { mayChange } from "../roles.js";
 import { day, outlook, periodRule } from "../words.js";
 import { creditForm, limitForm, newCredit, newLimits } from "./budget-forms.js";
 import { BurnDown, hasBurnDown } from "./burn-down.js";
@@ -35,7 +35,7 @@ export function Budget({ me, id, query }) {
   const { budget, balance, subject } = state.data;
   const title = subject ?? budget.name ?? budget.subject;
   const forms = changes(state.data, finish);
-  const offered = may(me, "change") ? Object.entries(forms).filter(([, form]) => form.offered) : [];
+  const offered = mayChange(me) ? Object.entries(forms).filter(([, form]) => form.offered) : [];
   return html`<${Screen} title=${title}
     intro=${html`${subject ? html`Under the default <a href=${to(["budgets", id])}>${budget.name ?? budget.subject}</a> · ` : budget.name ? `${budget.subject} · ` : ""}<${Amount} value=${budget.limit} unit=${budget.unit} withUnit /> ${periodRule(budget.period)}${budget.mode === "shadow" ? " · shadow: it decides and reports, but never refuses" : ""}`}
     actions=${offered.map(([name, form]) => html`<button type="button" key=${name} class=${form.stops ? "stops" : ""} onClick=${() => setChanging(name)}>${form.button}</button>`)}>

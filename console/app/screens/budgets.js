@@ -7,7 +7,7 @@ import { Change, because } from "../dialog.js";
 import { useLoad } from "../load.js";
 import { Amount, Bar, Choice, Empty, Failure, Field, Loaded, Screen, Status, Table, Time, entitlement } from "../parts.js";
 import { refine, to } from "../route.js";
-import { may } from "../roles.js";
+import { mayChange } from "../roles.js";
 import { periodRule } from "../words.js";
 import { NEW_BUDGET, newBudget } from "./budget-forms.js";
 
@@ -21,7 +21,7 @@ export function Budgets({ me, query }) {
     [],
   );
   const [creating, setCreating] = useState(false);
-  const actions = may(me, "change") && html`<button type="button" class="main-action" onClick=${() => setCreating(true)}>New budget</button>`;
+  const actions = mayChange(me) && html`<button type="button" class="main-action" onClick=${() => setCreating(true)}>New budget</button>`;
   return html`<${Screen} title="Budgets" actions=${actions}
     intro="What each subject may spend. A budget on type:* is a default: every subject of that type has a balance of its own under it.">
     <${Loaded} state=${state} what="budgets">${(data) => html`<${List} data=${data} loading=${state.loading} query=${query} me=${me} />`}<//>
@@ -54,7 +54,7 @@ function List({ data, loading, query, me }) {
   const units = [...new Set(data.rows.map((budget) => budget.unit))].sort();
   const found = data.rows.filter((budget) => matches(budget, query)).sort(ordering(by, descending));
   if (data.rows.length === 0) return html`<div class="card"><${Empty} title="No budgets yet">${
-    may(me, "change")
+    mayChange(me)
       ? "Create the first one: for example a daily limit on agent:*, which every agent has for itself."
       : "An admin creates the first one."
   }<//></div>`;

@@ -5,7 +5,7 @@ import { send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
 import { Amount, Empty, Failure, Field, Loading, More, Screen, Table, Time } from "../parts.js";
-import { may } from "../roles.js";
+import { mayChange } from "../roles.js";
 import { refine } from "../route.js";
 
 export function Holds({ me, query }) {
@@ -24,7 +24,7 @@ export function Holds({ me, query }) {
     <//></div>
     ${pages.error && html`<${Failure} error=${pages.error} retry=${pages.reload} />`}
     ${!pages.rows && !pages.error && html`<div class="card"><${Loading} what="holds" /></div>`}
-    ${pages.rows && html`<${Table} caption="Holds" rows=${pages.rows} rowKey=${(hold) => hold.reservation_id} columns=${columns(may(me, "change") && setReleasing)}
+    ${pages.rows && html`<${Table} caption="Holds" rows=${pages.rows} rowKey=${(hold) => hold.reservation_id} columns=${columns(mayChange(me) && setReleasing)}
       empty=${html`<${Empty} title="No long holds">Every open reservation ends by itself within ten minutes.<//>`}>
       <${More} pages=${pages} what="holds" />
     <//>`}

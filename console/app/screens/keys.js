@@ -5,7 +5,7 @@ import { send } from "../api.js";
 import { Change, Modal, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
 import { Empty, Failure, Loading, More, Screen, Table, Time } from "../parts.js";
-import { may } from "../roles.js";
+import { mayChange } from "../roles.js";
 
 const ROLE_CHOICES = [
   ["caller", "Caller: reserves and settles"],
@@ -30,7 +30,7 @@ export function Keys({ me }) {
   const pages = usePages("keys", { limit: 50 });
   const [open, setOpen] = useState(null);
   const [issued, setIssued] = useState(null);
-  const admin = may(me, "change");
+  const admin = mayChange(me);
   const close = () => setOpen(null);
   const finish = ({ body }) => {
     close();

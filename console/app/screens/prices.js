@@ -5,7 +5,7 @@ import { get, send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
 import { Amount, Empty, Failure, Field, Loading, More, Screen, Table, Time } from "../parts.js";
-import { may } from "../roles.js";
+import { mayChange } from "../roles.js";
 import { lasting } from "../words.js";
 
 const PER_MILLION = [
@@ -21,7 +21,7 @@ export function Prices({ me }) {
   const caps = usePages("token-caps", { limit: 50 });
   const [open, setOpen] = useState(null);
   const [done, setDone] = useState("");
-  const admin = may(me, "change");
+  const admin = mayChange(me);
   const finish = (pages, sentence) => () => {
     setOpen(null);
     setDone(sentence);
