@@ -141,12 +141,19 @@ function useOverflow(element, dependency) {
 }
 
 /** What follows a list: how much of it is shown, and the next page. */
-export function More({ pages, what }) {
+function More({ pages, what }) {
   if (!pages.rows.length || !pages.more) return null;
   return html`<div class="below">
     <span>The first ${pages.rows.length} ${what}</span>
     <button type="button" disabled=${pages.reading} onClick=${pages.more}>${pages.reading ? "Loading…" : "Show more"}</button>
   </div>`;
+}
+
+/** The table of a list that is read page by page; `loading` names it while there is no row yet. */
+export function Listed({ pages, caption, what = caption.toLowerCase(), loading = what, ...table }) {
+  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
+  if (!pages.rows) return html`<div class="card"><${Loading} what=${loading} /></div>`;
+  return html`<${Table} caption=${caption} rows=${pages.rows} ...${table}><${More} pages=${pages} what=${what} /><//>`;
 }
 
 /** A label with its field. */

@@ -5,7 +5,7 @@ import { exact, isNegative, read, shown } from "../amounts.js";
 import { get, send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { useLoad, usePages } from "../load.js";
-import { Amount, Bar, Empty, Failure, Loaded, Loading, More, Screen, Status, Table, Time, entitlement } from "../parts.js";
+import { Amount, Bar, Empty, Failure, Listed, Loaded, Screen, Status, Time, entitlement } from "../parts.js";
 import { to } from "../route.js";
 import { mayChange } from "../roles.js";
 import { day, outlook, periodRule } from "../words.js";
@@ -118,10 +118,8 @@ function projected({ spent, unit, forecast, resets_in_seconds: seconds }) {
 function Subjects({ budget }) {
   const pages = usePages(`budgets/${encodeURIComponent(budget.budget_id)}/balances`, { sort: "-utilization", limit: 50 });
   const type = budget.subject.split(":")[0];
-  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
-  if (!pages.rows) return html`<div class="card"><${Loading} what="subjects" /></div>`;
   const amount = (name, options = {}) => ({ number: true, ...options, cell: (balance) => html`<${Amount} value=${balance[name]} unit=${balance.unit} />` });
-  return html`<${Table} caption="One balance per ${type}" note="Every ${type} without a budget of its own has this limit for itself, in ${budget.unit}" rows=${pages.rows} rowKey=${(balance) => balance.subject}
+  return html`<${Listed} pages=${pages} caption="One balance per ${type}" what="subjects" note="Every ${type} without a budget of its own has this limit for itself, in ${budget.unit}" rowKey=${(balance) => balance.subject}
     columns=${[
       { name: "Subject", cell: (balance) => html`<a href=${to(["budgets", budget.budget_id], { subject: balance.subject })}>${balance.subject}</a>` },
       { name: "Used", optional: true, cell: (balance) => html`<${Bar} balance=${balance} />` },
@@ -130,25 +128,18 @@ function Subjects({ budget }) {
       { name: "Left", ...amount("available") },
       { name: "Status", cell: (balance) => html`<${Status} status=${balance.status} />` },
     ]}
-    empty=${html`<${Empty} title="No ${type} has used it yet">Each appears here with its first reservation or spend.<//>`}>
-    <${More} pages=${pages} what="subjects" />
-  <//>`;
+    empty=${html`<${Empty} title="No ${type} has used it yet">Each appears here with its first reservation or spend.<//>`} />`;
 }
 
 function Activity({ id, unit, subject }) {
   const pages = usePages(`budgets/${encodeURIComponent(id)}/ledger`, { subject, limit: 20 });
-  const rows = pages.rows;
-  if (pages.error && !rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
-  if (!rows) return html`<div class="card"><${Loading} what="the activity" /></div>`;
-  return html`<${Table} caption="Activity" note="Every entry of the ledger, newest first" rows=${rows} rowKey=${(entry) => entry.id}
+  return html`<${Listed} pages=${pages} caption="Activity" what="entries" loading="the activity" note="Every entry of the ledger, newest first" rowKey=${(entry) => entry.id}
     columns=${[
       { name: "When", cell: (entry) => html`<${Time} at=${entry.created_at} />` },
       { name: "What", cell: (entry) => html`${sentence(entry)}${details(entry) && html`<span class="sub">${details(entry)}</span>`}` },
       { name: `Amount, ${unit}`, number: true, cell: (entry) => html`<${Signed} amount=${entry.amount} unit=${unit} />` },
     ]}
-    empty=${html`<${Empty} title="Nothing spent yet">Reservations and records that name this subject appear here once they are settled.<//>`}>
-    <${More} pages=${pages} what="entries" />
-  <//>`;
+    empty=${html`<${Empty} title="Nothing spent yet">Reservations and records that name this subject appear here once they are settled.<//>`} />`;
 }
 
 /** A debit makes less available, so it has a minus; a credit has a plus. */
@@ -181,10 +172,9 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Statements({ id, unit, subject }) {
   const pages = usePages(`budgets/${encodeURIComponent(id)}/statements`, { subject, limit: 12 });
-  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
-  if (!pages.rows) return null;
+  if (!pages.rows && !pages.error) return null;
   const amount = (name, options = {}) => ({ number: true, ...options, cell: (statement) => html`<${Amount} value=${statement[name]} unit=${unit} />` });
-  return html`<${Table} caption="Statements" note="What each closed period came to" rows=${pages.rows} rowKey=${(statement) => statement.id}
+  return html`<${Listed} pages=${pages} caption="Statements" note="What each closed period came to" rowKey=${(statement) => statement.id}
     columns=${[
       { name: "Period", cell: (statement) => html`${statement.period_key}${statement.revision > 1 && html`<span class="sub">revision ${statement.revision}</span>`}` },
       { name: "Limit", ...amount("limit") },
@@ -195,7 +185,5 @@ function Statements({ id, unit, subject }) {
       { name: "Unused", ...amount("unused") },
       { name: "Carried out", ...amount("carried_out", { optional: true }) },
     ]}
-    empty=${html`<${Empty} title="No period has ended yet">A statement appears a minute after the end of each period in which something was spent.<//>`}>
-    <${More} pages=${pages} what="statements" />
-  <//>`;
+    empty=${html`<${Empty} title="No period has ended yet">A statement appears a minute after the end of each period in which something was spent.<//>`} />`;
 }

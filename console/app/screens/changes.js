@@ -2,7 +2,7 @@
 
 import { html, useState } from "../../vendor/htm-preact.js";
 import { usePages } from "../load.js";
-import { Empty, Failure, Field, Loading, More, Screen, Table, Time } from "../parts.js";
+import { Empty, Field, Listed, Screen, Time } from "../parts.js";
 import { refine, to } from "../route.js";
 
 export function Changes({ query }) {
@@ -29,16 +29,12 @@ function Filters({ query }) {
 /** A part of the change log; a budget shows its own. */
 export function Log({ query, caption }) {
   const pages = usePages("changes", { limit: 20, ...query });
-  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
-  if (!pages.rows) return html`<div class="card"><${Loading} what="changes" /></div>`;
-  return html`<${Table} caption=${caption} rows=${pages.rows} rowKey=${(change) => change.id} columns=${[
+  return html`<${Listed} pages=${pages} caption=${caption} what="changes" rowKey=${(change) => change.id} columns=${[
       { name: "When", cell: (change) => html`<${Time} at=${change.at} />` },
       { name: "Who", cell: (change) => html`${change.actor ?? change.key_name ?? change.key_id}<span class="sub">${change.role}${change.actor ? ` · ${change.key_name ?? change.key_id}` : ""}</span>` },
       { name: "What", cell: (change) => html`${deed(change.action)} ${linked(change)}<${Fields} changes=${change.changes} />` },
       { name: "Why", optional: true, cell: (change) => change.reason ?? html`<span class="muted">no reason given</span>` },
-    ]} empty=${html`<${Empty} title="No changes">${query.object || query.actor ? "Nothing matches the filter." : "The first change of a budget, price or key appears here."}<//>`}>
-    <${More} pages=${pages} what="changes" />
-  <//>`;
+    ]} empty=${html`<${Empty} title="No changes">${query.object || query.actor ? "Nothing matches the filter." : "The first change of a budget, price or key appears here."}<//>`} />`;
 }
 
 /** `budget.limit_changed` as words. */

@@ -5,7 +5,7 @@ import { isZero, share, shown } from "../amounts.js";
 import { Bars } from "../chart.js";
 import { saveCsv, saveExport } from "../download.js";
 import { useLoad, usePages } from "../load.js";
-import { Amount, Choice, Empty, Failure, Field, Loaded, Loading, More, Screen, Table, Time } from "../parts.js";
+import { Amount, Choice, Empty, Failure, Field, Listed, Loaded, Screen, Table, Time } from "../parts.js";
 import { refine, to } from "../route.js";
 import { OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, seriesOf, startsOf, totalOf, totals, unitsIn } from "../usage.js";
 import { daysBetween } from "../words.js";
@@ -123,16 +123,12 @@ function Groups({ rows, total, unit, view, title, data, query }) {
 /** The single records behind the view, newest first. */
 function Records({ view }) {
   const pages = usePages("usage/records", { from: view.from.toISOString(), to: view.to.toISOString(), limit: 20, ...Object.fromEntries(view.filters) });
-  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
-  if (!pages.rows) return html`<div class="card"><${Loading} what="records" /></div>`;
-  return html`<${Table} caption="Records" note="Every spend that the view is made of, newest first" rows=${pages.rows} rowKey=${(record) => record.id} columns=${[
+  return html`<${Listed} pages=${pages} caption="Records" note="Every spend that the view is made of, newest first" rowKey=${(record) => record.id} columns=${[
       { name: "When", cell: (record) => html`<${Time} at=${record.occurred_at} />${record.late && html`<span class="sub">settled late</span>`}` },
       { name: "What", cell: (record) => html`${subjectsOf(record)}<span class="sub">${[record.model, record.description, record.reverses && `reverses ${record.reverses}`].filter(Boolean).join(" · ")}</span>` },
       { name: "Counted on", optional: true, cell: (record) => (record.budgets.length ? html`<span class="links">${record.budgets.map((line) => html`<a key=${line.budget_id} href=${to(["budgets", line.budget_id], { subject: line.subject })}>${line.subject}</a>`)}</span>` : html`<span class="muted">no budget</span>`) },
       { name: "Amount", number: true, cell: (record) => Object.entries(record.amounts).map(([unit, amount]) => html`<div key=${unit}><${Amount} value=${amount} unit=${unit} withUnit /></div>`) },
-    ]} empty=${html`<${Empty} title="No records">Nothing matches in this time.<//>`}>
-    <${More} pages=${pages} what="records" />
-  <//>`;
+    ]} empty=${html`<${Empty} title="No records">Nothing matches in this time.<//>`} />`;
 }
 
 const subjectsOf = (record) => Object.entries(record.subjects).filter(([type, id]) => type !== "model" || id !== record.model).map(([type, id]) => `${type}:${id}`).join(", ");

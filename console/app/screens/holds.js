@@ -4,7 +4,7 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
-import { Amount, Empty, Failure, Field, Loading, More, Screen, Table, Time } from "../parts.js";
+import { Amount, Empty, Failure, Field, Listed, Screen, Time } from "../parts.js";
 import { mayChange } from "../roles.js";
 import { refine } from "../route.js";
 
@@ -22,12 +22,9 @@ export function Holds({ me, query }) {
     <div class="filters" role="search"><${Field} id="subject" label="Subject" wide>
       <input id="subject" type="search" placeholder="agent:researcher" value=${query.subject ?? ""} onChange=${(event) => refine({ subject: event.target.value.trim() })} />
     <//></div>
-    ${pages.error && html`<${Failure} error=${pages.error} retry=${pages.reload} />`}
-    ${!pages.rows && !pages.error && html`<div class="card"><${Loading} what="holds" /></div>`}
-    ${pages.rows && html`<${Table} caption="Holds" rows=${pages.rows} rowKey=${(hold) => hold.reservation_id} columns=${columns(mayChange(me) && setReleasing)}
-      empty=${html`<${Empty} title="No long holds">Every open reservation ends by itself within ten minutes.<//>`}>
-      <${More} pages=${pages} what="holds" />
-    <//>`}
+    ${pages.error && pages.rows && html`<${Failure} error=${pages.error} retry=${pages.reload} />`}
+    <${Listed} pages=${pages} caption="Holds" rowKey=${(hold) => hold.reservation_id} columns=${columns(mayChange(me) && setReleasing)}
+      empty=${html`<${Empty} title="No long holds">Every open reservation ends by itself within ten minutes.<//>`} />
     ${releasing && html`<${Change} title="Release this hold" action="Release" stops fields=${[REASON]} done=${finish} onClose=${() => setReleasing(null)}
       intro="Release it only if you are certain that nothing was spent. If unsure, let it expire."
       send=${(values) => send("POST", `reservations/${encodeURIComponent(releasing.reservation_id)}/release`, { body: {}, headers: because(values) })} />`}

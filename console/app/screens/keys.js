@@ -4,7 +4,7 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { send } from "../api.js";
 import { Change, Modal, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
-import { Empty, Failure, Loading, More, Screen, Table, Time } from "../parts.js";
+import { Empty, Failure, Listed, Screen, Time } from "../parts.js";
 import { mayChange } from "../roles.js";
 
 const ROLE_CHOICES = [
@@ -39,12 +39,9 @@ export function Keys({ me }) {
   };
   return html`<${Screen} title="API keys" intro="Each key belongs to one agent, service or person. Its role says what it may do."
     actions=${admin && html`<button type="button" class="main-action" onClick=${() => setOpen({ form: "create" })}>New key</button>`}>
-    ${pages.error && html`<${Failure} error=${pages.error} retry=${pages.reload} />`}
-    ${!pages.rows && !pages.error && html`<div class="card"><${Loading} what="keys" /></div>`}
-    ${pages.rows && html`<${Table} caption="Keys" rows=${pages.rows} rowKey=${(key) => key.key_id} columns=${columns(me, admin, setOpen)}
-      empty=${html`<${Empty} title="No keys">Create one for each agent or service.<//>`}>
-      <${More} pages=${pages} what="keys" />
-    <//>`}
+    ${pages.error && pages.rows && html`<${Failure} error=${pages.error} retry=${pages.reload} />`}
+    <${Listed} pages=${pages} caption="Keys" rowKey=${(key) => key.key_id} columns=${columns(me, admin, setOpen)}
+      empty=${html`<${Empty} title="No keys">Create one for each agent or service.<//>`} />
     ${open && html`<${Change} ...${forms(open.key)[open.form]} done=${finish} onClose=${close} />`}
     ${issued && html`<${Secret} issued=${issued} onClose=${() => setIssued(null)} />`}
   <//>`;

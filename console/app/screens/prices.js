@@ -4,7 +4,7 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { get, send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
-import { Amount, Empty, Failure, Field, Loading, More, Screen, Table, Time } from "../parts.js";
+import { Amount, Empty, Failure, Field, Listed, Screen, Time } from "../parts.js";
 import { mayChange } from "../roles.js";
 import { lasting } from "../words.js";
 
@@ -83,12 +83,6 @@ function TokenCaps({ pages }) {
 }
 
 const isTooOld = (rate) => rate.max_age_seconds && Date.now() - new Date(rate.updated_at) > rate.max_age_seconds * 1000;
-
-function Listed({ pages, caption, ...table }) {
-  if (pages.error && !pages.rows) return html`<${Failure} error=${pages.error} retry=${pages.reload} />`;
-  if (!pages.rows) return html`<div class="card"><${Loading} what=${caption.toLowerCase()} /></div>`;
-  return html`<${Table} caption=${caption} rows=${pages.rows} ...${table}><${More} pages=${pages} what=${caption.toLowerCase()} /><//>`;
-}
 
 /** What one model costs, whether built in or set. */
 function LookUp() {
