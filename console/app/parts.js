@@ -27,6 +27,17 @@ export function Amount({ value, unit, withUnit }) {
   return html`<span title="${value} ${unit}">${text}${withUnit && ` ${unit}`}</span>`;
 }
 
+/** Amounts of several units, one below the other. */
+export function Amounts({ amounts }) {
+  return Object.entries(amounts).map(([unit, amount]) => html`<div key=${unit}><${Amount} value=${amount} unit=${unit} withUnit /></div>`);
+}
+
+/** A number with what it says, in a list of tiles. */
+export function Tile({ name, unit, detail, href, stops, children }) {
+  return html`<div class="tile ${stops ? "stop" : ""}"><dt>${name}</dt><dd class="figure">${children}${unit && html` <span class="unit">${unit}</span>`}</dd>
+    ${detail && html`<dd class="detail">${detail}</dd>`}${href && html`<dd class="detail"><a href=${href} aria-label="${name}: explore">Explore</a></dd>`}</div>`;
+}
+
 /** A moment in the reader's time zone, and how far away it is as its title. */
 export function Time({ at }) {
   if (!at) return "–";
@@ -48,6 +59,12 @@ export function Bar({ balance, large }) {
     <i class="spent" style=${{ width: `${spent}%` }}></i>
     <i class="held" style=${{ width: `${held}%` }}></i>
   </div>`;
+}
+
+/** The share of a part as a bar. */
+export function ShareBar({ part, whole }) {
+  const percent = share(part, whole);
+  return html`<div class="bar" role="img" aria-label="${Math.round(percent)} %"><i style=${{ width: `${Math.max(0, percent)}%` }}></i></div>`;
 }
 
 /** What may be spent in all: the limit, credits and what was carried over. */
@@ -106,6 +123,12 @@ export function Table({ caption, note, columns, rows, rowKey, rowClass, empty, f
     ${children}
   </section>`;
 }
+
+/** The last column of a table, with buttons that an admin sees. */
+export const actionsColumn = (buttons) => ({
+  name: html`<span class="unseen">Actions</span>`,
+  cell: (row) => html`<div class="actions">${buttons(row)}</div>`,
+});
 
 function HeadCell({ column, sorting }) {
   const kind = cellClass(column);

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "../vendor/htm-preact.js";
 
 /** Reads the address: its segments, and its parameters as an object. */
-export function current() {
+function current() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   return {
     segments: path.split("/").filter(Boolean).map(decodeURIComponent),

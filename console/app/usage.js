@@ -75,7 +75,7 @@ export function totals(rows, unit) {
 export const totalOf = (rows, unit) => sum(rows.map((row) => row.amounts[unit] ?? "0"));
 
 /** How a group is called; what names none of it is "(none)". */
-export function nameOf(group) {
+function nameOf(group) {
   const values = Object.values(group ?? {});
   return values.length ? values.map((value) => value ?? "(none)").join(" · ") : "All";
 }
@@ -126,7 +126,7 @@ const nextMonth = (first) => `${addDays(first, 32).slice(0, 8)}01`;
 const previousMonth = (first) => `${addDays(first, -1).slice(0, 8)}01`;
 
 /** The first moment of a date in a time zone, on a quarter of an hour. */
-export function startOfDay(date, timezone) {
+function startOfDay(date, timezone) {
   const guess = Date.parse(`${date}T00:00:00Z`);
   const offset = (at) => {
     const parts = Object.fromEntries(new Intl.DateTimeFormat("en-CA", {

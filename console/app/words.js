@@ -32,6 +32,9 @@ export function lasting(seconds) {
   return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
 
+/** Subjects in one line: "agent:researcher, team:research". */
+export const subjectLine = (subjects) => Object.entries(subjects).map(([type, id]) => `${type}:${id}`).join(", ");
+
 /** What a budget's limit is per: "each day (Europe/Paris)". */
 export function periodRule(period) {
   switch (period.type) {

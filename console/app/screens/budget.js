@@ -5,7 +5,7 @@ import { exact, isNegative, read, shown } from "../amounts.js";
 import { get, send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { useLoad, usePages } from "../load.js";
-import { Amount, Bar, Empty, Failure, Listed, Loaded, Screen, Status, Time, entitlement } from "../parts.js";
+import { Amount, Bar, Empty, Failure, Listed, Loaded, Screen, Status, Tile, Time, entitlement } from "../parts.js";
 import { to } from "../route.js";
 import { mayChange } from "../roles.js";
 import { day, outlook, periodRule } from "../words.js";
@@ -88,10 +88,10 @@ function Balance({ balance }) {
   const whole = entitlement(balance);
   const extra = whole === balance.limit ? null : `${shown(balance.limit, unit)} + ${shown(exact(read(whole) - read(balance.limit)), unit)} credits and carried over`;
   return html`<dl class="tiles">
-      <${Tile} name="Left" value=${balance.available} unit=${unit} detail=${`of ${shown(whole, unit)} ${unit}`} stops=${isNegative(balance.available)} />
-      <${Tile} name="Spent" value=${balance.spent} unit=${unit} detail=${`${balance.utilization_pct} % of what may be spent`} />
-      <${Tile} name="Held by open reservations" value=${balance.held} unit=${unit} />
-      <${Tile} name="May be spent" value=${whole} unit=${unit} detail=${extra ?? (balance.resets_at ? `resets ${day(balance.resets_at)}` : "never resets")} />
+      <${Tile} name="Left" unit=${unit} detail=${`of ${shown(whole, unit)} ${unit}`} stops=${isNegative(balance.available)}><${Amount} value=${balance.available} unit=${unit} /><//>
+      <${Tile} name="Spent" unit=${unit} detail=${`${balance.utilization_pct} % of what may be spent`}><${Amount} value=${balance.spent} unit=${unit} /><//>
+      <${Tile} name="Held by open reservations" unit=${unit}><${Amount} value=${balance.held} unit=${unit} /><//>
+      <${Tile} name="May be spent" unit=${unit} detail=${extra ?? (balance.resets_at ? `resets ${day(balance.resets_at)}` : "never resets")}><${Amount} value=${whole} unit=${unit} /><//>
     </dl>
     <section class="card"><div class="inside">
       <div class="head"><h2>Now</h2><${Status} status=${balance.status} /></div>
@@ -101,12 +101,6 @@ function Balance({ balance }) {
     </div></section>`;
 }
 
-function Tile({ name, value, unit, detail, stops }) {
-  return html`<div class="tile ${stops ? "stop" : ""}"><dt>${name}</dt>
-    <dd class="figure"><${Amount} value=${value} unit=${unit} /> <span class="unit">${unit}</span></dd>
-    ${detail && html`<dd class="detail">${detail}</dd>`}</div>`;
-}
-
 /** What is spent at the period's end at the mean rate so far. */
 function projected({ spent, unit, forecast, resets_in_seconds: seconds }) {
   if (!forecast || seconds === null) return null;
@@ -114,11 +108,14 @@ function projected({ spent, unit, forecast, resets_in_seconds: seconds }) {
   return shown((Number(spent) + more).toFixed(9), unit);
 }
 
+/** A column with an amount of each row: `(field, options)`. */
+const amountColumn = (unit) => (field, options) => ({ number: true, ...options, cell: (row) => html`<${Amount} value=${row[field]} unit=${unit} />` });
+
 /** Every subject under a default, the one that has used most of it first. */
 function Subjects({ budget }) {
   const pages = usePages(`budgets/${encodeURIComponent(budget.budget_id)}/balances`, { sort: "-utilization", limit: 50 });
   const type = budget.subject.split(":")[0];
-  const amount = (name, options = {}) => ({ number: true, ...options, cell: (balance) => html`<${Amount} value=${balance[name]} unit=${balance.unit} />` });
+  const amount = amountColumn(budget.unit);
   return html`<${Listed} pages=${pages} caption="One balance per ${type}" what="subjects" note="Every ${type} without a budget of its own has this limit for itself, in ${budget.unit}" rowKey=${(balance) => balance.subject}
     columns=${[
       { name: "Subject", cell: (balance) => html`<a href=${to(["budgets", budget.budget_id], { subject: balance.subject })}>${balance.subject}</a>` },
@@ -173,7 +170,7 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 function Statements({ id, unit, subject }) {
   const pages = usePages(`budgets/${encodeURIComponent(id)}/statements`, { subject, limit: 12 });
   if (!pages.rows && !pages.error) return null;
-  const amount = (name, options = {}) => ({ number: true, ...options, cell: (statement) => html`<${Amount} value=${statement[name]} unit=${unit} />` });
+  const amount = amountColumn(unit);
   return html`<${Listed} pages=${pages} caption="Statements" note="What each closed period came to" rowKey=${(statement) => statement.id}
     columns=${[
       { name: "Period", cell: (statement) => html`${statement.period_key}${statement.revision > 1 && html`<span class="sub">revision ${statement.revision}</span>`}` },

@@ -5,10 +5,10 @@ import { isZero, share, shown } from "../amounts.js";
 import { Bars } from "../chart.js";
 import { saveCsv, saveExport } from "../download.js";
 import { useLoad, usePages } from "../load.js";
-import { Amount, Choice, Empty, Failure, Field, Listed, Loaded, Screen, Table, Time } from "../parts.js";
+import { Amount, Amounts, Choice, Empty, Failure, Field, Listed, Loaded, Screen, ShareBar, Table, Time } from "../parts.js";
 import { refine, to } from "../route.js";
 import { OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, seriesOf, startsOf, totalOf, totals, unitsIn } from "../usage.js";
-import { daysBetween } from "../words.js";
+import { daysBetween, subjectLine } from "../words.js";
 
 const GROUPS = ["agent", "model", "provider", "team", "user", "app", "session", "tool", "key_id"];
 const NAMES = { key_id: "API key" };
@@ -103,7 +103,7 @@ function Groups({ rows, total, unit, view, title, data, query }) {
   return html`<${Table} caption=${title} rows=${rows} rowKey=${(row) => row.name} columns=${[
       { name: NAMES[view.groupBy] ?? (view.groupBy || "Group"), cell: (row) => (view.groupBy && !Object.values(row.group).includes(null)
         ? html`<a href=${to("explorer", { ...query, by: view.groupBy === "model" ? "agent" : "model", only: narrow(row.group) })}>${row.name}</a>` : row.name) },
-      { name: "Share", optional: true, cell: (row) => html`<div class="bar" role="img" aria-label="${Math.round(share(row.amount, total))} %"><i style=${{ width: `${Math.max(0, share(row.amount, total))}%` }}></i></div>` },
+      { name: "Share", optional: true, cell: (row) => html`<${ShareBar} part=${row.amount} whole=${total} />` },
       { name: unit, number: true, cell: (row) => html`<${Amount} value=${row.amount} unit=${unit} />` },
       { name: "%", number: true, cell: (row) => (isZero(total) ? "–" : share(row.amount, total).toFixed(1)) },
       { name: "Calls", number: true, cell: (row) => row.calls.toLocaleString("en") },
@@ -127,8 +127,11 @@ function Records({ view }) {
       { name: "When", cell: (record) => html`<${Time} at=${record.occurred_at} />${record.late && html`<span class="sub">settled late</span>`}` },
       { name: "What", cell: (record) => html`${subjectsOf(record)}<span class="sub">${[record.model, record.description, record.reverses && `reverses ${record.reverses}`].filter(Boolean).join(" · ")}</span>` },
       { name: "Counted on", optional: true, cell: (record) => (record.budgets.length ? html`<span class="links">${record.budgets.map((line) => html`<a key=${line.budget_id} href=${to(["budgets", line.budget_id], { subject: line.subject })}>${line.subject}</a>`)}</span>` : html`<span class="muted">no budget</span>`) },
-      { name: "Amount", number: true, cell: (record) => Object.entries(record.amounts).map(([unit, amount]) => html`<div key=${unit}><${Amount} value=${amount} unit=${unit} withUnit /></div>`) },
+      { name: "Amount", number: true, cell: (record) => html`<${Amounts} amounts=${record.amounts} />` },
     ]} empty=${html`<${Empty} title="No records">Nothing matches in this time.<//>`} />`;
 }
 
-const subjectsOf = (record) => Object.entries(record.subjects).filter(([type, id]) => type !== "model" || id !== record.model).map(([type, id]) => `${type}:${id}`).join(", ");
+/** The subjects of a record, without the model that is shown beside them. */
+function subjectsOf({ subjects, model }) {
+  return subjectLine(Object.fromEntries(Object.entries(subjects).filter(([type, id]) => type !== "model" || id !== model)));
+}

@@ -4,9 +4,10 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
-import { Amount, Empty, Failure, Field, Listed, Screen, Time } from "../parts.js";
+import { Amounts, Empty, Failure, Field, Listed, Screen, Time, actionsColumn } from "../parts.js";
 import { mayChange } from "../roles.js";
 import { refine } from "../route.js";
+import { subjectLine } from "../words.js";
 
 export function Holds({ me, query }) {
   const pages = usePages("reservations", { state: "held", subject: query.subject, limit: 50 });
@@ -32,14 +33,11 @@ export function Holds({ me, query }) {
 }
 
 function columns(release) {
-  const list = [
-    { name: "Reservation", cell: (hold) => html`${Object.entries(hold.subjects).map(([type, id]) => `${type}:${id}`).join(", ")}<span class="sub"><code>${hold.reservation_id}</code></span>` },
+  return [
+    { name: "Reservation", cell: (hold) => html`${subjectLine(hold.subjects)}<span class="sub"><code>${hold.reservation_id}</code></span>` },
     { name: "Since", optional: true, cell: (hold) => html`<${Time} at=${hold.created_at} />` },
     { name: "Expires", cell: (hold) => html`<${Time} at=${hold.expires_at} />` },
-    { name: "Held", number: true, cell: (hold) => Object.entries(hold.amounts).map(([unit, amount]) => html`<div key=${unit}><${Amount} value=${amount} unit=${unit} withUnit /></div>`) },
+    { name: "Held", number: true, cell: (hold) => html`<${Amounts} amounts=${hold.amounts} />` },
+    ...(release ? [actionsColumn((hold) => html`<button type="button" class="plain" onClick=${() => release(hold)}>Release</button>`)] : []),
   ];
-  if (release) {
-    list.push({ name: html`<span class="unseen">Actions</span>`, cell: (hold) => html`<div class="actions"><button type="button" class="plain" onClick=${() => release(hold)}>Release</button></div>` });
-  }
-  return list;
 }

@@ -4,8 +4,9 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { send } from "../api.js";
 import { Change, Modal, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
-import { Empty, Failure, Listed, Screen, Time } from "../parts.js";
+import { Empty, Failure, Listed, Screen, Time, actionsColumn } from "../parts.js";
 import { mayChange } from "../roles.js";
+import { subjectLine } from "../words.js";
 
 const ROLE_CHOICES = [
   ["caller", "Caller: reserves and settles"],
@@ -48,20 +49,15 @@ export function Keys({ me }) {
 }
 
 function columns(me, admin, setOpen) {
-  const list = [
+  return [
     { name: "Name", cell: (key) => html`${key.name ?? key.key_id}${key.key_id === me.key?.key_id && " (yours)"}<span class="sub"><code>${key.key_id}</code></span>` },
     { name: "Role", cell: (key) => key.role },
-    { name: "Subjects", optional: true, cell: (key) => Object.entries(key.subjects ?? {}).map(([type, id]) => `${type}:${id}`).join(", ") || "–" },
+    { name: "Subjects", optional: true, cell: (key) => subjectLine(key.subjects ?? {}) || "–" },
     { name: "Created", optional: true, cell: (key) => html`<${Time} at=${key.created_at} />` },
     { name: "Expires", optional: true, cell: (key) => (key.expires_at ? html`<${Time} at=${key.expires_at} />` : "never") },
+    ...(admin ? [actionsColumn((key) => html`<button type="button" class="plain" aria-label="Rotate ${key.name ?? key.key_id}" onClick=${() => setOpen({ form: "rotate", key })}>Rotate</button>
+      ${key.key_id !== me.key?.key_id && html`<button type="button" class="plain" aria-label="Revoke ${key.name ?? key.key_id}" onClick=${() => setOpen({ form: "revoke", key })}>Revoke</button>`}`)] : []),
   ];
-  if (admin) {
-    list.push({ name: html`<span class="unseen">Actions</span>`, cell: (key) => html`<div class="actions">
-      <button type="button" class="plain" aria-label="Rotate ${key.name ?? key.key_id}" onClick=${() => setOpen({ form: "rotate", key })}>Rotate</button>
-      ${key.key_id !== me.key?.key_id && html`<button type="button" class="plain" aria-label="Revoke ${key.name ?? key.key_id}" onClick=${() => setOpen({ form: "revoke", key })}>Revoke</button>`}
-    </div>` });
-  }
-  return list;
 }
 
 function forms(key) {

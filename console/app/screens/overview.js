@@ -5,7 +5,7 @@ import { compare, exact, isZero, read, share, shown } from "../amounts.js";
 import { getAll } from "../api.js";
 import { Lines } from "../chart.js";
 import { useLoad } from "../load.js";
-import { Amount, Bar, Empty, Loaded, Screen, Status, Table, Time } from "../parts.js";
+import { Amount, Bar, Empty, Loaded, Screen, ShareBar, Status, Table, Tile, Time } from "../parts.js";
 import { to } from "../route.js";
 import { OWN_TIMEZONE, addDays, dateIn, momentsOf, readUsage, totalOf, totals, unitsIn } from "../usage.js";
 import { away } from "../words.js";
@@ -52,11 +52,6 @@ function Month({ data }) {
       <${Lines} label="Spent since the first of the month, this month and last, in ${unit}" labels=${figures.labels} unit=${unit} lines=${figures.lines} />
     </section>
     <div class="columns">${RANKINGS.map(([name, title], place) => html`<${Ranking} key=${name} name=${name} title=${title} rows=${data.groups[place]} unit=${unit} total=${figures.spent} />`)}</div>`;
-}
-
-function Tile({ name, unit, detail, href, children }) {
-  return html`<div class="tile"><dt>${name}</dt><dd class="figure">${children}${unit && html` <span class="unit">${unit}</span>`}</dd>
-    ${detail && html`<dd class="detail">${detail}</dd>`}${href && html`<dd class="detail"><a href=${href} aria-label="${name}: explore">Explore</a></dd>`}</div>`;
 }
 
 /** The numbers of the tiles and the lines of the chart. */
@@ -114,7 +109,7 @@ function Ranking({ name, title, rows, unit, total }) {
   const named = groups.filter((group) => group.group[name] !== null).slice(0, TOP);
   return html`<${Table} caption=${title} rows=${named} rowKey=${(group) => group.name} columns=${[
       { name, cell: (group) => html`<a href=${to("explorer", { span: "month", by: name === "model" ? "agent" : "model", only: `${name}=${group.group[name]}` })}>${group.name}</a>
-        <div class="bar" role="img" aria-label="${Math.round(share(group.amount, total))} %"><i style=${{ width: `${Math.max(0, share(group.amount, total))}%` }}></i></div>` },
+        <${ShareBar} part=${group.amount} whole=${total} />` },
       { name: unit, number: true, cell: (group) => html`<${Amount} value=${group.amount} unit=${unit} />` },
     ]} empty=${html`<${Empty} title="No ${name} is named">Requests that name a subject of the type ${name} appear here.<//>`}>
     ${groups.length > TOP && html`<div class="below"><a href=${to("explorer", { span: "month", by: name })}>All ${groups.length}</a></div>`}

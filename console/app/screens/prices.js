@@ -4,7 +4,7 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { get, send } from "../api.js";
 import { Change, REASON, because } from "../dialog.js";
 import { usePages } from "../load.js";
-import { Amount, Empty, Failure, Field, Listed, Screen, Time } from "../parts.js";
+import { Amount, Empty, Failure, Field, Listed, Screen, Time, actionsColumn } from "../parts.js";
 import { mayChange } from "../roles.js";
 import { lasting } from "../words.js";
 
@@ -49,9 +49,8 @@ function OwnPrices({ pages, admin, setOpen }) {
         cell: (price) => (price[field] === null ? "–" : html`<${Amount} value=${price[field]} unit=${price.currency} />`),
       })),
       { name: "Currency", optional: true, cell: (price) => price.currency },
-      ...(admin ? [{ name: html`<span class="unseen">Actions</span>`, cell: (price) => html`<div class="actions">
-        <button type="button" class="plain" aria-label="Change the price of ${price.model}" onClick=${() => setOpen({ form: "setPrice", price })}>Change</button>
-        <button type="button" class="plain" aria-label="Delete the price of ${price.model}" onClick=${() => setOpen({ form: "deletePrice", price })}>Delete</button></div>` }] : []),
+      ...(admin ? [actionsColumn((price) => html`<button type="button" class="plain" aria-label="Change the price of ${price.model}" onClick=${() => setOpen({ form: "setPrice", price })}>Change</button>
+        <button type="button" class="plain" aria-label="Delete the price of ${price.model}" onClick=${() => setOpen({ form: "deletePrice", price })}>Delete</button>`)] : []),
     ]}
     empty=${html`<${Empty} title="No prices of your own">Set one for a model that you host, fine-tune or buy at a discount.<//>`} />`;
 }
@@ -63,9 +62,8 @@ function Rates({ pages, admin, setOpen }) {
       { name: "Set", optional: true, cell: (rate) => html`<${Time} at=${rate.updated_at} />` },
       { name: "Valid for", optional: true, cell: (rate) => (rate.max_age_seconds ? lasting(rate.max_age_seconds) : "ever") },
       { name: "State", cell: (rate) => (isTooOld(rate) ? html`<span class="status stop">Too old: not used</span>` : html`<span class="status good">In use</span>`) },
-      ...(admin ? [{ name: html`<span class="unseen">Actions</span>`, cell: (rate) => html`<div class="actions">
-        <button type="button" class="plain" aria-label="Change the rate from ${rate.from} to ${rate.to}" onClick=${() => setOpen({ form: "setRate", rate })}>Change</button>
-        <button type="button" class="plain" aria-label="Delete the rate from ${rate.from} to ${rate.to}" onClick=${() => setOpen({ form: "deleteRate", rate })}>Delete</button></div>` }] : []),
+      ...(admin ? [actionsColumn((rate) => html`<button type="button" class="plain" aria-label="Change the rate from ${rate.from} to ${rate.to}" onClick=${() => setOpen({ form: "setRate", rate })}>Change</button>
+        <button type="button" class="plain" aria-label="Delete the rate from ${rate.from} to ${rate.to}" onClick=${() => setOpen({ form: "deleteRate", rate })}>Delete</button>`)] : []),
     ]}
     empty=${html`<${Empty} title="No rates">Set one if a budget is in eur and your models cost usd.<//>`} />`;
 }
