@@ -5,27 +5,37 @@ import uPlot from "../vendor/uplot.js";
 import { compact } from "./amounts.js";
 
 const COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4", "--series-5", "--series-6"];
-const REST = "--series-rest";
+const REST = { name: "all others", colour: "--series-rest" };
 const LETTER = 7;
 
-/** The most series of a chart; what is below them is drawn as one. */
-export const SERIES_MAX = COLOURS.length;
-
-/** The colour of a series as a variable; the last one of too many is the rest. */
-export const colourOf = (place, isRest) => (isRest ? REST : COLOURS[place % COLOURS.length]);
+/**
+ * The series of stacked bars: one for each of the first names, and the rest as one if there are
+ * more than colours. `entryOf(row)` is `[name, place, value]`: which bar it belongs to.
+ */
+export function seriesOf(rows, { names, length, entryOf }) {
+  const shown = names.slice(0, names.length > COLOURS.length ? COLOURS.length - 1 : COLOURS.length);
+  const series = shown.map((name, place) => ({ name, colour: COLOURS[place], values: Array(length).fill(0) }));
+  if (names.length > shown.length) series.push({ ...REST, values: Array(length).fill(0) });
+  const valuesOf = new Map(series.map(({ name, values }) => [name, values]));
+  for (const row of rows) {
+    const [name, place, value] = entryOf(row);
+    const values = valuesOf.get(name) ?? valuesOf.get(REST.name);
+    if (place in values) values[place] += value;
+  }
+  return series;
+}
 
 /** Bars on top of each other: `series` is `[{name, colour, values}]`, a value per label. */
 export function Bars({ label, labels, series, unit }) {
   const stacked = [];
   const sums = labels.map(() => 0);
-  for (const one of series) {
-    one.values.forEach((value, place) => { sums[place] += value; });
-    stacked.unshift({ ...one, drawn: [...sums] });
+  for (const { colour, values } of series) {
+    values.forEach((value, place) => { sums[place] += value; });
+    stacked.unshift({ colour, values: [...sums], bars: true });
   }
-  const readout = (place) => [labels[place], ...series.filter((one) => one.values[place]).map((one) => `${one.name} ${compact(one.values[place])}`)].join(" · ");
-  return html`<${Plot} label=${label} labels=${labels} unit=${unit} readout=${readout} identity=${JSON.stringify([labels, series])}
-    lines=${stacked.map((one) => ({ colour: one.colour, values: one.drawn, bars: true }))}>
-    <ul class="legend">${series.map((one) => html`<li key=${one.name}><i style=${{ background: `var(${one.colour})` }}></i>${one.name}</li>`)}</ul>
+  const readout = (place) => [labels[place], ...series.filter(({ values }) => values[place]).map(({ name, values }) => `${name} ${compact(values[place])}`)].join(" · ");
+  return html`<${Plot} label=${label} labels=${labels} unit=${unit} readout=${readout} lines=${stacked} identity=${JSON.stringify([labels, series])}>
+    <ul class="legend">${series.map(({ name, colour }) => html`<li key=${name}><i style=${{ background: `var(${colour})` }}></i>${name}</li>`)}</ul>
   <//>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { compare, exact, read, sum } from "./amounts.js";
 import { getAll } from "./api.js";
-import { SERIES_MAX, colourOf } from "./chart.js";
+import { seriesOf } from "./chart.js";
 
 const QUARTER_MS = 15 * 60 * 1000;
 const HOUR_MS = 3_600_000;
@@ -90,21 +90,15 @@ export function startsOf(rows, { from, to, interval, timezone }) {
   return [...starts].sort();
 }
 
-/** The series of a stacked chart: the largest groups, and the rest as one. */
-export function seriesOf(rows, unit, starts) {
-  const largest = totals(rows, unit);
-  const shown = largest.slice(0, largest.length > SERIES_MAX ? SERIES_MAX - 1 : SERIES_MAX).map((total) => total.name);
-  const names = largest.length > shown.length ? [...shown, REST] : shown;
+/** What was spent at each start: the largest groups, and the rest as one. */
+export function spendSeries(rows, unit, starts) {
   const places = new Map(starts.map((start, place) => [start, place]));
-  const values = new Map(names.map((name) => [name, starts.map(() => 0)]));
-  for (const row of rows) {
-    const name = shown.includes(nameOf(row.group)) ? nameOf(row.group) : REST;
-    values.get(name)[places.get(row.from)] += Number(row.amounts[unit] ?? 0);
-  }
-  return names.map((name, place) => ({ name, colour: colourOf(place, name === REST), values: values.get(name) }));
+  return seriesOf(rows, {
+    names: totals(rows, unit).map((total) => total.name),
+    length: starts.length,
+    entryOf: (row) => [nameOf(row.group), places.get(row.from), Number(row.amounts[unit] ?? 0)],
+  });
 }
-
-const REST = "all others";
 
 /** The label of an interval that begins then. */
 export function labelOf(start, interval, timezone) {

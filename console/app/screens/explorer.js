@@ -7,7 +7,7 @@ import { saveCsv, saveExport } from "../download.js";
 import { useLoad, usePages } from "../load.js";
 import { Amount, Amounts, Choice, Empty, Failure, Field, Listed, Loaded, Screen, ShareBar, Table, Time } from "../parts.js";
 import { refine, to } from "../route.js";
-import { OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, seriesOf, startsOf, totalOf, totals, unitsIn } from "../usage.js";
+import { OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, spendSeries, startsOf, totalOf, totals, unitsIn } from "../usage.js";
 import { daysBetween, subjectLine } from "../words.js";
 
 const GROUPS = ["agent", "model", "provider", "team", "user", "app", "session", "tool", "key_id"];
@@ -75,7 +75,7 @@ function View({ data, view, query }) {
         <div><h2>${title} per ${view.interval}</h2><p class="small muted">${shown(total, unit)} ${unit} in all${data.complete ? "" : "; only the first 5,000 rows are shown"}</p></div>
         ${units.length > 1 && html`<div class="tabs" role="group" aria-label="Unit">${units.map((each) => html`<button type="button" key=${each} aria-pressed=${each === unit ? "true" : "false"} onClick=${() => refine({ unit: each })}>${each}</button>`)}</div>`}
       </div>
-      <${Bars} label="${title} per ${view.interval} in ${unit}; the table has the numbers" labels=${labels} unit=${unit} series=${seriesOf(data.rows, unit, starts)} />
+      <${Bars} label="${title} per ${view.interval} in ${unit}; the table has the numbers" labels=${labels} unit=${unit} series=${spendSeries(data.rows, unit, starts)} />
     </section>
     <${Groups} rows=${rows} total=${total} unit=${unit} view=${view} title=${title} data=${data} query=${query} />
     <${Records} view=${view} />`;

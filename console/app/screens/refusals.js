@@ -1,7 +1,7 @@
 // Refused reservations over time: which budget, which subject, how often.
 
 import { html } from "../../vendor/htm-preact.js";
-import { Bars, SERIES_MAX, colourOf } from "../chart.js";
+import { Bars, seriesOf } from "../chart.js";
 import { getAll } from "../api.js";
 import { useLoad } from "../load.js";
 import { Amount, Choice, Empty, Field, Loaded, Screen, Table, Time } from "../parts.js";
@@ -37,7 +37,7 @@ function View({ rows, from, hours }) {
   const steps = [];
   for (let at = Math.floor(from / step) * step; at <= Date.now(); at += step) steps.push(at);
   return html`<section class="card"><div class="inside"><h2>Refused per ${step === 24 * HOUR_MS ? "day" : step === HOUR_MS ? "hour" : "minute"}, by subject</h2></div>
-      <${Bars} label="Refused reservations over time, by subject; the table has the numbers" unit="refused" series=${seriesOf(rows, steps, step)}
+      <${Bars} label="Refused reservations over time, by subject; the table has the numbers" unit="refused" series=${refusalSeries(rows, steps, step)}
         labels=${steps.map((at) => labelOf(at, step === 24 * HOUR_MS ? "day" : "hour", OWN_TIMEZONE))} />
     </section>
     <${Table} caption="Refusals" note="Newest first" rows=${rows.slice(0, 200)} rowKey=${(row) => `${row.minute} ${row.budget_id} ${row.subject} ${row.code}`} columns=${[
@@ -53,19 +53,12 @@ function View({ rows, from, hours }) {
 }
 
 /** How often each subject was refused at each step; the smallest as one. */
-function seriesOf(rows, steps, step) {
+function refusalSeries(rows, steps, step) {
   const counts = new Map();
-  for (const row of rows) {
-    const values = counts.get(row.subject) ?? steps.map(() => 0);
-    const place = Math.floor((new Date(row.minute) - steps[0]) / step);
-    if (place >= 0 && place < values.length) values[place] += row.count;
-    counts.set(row.subject, values);
-  }
-  const total = (values) => values.reduce((sum, value) => sum + value, 0);
-  const sorted = [...counts].sort(([, one], [, other]) => total(other) - total(one));
-  const shown = sorted.length > SERIES_MAX ? sorted.slice(0, SERIES_MAX - 1) : sorted;
-  const rest = sorted.slice(shown.length);
-  const series = shown.map(([name, values], place) => ({ name, colour: colourOf(place), values }));
-  if (rest.length) series.push({ name: "all others", colour: colourOf(0, true), values: steps.map((_, place) => rest.reduce((sum, [, values]) => sum + values[place], 0)) });
-  return series;
+  for (const { subject, count } of rows) counts.set(subject, (counts.get(subject) ?? 0) + count);
+  return seriesOf(rows, {
+    names: [...counts.keys()].sort((one, other) => counts.get(other) - counts.get(one)),
+    length: steps.length,
+    entryOf: (row) => [row.subject, Math.floor((new Date(row.minute) - steps[0]) / step), row.count],
+  });
 }
