@@ -4,9 +4,9 @@ import { compare, exact, read, sum } from "./amounts.js";
 import { getAll } from "./api.js";
 import { seriesOf } from "./chart.js";
 
-const QUARTER_MS = 15 * 60 * 1000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
+export const HOUR_MS = 3_600_000;
+export const DAY_MS = 24 * HOUR_MS;
+const QUARTER_MS = HOUR_MS / 4;
 const ROWS_MAX = 5000;
 
 export const OWN_TIMEZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -129,5 +129,8 @@ function startOfDay(date, timezone) {
     return Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute) - at;
   };
   const first = guess - offset(guess);
-  return new Date(Math.floor((guess - offset(first)) / QUARTER_MS) * QUARTER_MS);
+  return quarterOf(guess - offset(first));
 }
+
+/** The start of the quarter of an hour of a moment: the usage log knows no finer ones. */
+export const quarterOf = (at) => new Date(Math.floor(new Date(at) / QUARTER_MS) * QUARTER_MS);

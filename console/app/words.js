@@ -1,7 +1,5 @@
 // How the console says times, periods, statuses and entries.
 
-const DAY_MS = 86_400_000;
-
 /** A moment in the reader's own time zone; the year only if it is another one. */
 export function moment(at) {
   const date = new Date(at);
@@ -80,6 +78,3 @@ export function outlook(balance, { projected }) {
   if (projected === null || !period.ends_at) return "At this pace it is not exhausted.";
   return `At this pace ${projected} ${unit} are spent when it resets on ${moment(period.ends_at)}.`;
 }
-
-/** The time between two moments in days, for choosing an interval. */
-export const daysBetween = (from, to) => (new Date(to) - new Date(from)) / DAY_MS;

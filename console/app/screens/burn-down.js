@@ -5,11 +5,9 @@ import { Lines } from "../chart.js";
 import { useLoad } from "../load.js";
 import { Failure, Loading, entitlement } from "../parts.js";
 import { to } from "../route.js";
-import { OWN_TIMEZONE, labelOf, readUsage } from "../usage.js";
-import { daysBetween } from "../words.js";
+import { DAY_MS, HOUR_MS, OWN_TIMEZONE, labelOf, quarterOf, readUsage } from "../usage.js";
 
-const STEPS_MAX = 400;
-const HOUR_MS = 3_600_000;
+const HOURS_MAX = 50;
 const FIELDS = { organization: null, api_key: "key_id" };
 
 /** Only a budget whose period has two ends has one. */
@@ -20,7 +18,7 @@ export function BurnDown({ balance }) {
   const step = stepOf(period);
   const filters = filterOf(subject);
   const state = useLoad(
-    (signal) => readUsage({ from: quarter(period.starts_at), to: quarter(Date.now() + HOUR_MS / 4), interval: step === HOUR_MS ? "hour" : "day", timezone: period.timezone ?? "UTC", filters }, { signal }),
+    (signal) => readUsage({ from: quarterOf(period.starts_at), to: quarterOf(Date.now() + HOUR_MS / 4), interval: step === HOUR_MS ? "hour" : "day", timezone: period.timezone ?? "UTC", filters }, { signal }),
     [balance.budget_id, subject, period.key, balance.spent],
   );
   if (state.error) return html`<${Failure} error=${state.error} retry=${state.reload} />`;
@@ -35,10 +33,8 @@ export function BurnDown({ balance }) {
 }
 
 function stepOf({ starts_at: start, ends_at: end }) {
-  return daysBetween(start, end) * 24 <= STEPS_MAX / 8 ? HOUR_MS : 24 * HOUR_MS;
+  return new Date(end) - new Date(start) <= HOURS_MAX * HOUR_MS ? HOUR_MS : DAY_MS;
 }
-
-const quarter = (at) => new Date(Math.floor(new Date(at) / (HOUR_MS / 4)) * (HOUR_MS / 4));
 
 function filterOf(subject) {
   const [type, ...id] = subject.split(":");

@@ -7,8 +7,8 @@ import { saveCsv, saveExport } from "../download.js";
 import { useLoad, usePages } from "../load.js";
 import { Amount, Amounts, Choice, Empty, Failure, Field, Listed, Loaded, Screen, ShareBar, Table, Time } from "../parts.js";
 import { refine, to } from "../route.js";
-import { OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, spendSeries, startsOf, totalOf, totals, unitsIn } from "../usage.js";
-import { daysBetween, subjectLine } from "../words.js";
+import { DAY_MS, OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, spendSeries, startsOf, totalOf, totals, unitsIn } from "../usage.js";
+import { subjectLine } from "../words.js";
 
 const GROUPS = ["agent", "model", "provider", "team", "user", "app", "session", "tool", "key_id"];
 const NAMES = { key_id: "API key" };
@@ -17,7 +17,7 @@ const NAMES = { key_id: "API key" };
 function viewOf(query) {
   const timezone = query.timezone || OWN_TIMEZONE;
   const moments = momentsOf(query, timezone);
-  const interval = query.interval || (daysBetween(moments.from, moments.to) <= 2 ? "hour" : "day");
+  const interval = query.interval || (moments.to - moments.from <= 2 * DAY_MS ? "hour" : "day");
   return { ...moments, timezone, interval, groupBy: query.by ?? "agent", filters: filtersIn(query.only) };
 }
 

@@ -7,10 +7,9 @@ import { Lines } from "../chart.js";
 import { useLoad } from "../load.js";
 import { Amount, Bar, Empty, Loaded, Screen, ShareBar, Status, Table, Tile, Time } from "../parts.js";
 import { to } from "../route.js";
-import { OWN_TIMEZONE, addDays, dateIn, momentsOf, readUsage, totalOf, totals, unitsIn } from "../usage.js";
+import { DAY_MS, OWN_TIMEZONE, addDays, dateIn, momentsOf, readUsage, totalOf, totals, unitsIn } from "../usage.js";
 import { away } from "../words.js";
 
-const DAY_MS = 86_400_000;
 const SOON_MS = 3 * DAY_MS;
 const TOP = 5;
 

@@ -6,9 +6,8 @@ import { getAll } from "../api.js";
 import { useLoad } from "../load.js";
 import { Amount, Choice, Empty, Field, Loaded, Screen, Table, Time } from "../parts.js";
 import { refine, to } from "../route.js";
-import { OWN_TIMEZONE, labelOf } from "../usage.js";
+import { DAY_MS, HOUR_MS, OWN_TIMEZONE, labelOf } from "../usage.js";
 
-const HOUR_MS = 3_600_000;
 const SPANS = [["1", "Last hour"], ["24", "Last 24 hours"], ["168", "Last 7 days"], ["720", "Last 30 days"]];
 const CODES = {
   rate_limit_exceeded: "enough again later",
@@ -33,12 +32,12 @@ export function Refusals({ query }) {
 
 function View({ rows, from, hours }) {
   if (rows.length === 0) return html`<div class="card"><${Empty} title="Nothing was refused">In this time every reservation fitted its budgets.<//></div>`;
-  const step = hours <= 24 ? HOUR_MS / (hours <= 1 ? 60 : 1) : 24 * HOUR_MS;
+  const step = hours <= 24 ? HOUR_MS / (hours <= 1 ? 60 : 1) : DAY_MS;
   const steps = [];
   for (let at = Math.floor(from / step) * step; at <= Date.now(); at += step) steps.push(at);
-  return html`<section class="card"><div class="inside"><h2>Refused per ${step === 24 * HOUR_MS ? "day" : step === HOUR_MS ? "hour" : "minute"}, by subject</h2></div>
+  return html`<section class="card"><div class="inside"><h2>Refused per ${step === DAY_MS ? "day" : step === HOUR_MS ? "hour" : "minute"}, by subject</h2></div>
       <${Bars} label="Refused reservations over time, by subject; the table has the numbers" unit="refused" series=${refusalSeries(rows, steps, step)}
-        labels=${steps.map((at) => labelOf(at, step === 24 * HOUR_MS ? "day" : "hour", OWN_TIMEZONE))} />
+        labels=${steps.map((at) => labelOf(at, step === DAY_MS ? "day" : "hour", OWN_TIMEZONE))} />
     </section>
     <${Table} caption="Refusals" note="Newest first" rows=${rows.slice(0, 200)} rowKey=${(row) => `${row.minute} ${row.budget_id} ${row.subject} ${row.code}`} columns=${[
       { name: "When", cell: (row) => html`<${Time} at=${row.minute} />` },
