@@ -90,6 +90,11 @@ def test_a_file_is_compressed_for_who_can_read_it() -> None:
     assert gzip.decompress(b64decode(packed["body"])) == b64decode(plain["body"])
 
 
+@pytest.mark.parametrize("weight", ["q=0", " q=0", "q=0.0", "q=0.000 "])
+def test_a_file_is_not_compressed_for_who_refuses_it(weight: str) -> None:
+    assert "Content-Encoding" not in get(accept_encoding=f"br, gzip;{weight}")["headers"]
+
+
 def test_another_content_has_another_address(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("1")
     before = StaticFiles(tmp_path).version

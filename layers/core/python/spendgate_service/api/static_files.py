@@ -7,6 +7,7 @@ old one. See docs/adr/0035-console-without-a-build-step.md.
 
 import gzip
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
 _VERSION_LENGTH = 16
+_REFUSED = re.compile(r";\s*q=0(\.0*)?\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +147,9 @@ def _not_found() -> dict[str, object]:
 
 
 def _listed(header: str) -> list[str]:
-    """Return the elements of a header that is a list, without their weights."""
-    return [element.partition(";")[0].strip() for element in header.split(",")]
+    """Return the elements of a header that is a list, but those whose weight is 0: refused."""
+    return [
+        element.partition(";")[0].strip()
+        for element in header.split(",")
+        if not _REFUSED.search(element)
+    ]
