@@ -18,6 +18,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,15 +101,27 @@ def write_checksums() -> None:
     (DIST / "SHA256SUMS").write_text("".join(lines))
 
 
-def publish(version: str, changelog: str) -> None:
-    """Commit the version and the changelog, and tag the commit; pushing is left to a person."""
+@contextmanager
+def written_version(version: str, changelog: str) -> Iterator[None]:
+    """Write the version and the changelog; commit and tag them if what is done in it succeeds.
+
+    If it fails, the files are as before. Pushing is left to a person.
+    """
     if _command("git", "status", "--porcelain", "--untracked-files=no"):
         raise LocalStackError("commit or undo your changes first")
-    CHANGELOG.write_text(changelog, encoding="utf-8")
-    text = PYPROJECT.read_text(encoding="utf-8")
-    PYPROJECT.write_text(_IN_PYPROJECT.sub(f'version = "{version}"', text, count=1))
-    text = CLIENT_VERSION.read_text(encoding="utf-8")
-    CLIENT_VERSION.write_text(_IN_CLIENT.sub(version, text))
+    before = {path: path.read_text(encoding="utf-8") for path in (PYPROJECT, CLIENT_VERSION)}
+    after = {
+        CHANGELOG: changelog,
+        PYPROJECT: _IN_PYPROJECT.sub(f'version = "{version}"', before[PYPROJECT], count=1),
+        CLIENT_VERSION: _IN_CLIENT.sub(version, before[CLIENT_VERSION]),
+    }
+    for path, text in after.items():
+        path.write_text(text, encoding="utf-8")
+    try:
+        yield
+    except BaseException:
+        _command("git", "checkout", "--quiet", "--", *map(str, after))
+        raise
     _command("git", "commit", "--quiet", "--all", "--message", f"release: {version}")
     _command("git", "tag", "--annotate", f"v{version}", "--message", f"Spendgate {version}")
 
@@ -127,11 +141,10 @@ def main() -> int:
     text = CHANGELOG.read_text(encoding="utf-8")
     changelog = released_changelog(text, version, f"{datetime.now(UTC):%Y-%m-%d}")
     publishing = os.environ.get("PUBLISH") == "1"
-    if publishing:
-        publish(version, changelog)
-    archive = package(version)
-    build_client(version)
-    write_checksums()
+    with written_version(version, changelog) if publishing else nullcontext():
+        archive = package(version)
+        build_client(version)
+        write_checksums()
     for line in (DIST / "SHA256SUMS").read_text().splitlines():
         print(f"    {line.partition('  ')[2]}")
     say(f"{archive.name} is ready" + ("" if publishing else "; a dry run, nothing was committed"))
