@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_part_of_a_usage_is_held_where_the_whole_does_not_fit(
     hold.release()
 
 
+def test_a_part_of_the_amounts_is_held_where_the_whole_does_not_fit(
+    guard: Spendgate, account: Account
+) -> None:
+    much, least = {"usd": "400"}, {"usd": "1"}
+    assert guard.check(agent=account.agent, amounts=much, min_amounts=least).allowed
+    hold = guard.reserve(agent=account.agent, amounts=much, min_amounts=least)
+    assert hold.reservation is not None and hold.reservation.amounts == {"usd": Decimal(100)}
+    with pytest.raises(BudgetExceeded):
+        guard.reserve(agent=account.agent, amounts=much, min_amounts=least)
+    hold.release()
+
+
 def test_a_pause_is_a_refusal_of_its_own(
     guard: Spendgate, admin: Spendgate, account: Account
 ) -> None:
@@ -101,6 +114,20 @@ def test_a_record_counts_once_under_its_key(guard: Spendgate, account: Account) 
     assert account.usd == (Decimal("0.5"), Decimal(0))
 
 
+def test_a_record_says_when_it_occurred_and_what_it_was(
+    guard: Spendgate, admin: Spendgate, account: Account
+) -> None:
+    yesterday = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    guard.record(
+        agent=account.agent,
+        actual={"usd": "0.25"},
+        metadata={"run": "nightly"},
+        occurred_at=yesterday.isoformat(),
+    )
+    (record,) = admin.usage.records(only={"agent": account.agent})
+    assert (record.occurred_at, record.metadata) == (yesterday, {"run": "nightly"})
+
+
 def test_the_same_key_is_the_same_reservation(guard: Spendgate, account: Account) -> None:
     key = f"job-{account.agent}"
     first, second = (
@@ -108,6 +135,7 @@ def test_the_same_key_is_the_same_reservation(guard: Spendgate, account: Account
         for _ in range(2)
     )
     assert first.id == second.id
+    assert (first.is_replayed, second.is_replayed) == (False, True)
     assert account.usd == (Decimal(0), Decimal(1))
     first.settle(actual={"usd": 1})
     with pytest.raises(ReservationFinalized):

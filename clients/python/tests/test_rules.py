@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from spendgate import _retry, _subjects, errors
+from spendgate import _retry, _subjects, errors, params
 from spendgate._deliveries import Delivery, fallback, is_temporary
 from spendgate._durations import about
 from spendgate._requests import actual_body, encode, request, spend_body
@@ -22,6 +22,9 @@ from spendgate.estimators import (
     LearnedEstimator,
 )
 from spendgate.usage import Usage, usage_from_provider
+
+_PARTS_OF_THE_OUTPUT = {"output_audio_tokens", "reasoning_tokens"}
+"""A reservation holds the most that may be written."""
 
 
 def refusal(code: str, kind: str = "invalid_request_error", **fields: Any) -> dict[str, Any]:
@@ -194,6 +197,17 @@ def test_provider_usage_is_read_by_its_shape() -> None:
         output_tokens=550,
     )  # fmt: skip
     assert usage_from_provider("openai", "gpt-4o", None) is None
+
+
+def test_a_usage_can_say_everything_that_the_service_takes() -> None:
+    names = [field.name for field in fields(Usage)]
+    every = Usage(**{name: number for number, name in enumerate(names, start=2)})  # type: ignore[arg-type]
+
+    asked, spent = every.estimate_body(), every.actual_body()
+
+    assert set(asked) == set(params.EstimatedUsage.__annotations__) - _PARTS_OF_THE_OUTPUT
+    assert set(spent) == set(params.ActualUsage.__annotations__) - {"provider_usage"}
+    assert {name: spent[name] for name in spent} == {name: getattr(every, name) for name in spent}
 
 
 def test_only_kinds_of_tokens_that_were_used_are_sent() -> None:

@@ -87,6 +87,7 @@ def spend_body(
     subjects: Mapping[str, str],
     *,
     amounts: Amounts | None = None,
+    min_amounts: Amounts | None = None,
     usage: Usage | None = None,
     ttl_seconds: int | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -96,6 +97,8 @@ def spend_body(
     body: dict[str, Any] = {"subjects": dict(subjects)}
     if amounts is not None:
         body["amounts"] = plain(amounts)
+    if min_amounts is not None:
+        body["min_amounts"] = plain(min_amounts)
     if usage is not None:
         body["usage"] = usage.estimate_body()
     if ttl_seconds is not None:

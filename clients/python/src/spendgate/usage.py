@@ -12,6 +12,7 @@ class Usage:
     """The tokens of one call.
 
     `input_tokens` counts all input; the cached, written and audio tokens are parts of it.
+    `requests` is the number of billed calls.
     `max_output_tokens` is for reservations, `output_tokens` for settlements. With
     `min_output_tokens` a reservation may be granted in part, as much of it as
     `hold.reservation.usage.max_output_tokens` says.
@@ -24,9 +25,11 @@ class Usage:
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0
     input_audio_tokens: int = 0
+    cached_audio_tokens: int = 0
     output_tokens: int = 0
     output_audio_tokens: int = 0
     reasoning_tokens: int = 0
+    requests: int = 1
     web_searches: int = 0
     service_tier: str | None = None
     max_output_tokens: int | None = None
@@ -59,6 +62,8 @@ class Usage:
             "input_tokens": self.input_tokens,
         }
         body.update({name: getattr(self, name) for name in _INPUT_PARTS if getattr(self, name)})
+        if self.requests != 1:
+            body["requests"] = self.requests
         return body
 
 
@@ -67,6 +72,7 @@ _INPUT_PARTS = (
     "cache_write_tokens",
     "cache_write_1h_tokens",
     "input_audio_tokens",
+    "cached_audio_tokens",
     "web_searches",
     "service_tier",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -93,6 +94,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         self,
         *,
         amounts: Amounts | None = None,
+        min_amounts: Amounts | None = None,
         usage: Usage | None = None,
         ttl_seconds: int | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -101,12 +103,17 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         extra_body: Mapping[str, Any] | None = None,
         **subjects: object,
     ) -> _io.Pending[AsyncHold]:
-        """Hold an estimate before the call; raises BudgetRefused if it may not be spent."""
+        """Hold an estimate before the call; raises BudgetRefused if it may not be spent.
+
+        With `min_amounts`, or `min_output_tokens` of the usage, a part may be granted: as much as
+        fits, as `hold.reservation` says.
+        """
         merged = _subjects.merged(self._settings.subjects, subjects)
         return _io.pending(
             lambda: self._reserve(
                 merged,
                 amounts=amounts,
+                min_amounts=min_amounts,
                 usage=usage,
                 ttl_seconds=ttl_seconds,
                 metadata=metadata,
@@ -121,6 +128,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         subjects: Mapping[str, str],
         *,
         amounts: Amounts | None = None,
+        min_amounts: Amounts | None = None,
         usage: Usage | None = None,
         ttl_seconds: int | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -132,6 +140,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         body = spend_body(
             subjects,
             amounts=amounts,
+            min_amounts=min_amounts,
             usage=usage,
             ttl_seconds=ttl,
             metadata=metadata,
@@ -141,14 +150,15 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         asked = request("POST", "reservations", body=body, idempotency_key=key)
         try:
             reply = await _io.undone_if_interrupted(lambda: self._api.send(asked), self._give_back)
-            granted = reply.json()
+            granted, replayed = reply.json(), reply.status == HTTPStatus.OK
         except Unavailable:
             if not self._runtime.grants_locally(amounts, usage):
                 raise
-            granted = None
+            granted, replayed = None, False
         made = hold.AsyncHold(
             self._runtime, self._api, granted, subjects=subjects, usage=usage, amounts=amounts
         )
+        made.is_replayed = replayed and idempotency_key is not None
         if self._settings.heartbeat if heartbeat is None else heartbeat:
             made.start_heartbeat(made, ttl)
         return made
@@ -160,13 +170,16 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         self,
         *,
         amounts: Amounts | None = None,
+        min_amounts: Amounts | None = None,
         usage: Usage | None = None,
         extra_body: Mapping[str, Any] | None = None,
         **subjects: object,
     ) -> models.Check:
         """Ask whether a reservation would be granted now; holds nothing."""
         merged = _subjects.merged(self._settings.subjects, subjects)
-        body = spend_body(merged, amounts=amounts, usage=usage, extra_body=extra_body)
+        body = spend_body(
+            merged, amounts=amounts, min_amounts=min_amounts, usage=usage, extra_body=extra_body
+        )
         return await self._api.fetch(models.Check, request("POST", "check", body=body))
 
     async def record(
@@ -178,11 +191,16 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         ref_type: str | None = None,
         ref_id: str | None = None,
         description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        occurred_at: str | None = None,
         idempotency_key: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
         **subjects: object,
     ) -> models.RecordedSpend:
-        """Record spend that was not reserved; it is never refused for lack of budget."""
+        """Record spend that was not reserved; it is never refused for lack of budget.
+
+        `occurred_at` (RFC 3339) puts it into the period in which it was spent.
+        """
         body = actual_body(
             actual=actual,
             usage=usage,
@@ -193,6 +211,10 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
             extra_body=extra_body,
         )
         body["subjects"] = _subjects.merged(self._settings.subjects, subjects)
+        if metadata is not None:
+            body["metadata"] = dict(metadata)
+        if occurred_at is not None:
+            body["occurred_at"] = occurred_at
         asked = request("POST", "spend", body=body, idempotency_key=idempotency_key or new_key())
         return await self._api.fetch(models.RecordedSpend, asked)
 

@@ -50,6 +50,11 @@ class Hold:
         self._amounts = amounts
         self._beat: Beat | None = None
         self._finished = False
+        self.is_replayed = False
+        """Whether the caller's idempotency key was granted before: the call may have been made.
+
+        It is also set if the response to this reservation was lost and the client asked again.
+        """
         self.subjects = dict(subjects)
         self.id: str | None = None if granted is None else granted["reservation_id"]
 
