@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.paths import ROOT
 from tests.docs.likeness import Likeness, Unlike, documented_json
 from tests.docs.service import Service
 from tests.docs.snippets import Snippet
 
 _TIMEOUT_SECONDS = 60
+_CLIENT = ROOT / "clients" / "python" / "src"
 
 
 @dataclass
@@ -51,9 +54,10 @@ class Session:
     def _run(self, snippet: Snippet) -> str:
         text = self.likeness.really(snippet.text)
         if snippet.language == "python":
-            return self._output([sys.executable, "-c", text], snippet)
+            program = f"exec {shlex.join([sys.executable, '-c', text])}"
+            return self._output(["bash", "-c", f"{self._variables}\n{program}"], snippet)
         kept = self.folder / "variables"
-        script = f"set -eu\n{self._variables}\n{text}\nset > {kept}"
+        script = f"set -eu\n{self._variables}\n{text}\nset > {kept}; export -p >> {kept}"
         output = self._output(["bash", "-c", script], snippet)
         self._variables = _own_variables(kept.read_text())
         return output
@@ -63,7 +67,7 @@ class Session:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={"PATH": path},
+            env={"PATH": path, "PYTHONPATH": str(_CLIENT)},
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,
@@ -101,8 +105,11 @@ class Session:
 
 
 def _own_variables(everything: str) -> str:
-    """What a script has set, without what bash itself sets: lower-case variables and functions."""
-    variables = re.findall(r"^[a-z]\w*=.*$", everything, re.MULTILINE)
+    """What a script has set, without what bash itself sets: lower-case variables and functions.
+
+    Of the exported ones these are the client's, SPENDGATE_URL and the like.
+    """
+    variables = re.findall(r"^(?:[a-z]\w*=.*|declare -x SPENDGATE_.*)$", everything, re.MULTILINE)
     functions = re.findall(r"^\w+ \(\) *\n\{.*?^\}$", everything, re.MULTILINE | re.DOTALL)
     return "\n".join([*variables, *functions])
 
