@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.clock import NOON_MS, FakeClock, in_seconds
 from tests.support.fault_fixture import TENANT, Stage
 from tests.support.functions import HttpAnswer
 from tests.support.settlement_queue import finishing, records
@@ -82,6 +83,14 @@ def _default_changes(stage: Stage, known: Known) -> None:
     stage.clock.advance(10)
 
 
+def _a_credit_ends(stage: Stage, known: Known) -> None:
+    """A credit was given for an hour, and a part of it is spent when the hour is over."""
+    ends = in_seconds(stage.clock, 600)
+    stage.party.credit(known["session"], 5, expires_at=ends)
+    stage.party.settle(stage.party.reserve(9), 9)
+    stage.clock.advance(700)
+
+
 def _window(subject: str) -> Callable[[Stage], Known]:
     return lambda stage: {"budget": stage.party.budget(subject, 10, period=FIVE_HOURS)}
 
@@ -112,9 +121,9 @@ def _a_third_delivery(_stage: Stage, known: Known) -> None:
     ]
 
 
-def _reserve(amount: object = 1, *, key: str | None = None) -> Act:
+def _reserve(amount: object = 1, *, key: str | None = None, **more: object) -> Act:
     def act(stage: Stage, _known: Known) -> HttpAnswer:
-        wish = {"subjects": dict(stage.party.subjects), "amounts": {"usd": str(amount)}}
+        wish = {"subjects": dict(stage.party.subjects), "amounts": {"usd": str(amount)}, **more}
         return stage.ask("POST", "/v1/reservations", wish, key=key)
 
     return act
@@ -157,6 +166,9 @@ def _consume(stage: Stage, known: Known) -> HttpAnswer:
 
 
 NEW_BUDGET = {"subject": "session:s-42", "unit": "usd", "limit": "5", "period": HOUR}
+TOMORROW = in_seconds(FakeClock(NOON_MS), 86_400)
+OWN_BUDGET = {"subject": "agent:researcher", "unit": "usd", "limit": "5", "period": HOUR}
+SLUG = "/v1/budgets/by-slug/researcher"
 CREDIT = {"amount": "5", "description": "a top-up"}
 SETTLED = {"actual": {"usd": "1.5"}}
 
@@ -178,6 +190,10 @@ OPERATIONS = (
     Operation(
         "reserve under a changed default", _with(three_budgets, _default_changes), _reserve(15)
     ),
+    Operation("reserve a part", in_use, _reserve(20, key="k", min_amounts={"usd": "1"})),
+    Operation(
+        "reserve after a credit's end", _with(three_budgets, _a_credit_ends), _reserve("0.5")
+    ),
     Operation("settle, 3 budgets", in_use, _on_held("settle", SETTLED)),
     Operation("settle a batch of 5, 2 of them twice", _with(in_use, _messages), _consume),
     Operation(
@@ -190,6 +206,21 @@ OPERATIONS = (
     Operation("record, with a key", in_use, _record),
     Operation("credit, with a key", in_use, _on_budget("POST", "/credits", CREDIT, key="k")),
     Operation("create a budget, with a key", in_use, _create),
+    Operation(
+        "give a credit with an end",
+        in_use,
+        _on_budget("POST", "/credits", {**CREDIT, "expires_at": TOMORROW}, key="k"),
+    ),
+    Operation(
+        "create a budget that goes on from its default",
+        in_use,
+        lambda stage, _known: stage.ask(
+            "POST", "/v1/budgets", {**OWN_BUDGET, "opening_spent": "inherit"}, key="k"
+        ),
+    ),
+    Operation(
+        "put a budget by its slug", in_use, lambda stage, _known: stage.ask("PUT", SLUG, OWN_BUDGET)
+    ),
     Operation("change a limit", in_use, _on_budget("PATCH", body={"limit": "20"})),
     Operation("change a default", in_use, _on_budget("PATCH", body={"limit": "20"}, of="agent")),
     Operation("change a period", in_use, _on_budget("PATCH", body={"period": FIVE_HOURS})),

@@ -1,19 +1,13 @@
 """Credits with an end: they help until that second, on every kind of budget, and no longer."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from tests.scenarios.service import Body, Party, calendar, duration, rolling
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, in_seconds
 
 PERIODS = [{"type": "none"}, calendar("month"), duration("5h"), rolling("5h")]
-
-
-def in_seconds(clock: FakeClock, seconds: float) -> str:
-    at = datetime.fromtimestamp(clock.at_ms / 1000 + seconds, UTC)
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def may_reserve(agent: Party, amount: str) -> bool:

@@ -1,6 +1,7 @@
 """Clocks of tests: one that stands still until a test moves it, and one that never does."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from spendgate_service.clock import Clock
 
@@ -22,6 +23,12 @@ class FakeClock(Clock):
 
     def advance(self, seconds: float) -> None:
         self.at_ms += int(seconds * 1000)
+
+
+def in_seconds(clock: FakeClock, seconds: float) -> str:
+    """The moment so much later, as RFC 3339."""
+    at = datetime.fromtimestamp(clock.at_ms / 1000 + seconds, UTC)
+    return at.isoformat().replace("+00:00", "Z")
 
 
 class OnwardClock(Clock):
