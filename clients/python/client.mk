@@ -1,10 +1,13 @@
 .PHONY: client-models test-client test-client-long lock-client
 
-# The Python client: an environment per SDK set, each with the Python that it is tested on.
+# The Python client: an environment per SDK set and per integration that cannot share one, each with
+# the Python that it is tested on.
 CLIENT := clients/python
-CLIENT_ENVS := openai3 openai2
+CLIENT_SDKS := openai3 openai2
+CLIENT_ENVS := $(CLIENT_SDKS) mcp
 CLIENT_PYTHON_openai3 := 3.13
 CLIENT_PYTHON_openai2 := 3.11
+CLIENT_PYTHON_mcp := 3.13
 CLIENT_STAMPS := $(CLIENT_ENVS:%=.local/venvs/client-%/.stamp)
 
 .local/venvs/client-%/.stamp: $(CLIENT)/requirements/%.txt .local/venvs/uv/.stamp
@@ -25,12 +28,14 @@ client-models: .venv/.stamp ## Write the client's models and its synchronous cod
 	@$(BIN)/python $(CLIENT)/tools/unasync.py $(CLIENT)/src/spendgate
 	@$(BIN)/ruff check --quiet --fix $(CLIENT)/src && $(BIN)/ruff format --quiet $(CLIENT)/src
 
-# What runs side by side: the suites that need no SDK, and the scenarios with each SDK set.
-CLIENT_RUNS := core openai3 openai2
-CLIENT_ARGS_core311 := openai2 --ignore=tests/sdk
-CLIENT_ARGS_core := openai3 --ignore=tests/sdk
+# What runs side by side: the suites that need no SDK, the scenarios with each SDK set, and the
+# integrations.
+CLIENT_RUNS := core openai3 openai2 mcp
+CLIENT_ARGS_core311 := openai2 --ignore=tests/sdk --ignore=tests/integrations
+CLIENT_ARGS_core := openai3 --ignore=tests/sdk --ignore=tests/integrations
 CLIENT_ARGS_openai3 := openai3 tests/sdk
 CLIENT_ARGS_openai2 := openai2 tests/sdk --ignore=tests/sdk/test_readme.py
+CLIENT_ARGS_mcp := mcp tests/integrations/test_mcp.py
 
 # $(call client-runs,names): run those, show what each printed, fail if one failed.
 define client-runs
@@ -56,7 +61,7 @@ test-client-long: .venv/.stamp $(CLIENT_STAMPS) ## Make 1,000 random calls per S
 	@export WHOLE_TABLE=1; cd $(CLIENT) && \
 	    ../../.local/venvs/client-openai2/bin/python -m pytest -q tests/sdk --ignore=tests/sdk/test_readme.py
 	@$(say) "Client: random calls"
-	@export SPENDGATE_CLIENT_CALLS=1000; for name in $(CLIENT_ENVS); do \
+	@export SPENDGATE_CLIENT_CALLS=1000; for name in $(CLIENT_SDKS); do \
 	    (cd $(CLIENT) && ../../.local/venvs/client-$$name/bin/python -m pytest -q tests/sdk/test_random.py); \
 	done
 	@$(say) "Client: broken rules"
