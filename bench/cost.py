@@ -22,7 +22,7 @@ _TEMPLATE = Path(__file__).with_name("cost.md.in")
 _PRICES = Path(__file__).with_name("prices.json")
 
 SETTLED_TOGETHER = 10
-"""The template's batch size: a busy queue delivers full batches."""
+"""A usual batch; a busy queue delivers up to thirty messages (`BatchSize` in the template)."""
 
 # Assumptions, which the page states: these values cannot be counted here.
 _RESERVE_MS = {1: 15, 3: 17, 6: 20}

@@ -17,10 +17,9 @@ STACK_NAME = "spendgate"
 _BUCKET = "spendgate-artifacts"
 _LOG = LOGS / "sam-deploy.log"
 _DEPLOYED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# On one machine a batch need not fill, two cores gain nothing from more consumers, and a revoked
-# key should stop working within seconds. The dashboard costs nothing here.
+# Two cores gain nothing from more consumers, and a revoked key should stop working within seconds.
+# The dashboard costs nothing here.
 _PARAMETERS = {
-    "SettlementBatchingSeconds": "0",
     "SettlementConcurrency": "2",
     "AuthorizerCacheSeconds": "5",
     "Dashboard": "true",

@@ -1,6 +1,7 @@
 """A table that was used in every way, and what a hand in it may do: for the tests of its audit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from spendgate_service.audit.partition import Finding
@@ -14,7 +15,7 @@ from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys, values
-from spendgate_service.store.ledger import read_ledger
+from spendgate_service.store.ledger import ledger_attributes, read_ledger
 from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
 from tests.support.ledger_invariants import scan
@@ -139,13 +140,7 @@ def _ledger_item_lost(lived: Lived) -> None:
 
 def _entry_written_twice(lived: Lived) -> None:
     item, now_ms = lived.ledger_item(lived.balance, lived.settled), lived.world.clock.now_ms()
-    batch_id = "7" * 26
-    twin = {
-        "sk": values.text(keys.ledger_sort_key(now_ms, batch_id)),
-        "batch_id": values.text(batch_id),
-        "created_at_ms": values.number(now_ms),
-    }
-    lived.table.put({**item, **twin})
+    lived.table.put({**item, "sk": values.text(keys.ledger_sort_key(now_ms, "7" * 26))})
     amount = read_ledger(item)[0].amount // ONE
     key = lived.world.counter_key(lived.balance)  # with a counter to match: only the pair tells
     lived.add_to(key, "spent", amount)
@@ -154,9 +149,9 @@ def _entry_written_twice(lived: Lived) -> None:
 
 def _entry_in_another_amount(lived: Lived) -> None:
     item = lived.ledger_item(lived.balance, lived.settled)
-    entry = item["entries"]["L"][0]["M"]
-    entry["amount"] = values.amount(values.read_amount(entry["amount"]) + ONE)
-    lived.table.put(item)
+    first, *others = read_ledger(item)
+    changed = ledger_attributes([replace(first, amount=first.amount + ONE), *others])
+    lived.table.put({**item, **changed})
     key = lived.world.counter_key(lived.balance)
     lived.add_to(key, "spent", 1)
     lived.add_to(key, "available", -1)
@@ -246,7 +241,7 @@ def _counter_unreadable(lived: Lived) -> None:
 
 def _ledger_unreadable(lived: Lived) -> None:
     item = lived.ledger_item(lived.rolling)
-    lived.remove_from((item["pk"]["S"], item["sk"]["S"]), "entries")
+    lived.remove_from((item["pk"]["S"], item["sk"]["S"]), "ledger_lines")
 
 
 def _statement_unreadable(lived: Lived) -> None:

@@ -16,8 +16,9 @@ from spendgate_service.store.clients import DynamoClient, ErrorAnswer, explain
 class CountingClient:
     """Passes every call on; `units` is the capacity consumed by each operation.
 
-    `transacted` has the sort key of every write in a transaction: DynamoDB Local does not say what
-    transactions consume, so `write_units` takes it from the sizes of their items.
+    `transacted` has the sort key of every write in a transaction, `transacted_at_once` the number
+    of writes of each: DynamoDB Local does not say what transactions consume, so `write_units` takes
+    it from the sizes of their items.
     """
 
     engine: Any
@@ -25,6 +26,7 @@ class CountingClient:
     units: Counter[str] = field(default_factory=Counter)
     put_bytes: list[int] = field(default_factory=list)
     transacted: list[str] = field(default_factory=list)
+    transacted_at_once: list[int] = field(default_factory=list)
     write_units: int = 0
     read_units: float = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,6 +37,8 @@ class CountingClient:
                 self.calls[operation] += 1
                 if "Item" in arguments:
                     self.put_bytes.append(item_bytes(arguments["Item"]))
+                if "TransactItems" in arguments:
+                    self.transacted_at_once.append(len(arguments["TransactItems"]))
                 for write in arguments.get("TransactItems", ()):
                     self.transacted.append(_sort_key(write))
             try:
@@ -61,6 +65,7 @@ class CountingClient:
         self.units.clear()
         self.put_bytes.clear()
         self.transacted.clear()
+        self.transacted_at_once.clear()
         self.write_units, self.read_units = 0, 0
 
     def _consume(self, operation: str, units: float) -> None:

@@ -15,6 +15,8 @@ from tests.support.world import ORGANIZATION, TENANT, World, release, settle
 
 BUDGETS = (1, 3, 6)
 BATCHES = (1, 10, 30)
+FULL_BATCH = 30
+"""How many messages the consumer of the queue takes at most: its batch size in the template."""
 
 _OTHERS = ("user:u-1", "session:s-42", "tool:search:web", "model:gpt-4o", "app:chat")
 

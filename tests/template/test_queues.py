@@ -7,6 +7,7 @@ import pytest
 from spendgate_service.api.queue import RECEIVES_MAX
 from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
 from tests.support.engines import parameter_of, properties_of, template
+from tests.support.operation_costs import FULL_BATCH
 
 _QUEUES = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
 
@@ -37,6 +38,15 @@ def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:
     source = properties_of("SettleFunction")["Events"]["Settlements"]["Properties"]
 
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_batch_of_more_than_ten_has_the_window_without_which_lambda_refuses_it() -> None:
+    source = properties_of("SettleFunction")["Events"]["Settlements"]["Properties"]
+    window = parameter_of("SettlementBatchingSeconds")
+
+    assert source["BatchSize"] == FULL_BATCH
+    assert source["MaximumBatchingWindowInSeconds"] == "SettlementBatchingSeconds"
+    assert 1 <= window["MinValue"] <= window["Default"]
 
 
 def test_each_queue_has_a_policy_of_its_own_and_each_statement_one_resource() -> None:

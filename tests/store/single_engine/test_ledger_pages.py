@@ -37,7 +37,7 @@ def write_batch(table: Table, amounts: list[int], *, at_ms: int) -> list[LedgerE
     ]
     partition = keys.counter_partition(TENANT, BUDGET_ID, AGENT)
     key = values.key((partition, keys.ledger_sort_key(at_ms, batch_id)))
-    table.put({**key, **ledger_attributes(batch_id, entries)})
+    table.put({**key, **ledger_attributes(entries)})
     return entries
 
 

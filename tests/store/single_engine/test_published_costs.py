@@ -3,9 +3,12 @@
 import pytest
 
 from bench.cost import COST_MD, cost_md
+from spendgate_service.settlements.plan import Settled
 from spendgate_service.store.client import Table
+from spendgate_service.store.postings import WRITES_MAX
 from tests.support import operation_costs
-from tests.support.operation_costs import BATCHES, BUDGETS, Cost
+from tests.support.operation_costs import BATCHES, BUDGETS, FULL_BATCH, Cost
+from tests.support.world import settle
 
 
 @pytest.mark.parametrize("budgets", BUDGETS)
@@ -72,7 +75,7 @@ def test_a_hot_batch_of_settlements_is_one_transaction_that_writes_each_counter_
 
     assert cost.calls["transact_write_items"] == 1
     assert cost.calls["batch_get_item"] <= 2  # the reservations; levels that may be announced
-    ledger_units = 2 * budgets * max(1, -(-batch // 4))  # four entries and more fit into 1 KB
+    ledger_units = 2 * budgets * -(-batch // 15)  # fifteen entries and more fit into 1 KB
     usage_units = 2 * -(-batch // 10)  # ten records fit into 1 KB
     assert cost.write_units * batch <= 2 * batch + 2 * budgets + ledger_units + usage_units
 
@@ -87,10 +90,37 @@ def test_a_cold_batch_of_settlements_writes_what_each_has_for_itself(
     assert 6 * batch < round(cost.write_units * batch) <= 6 * batch + shared
 
 
-def test_a_settlement_of_three_budgets_in_a_batch_of_ten_takes_at_most_four_write_units(
+def test_a_full_batch_with_a_counter_for_each_and_two_for_all_is_one_transaction(
     local_table: Table,
 ) -> None:
-    assert operation_costs.settled(local_table, 3, 10).write_units <= 4
+    cost = operation_costs.settled_cold(local_table, 3, FULL_BATCH)
+
+    assert cost.calls["transact_write_items"] == 1
+
+
+def test_a_full_batch_that_does_not_fit_one_transaction_is_written_in_several(
+    memory_table: Table,
+) -> None:
+    """DynamoDB refuses a transaction of more than 100 items."""
+    tenant = operation_costs.Counted(memory_table, 1)
+    for kind in ("user", "session", "tool"):
+        tenant.world.budget(100_000, on=f"{kind}:*")
+    commands = []
+    for number in range(FULL_BATCH):
+        by = [f"{kind}:{number}" for kind in ("agent", "user", "session", "tool")]
+        commands.append(settle(tenant.world.reserve(2, by=tuple(by)), 1))
+
+    outcomes = tenant.counted.settlements.apply(commands)
+
+    assert all(isinstance(outcome, Settled) for outcome in outcomes)
+    assert max(tenant.client.transacted_at_once) <= WRITES_MAX
+    assert len(tenant.client.transacted) > WRITES_MAX
+
+
+def test_a_settlement_of_three_budgets_in_a_batch_of_ten_takes_at_most_3_4_write_units(
+    local_table: Table,
+) -> None:
+    assert operation_costs.settled(local_table, 3, 10).write_units <= 3.4
 
 
 @pytest.mark.parametrize("budgets", BUDGETS)

@@ -1,5 +1,6 @@
 """What a call costs: the DynamoDB calls and write units that the design promises."""
 
+import random
 from collections import Counter
 from dataclasses import replace
 
@@ -11,8 +12,10 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.periods import NoPeriod, PeriodRule
 from spendgate_service.domain.requests import Settle
+from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.usage_records import MeteredUsage
+from spendgate_service.settlements.plan import Settled
 from spendgate_service.store.ids import new_id
 from tests.support.counting_client import CountingClient, counting, item_bytes
 from tests.support.ledger_invariants import scan
@@ -202,34 +205,68 @@ def test_a_change_that_cannot_end_a_pause_does_not_look_whether_it_does(
     assert client.calls == untold
 
 
-def _metered(command: Settle, number: int) -> Settle:
-    usage = Usage("openai", "gpt-4o", 1200 + 7 * number, 800 + 3 * number, cached_input_tokens=256)
-    return replace(command, metered=MeteredUsage("openai", "gpt-4o", usage, "builtin"))
-
-
-@pytest.mark.parametrize(("batch", "units_each"), [(1, 2), (10, 0.5), (30, 0.5)])
-def test_a_usage_record_costs_two_units_alone_and_half_a_unit_in_a_batch(
-    world: World, counted: tuple[World, CountingClient], batch: int, units_each: float
-) -> None:
-    """With the subjects, ids, tokens and budgets of a usual call, and no metadata."""
-    commands = []
-    for subject in SUBJECTS[:3]:
+def usual_settlements(world: World, budgets: int, batch: int) -> list[Settle]:
+    """With subjects, ids, tokens and a meter as a usual call has them, and no metadata."""
+    chance = random.Random(17)
+    for subject in SUBJECTS[:budgets]:
         world.budget(1000, on=subject, period=CalendarPeriod("month"))
+    commands = []
     for number in range(batch):
-        session, key = (new_id(kind, now_ms=world.clock.now_ms()) for kind in ("s-", "key_"))
-        by = (*SUBJECTS[:3], f"session:{session}", f"api_key:{key}", "model:gpt-4o")
+        now_ms = world.clock.now_ms()
+        others = {"session": new_id("s-", now_ms=now_ms), "api_key": new_id("key_", now_ms=now_ms),
+                  "model": "gpt-4o"}  # fmt: skip
+        named = {subject.split(":")[0] for subject in SUBJECTS[:budgets]}
+        by = SUBJECTS[:budgets] + tuple(
+            f"{kind}:{name}" for kind, name in others.items() if kind not in named
+        )
         reservation = world.reserve(5, by=by, tokens=2000)
-        commands.append(_metered(settle(reservation, 3, tokens=1000 + number), number))
+        usage = Usage("openai", "gpt-4o", 1200 + 7 * number, 800 + 3 * number,
+                      cached_input_tokens=256)  # fmt: skip
+        command = replace(
+            settle(reservation, 3, tokens=1000 + number),
+            metered=MeteredUsage("openai", "gpt-4o", usage, "builtin"),
+            provenance=Provenance("provider", "llm_generation",
+                                  f"chatcmpl-{chance.getrandbits(96):024x}"),
+        )  # fmt: skip
+        cost = chance.randrange(10**6, 4 * 10**7) * 100  # to a tenth of a millionth
+        commands.append(replace(command, actual={**command.actual, "usd": cost}))
+    return commands
+
+
+@pytest.mark.parametrize(
+    ("budgets", "batch", "units_max"),
+    [(1, 10, 4.4), (3, 10, 7.2), (6, 10, 11.4), (1, 30, 4.2), (3, 30, 6.6), (6, 30, 10.2)],
+)
+def test_a_cycle_costs_so_many_units_and_half_a_unit_for_the_usage_log(
+    world: World, counted: tuple[World, CountingClient], budgets: int, batch: int, units_max: float
+) -> None:
+    commands = usual_settlements(world, budgets, batch)
+    counting_world, client = counted
+
+    outcomes = counting_world.settlements.apply(commands)
+
+    assert all(isinstance(outcome, Settled) for outcome in outcomes)
+    assert client.calls["transact_write_items"] == 1
+    items = list(scan(world.table))
+    for kind in ("usage_lines", "ledger_lines"):
+        print(f"{batch}: {[item_bytes(item) for item in items if kind in item]} bytes, {kind}")
+    usage = sum(2 * -(-item_bytes(item) // 1024) for item in items if "usage_lines" in item)
+    reserve = budgets + 1
+    assert round(reserve + (client.write_units - usage) / batch, 6) <= units_max
+    assert usage / batch <= 0.5
+
+
+def test_a_usage_record_costs_two_units_alone(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    commands = usual_settlements(world, 3, 1)
     counting_world, client = counted
 
     counting_world.settlements.apply(commands)
 
-    items = [item for item in scan(world.table) if "usage_lines" in item]
-    print(f"{batch} records: {[item_bytes(item) for item in items]} bytes")
-    assert sum(2 * -(-item_bytes(item) // 1024) for item in items) <= units_each * batch
-    written = Counter(sort_key.partition("#")[0] for sort_key in client.transacted)
-    assert written["RESERVATION"] == batch
-    assert sum(written.values()) == batch + 3 + 3 + len(items)
+    (item,) = (item for item in scan(world.table) if "usage_lines" in item)
+    assert item_bytes(item) <= 1024
+    assert Counter(sort_key.partition("#")[0] for sort_key in client.transacted).total() == 8
 
 
 def test_a_release_writes_no_usage_record(

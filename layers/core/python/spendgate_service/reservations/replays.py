@@ -7,7 +7,7 @@ from spendgate_service.domain.errors import IdempotencyConflict
 from spendgate_service.domain.requests import SpendRequest
 from spendgate_service.domain.settlements import replay_refused
 from spendgate_service.store.client import Table
-from spendgate_service.store.idempotency import read_packed_answer
+from spendgate_service.store.idempotency import PACKED_ANSWER
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.reservations import read_reservation
 from spendgate_service.store.values import Item
@@ -47,4 +47,4 @@ def replayed(
     if refusal := replay_refused(first, now_ms=now_ms):
         raise refusal
     table.observe("replayed", 1)
-    return Answered(read_packed_answer(stored["answer"]), replayed=True)
+    return Answered(PACKED_ANSWER.read(stored["answer"]), replayed=True)

@@ -38,7 +38,7 @@ from spendgate_service.store.errors import (
     PolicyChanged,
     Throttled,
 )
-from spendgate_service.store.idempotency import packed_answer
+from spendgate_service.store.idempotency import PACKED_ANSWER
 from spendgate_service.store.policy_cache import PolicyCache, Rules
 from spendgate_service.store.reservations import (
     find_reservation_item,
@@ -288,5 +288,5 @@ def _item_of(
         "attempt": values.text(attempt_mark),
     }
     if request.idempotency_key is not None:
-        item["answer"] = packed_answer(answer)
+        item["answer"] = PACKED_ANSWER.pack(answer)
     return item

@@ -8,7 +8,6 @@ write unit: field names cost nothing, and a response about three budgets takes s
 instead of 1,700.
 """
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,15 @@ from spendgate_service.domain.errors import IdempotencyConflict
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Objection
-from spendgate_service.store.values import Item, Value
+from spendgate_service.store.packing import Packing
+from spendgate_service.store.values import Item
 
 ONCE_RETENTION_SECONDS = 30 * 86_400
 """How long an idempotency key is remembered; SQS keeps a message for 14 days at most."""
 
 IS_THE_FIRST_TIME = "attribute_not_exists(pk) OR expires_ttl <= :now"
 
-_DICTIONARY = (
+PACKED_ANSWER = Packing(
     b'"metadata":{"trace_id":"bud_01m80rsv_agent:session:organization:tool:user:","warning",'
     b'"exhausted","paused","credits","eur","type":"none","key":"balance","starts_at":null,'
     b'"ends_at":null},"resets_at":null,"resets_in_seconds":null},"type":"calendar",00:00:00.000Z'
@@ -39,7 +39,7 @@ _DICTIONARY = (
     b'"percent_remaining":100.0,"status":"active","resets_at":"2026-12-31T00:00:00.000Z",'
     b'"forecast":{"burn_rate_per_hour":"0.0","limit_reached_at":null}},"resets_in_seconds":'
 )
-"""Never change it: the responses in the table were packed with it."""
+"""How responses are packed, byte for byte as they were sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class IdempotencyRecord:
                 "Item": {
                     **self._key,
                     "fingerprint": values.text(self.fingerprint),
-                    "answer": packed_answer(response),
+                    "answer": PACKED_ANSWER.pack(response),
                     "created_at_ms": values.number(now_ms),
                     "expires_ttl": values.number(now_ms // 1000 + ONCE_RETENTION_SECONDS),
                 },
@@ -105,15 +105,4 @@ class IdempotencyRecord:
     def _first_answer(self, item: Item) -> Replay:
         if item["fingerprint"]["S"] != self.fingerprint:
             raise IdempotencyConflict
-        return Replay(read_packed_answer(item["answer"]))
-
-
-def packed_answer(answer: str) -> Value:
-    """Pack a response as an attribute."""
-    packer = zlib.compressobj(level=9, zdict=_DICTIONARY)
-    return {"B": packer.compress(answer.encode()) + packer.flush()}
-
-
-def read_packed_answer(value: Value) -> str:
-    """Unpack a response, byte for byte as it was sent."""
-    return zlib.decompressobj(zdict=_DICTIONARY).decompress(value["B"]).decode()
+        return Replay(PACKED_ANSWER.read(item["answer"]))

@@ -108,6 +108,12 @@ def ledger_moment(created_at_ms: int) -> str:
     return f"{LEDGER_PREFIX}{created_at_ms:015d}"
 
 
+def ledger_place_of(sort_key: str) -> tuple[int, str]:
+    """Return when the entries of an item were created, and their batch."""
+    moment, _, batch_id = sort_key.removeprefix(LEDGER_PREFIX).partition("#")
+    return int(moment), batch_id
+
+
 def statement_sort_key(period: Period, revision: int) -> str:
     """Sort statements by the end of their period, then by revision."""
     assert period.ends_at is not None

@@ -1,20 +1,22 @@
 """The ledger: entries of one batch on one budget and subject share an item, which never changes.
 
-What all of them have in common stands once on the item; every entry is readable from its item
+What all of them have in common stands once, in the item's key or as an attribute; the rest is a
+line for each entry, packed: thirty settlements fit into 2 KB. Every entry is readable from its item
 alone. An entry's id is the item's batch and its place in it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
-from spendgate_service.domain.amounts import amount_text, parse_amount
+from spendgate_service.domain.amounts import Amount, amount_text, parse_amount
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.ledger import EntryKind, LedgerEntry
 from spendgate_service.domain.rates import Origin
-from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.values import Item, Value, number, text
+from spendgate_service.store.packing import Packing
+from spendgate_service.store.values import Item, text
 
 ENTRIES_PER_ITEM_MAX = 100
 
@@ -27,9 +29,16 @@ _OPTIONAL_TEXTS = (
     "description",
 )
 
-_KINDS: tuple[EntryKind, ...] = (
-    "spend", "credit", "credit_expired", "carry_over", "opening", "reversal",
-)  # fmt: skip
+_PACKED = Packing(
+    b'"expires_at":17,"converted_from":"eur 0. 1.0","kind":"reversal","kind":"opening",'
+    b'"kind":"carry_over","kind":"credit_expired","description":"","ref_type":"invoice",'
+    b'"period_key":"rolling-","period_key":"2026-W","period_key":"balance",00:00Z/30d","'
+    b'"ref_type":"tool_call","meter_source":"gateway","period_key":"2026-12-31[Europe/'
+    b'"},{"amount":"10","period_key":"2026-12-31T23","session_id":"s-01k'
+    b'"}]},{"amount":"1","period_key":"2026-12","reservation_id":"rsv_01k'
+    b'"},[{"amount":"0.0","period_key":"2026-11-28","meter_source":"provider",'
+    b'"ref_type":"llm_generation","ref_id":"","session_id":"","reservation_id":"rsv_01'
+)
 
 LEDGER_FIRST = keys.LEDGER_PREFIX
 LEDGER_LAST = f"{keys.LEDGER_PREFIX}~"
@@ -42,62 +51,57 @@ def entry_id(batch_id: str, place: int) -> str:
     return f"led_{batch_id}{place:02d}"
 
 
-def ledger_attributes(batch_id: str, entries: Sequence[LedgerEntry]) -> Item:
-    """Make the item of a batch's entries on one budget and subject, without its key.
-
-    The entries carry the ids that `entry_id` gives them.
-    """
-    first = entries[0]
+def ledger_attributes(entries: Sequence[LedgerEntry]) -> Item:
+    """Make the item of a batch's entries on one budget and subject, without its key."""
     return {
-        "batch_id": text(batch_id),
-        "budget_id": text(first.budget_id),
-        "subject": text(str(first.subject)),
-        "counted_in": text(first.unit),
-        "created_at_ms": number(first.created_at_ms),
-        "entries": {"L": [_entry_value(entry) for entry in entries]},
+        "counted_in": text(entries[0].unit),
+        "ledger_lines": _PACKED.pack_lines([_line_of(entry) for entry in entries]),
     }
 
 
-def _entry_value(entry: LedgerEntry) -> Value:
-    texts = {name: getattr(entry, name) for name in _OPTIONAL_TEXTS}
+def _line_of(entry: LedgerEntry) -> dict[str, object]:
+    """Write an entry as JSON, without what its item says already."""
+    optional = {
+        "kind": None if entry.kind == _usual_kind(entry.amount) else entry.kind,
+        **{name: getattr(entry, name) for name in _OPTIONAL_TEXTS},
+        "converted_from": origin_text(entry.origin),
+        "expires_at": entry.expires_at,
+    }
     return {
-        "M": {
-            "period_key": text(entry.period_key),
-            "amount": values.amount(entry.amount),
-            **values.optional_text(**texts, converted_from=origin_text(entry.origin)),
-            **_kind_mark(entry),
-            **values.optional_number(expires_at=entry.expires_at),
-        }
+        "amount": amount_text(entry.amount),
+        "period_key": entry.period_key,
+        **{name: value for name, value in optional.items() if value is not None},
     }
 
 
 def read_ledger(item: Item) -> list[LedgerEntry]:
     """Read the entries of an item, oldest first."""
-    batch_id = item["batch_id"]["S"]
-    subject = parse_subject(item["subject"]["S"])
-    return [
-        LedgerEntry(
+    partition, sort_key = keys.read_key(item)
+    _, budget_id, subject = keys.read_counter_partition(partition)
+    created_at_ms, batch_id = keys.ledger_place_of(sort_key)
+    entries = []
+    for place, line in enumerate(_PACKED.read_lines(item["ledger_lines"])):
+        amount = values.read_amount_text(line["amount"])
+        entry = LedgerEntry(
             entry_id=entry_id(batch_id, place),
-            budget_id=item["budget_id"]["S"],
+            budget_id=budget_id,
             subject=subject,
-            period_key=value["M"]["period_key"]["S"],
+            period_key=line["period_key"],
             unit=item["counted_in"]["S"],
-            amount=values.read_amount(value["M"]["amount"]),
-            created_at_ms=values.read_number(item["created_at_ms"]),
-            **{name: values.read_text(value["M"], name) for name in _OPTIONAL_TEXTS},
-            kind=_read_kind(value["M"]),
-            expires_at=values.read_optional_number(value["M"], "expires_at"),
-            origin=read_origin(values.read_text(value["M"], "converted_from")),
+            amount=amount,
+            created_at_ms=created_at_ms,
+            **{name: line.get(name) for name in _OPTIONAL_TEXTS},
+            kind=cast("EntryKind", line.get("kind", _usual_kind(amount))),
+            expires_at=line.get("expires_at"),
+            origin=read_origin(line.get("converted_from")),
         )
-        for place, value in enumerate(item["entries"]["L"])
-    ]
+        entries.append(entry)
+    return entries
 
 
-def _kind_mark(entry: LedgerEntry) -> Item:
-    """Mark the kind where the sign of the amount does not say it."""
-    if entry.kind == ("spend" if entry.amount >= 0 else "credit"):
-        return {}
-    return {entry.kind: {"BOOL": True}}
+def _usual_kind(amount: Amount) -> EntryKind:
+    """Return the kind of which most entries with such a sign are; it is not stored."""
+    return "spend" if amount >= 0 else "credit"
 
 
 def origin_text(origin: Origin | None) -> str | None:
@@ -113,14 +117,6 @@ def read_origin(written: str | None) -> Origin | None:
         return None
     unit, amount, rate = written.split(" ")
     return Origin(parse_amount(amount), unit, parse_amount(rate))
-
-
-def _read_kind(fields: Item) -> EntryKind:
-    """Read the kind: that of the mark; else the sign says it."""
-    for kind in _KINDS:
-        if kind in fields:
-            return kind
-    return "credit" if values.read_amount(fields["amount"]) < 0 else "spend"
 
 
 def read_past_ledger(item: Item, *, now_ms: int) -> list[LedgerEntry]:
@@ -147,7 +143,7 @@ def put_of_entries(
             "TableName": table_name,
             "Item": {
                 **values.key((partition, sort_key)),
-                **ledger_attributes(batch_id, entries),
+                **ledger_attributes(entries),
                 **expiry,
             },
             "ConditionExpression": keys.IS_NEW,

@@ -5,9 +5,7 @@ sorted by when they were recorded. A record's id names its item and its place in
 item are deflated with a preset dictionary (RFC 1950): ten records cost about as much as two.
 """
 
-import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -22,7 +20,8 @@ from spendgate_service.store import counters, keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import new_ulid, time_ms_of_ulid
 from spendgate_service.store.ledger import origin_text, read_origin
-from spendgate_service.store.values import Item, Value
+from spendgate_service.store.packing import Packing
+from spendgate_service.store.values import Item
 
 RECORDS_PER_ITEM_MAX = 100
 
@@ -31,7 +30,7 @@ _ID = re.compile(r"use_(?P<day>\d{8})(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
 _DEFAULT_USAGE = Usage("", "")
 _PROVENANCE = tuple(provenance_field.name for provenance_field in fields(Provenance))
 
-_DICTIONARY = (
+_PACKED = Packing(
     b'"reverses":"use_2026","metadata":{"trace_id":"","overrun":true,"late":true,"calls":'
     b'"description":"","ref_id":"","ref_type":"llm_generation","meter_source":"provider",'
     b'"web_searches":1,"service_tier":"batch","requests":1,"reasoning_tokens":'
@@ -47,7 +46,6 @@ _DICTIONARY = (
     b'"unit":"usd","amount":"0.0"},{"budget_id":"bud_01","of":0,"period_key":"none",'
     b'"unit":"tokens","amount":"1'
 )
-"""Never change it: the lines in the table were packed with it."""
 
 
 class UsageBatch:
@@ -82,7 +80,7 @@ class UsageBatch:
                     "Item": {
                         **values.key(keys.usage_key(tenant_id, day, self._batch_ids[tenant_id, day],
                                                     recorded_at_ms=self._now_ms)),
-                        "usage_lines": _packed(records),
+                        "usage_lines": _PACKED.pack_lines([_line_of(record) for record in records]),
                         **_expiry(records),
                     },
                     "ConditionExpression": keys.IS_NEW,
@@ -171,7 +169,7 @@ def read_usage(item: Item) -> list[UsageRecord]:
         keys.usage_day_of(partition),
         keys.usage_place_of(sort_key),
     )
-    lines = json.loads(_unpacked(item["usage_lines"]))
+    lines = _PACKED.read_lines(item["usage_lines"])
     return [
         replace(
             _record_of(line),
@@ -203,19 +201,6 @@ def _expiry(records: Sequence[UsageRecord]) -> Item:
 
 def _moment(expiry: Item) -> int:
     return values.read_number(expiry["expires_ttl"])
-
-
-def _packed(records: Sequence[UsageRecord]) -> Value:
-    lines = json.dumps(list(map(_line_of, records)), separators=(",", ":"), ensure_ascii=False)
-    packer = zlib.compressobj(level=9, zdict=_DICTIONARY)
-    return {"B": packer.compress(lines.encode()) + packer.flush()}
-
-
-def _unpacked(value: Value) -> str:
-    try:
-        return zlib.decompressobj(zdict=_DICTIONARY).decompress(value["B"]).decode()
-    except zlib.error as error:
-        raise ValueError(f"the lines cannot be inflated: {error}") from error
 
 
 def _line_of(record: UsageRecord) -> dict[str, object]:

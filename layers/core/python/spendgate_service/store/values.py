@@ -76,7 +76,11 @@ def read_optional_number(item: Item, name: str) -> int | None:
 
 def read_amount(value: Value) -> Amount:
     """Read an amount as stored by `amount`, also in exponent notation, which engines may return."""
-    written: str = value["N"]
+    return read_amount_text(value["N"])
+
+
+def read_amount_text(written: str) -> Amount:
+    """Read a stored amount, which may be larger than the largest one that a caller can send."""
     if "E" in written or "e" in written:
         written = format(Decimal(written), "f")
     whole, _, fraction = written.partition(".")
