@@ -220,6 +220,24 @@ def test_a_saved_plan_is_for_one_tenant(
     assert as_tenant("apply", str(FILE)).code == 65
 
 
+def test_an_import_of_nothing_has_an_example_that_can_be_applied(as_tenant: Run) -> None:
+    assert as_tenant("import", "--out", str(FILE)).code == 0
+    assert as_tenant("plan", "--detailed-exitcode").code == 0
+    head, comment, example = FILE.read_text(encoding="utf-8").partition("# There is no budget yet.")
+    assert comment
+    first, *lines = example.splitlines()
+    assert first == " For example:"
+    text = head + "\n".join(line.removeprefix("# ") for line in lines)
+    FILE.write_text(text, encoding="utf-8")
+    assert as_tenant("validate").out == f"{FILE} is valid: 2 budgets, 0 other objects.\n"
+    applied(as_tenant, text)
+
+
+def test_a_plan_that_is_not_there_is_named(as_tenant: Run) -> None:
+    answer = as_tenant("apply", "missing.json")
+    assert (answer.code, "there is no file missing.json" in answer.err) == (65, True)
+
+
 def test_what_is_imported_is_adopted_without_a_change(as_tenant: Run, tenant: Spendgate) -> None:
     windows: list[Any] = [
         {"type": "none"},

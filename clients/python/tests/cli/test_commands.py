@@ -75,6 +75,23 @@ def test_a_call_by_hand(as_admin: Run, account: Account) -> None:
     assert as_admin("statements", account.usd_id).err == "No period has been closed yet.\n"
 
 
+def test_a_budget_is_named_by_its_slug_too(as_tenant: Run, tenant: Spendgate) -> None:
+    body = {"subject": "agent:a", "unit": "usd", "limit": "10"}
+    tenant.request("PUT", "budgets", "by-slug", "mine", body=body)
+    assert as_tenant("budgets", "update", "mine", "--limit", "12").code == 0
+    assert as_tenant("budgets", "credit", "mine", "3").code == 0
+    shown = as_tenant("budgets", "show", "mine", "-o", "json").json
+    assert [shown["slug"], shown["limit"], shown["balance"]["available"]] == ["mine", "12", "15"]
+    (entry,) = as_tenant("ledger", "mine", "-o", "json").json
+    assert entry["kind"] == "credit"
+    assert as_tenant("statements", "mine").code == 0
+    assert as_tenant("budgets", "pause", "mine").code == 0
+    assert as_tenant("budgets", "delete", "mine", "--yes").code == 0
+    gone = as_tenant("budgets", "show", "mine")
+    assert gone.code == 1
+    assert gone.err.startswith("spendgate: there is no budget with the slug mine")
+
+
 def test_a_refusal_exits_with_75(as_admin: Run, account: Account) -> None:
     too_much = ("--agent", account.agent, "--usd", "101")
     for command in ("check", "reserve"):

@@ -58,7 +58,7 @@ SEE, SPEND, CHANGE, AS_CODE, SET_UP = "See", "Spend", "Change", "Budgets as code
 
 def group(help_text: str) -> typer.Typer:
     """A group of commands."""
-    return typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode="rich")
+    return typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode="markdown")
 
 
 def command(

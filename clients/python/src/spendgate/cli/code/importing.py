@@ -38,8 +38,20 @@ _TENANT_DEFAULTS: Mapping[str, Any] = {
 }
 
 
+EXAMPLE = """\
+# There is no budget yet. For example:
+# defaults: {unit: usd, warn_at_pct: [50, 80, 95]}
+# budgets:
+#   every-agent-daily: {subject: "agent:*", limit: 10, period: day}
+#   researcher: {subject: agent:researcher, limit: 50, soft_limit: 40, period: month}
+"""
+
+
 def file_of(client: Spendgate, stack: str) -> str:
-    """The file that, applied with `--adopt`, changes only marks and slugs."""
+    """The file that, applied with `--adopt`, changes only marks and slugs.
+
+    Of a tenant without budgets it has an example, as a comment.
+    """
     document: dict[str, Any] = {"version": 1, "stack": stack}
     budgets = _budgets(client.budgets.list(limit=100))
     parts = {
@@ -55,7 +67,7 @@ def file_of(client: Spendgate, stack: str) -> str:
         "tenant": _tenant(client),
     }
     document |= {name: part for name, part in parts.items() if part}
-    return _yaml(document)
+    return _yaml(document) + ("" if budgets else EXAMPLE)
 
 
 def _cap(cap: models.TokenCap) -> dict[str, int]:

@@ -46,6 +46,10 @@ def read(path: Path) -> tuple[Plan, Target]:
     """Read a plan from a file."""
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise CommandError(
+            f"there is no file {path}: spendgate plan --out {path}", Exit.DATA
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"{path} is no plan of spendgate plan --out: {error}"
         raise CommandError(message, Exit.DATA) from None

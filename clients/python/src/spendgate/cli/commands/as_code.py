@@ -172,7 +172,10 @@ def import_(
         Path | None, typer.Option("--out", help="Write to this new file; else print it.")
     ] = None,
 ) -> None:
-    """Write a file of what the service has; apply --adopt then takes the budgets over."""
+    """Write a file of what the service has; apply --adopt then takes the budgets over.
+
+    Of a service without budgets it has an example to begin with.
+    """
     with session.client() as client:
         text = importing.file_of(client, stack)
     if out is None:

@@ -27,9 +27,9 @@ from spendgate.cli.printing import Column, Output, print_object, print_rows, say
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
-    from spendgate import models
+    from spendgate import Spendgate, models
 
-BudgetId = Annotated[str, typer.Argument(help="The id of a budget.", metavar="BUDGET")]
+OfBudget = Annotated[str, typer.Argument(help="The id or the slug of a budget.", metavar="BUDGET")]
 LimitOf = Annotated[str | None, typer.Option("--limit", help="What may be spent in one period.")]
 SoftLimit = Annotated[
     str | None, typer.Option("--soft-limit", help="From where on it warns; 'none' removes it.")
@@ -83,6 +83,16 @@ def register(app: typer.Typer) -> None:
         )
 
 
+def id_of(client: Spendgate, budget: str) -> str:
+    """The id of a budget that is named by its id or its slug."""
+    if budget.startswith("bud_"):
+        return budget
+    for listed in client.budgets.list():
+        if listed.slug == budget:
+            return listed.budget_id
+    raise CommandError(f"there is no budget with the slug {budget}: spendgate budgets list")
+
+
 def list_all(subject: OfSubject = None, limit: Limit = None, output: Out = Output.TEXT) -> None:
     """List the budgets with what is spent and held now."""
     with session.client() as client:
@@ -91,10 +101,10 @@ def list_all(subject: OfSubject = None, limit: Limit = None, output: Out = Outpu
     print_rows(rows, COLUMNS, output, empty="There is no budget: spendgate budgets create --help")
 
 
-def show(budget: BudgetId, output: Out = Output.TEXT) -> None:
+def show(budget: OfBudget, output: Out = Output.TEXT) -> None:
     """Show a budget with its balance."""
     with session.client() as client:
-        _print(client.budgets.retrieve(budget), output)
+        _print(client.budgets.retrieve(id_of(client, budget)), output)
 
 
 def create(
@@ -119,7 +129,7 @@ def create(
 
 
 def update(
-    budget: BudgetId,
+    budget: OfBudget,
     *,
     limit: LimitOf = None,
     soft_limit: SoftLimit = None,
@@ -134,13 +144,13 @@ def update(
     if not body:
         raise CommandError("name at least one field to change, such as --limit", Exit.USAGE)
     with session.client() as client:
-        changed = client.budgets.update(budget, **body)
+        changed = client.budgets.update(id_of(client, budget), **body)
     warn(changed.warnings)
     _print(changed, output)
 
 
 def credit(
-    budget: BudgetId,
+    budget: OfBudget,
     amount: Annotated[str, typer.Argument(help="How much more may be spent in this period.")],
     subject: OfSubject = None,
     description: Annotated[str | None, typer.Option("--description", help="Why.")] = None,
@@ -149,7 +159,7 @@ def credit(
     """Add to what may be spent in the current period; after `--`, a negative amount corrects."""
     body: Any = {"amount": decimal_of(amount), "subject": subject, "description": description}
     with session.client() as client:
-        made = client.budgets.credit(budget, **body)
+        made = client.budgets.credit(id_of(client, budget), **body)
     fields = {
         "id": made.id,
         "budget_id": made.budget_id,
@@ -161,12 +171,12 @@ def credit(
     print_object(made, fields, output)
 
 
-def delete(budget: BudgetId, yes: Yes = False) -> None:
+def delete(budget: OfBudget, yes: Yes = False) -> None:
     """Delete a budget; its ledger stays for the retention."""
     with session.client() as client:
-        found = client.budgets.retrieve(budget)
+        found = client.budgets.retrieve(id_of(client, budget))
         confirm(f"Delete the budget of {found.subject} in {found.unit}?", yes=yes)
-        client.budgets.delete(budget)
+        client.budgets.delete(found.budget_id)
     say(f"Deleted {budget}.")
 
 
@@ -179,9 +189,9 @@ _CHANGES: Mapping[str, str] = {
 
 
 def _changer(change: str) -> Callable[..., None]:
-    def run(budget: BudgetId, output: Out = Output.TEXT) -> None:
+    def run(budget: OfBudget, output: Out = Output.TEXT) -> None:
         with session.client() as client:
-            _print(getattr(client.budgets, change)(budget), output)
+            _print(getattr(client.budgets, change)(id_of(client, budget)), output)
 
     return run
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 import typer
 
-from spendgate.cli.commands.budgets import BudgetId
+from spendgate.cli.commands.budgets import OfBudget, id_of
 from spendgate.cli.options import SEE, Limit, OfSubject, Out, command
 from spendgate.cli.printing import Column, Output, print_rows
 from spendgate.cli.session import session
@@ -46,18 +46,20 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger(
-    budget: BudgetId, subject: OfSubject = None, limit: Limit = 50, output: Out = Output.TEXT
+    budget: OfBudget, subject: OfSubject = None, limit: Limit = 50, output: Out = Output.TEXT
 ) -> None:
     """List the debits and credits of a budget, the newest first."""
     with session.client() as client:
-        rows = list(islice(client.budgets.ledger(budget, subject=subject), limit))
+        rows = list(islice(client.budgets.ledger(id_of(client, budget), subject=subject), limit))
     print_rows(rows, LEDGER, output, empty="Nothing was spent or credited yet.")
 
 
 def statements(
-    budget: BudgetId, subject: OfSubject = None, limit: Limit = 50, output: Out = Output.TEXT
+    budget: OfBudget, subject: OfSubject = None, limit: Limit = 50, output: Out = Output.TEXT
 ) -> None:
     """List the statements of the closed periods of a budget."""
     with session.client() as client:
-        rows = list(islice(client.budgets.statements(budget, subject=subject), limit))
+        rows = list(
+            islice(client.budgets.statements(id_of(client, budget), subject=subject), limit)
+        )
     print_rows(rows, STATEMENTS, output, empty="No period has been closed yet.")
