@@ -12,7 +12,7 @@ from typing import Any, Literal
 from spendgate._requests import Request, encode
 from spendgate.errors import APIStatusError, Unavailable, UnprocessableEntityError
 
-Kind = Literal["settle", "release", "record"]
+Kind = Literal["settle", "release", "record", "capture"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""Lines of the usage log: what the calls of a lease came to, gathered or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from spendgate._leases.amounts import Units, add, texts_of
+from spendgate._requests import encode
+from spendgate.usage import Usage
+
+LINES_MAX = 100
+"""Lines that one capture may carry."""
+
+LINES_BYTES_MAX = 60_000
+"""Their size; the service takes 64 KB."""
+
+METADATA_BYTES_MAX = 512
+
+Entries = Literal["gathered", "each"]
+"""Whether the calls of the same subjects and model share a line, or have one each."""
+
+_COUNTS = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "output_tokens",
+    "output_audio_tokens",
+    "reasoning_tokens",
+    "web_searches",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What a line says of its call beside the amounts."""
+
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    usage: Usage | None = None
+    ref_type: str | None = None
+    ref_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse metadata that the service would refuse."""
+        if self.metadata is not None and len(encode(self.metadata)) > METADATA_BYTES_MAX:
+            raise ValueError(f"metadata of a leased call has at most {METADATA_BYTES_MAX} bytes")
+
+
+NO_INFO = CallInfo()
+
+
+class Line:
+    """One line, of one call or of several."""
+
+    __slots__ = ("amounts", "calls", "counts", "info")
+
+    def __init__(self, info: CallInfo) -> None:
+        self.info = info
+        self.amounts: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
+        self.calls = 0
+
+    def add(self, actual: Units, usage: Usage | None) -> None:
+        """Count one more call."""
+        self.calls += 1
+        add(self.amounts, actual)
+        if usage is not None:
+            counts = self.counts
+            for name in _COUNTS:
+                count = getattr(usage, name)
+                if count:
+                    counts[name] = counts.get(name, 0) + count
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as a capture carries it."""
+        info = self.info
+        line: dict[str, Any] = {"amounts": texts_of(self.amounts), "calls": self.calls}
+        if info.subjects:
+            line["subjects"] = dict(info.subjects)
+        if info.usage is not None:
+            usage = {"provider": info.usage.provider, "model": info.usage.model}
+            if info.usage.service_tier:
+                usage["service_tier"] = info.usage.service_tier
+            line["usage"] = {**usage, **self.counts}
+        for name in ("ref_type", "ref_id", "metadata"):
+            value = getattr(info, name)
+            if value is not None:
+                line[name] = value
+        return line
+
+
+class Lines:
+    """The lines of a reservation that no capture has carried yet."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._gathers = entries == "gathered"
+        self._lines: dict[object, Line] = {}
+        self._calls = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, actual: Units, info: CallInfo) -> None:
+        """Count a call that was settled."""
+        key: object
+        if self._gathers:
+            usage = info.usage
+            key = (
+                tuple(info.subjects.items()),
+                None if usage is None else (usage.provider, usage.model, usage.service_tier),
+            )
+        else:
+            self._calls += 1
+            key = self._calls
+        line = self._lines.get(key)
+        if line is None:
+            kept = CallInfo(info.subjects, info.usage) if self._gathers else info
+            line = self._lines[key] = Line(kept)
+        line.add(actual, info.usage)
+
+    def take(self) -> tuple[dict[str, int], list[dict[str, Any]]]:
+        """Take the oldest lines that fit into one capture: what they add up to, and the lines."""
+        total: dict[str, int] = {}
+        taken: list[dict[str, Any]] = []
+        size = 0
+        for key in list(self._lines)[:LINES_MAX]:
+            line = self._lines[key]
+            shown = line.to_json()
+            size += len(encode(shown))
+            if taken and size > LINES_BYTES_MAX:
+                break
+            add(total, line.amounts)
+            taken.append(shown)
+            del self._lines[key]
+        return total, taken

@@ -1,0 +1,61 @@
+"""How much a lease takes: what its own rate uses in a few seconds, never much of what is left.
+
+A lease of a fixed size strands what its holder does not use. Here the size follows the rate, up
+and down, and shrinks with what the tightest budget has left, so that many holders share the last
+of a budget.
+"""
+
+from __future__ import annotations
+
+import math
+
+HORIZON_SECONDS = 5.0
+"""A lease takes what its rate uses in this time."""
+
+AVAILABLE_SHARE = 8
+"""A lease takes at most this part (an eighth) of what the last response said is available."""
+
+ASK_AHEAD_SHARE = 4
+"""It asks for more when a quarter of its size is left."""
+
+KEEP_FACTOR = 2
+"""It returns what is above so many times its size."""
+
+_SHORTEST_SECONDS = 1.0
+_MEMORY_SECONDS = 5.0
+
+
+class Rate:
+    """How much of a unit is used per second: rises at once, falls within seconds."""
+
+    __slots__ = ("_at", "_per_second", "_used")
+
+    def __init__(self, now: float) -> None:
+        self._at = now
+        self._used = 0
+        self._per_second = 0.0
+
+    def observe(self, used: int, now: float) -> float:
+        """Take the total that was used up to now; return the rate."""
+        elapsed = now - self._at
+        recent = max(0.0, (used - self._used) / max(elapsed, _SHORTEST_SECONDS))
+        self._per_second = max(self._per_second, recent)
+        if elapsed >= _SHORTEST_SECONDS:
+            weight = 1 - math.exp(-elapsed / _MEMORY_SECONDS)
+            self._per_second += weight * (recent - self._per_second)
+            self._at, self._used = now, used
+        return self._per_second
+
+
+def target(per_second: float, available: int | None, one_request: int) -> int:
+    """What a lease should have left after asking; 0 if its calls are too rare to ask ahead.
+
+    `available` is that of the tightest budget by the last response; None if no budget counts the
+    unit.
+    """
+    wanted = int(per_second * HORIZON_SECONDS)
+    if wanted < one_request:
+        return 0
+    if available is not None:
+        wanted = min(wanted, max(0, available) // AVAILABLE_SHARE)
+    return max(wanted, one_request)
