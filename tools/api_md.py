@@ -43,9 +43,9 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Spending": (
         "POST /v1/check", "POST /v1/reservations", "GET /v1/reservations",
         "GET /v1/reservations/{id}",
-        "POST /v1/reservations/{id}/extend", "POST /v1/reservations/{id}/settle",
-        "POST /v1/reservations/{id}/release", "POST /v1/spend", "GET /v1/spend",
-        "GET /v1/allowance",
+        "POST /v1/reservations/{id}/capture", "POST /v1/reservations/{id}/extend",
+        "POST /v1/reservations/{id}/settle", "POST /v1/reservations/{id}/release",
+        "POST /v1/spend", "GET /v1/spend", "GET /v1/allowance",
     ),
     "Reports": (
         "GET /v1/changes",

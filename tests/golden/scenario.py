@@ -116,6 +116,9 @@ def _reserve_and_settle(service: Recorder) -> None:
     service.call("reserve", POST_RESERVATION, {**first, "ttl_seconds": 60}, key="call-1")
     reservation = f"/v1/reservations/{held['reservation_id']}"
     service.call("settle", f"POST {reservation}/extend", {"ttl_seconds": 600}, role="caller")
+    totals = {"actual": {"usd": "0.02", "tokens": 600}, "returned": {"usd": "0.01"}}
+    for _first_and_replay in range(2):
+        service.call("settle", f"POST {reservation}/capture", totals, role="caller")
     spent = {
         "actual": {"usd": "0.031", "tokens": 940},
         "meter_source": "provider",
@@ -170,6 +173,8 @@ def _consume_the_queue(service: Recorder) -> None:
     service.queue(
         {"type": "settle", "reservation_id": held[0], "actual": {"usd": "0.2"}},
         {"type": "settle", "reservation_id": held[0], "actual": {"usd": "0.2"}},
+        {"type": "capture", "reservation_id": held[1], "actual": {"usd": "0.1"}},
+        {"type": "capture", "reservation_id": held[1], "actual": {"usd": "0.15"}},
         {"type": "release", "reservation_id": held[1]},
         record,
         record,

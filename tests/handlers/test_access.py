@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/check": {"subjects": {"agent": "a"}, "amounts": {"usd": 1}},
     "POST /v1/reservations": {"subjects": {"agent": "a"}, "amounts": {"usd": 1}},
     "POST /v1/reservations/{id}/settle": {"actual": {"usd": 1}},
+    "POST /v1/reservations/{id}/capture": {"actual": {"usd": 1}},
     "POST /v1/reservations/{id}/extend": {"ttl_seconds": 60},
     "POST /v1/spend": {"subjects": {"agent": "a"}, "actual": {"usd": 1}},
     "POST /v1/budgets": {"subject": "agent:b", "unit": "usd", "limit": 1},

@@ -79,7 +79,7 @@ class Books:
         for tenant_id, reservation in self.reservations:
             for line in reservation.lines if reservation.state == "held" else ():
                 key = keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
-                held[key, reservation.bucket] += line.amount
+                held[key, reservation.bucket] += reservation.held_on(line)
         return held
 
 

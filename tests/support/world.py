@@ -17,7 +17,7 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, CarryOver
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
-from spendgate_service.domain.requests import Record, Release, Settle, SpendRequest
+from spendgate_service.domain.requests import Capture, Record, Release, Settle, SpendRequest
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.events.threshold_events import ThresholdEvents
@@ -27,7 +27,7 @@ from spendgate_service.reservations.find import find_reservation
 from spendgate_service.reservations.replays import Answered
 from spendgate_service.reservations.reserve import Reservations
 from spendgate_service.settlements.apply import Settlements
-from spendgate_service.settlements.plan import Settled
+from spendgate_service.settlements.plan import Captured, Recorded, Settled
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
@@ -172,6 +172,16 @@ class World:
         assert isinstance(result, Settled)
         return result
 
+    def capture(
+        self, reservation_id: str, usd: int | None = None, *, returned: int | None = None,
+        **others: int,
+    ) -> Captured:  # fmt: skip
+        result = self.settlements.apply_one(
+            capture(reservation_id, usd, returned=returned, **others)
+        )
+        assert isinstance(result, Captured)
+        return result
+
     def release(self, reservation_id: str) -> Settled:
         result = self.settlements.apply_one(release(reservation_id))
         assert isinstance(result, Settled)
@@ -179,7 +189,7 @@ class World:
 
     def record(self, usd: int | None = None, **arguments: Any) -> str:
         result = self.settlements.apply_one(record(usd, **arguments))
-        assert not isinstance(result, Settled)
+        assert isinstance(result, Recorded)
         return result.answer
 
     def extend(self, reservation_id: str, ttl_seconds: int) -> Reservation:
@@ -225,6 +235,12 @@ def amounts_of(usd: int | None = None, **others: int) -> dict[str, Amount]:
 
 def settle(reservation_id: str, usd: int | None = None, **others: int) -> Settle:
     return Settle(TENANT, reservation_id, amounts_of(usd, **others))
+
+
+def capture(
+    reservation_id: str, usd: int | None = None, *, returned: int | None = None, **others: int
+) -> Capture:
+    return Capture(TENANT, reservation_id, amounts_of(usd, **others), amounts_of(returned))
 
 
 def release(reservation_id: str) -> Release:

@@ -472,7 +472,7 @@ class Reservation(Model):
     """The subjects that the request named: the id of each type."""
     amounts: dict[str, Decimal]
     """The amounts that the request asked for, by unit; with a minimum the part of them that
-    was granted."""
+    was granted; of a lease all that was granted since the start."""
     unpriced: bool | None = None
     """Sent if the usage was settled in tokens only, because its model has no price."""
     warnings: list[str] | None = None
@@ -484,10 +484,18 @@ class Reservation(Model):
     """When the reservation was settled or released; null: it was not."""
     actual: dict[str, Decimal] | None
     """What was spent, by unit; null while it is held."""
+    granted: dict[str, Decimal]
+    """What was granted since the start, by unit."""
+    captured: dict[str, Decimal]
+    """What captures reported as spent since the start, by unit."""
+    returned: dict[str, Decimal]
+    """What captures gave back since the start, by unit."""
+    held: dict[str, Decimal]
+    """What is held now: granted less captured and returned; 0 once the hold has ended."""
     late: bool
     """Whether it was settled after its hold had expired."""
     overrun: bool
-    """Whether it was settled above its estimate."""
+    """Whether more was settled or captured than was granted."""
     lines: list[Line]
     """What was held on each budget that applied, in the budget's unit."""
     metadata: dict[str, Any]
@@ -790,7 +798,7 @@ class ReservationGranted(Model):
     """The subjects that the request named: the id of each type."""
     amounts: dict[str, Decimal]
     """The amounts that the request asked for, by unit; with a minimum the part of them that
-    was granted."""
+    was granted; of a lease all that was granted since the start."""
     usage: GrantedUsage | None = None
     """Sent if the usage named min_output_tokens: how much of it is granted."""
     state: str

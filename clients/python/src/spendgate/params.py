@@ -11,6 +11,15 @@ Amount = Decimal | int | float | str
 """An exact decimal; a float counts as the digits that it prints."""
 
 
+class Capture(TypedDict, total=False):
+    """The body of capture: the totals of a lease since its start."""
+
+    actual: Mapping[str, Amount]
+    """All that was spent since the start, by unit; a total only grows."""
+    returned: Mapping[str, Amount]
+    """All that is given back since the start, by unit; a total only grows."""
+
+
 class NoPeriod(TypedDict, total=False):
     """A balance that never resets."""
 

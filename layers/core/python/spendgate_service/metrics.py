@@ -7,6 +7,7 @@ type MetricName = Literal[
     "granted",  # a new reservation
     "replayed",  # a request that had taken effect before
     "settled",
+    "captured",  # totals of a lease that grew
     "released",
     "recorded",
     "late",  # settled after the hold had expired; counted as settled, too

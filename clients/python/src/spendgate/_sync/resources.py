@@ -188,6 +188,18 @@ class Reservations(Resource):
         """Settle at `actual` amounts or a `usage`; takes the arguments of `Hold.settle`."""
         return self._post(reservation_id, "settle", actual_body(**actual))
 
+    def capture(
+        self,
+        reservation_id: str,
+        *,
+        actual: Mapping[str, Any] | None = None,
+        returned: Mapping[str, Any] | None = None,
+    ) -> models.Reservation:
+        """Report what a lease has spent and given back: the totals since its start."""
+        totals = {"actual": actual, "returned": returned}
+        body = {name: total for name, total in totals.items() if total is not None}
+        return self._post(reservation_id, "capture", body)
+
     def release(self, reservation_id: str) -> models.Reservation:
         """Give a hold back; only if it is certain that nothing was spent."""
         return self._post(reservation_id, "release", {})

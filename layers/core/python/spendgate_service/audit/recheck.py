@@ -63,6 +63,9 @@ def _wrong_entries_of(
     entries: list[LedgerEntry],
     involved: tuple[keys.Key, keys.Key],
 ) -> Iterator[Finding]:
+    if reservation.captured:
+        yield from _wrong_captures_of(reservation, line, entries, involved)
+        return
     if reservation.state != "settled":
         if entries:
             says = f"it is {reservation.state}, but the ledger has {len(entries)} entries of it"
@@ -81,6 +84,23 @@ def _wrong_entries_of(
         says = (
             f"it cost {amount_text(cost)} in {line.period_key}, by the ledger "
             f"{amount_text(entries[0].amount)} in {entries[0].period_key}"
+        )
+        yield Finding("ledger_entry_mismatch", says, involved)
+
+
+def _wrong_captures_of(
+    reservation: Reservation,
+    line: Line,
+    entries: list[LedgerEntry],
+    involved: tuple[keys.Key, keys.Key],
+) -> Iterator[Finding]:
+    """Compare what a lease has spent, in any number of parts, with its entries of the period."""
+    spent = reservation.spent_on(line)
+    total = sum(entry.amount for entry in entries if entry.period_key == line.period_key)
+    if total != spent:
+        says = (
+            f"it has spent {amount_text(spent)} in {line.period_key}, by the ledger "
+            f"{amount_text(total)}"
         )
         yield Finding("ledger_entry_mismatch", says, involved)
 
@@ -115,7 +135,7 @@ def missing_holds(table: Table, held: BucketTotal, *, clock: Callable[[], int]) 
 
 def _held_by(reservation: Reservation, held: BucketTotal, tenant_id: str) -> Amount:
     return sum(
-        line.amount
+        reservation.held_on(line)
         for line in reservation.lines
         if reservation.bucket == held.bucket
         and held.counter

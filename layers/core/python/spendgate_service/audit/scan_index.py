@@ -13,7 +13,7 @@ from typing import Literal
 
 from spendgate_service.domain.amounts import Amount, amount_text, parse_amount
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.reservations import Line, Reservation
+from spendgate_service.domain.reservations import Reservation
 from spendgate_service.store import keys
 
 type Book = Literal["ledger", "usage"]
@@ -26,7 +26,7 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE lines (
     reservation_id TEXT, partition TEXT, period TEXT, tenant_id TEXT, stage TEXT,
-    bucket INTEGER, held TEXT, spent TEXT, since_ms INTEGER
+    bucket INTEGER, held TEXT, spent TEXT, is_lease INTEGER, since_ms INTEGER
 );
 CREATE TABLE entries (
     reservation_id TEXT, partition TEXT, period TEXT, amount TEXT, created_at_ms INTEGER
@@ -34,6 +34,8 @@ CREATE TABLE entries (
 CREATE TABLE books (partition TEXT, period TEXT, book TEXT, amount TEXT);
 CREATE TABLE unread (partition TEXT);
 """
+
+_ADD_LINE = "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS lines_by_reservation ON lines (reservation_id, partition);
@@ -43,7 +45,7 @@ CREATE INDEX IF NOT EXISTS lines_by_bucket ON lines (stage, partition, period, b
 
 _MISMATCHED = """
 SELECT tenant_id, reservation_id FROM lines
-WHERE stage = 'settled' AND 1 <> (
+WHERE stage = 'settled' AND NOT is_lease AND 1 <> (
     SELECT count(*) FROM entries
     WHERE entries.reservation_id = lines.reservation_id
       AND entries.partition = lines.partition
@@ -56,6 +58,7 @@ WHERE stage = 'settled' AND 1 <> (
 _DUPLICATED = """
 SELECT tenant_id, lines.reservation_id FROM entries
 JOIN lines ON lines.reservation_id = entries.reservation_id AND created_at_ms >= since_ms
+WHERE NOT is_lease
 GROUP BY entries.reservation_id, entries.partition, lines.rowid HAVING count(*) > 1
 """
 """One of its budgets has more than one entry of it, of any amount."""
@@ -63,9 +66,19 @@ GROUP BY entries.reservation_id, entries.partition, lines.rowid HAVING count(*) 
 _NOT_SETTLED = """
 SELECT tenant_id, lines.reservation_id FROM lines
 JOIN entries ON entries.reservation_id = lines.reservation_id AND created_at_ms >= since_ms
-WHERE stage <> 'settled'
+WHERE stage <> 'settled' AND NOT is_lease
 """
-"""Not settled, but the ledger has an entry of it."""
+"""Neither settled nor captured, but the ledger has an entry of it."""
+
+_LEASES = """
+SELECT tenant_id, lines.reservation_id, spent, group_concat(entries.amount, ' '),
+    coalesce(max(entries.created_at_ms), 0)
+FROM lines LEFT JOIN entries ON entries.reservation_id = lines.reservation_id
+    AND entries.partition = lines.partition AND entries.period = lines.period
+    AND entries.created_at_ms >= lines.since_ms
+WHERE is_lease GROUP BY lines.rowid ORDER BY lines.reservation_id
+"""
+"""Captured: the entries of each of its lines add up to what it has spent there."""
 
 _SUSPECTS = f"""
 SELECT tenant_id, reservation_id, (
@@ -124,7 +137,7 @@ class ScanIndex:
         self._database.executescript(_SCHEMA)
 
     def add_reservation(self, tenant_id: str, reservation: Reservation) -> None:
-        """Store what a reservation holds, or what it was settled at."""
+        """Store what a reservation holds, and what it has spent."""
         rows = [
             (
                 reservation.reservation_id,
@@ -133,17 +146,18 @@ class ScanIndex:
                 tenant_id,
                 reservation.state,
                 reservation.bucket,
-                amount_text(line.amount),
-                _spent_on(line, reservation),
+                amount_text(reservation.held_on(line)),
+                amount_text(reservation.spent_on(line)),
+                bool(reservation.captured),
                 reservation.created_at_ms - CLOCKS_DIFFER_MS,
             )
             for line in reservation.lines
         ]
         with self._lock:
-            self._database.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany(_ADD_LINE, rows)
 
     def add_entry(self, partition: str, entry: LedgerEntry) -> None:
-        """Store what a reservation was settled at according to the ledger."""
+        """Store what a reservation has spent according to the ledger."""
         if entry.reservation_id is None:
             return
         row = (
@@ -185,6 +199,14 @@ class ScanIndex:
         self._database.executescript(_INDEXES)
         for row in self._database.execute(_SUSPECTS):
             yield Suspect(*row)
+        last = None
+        for tenant_id, reservation_id, spent, entries, last_entry_ms in self._database.execute(
+            _LEASES
+        ):
+            by_ledger = sum(map(parse_amount, entries.split(" "))) if entries else 0
+            if by_ledger != parse_amount(spent) and reservation_id != last:
+                yield Suspect(tenant_id, reservation_id, last_entry_ms)
+                last = reservation_id
 
     def bucket_totals(self, *, now_ms: int) -> Iterator[BucketTotal]:
         """Yield what open reservations hold in each bucket that has not expired."""
@@ -199,9 +221,3 @@ class ScanIndex:
     def close(self) -> None:
         """Delete the index."""
         self._database.close()
-
-
-def _spent_on(line: Line, reservation: Reservation) -> str | None:
-    if reservation.state != "settled":
-        return None
-    return amount_text(line.cost(reservation.actual or {}))

@@ -125,6 +125,19 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """Reports what a lease has spent and given back, as totals since its start.
+
+    A total that is not above the last one changes nothing.
+    """
+
+    tenant_id: str
+    reservation_id: str
+    captured: Mapping[str, Amount]
+    returned: Mapping[str, Amount] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Spend that was never reserved; with an `idempotency_key` it counts once.
 
@@ -146,5 +159,5 @@ class Record:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
-type SettlementCommand = Settle | Release | Record
+type SettlementCommand = Settle | Release | Capture | Record
 """A command of the settlement queue."""

@@ -39,12 +39,28 @@ class Line:
         origin = self.origin(actual)
         if origin is None:
             return actual[self.unit]
-        if origin.converted > AMOUNT_MAX:
+        return self._countable(origin.converted)
+
+    def _countable(self, amount: Amount) -> Amount:
+        if amount > AMOUNT_MAX:
             raise InvalidValue(
                 f"body.actual: it comes to more than can be counted in {self.unit}",
                 param="body.actual",
             )
-        return origin.converted
+        return amount
+
+    def reach(self, amounts: Mapping[str, Amount]) -> Amount:
+        """Return the most that amounts come to here, in the line's unit or converted.
+
+        It grows with the amounts, so the totals of captures count once, in any order.
+        Raises InvalidValue if the result exceeds the largest amount.
+        """
+        converted = [
+            conversion.converted(amounts[conversion.unit])
+            for conversion in self.conversions
+            if conversion.unit in amounts
+        ]
+        return self._countable(max(amounts.get(self.unit, 0), *converted, 0))
 
     def origin(self, actual: Mapping[str, Amount]) -> Origin | None:
         """Return the actual amount that counts by conversion; None if the line's unit counts."""
@@ -94,6 +110,10 @@ class Provenance:
 class Reservation:
     """An estimate held on every budget that applies to it, all or none.
 
+    A lease is one that is captured in parts: `amounts` are all that was granted, `captured` and
+    `returned` what of it was reported as spent and given back, as totals since the start. All of
+    them only grow, and each change adds to `revision`.
+
     `fingerprint` is that of the request that reserved, `settled_by` of the one that settled.
     """
 
@@ -110,6 +130,9 @@ class Reservation:
     settled_by: str | None = None
     finalized_at_ms: int | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    captured: Mapping[str, Amount] = field(default_factory=dict)
+    returned: Mapping[str, Amount] = field(default_factory=dict)
+    revision: int = 0
 
     def state_at(self, *, now_ms: int) -> ReservationState:
         """Return the public state: an unsettled hold past its expiry is `expired`."""
@@ -125,13 +148,51 @@ class Reservation:
 
     @property
     def overrun(self) -> bool:
-        """Whether it was settled above its estimate in any unit that was estimated."""
-        actual = self.actual or {}
-        return any(actual.get(unit, 0) > estimate for unit, estimate in self.amounts.items())
+        """Whether more than was granted was settled or captured in any unit that was granted."""
+        spent = self.captured if self.actual is None else self.actual
+        return any(spent.get(unit, 0) > granted for unit, granted in self.amounts.items())
+
+    @property
+    def not_returned(self) -> dict[str, Amount]:
+        """What was granted and not given back."""
+        return {
+            unit: max(0, granted - self.returned.get(unit, 0))
+            for unit, granted in self.amounts.items()
+        }
+
+    @property
+    def uncaptured(self) -> dict[str, Amount]:
+        """What was granted, and neither captured nor given back."""
+        return {
+            unit: max(0, left - self.captured.get(unit, 0))
+            for unit, left in self.not_returned.items()
+        }
+
+    def held_at(self, *, now_ms: int) -> dict[str, Amount]:
+        """Return what is held by unit; nothing once the hold has ended."""
+        return self.uncaptured if self.state_at(now_ms=now_ms) == "held" else {}
+
+    def held_on(self, line: Line) -> Amount:
+        """Return what the reservation holds on the counter of a line; nothing once it is closed."""
+        if self.state != "held":
+            return 0
+        return line.reach(self.uncaptured) if self.revision else line.amount
+
+    def captured_on(self, line: Line) -> Amount:
+        """Return what captures came to on the counter of a line; units not granted count apart."""
+        return line.reach({unit: self.captured.get(unit, 0) for unit in self.amounts})
+
+    def spent_on(self, line: Line) -> Amount:
+        """Return what the reservation has spent on the counter of a line, captured or settled."""
+        captured = self.captured_on(line)
+        return max(captured, line.cost(self.actual or {})) if self.state == "settled" else captured
 
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
-        """Return the settled amounts: a held unit that is not named costs its estimate."""
-        return {**self.amounts, **actual}
+        """Return the settled amounts: a unit that is not named costs what was captured of it.
+
+        If nothing was, a held unit costs its estimate.
+        """
+        return {**self.not_returned, **self.captured, **actual}
 
     def extended(self, *, bucket: int, expires_at_ms: int) -> "Reservation":
         """Return the reservation with another expiry."""

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.errors import (
+    InvalidValue,
     ReservationEnded,
     ReservationExpired,
     ReservationFinalized,
 )
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.requests import Release, Settle
+from spendgate_service.domain.requests import Capture, Release, Settle
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import BudgetShare
@@ -40,8 +41,8 @@ def finalize(
     """Return the reservation after the command, and whether the command changed it.
 
     A late settlement counts in full, because the money was spent. The same command again changes
-    nothing. Raises ReservationFinalized for a different command, and the problem of a settlement
-    whose cost is not known.
+    nothing. Raises ReservationFinalized for a different command, InvalidValue for a settlement
+    below what was captured, and the problem of a settlement whose cost is not known.
     """
     if isinstance(command, Settle):
         return _settled(reservation, command, now_ms)
@@ -49,7 +50,10 @@ def finalize(
         raise ReservationFinalized(reservation, why="was settled and cannot be released")
     if reservation.state == "released":
         return reservation, False
-    return replace(reservation, state="released", actual={}, finalized_at_ms=now_ms), True
+    released = replace(
+        reservation, state="released", actual=reservation.captured, finalized_at_ms=now_ms
+    )
+    return released, True
 
 
 def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Reservation, bool]:
@@ -57,6 +61,7 @@ def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Re
     if reservation.state == "held":
         if command.problem is not None:
             raise command.problem
+        _covers_captures(reservation, actual)
         done = replace(
             reservation,
             state="settled",
@@ -75,6 +80,45 @@ def _settled(reservation: Reservation, command: Settle, now_ms: int) -> tuple[Re
         if reservation.state == "released"
         else "was settled with another actual amount",
     )
+
+
+def _covers_captures(reservation: Reservation, actual: Mapping[str, Amount]) -> None:
+    """Raise InvalidValue for a final total below what was captured."""
+    for unit, captured in reservation.captured.items():
+        if actual[unit] < captured:
+            raise InvalidValue(
+                f"body.actual.{unit}: {amount_text(captured)} was captured already, so the final "
+                f"total cannot be {amount_text(actual[unit])}; reverse a usage record instead",
+                param=f"body.actual.{unit}",
+            )
+
+
+def capture(reservation: Reservation, command: Capture) -> Reservation:
+    """Return the reservation after a capture; the same object if no total is above the last one.
+
+    A capture after the expiry counts, because the money was spent. Raises ReservationFinalized for
+    a total above what the reservation was settled or released at.
+    """
+    if reservation.state != "held":
+        final = reservation.actual or {}
+        if any(amount > final.get(unit, 0) for unit, amount in command.captured.items()):
+            raise ReservationFinalized(
+                reservation, why=f"was {reservation.state} at less than this capture reports"
+            )
+        return reservation
+    captured = _largest(reservation.captured, command.captured)
+    returned = _largest(reservation.returned, command.returned)
+    if (captured, returned) == (reservation.captured, reservation.returned):
+        return reservation
+    return replace(
+        reservation, captured=captured, returned=returned, revision=reservation.revision + 1
+    )
+
+
+def _largest(before: Mapping[str, Amount], reported: Mapping[str, Amount]) -> dict[str, Amount]:
+    """Return the larger total of each unit; a total of 0 says nothing."""
+    larger = {unit: amount for unit, amount in reported.items() if amount > before.get(unit, 0)}
+    return {**before, **larger}
 
 
 HOLD_SECONDS_MAX = 7 * 86_400

@@ -12,6 +12,7 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import rule_of
+from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.statements import StoredStatement
 from spendgate_service.events.bus import BusEntry
 from spendgate_service.store import keys
@@ -21,7 +22,12 @@ from spendgate_service.store.statements import newest_statement
 from spendgate_service.store.values import Item, read_number
 from spendgate_service.wire.balances import balance_response
 from spendgate_service.wire.changes import BudgetChangedDetail
-from spendgate_service.wire.events import PeriodClosedDetail, ReservationDetail, envelope
+from spendgate_service.wire.events import (
+    PeriodClosedDetail,
+    ReservationDetail,
+    envelope,
+    expired_detail,
+)
 from spendgate_service.wire.reservations import reservation_response
 from spendgate_service.wire.statements import closed_statement
 from spendgate_service.wire.values import json_text
@@ -160,7 +166,9 @@ def _has_overrun(change: Mapping[str, Any]) -> bool:
 
 
 def _overrun(item: Item) -> Event:
-    return _about_reservation("reservation.overrun", item, read_number(item["finalized_at_ms"]))
+    reservation, at_ms = _reservation(item), read_number(item["finalized_at_ms"])
+    detail: ReservationDetail = {"reservation": reservation_response(reservation, now_ms=at_ms)}
+    return _about_reservation("reservation.overrun", item, at_ms, detail)
 
 
 def _has_expired(record: Record) -> bool:
@@ -171,21 +179,24 @@ def _has_expired(record: Record) -> bool:
 
 
 def _expired(item: Item) -> Event:
-    return _about_reservation("reservation.expired", item, read_number(item["expires_at_ms"]))
+    at_ms = read_number(item["expires_at_ms"])
+    detail = expired_detail(_reservation(item), now_ms=at_ms)
+    return _about_reservation("reservation.expired", item, at_ms, detail)
+
+
+def _reservation(item: Item) -> Reservation:
+    return read_reservation(keys.reservation_in(item["pk"]["S"]), item)
 
 
 def _about_reservation(
     event_type: Literal["reservation.overrun", "reservation.expired"],
     item: Item,
     occurred_at_ms: int,
+    detail: ReservationDetail,
 ) -> Event:
-    key = keys.read_key(item)
-    reservation = read_reservation(keys.reservation_in(key[0]), item)
-    detail: ReservationDetail = {
-        "reservation": reservation_response(reservation, now_ms=occurred_at_ms)
-    }
+    key, created_at_ms = keys.read_key(item), read_number(item["created_at_ms"])
     return Event(
-        event_id=event_id(key, f"{event_type} {reservation.created_at_ms}"),
+        event_id=event_id(key, f"{event_type} {created_at_ms}"),
         event_type=event_type,
         tenant_id=keys.tenant_of(key[0]),
         occurred_at_ms=occurred_at_ms,

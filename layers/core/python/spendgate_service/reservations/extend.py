@@ -76,10 +76,10 @@ def _writes(
     """Make the writes of the new expiry, and of the holds in the bucket of that."""
     moved = [
         moving_hold(
-            table_name, counter_of(tenant_id, line), line.amount,
+            table_name, counter_of(tenant_id, line), before.held_on(line),
             from_bucket=before.bucket, to_bucket=after.bucket,
         )
         for line in before.lines
-        if line.amount and after.bucket != before.bucket
+        if before.held_on(line) and after.bucket != before.bucket
     ]  # fmt: skip
     return [extending(table_name, tenant_id, before, after), *moved]

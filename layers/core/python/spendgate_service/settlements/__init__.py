@@ -1,22 +1,28 @@
-"""Settlements: replace a hold by the actual cost (settle) or by nothing (release), or record spend.
+"""Settlements: replace a hold by what was spent (settle, capture) or by nothing; record spend.
 
 Model
-    A command settles or releases one reservation, or records spend that was never reserved. It
+    A command settles, captures or releases one reservation, or records spend that was never
+    reserved. It
     comes to postings: what returns from a bucket to `available` of one counter, and what is spent
     there, each spend with its ledger entry (`store.postings`), and one usage record of the whole
     spend (`store.usage`), however many budgets applied. Commands arrive one by one over HTTP
     and in batches from the queue.
 
-    plan    plans one command: decides by what is stored whether it is new, and what it writes
-    apply   applies a batch: reads what the commands are about, plans, writes one transaction
+    plan      plans one command: decides by what is stored whether it is new, and what it writes
+    captures  plans the captures of one lease: totals, which come to the largest among them
+    lines     makes the postings and the shares of a change of a reservation
+    debits    finds the budgets that count spend on which nothing was held
+    batches   divides a batch: commands that are applied together, plans that fit a transaction
+    apply     applies a batch: reads what the commands are about, plans, writes one transaction
 
 Invariants
     - Exactly once: the write of a reservation is conditional on it being held as it was read; a
       record with an idempotency key writes its idempotency record in the same transaction.
     - The counter, the ledger entry, the usage record and the reservation change in one transaction
       or not at all.
-    - A settlement belongs to the period in which it was reserved, and counts in full, also when the
-      period has ended, the hold has expired, or the cost is above the estimate.
+    - Totals of captures only grow: a repeated, older or reordered capture changes nothing.
+    - A settlement or a capture belongs to the period in which it was reserved, and counts in full,
+      also when the period has ended, the hold has expired, or the cost is above the estimate.
     - A command that fails takes nothing along: the cancellation reasons name it, and the rest of
       the batch is written without it. An outcome that is a `SpendgateError` is final; any other may
       be tried again.

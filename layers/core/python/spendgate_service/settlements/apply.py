@@ -10,10 +10,13 @@ from typing import Any
 
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import SpendgateError
-from spendgate_service.domain.requests import SettlementCommand
+from spendgate_service.domain.requests import Capture, SettlementCommand
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.metrics import MetricName
+from spendgate_service.settlements.batches import chunks_of, groups_of, names_conditions
+from spendgate_service.settlements.captures import CapturePlanner
 from spendgate_service.settlements.plan import (
+    Captured,
     Plan,
     Planner,
     Recorded,
@@ -33,9 +36,9 @@ from spendgate_service.store.errors import (
 )
 from spendgate_service.store.holds import reclaim_expired
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.store.postings import WRITES_MAX, writes_of_counters, writes_of_ledger
+from spendgate_service.store.postings import writes_of_counters, writes_of_ledger
 from spendgate_service.store.retrying import BATCH_ROUNDS_MAX, BATCH_TRIES_MAX
-from spendgate_service.store.usage import UsageBatch, usage_items_of
+from spendgate_service.store.usage import UsageBatch
 from spendgate_service.store.values import Item
 
 
@@ -64,6 +67,7 @@ class Settlements:
         self._now_ms = now_ms
         self._threshold_events = threshold_events
         self._planner = Planner(table, policy_cache)
+        self._captures = CapturePlanner(table, policy_cache)
 
     def apply_one(self, command: SettlementCommand) -> Result:
         """Apply one command. Raises what `apply` reports."""
@@ -76,7 +80,8 @@ class Settlements:
         """Apply each command once; the outcome of each, in their order.
 
         A SpendgateError is final: the command can never succeed. Any other exception is not:
-        nothing is lost by trying again. Commands on the same object take turns.
+        nothing is lost by trying again. Commands on the same object take turns; the captures of one
+        lease are applied together.
 
         Per batch two write units for each command, each counter, each budget's ledger item and the
         usage item (more where an item exceeds 1 KB), and one read unit per command. Threshold
@@ -109,26 +114,48 @@ class Settlements:
             return []
         plans: dict[keys.Key, Plan] = {}
         waiting: list[int] = []
-        for place in places:
-            command = commands[place]
-            key = own_key(command)
+        for group in groups_of(commands, places):
+            first = min(group)
+            key = own_key(group[first])
             if key is not None and key in plans:
-                waiting.append(place)
+                waiting += group
                 continue
+            item = stored.get(key) if key else None
             try:
-                planned = self._planner.plan(
-                    place, command, stored.get(key) if key else None, now_ms
-                )
+                plan = self._plan(group, item, now_ms, outcomes)
             except (SpendgateError, StoreError) as error:
-                outcomes[place] = error
+                for place in group:
+                    outcomes[place] = error
                 continue
-            if isinstance(planned, Plan):
-                plans[key or ("", str(place))] = planned
-            else:
-                outcomes[place] = planned
-        for chunk in _chunks(list(plans.values())):
+            if plan is not None:
+                plans[key or ("", str(first))] = plan
+        for chunk in chunks_of(list(plans.values())):
             waiting += self._write(chunk, outcomes, now_ms)
         return sorted(waiting)
+
+    def _plan(
+        self,
+        group: Mapping[int, SettlementCommand],
+        item: Item | None,
+        now_ms: int,
+        outcomes: list[Outcome],
+    ) -> Plan | None:
+        """Plan commands that are applied together; None if they change nothing."""
+        captures = {
+            place: command for place, command in group.items() if isinstance(command, Capture)
+        }
+        if captures:
+            plan, results = self._captures.plan(captures, item, now_ms)
+            for place, result in results.items():
+                outcomes[place] = result
+            return plan
+        [(place, command)] = group.items()
+        assert not isinstance(command, Capture)
+        planned = self._planner.plan(place, command, item, now_ms)
+        if isinstance(planned, Plan):
+            return planned
+        outcomes[place] = planned
+        return None
 
     def _read(self, commands: Iterable[SettlementCommand]) -> dict[keys.Key, Item]:
         wanted = {key for key in map(own_key, commands) if key is not None}
@@ -147,7 +174,7 @@ class Settlements:
                 if writes:
                     self._table.transact(writes)
             except TransactionFailed as failed:
-                if _names_conditions(failed):
+                if names_conditions(failed):
                     plans, retaken = _without_objectors(plans, owners, failed, seen, outcomes)
                     again += retaken
                     continue
@@ -162,7 +189,7 @@ class Settlements:
             for place, outcome in results.items():
                 outcomes[place] = outcome
             return again
-        return again + [plan.place for plan in plans]
+        return again + [place for plan in plans for place in plan.places]
 
     def _write_events(self, plans: list[Plan], now_ms: int) -> None:
         """Write the threshold events of what was just spent."""
@@ -190,7 +217,8 @@ class Settlements:
     ) -> list[int]:
         """Write plan by plan after DynamoDB rejected the whole transaction."""
         if len(plans) == 1:
-            outcomes[plans[0].place] = error
+            for place in plans[0].places:
+                outcomes[place] = error
             return []
         return [place for plan in plans for place in self._write([plan], outcomes, now_ms)]
 
@@ -207,8 +235,9 @@ class Settlements:
         rest = iter(numbered)
         for plan in plans:
             entries = [entry for _, entry in zip(plan.postings, rest, strict=False) if entry]
-            recorded = plan.usage and log.add(plan.tenant_id, plan.usage.counting(entries))
-            own_write, results[plan.place] = plan.finish(entries, recorded)
+            recorded = [log.add(plan.tenant_id, record.counting(entries)) for record in plan.usage]
+            own_write, result = plan.finish(entries, recorded)
+            results |= dict.fromkeys(plan.places, result)
             if own_write is not None:
                 writes.append(own_write)
                 owners.append(plan)
@@ -224,8 +253,10 @@ def _metrics_of(outcome: Outcome) -> Iterator[MetricName]:
     match outcome:
         case Exception():
             return
-        case Settled(replayed=True) | Recorded(replayed=True):
+        case Settled(replayed=True) | Captured(replayed=True) | Recorded(replayed=True):
             yield "replayed"
+        case Captured():
+            yield "captured"
         case Recorded():
             yield "recorded"
         case Settled(reservation=reservation):
@@ -234,10 +265,6 @@ def _metrics_of(outcome: Outcome) -> Iterator[MetricName]:
                 yield "late"
             if reservation.overrun:
                 yield "overrun"
-
-
-def _names_conditions(failed: TransactionFailed) -> bool:
-    return any(objection is not None and objection.is_condition for objection in failed.objections)
 
 
 def _without_objectors(
@@ -252,41 +279,24 @@ def _without_objectors(
     A reservation that objects has changed since it was read. A counter that objects shows that one
     of its buckets was reclaimed, or that it does not exist: spend of the past is not counted there.
     """
-    out: list[int] = []
+    out: list[Plan] = []
     retaken: list[int] = []
     absent: set[keys.Key] = set()
     for owner, objection in zip(owners, failed.objections, strict=True):
         if objection is None or not objection.is_condition:
             continue
         if isinstance(owner, Plan):
-            out.append(owner.place)
-            retaken.append(owner.place)
+            out.append(owner)
+            retaken += owner.places
         elif owner is not None and objection.item is not None:
             seen[owner] = read_counter(objection.item)
         elif owner is not None:
             absent.add(owner)
-    left = [plan.without(absent) for plan in plans if plan.place not in out]
+    left = [plan.without(absent) for plan in plans if plan not in out]
     for plan in list(left):
         if gone := absent & {posting.counter for posting in plan.postings}:
             partition, sort_key = gone.pop()
-            outcomes[plan.place] = CounterGone(f"there is no counter {partition} {sort_key}")
+            for place in plan.places:
+                outcomes[place] = CounterGone(f"there is no counter {partition} {sort_key}")
             left.remove(plan)
     return left, retaken
-
-
-def _chunks(plans: list[Plan]) -> list[list[Plan]]:
-    """Group plans that fit one transaction together."""
-    chunks: list[list[Plan]] = []
-    for plan in plans:
-        if not chunks or _writes_max([*chunks[-1], plan]) > WRITES_MAX:
-            chunks.append([])
-        chunks[-1].append(plan)
-    return chunks
-
-
-def _writes_max(plans: Sequence[Plan]) -> int:
-    """Count the writes of plans at most: they share counters, ledger and usage items."""
-    counters = {posting.counter for plan in plans for posting in plan.postings}
-    ledgers = {partition for partition, _ in counters}
-    usage = usage_items_of([(plan.tenant_id, plan.usage) for plan in plans if plan.usage])
-    return len(plans) + len(counters) + len(ledgers) + usage

@@ -1,10 +1,10 @@
 """Plan one settlement, release or record: decide by what is stored what has to be written."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spendgate_service.domain.errors import NotFound
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.requests import (
     Record,
@@ -12,16 +12,26 @@ from spendgate_service.domain.requests import (
     Settle,
     SettlementCommand,
 )
-from spendgate_service.domain.reservations import Line, Reservation
+from spendgate_service.domain.reservations import Provenance, Reservation
 from spendgate_service.domain.settlements import RecordedSpend, finalize
-from spendgate_service.domain.usage_records import BudgetShare, UsageRecord, calls_of
-from spendgate_service.settlements.debits import Debit, Debits, Spending, leaves_at
+from spendgate_service.domain.usage_records import UsageRecord, calls_of
+from spendgate_service.settlements.debits import Debit, Debits, Spending
+from spendgate_service.settlements.lines import (
+    is_first_report,
+    not_granted,
+    postings_of,
+    shares_of_debits,
+    shares_of_postings,
+    spent_between,
+    spent_by,
+    stored_reservation,
+)
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import Posting
-from spendgate_service.store.reservations import counter_of, finalizing, read_reservation
+from spendgate_service.store.reservations import finalizing
 from spendgate_service.store.values import Item
 from spendgate_service.wire.spend import recorded_spend_response
 from spendgate_service.wire.values import json_text
@@ -50,25 +60,33 @@ class Recorded:
     replayed: bool
 
 
-type Result = Settled | Recorded
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A lease after a capture; `replayed` if the capture changed nothing."""
 
-type _Finished = tuple[dict[str, Any] | None, Result]
+    reservation: Reservation
+    replayed: bool
+
+
+type Result = Settled | Captured | Recorded
+
+type Finished = tuple[dict[str, Any] | None, Result]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one command will write, apart from counters and ledger, which a batch shares.
 
-    `place` is the command's place in the batch. `usage` is its record in the usage log, with every
-    budget that applies; a release has none. `finish` makes the command's own write, if it has one,
-    and its result.
+    `places` are those of the command in the batch: the captures of one lease share a plan. `usage`
+    are its records in the usage log, with every budget that applies; a release has none. `finish`
+    makes the command's own write, if it has one, and its result.
     """
 
-    place: int
+    places: tuple[int, ...]
     tenant_id: str
     postings: Sequence[Posting]
-    usage: UsageRecord | None
-    finish: Callable[[list[LedgerEntry], UsageRecord | None], _Finished]
+    usage: Sequence[UsageRecord]
+    finish: Callable[[list[LedgerEntry], Sequence[UsageRecord]], Finished]
 
     def without(self, absent: Collection[keys.Key]) -> "Plan":
         """Return the plan without the postings that count only on a counter that exists."""
@@ -88,7 +106,7 @@ class Planner:
         self._debits = Debits(table, policy_cache)
 
     def plan(
-        self, place: int, command: SettlementCommand, item: Item | None, now_ms: int
+        self, place: int, command: Settle | Release | Record, item: Item | None, now_ms: int
     ) -> Plan | Result:
         """Plan a command, or return its result if it took effect before. `item` is what is stored.
 
@@ -103,13 +121,11 @@ class Planner:
             if command.problem is not None:
                 raise command.problem
             return self._plan_record(place, command, once, now_ms)
-        if item is None:
-            raise NotFound("reservation", command.reservation_id)
-        before = read_reservation(command.reservation_id, item)
+        before = stored_reservation(command.reservation_id, item)
         after, is_new = finalize(before, command, now_ms=now_ms)
         if not is_new:
             return Settled(after, replayed=True)
-        return self._plan_settlement(place, command, after, now_ms)
+        return self._plan_settlement(place, command, before, after, now_ms)
 
     def _once(self, command: Record) -> IdempotencyRecord | None:
         if command.idempotency_key is None:
@@ -122,45 +138,43 @@ class Planner:
         )
 
     def _plan_settlement(
-        self, place: int, command: Settle | Release, after: Reservation, now_ms: int
+        self,
+        place: int,
+        command: Settle | Release,
+        before: Reservation,
+        after: Reservation,
+        now_ms: int,
     ) -> Plan:
-        held_lines = after.lines
         if isinstance(command, Settle):
             after = self._debits.with_rates(command.tenant_id, after, now_ms=now_ms)
         write = finalizing(
             self._table.name, command.tenant_id, after,
-            has_new_rates=after.lines != held_lines, now_ms=now_ms,
+            has_new_rates=after.lines != before.lines, now_ms=now_ms,
         )  # fmt: skip
-        usage, uncounted = None, tuple[str, ...]()
-        if isinstance(command, Release):
-            postings = [_returned(command.tenant_id, after, line, None) for line in after.lines]
-        else:
-            spending = Spending(after.subjects, command.provenance, now_ms, after.reservation_id)
-            actual = after.actual or {}
-            postings = [
-                _returned(
-                    command.tenant_id, after, line,
-                    spending.on(line, line.cost(actual), line.origin(actual)),
-                )
-                for line in after.lines
-            ]  # fmt: skip
-            beyond = {unit: actual[unit] for unit in actual if unit not in after.amounts}
+        usage, uncounted = list[UsageRecord](), tuple[str, ...]()
+        provenance = command.provenance if isinstance(command, Settle) else Provenance()
+        spending = Spending(after.subjects, provenance, now_ms, after.reservation_id)
+        postings = postings_of(command.tenant_id, before, after, spending)
+        if isinstance(command, Settle):
+            spent = spent_between(before, after)
+            beyond = not_granted(after, spent)
             debits = self._debits.of_settlement(
                 command.tenant_id,
                 spending,
                 beyond,
                 reserved_at_ms=after.created_at_ms,
-                slice_at_ms=_spent_by(after),
+                slice_at_ms=spent_by(after, now_ms=now_ms),
                 except_on={(line.budget_id, line.subject) for line in after.lines},
             )
             uncounted = self._debits.uncounted(command.tenant_id, after, beyond, debits)
-            usage = _usage_of_settlement(command, after, postings, debits)
+            if spent or is_first_report(before, after):
+                usage.append(_usage_of_settlement(command, after, spent, postings, debits))
             postings += [debit.posting for debit in debits if debit.posting]
 
-        def finish(_entries: list[LedgerEntry], _usage: UsageRecord | None) -> _Finished:
+        def finish(_entries: list[LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
             return write, Settled(after, replayed=False, uncounted=uncounted)
 
-        return Plan(place, command.tenant_id, postings, usage, finish)
+        return Plan((place,), command.tenant_id, postings, usage, finish)
 
     def _plan_record(
         self,
@@ -179,15 +193,15 @@ class Planner:
             subjects=command.subjects,
             amounts=command.actual,
             occurred_at_ms=min(occurred_at_ms, now_ms),
-            budgets=_shares(debits),
+            budgets=shares_of_debits(debits),
             metered=command.metered,
             provenance=command.provenance,
             calls=calls_of(command.metered),
             metadata=command.metadata,
         )
 
-        def finish(entries: list[LedgerEntry], recorded: UsageRecord | None) -> _Finished:
-            assert recorded is not None
+        def finish(entries: list[LedgerEntry], written: Sequence[UsageRecord]) -> Finished:
+            [recorded] = written
             spend = RecordedSpend(
                 usage_id=recorded.record_id,
                 subjects=command.subjects,
@@ -204,19 +218,22 @@ class Planner:
             return write, Recorded(response, replayed=False)
 
         postings = [debit.posting for debit in debits if debit.posting]
-        return Plan(place, command.tenant_id, postings, usage, finish)
+        return Plan((place,), command.tenant_id, postings, [usage], finish)
 
 
 def _usage_of_settlement(
-    command: Settle, after: Reservation, settled: Sequence[Posting], debits: Sequence[Debit]
+    command: Settle,
+    after: Reservation,
+    spent: Mapping[str, Amount],
+    settled: Sequence[Posting],
+    debits: Sequence[Debit],
 ) -> UsageRecord:
     """Make the usage record; it occurred when it was reserved, as its budgets count it."""
-    held = tuple(_settled_share(posting) for posting in settled)
     return UsageRecord(
         subjects=after.subjects,
-        amounts=after.actual or {},
+        amounts=spent,
         occurred_at_ms=after.created_at_ms,
-        budgets=(*held, *_shares(debits)),
+        budgets=(*shares_of_postings(settled), *shares_of_debits(debits)),
         metered=command.metered,
         provenance=command.provenance,
         calls=calls_of(command.metered),
@@ -227,36 +244,6 @@ def _usage_of_settlement(
     )
 
 
-def _settled_share(posting: Posting) -> BudgetShare:
-    entry = posting.entry
-    assert entry is not None
-    return BudgetShare(
-        budget_id=entry.budget_id,
-        subject=entry.subject,
-        period_key=entry.period_key,
-        unit=entry.unit,
-        amount=entry.amount,
-        leaves_at=posting.leaves_at,
-        origin=entry.origin,
-    )
-
-
-def _shares(debits: Sequence[Debit]) -> tuple[BudgetShare, ...]:
-    """List what the spend comes to on each budget."""
-    return tuple(
-        BudgetShare(
-            budget_id=debit.claim.budget.budget_id,
-            subject=debit.claim.subject,
-            period_key=debit.period.key if debit.period else None,
-            unit=debit.claim.budget.unit,
-            amount=debit.claim.amount,
-            leaves_at=debit.posting.leaves_at if debit.posting else None,
-            origin=debit.claim.origin,
-        )
-        for debit in debits
-    )
-
-
 def own_key(command: SettlementCommand) -> keys.Key | None:
     """Return the key of the item that makes a command count once; None for a record without one."""
     if not isinstance(command, Record):
@@ -264,20 +251,3 @@ def own_key(command: SettlementCommand) -> keys.Key | None:
     if command.idempotency_key is None:
         return None
     return keys.once_key(command.tenant_id, RECORD, command.idempotency_key)
-
-
-def _returned(tenant_id: str, after: Reservation, line: Line, entry: LedgerEntry | None) -> Posting:
-    """Return a hold, and debit what was spent instead, if anything."""
-    return Posting(
-        counter=counter_of(tenant_id, line),
-        returned=line.amount,
-        bucket=after.bucket,
-        entry=entry,
-        leaves_at=leaves_at(line.period_key, _spent_by(after)),
-    )
-
-
-def _spent_by(after: Reservation) -> int:
-    """Return the latest moment at which it can have been spent, also if it is settled late."""
-    assert after.finalized_at_ms is not None
-    return min(after.finalized_at_ms, after.bucket * 1000)

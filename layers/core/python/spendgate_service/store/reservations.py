@@ -27,13 +27,17 @@ LONG_HOLD_SECONDS = 600
 
 _HOLDS_AT_A_TIME = 100
 
-# The reservation leaves the state `held` once, out of the bucket that was read.
-IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until"
+# The reservation leaves the state `held` once, with the bucket and the totals that were read.
+IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until AND attribute_not_exists(revision)"
+IS_LEASED_AS_SEEN = "stage = :held AND held_until = :held_until AND revision = :seen_revision"
 FINALIZE = (
     "REMOVE holds_of SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
     "settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
 FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
+CAPTURE = (
+    "SET captured = :captured, returned = :returned, revision = :revision, holds_of = :holds_of"
+)
 RATES_OF_SETTLEMENT = "#lines = :lines"
 EXTEND = (
     "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl, "
@@ -97,6 +101,9 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         finalized_at_ms=values.read_optional_number(item, "finalized_at_ms"),
         settled_by=values.read_text(item, "settled_by") or None,
         metadata=json.loads(item["metadata"]["S"]) if "metadata" in item else {},
+        captured=values.read_amounts(item["captured"]) if "captured" in item else {},
+        returned=values.read_amounts(item["returned"]) if "returned" in item else {},
+        revision=values.read_optional_number(item, "revision") or 0,
     )
 
 
@@ -139,6 +146,25 @@ def _read_line(subjects: dict[str, Subject], value: Value) -> Line:
 def counter_of(tenant_id: str, line: Line) -> keys.Key:
     """Return the key of the counter that a line holds on."""
     return keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
+
+
+def capturing(
+    table_name: str, tenant_id: str, before: Reservation, after: Reservation
+) -> dict[str, Any]:
+    """Make the write of the totals of captures if the reservation is held as it was read.
+
+    A lease is listed among the open holds.
+    """
+    return _update(
+        table_name, tenant_id, before, CAPTURE,
+        {
+            ":held_until": number(before.bucket),
+            ":captured": values.amounts(after.captured),
+            ":returned": values.amounts(after.returned),
+            ":revision": number(after.revision),
+            ":holds_of": text(keys.holds_of(tenant_id)),
+        },
+    )  # fmt: skip
 
 
 def finalizing(
@@ -247,12 +273,15 @@ def read_open_holds(table: Table, tenant_id: str, rows: Sequence[OpenHoldRow]) -
 def _update(
     table_name: str, tenant_id: str, reservation: Reservation, expression: str, change: Item
 ) -> dict[str, Any]:
+    seen: Item = {":held": text("held")}
+    if reservation.revision:
+        seen[":seen_revision"] = number(reservation.revision)
     return {
         "Update": {
             "TableName": table_name,
             "Key": values.key(keys.reservation_key(tenant_id, reservation.reservation_id)),
             "UpdateExpression": expression,
-            "ConditionExpression": IS_HELD_AS_SEEN,
-            "ExpressionAttributeValues": {":held": text("held"), **change},
+            "ConditionExpression": (IS_LEASED_AS_SEEN if reservation.revision else IS_HELD_AS_SEEN),
+            "ExpressionAttributeValues": {**seen, **change},
         }
     }

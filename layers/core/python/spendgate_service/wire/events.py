@@ -7,6 +7,7 @@ be added in time, so a receiver must accept fields that it does not know.
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypedDict
 
+from spendgate_service.domain.reservations import Reservation
 from spendgate_service.wire.budget_events import (
     BalanceDetail,
     ExhaustedDetail,
@@ -15,8 +16,12 @@ from spendgate_service.wire.budget_events import (
     ThresholdReachedDetail,
 )
 from spendgate_service.wire.changes import BudgetChangedDetail
-from spendgate_service.wire.fields import Doc, Time
-from spendgate_service.wire.reservations import ReservationResponse
+from spendgate_service.wire.fields import Amounts, Doc, Time
+from spendgate_service.wire.reservations import (
+    ReservationResponse,
+    by_granted_unit,
+    reservation_response,
+)
 from spendgate_service.wire.statements import ClosedStatement
 from spendgate_service.wire.values import time_on_wire
 
@@ -43,9 +48,27 @@ class PeriodClosedDetail(BalanceDetail):
 
 
 class ReservationDetail(TypedDict):
-    """A reservation was settled above its estimate, or expired without being settled."""
+    """A reservation was settled above its estimate."""
 
     reservation: Annotated[ReservationResponse, Doc("The reservation when it happened.")]
+
+
+class ExpiredDetail(ReservationDetail):
+    """A reservation expired without being settled."""
+
+    captured: Annotated[Amounts, Doc("What captures had reported as spent, by unit; it counts.")]
+    uncaptured: Annotated[
+        Amounts, Doc("What was held until then, by unit: neither captured nor given back.")
+    ]
+
+
+def expired_detail(reservation: Reservation, *, now_ms: int) -> ExpiredDetail:
+    """Build the detail of a reservation that has expired."""
+    return {
+        "reservation": reservation_response(reservation, now_ms=now_ms),
+        "captured": by_granted_unit(reservation.captured, reservation),
+        "uncaptured": by_granted_unit(reservation.uncaptured, reservation),
+    }
 
 
 DETAILS: Mapping[str, type] = {
@@ -55,7 +78,7 @@ DETAILS: Mapping[str, type] = {
     "budget.resumed": ResumedDetail,
     "budget.period_closed": PeriodClosedDetail,
     "budget.changed": BudgetChangedDetail,
-    "reservation.expired": ReservationDetail,
+    "reservation.expired": ExpiredDetail,
     "reservation.overrun": ReservationDetail,
 }
 """What events of each type say beside their envelope."""

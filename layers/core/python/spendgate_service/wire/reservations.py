@@ -27,7 +27,7 @@ class _Reservation(TypedDict):
         Amounts,
         Doc(
             "The amounts that the request asked for, by unit; with a minimum the part of them that "
-            "was granted."
+            "was granted; of a lease all that was granted since the start."
         ),
     ]
 
@@ -107,8 +107,15 @@ class ReservationResponse(_Reservation):
         Time | None, Doc("When the reservation was settled or released; null: it was not.")
     ]
     actual: Annotated[Amounts | None, Doc("What was spent, by unit; null while it is held.")]
+    granted: Annotated[Amounts, Doc("What was granted since the start, by unit.")]
+    captured: Annotated[Amounts, Doc("What captures reported as spent since the start, by unit.")]
+    returned: Annotated[Amounts, Doc("What captures gave back since the start, by unit.")]
+    held: Annotated[
+        Amounts,
+        Doc("What is held now: granted less captured and returned; 0 once the hold has ended."),
+    ]
     late: Annotated[bool, Doc("Whether it was settled after its hold had expired.")]
-    overrun: Annotated[bool, Doc("Whether it was settled above its estimate.")]
+    overrun: Annotated[bool, Doc("Whether more was settled or captured than was granted.")]
     lines: Annotated[
         list[LineResponse],
         Doc("What was held on each budget that applied, in the budget's unit."),
@@ -166,6 +173,10 @@ def reservation_response(
         "subjects": subjects_on_wire(reservation.subjects),
         "amounts": amounts_on_wire(reservation.amounts),
         "actual": None if actual is None else amounts_on_wire(actual),
+        "granted": amounts_on_wire(reservation.amounts),
+        "captured": by_granted_unit(reservation.captured, reservation),
+        "returned": by_granted_unit(reservation.returned, reservation),
+        "held": by_granted_unit(reservation.held_at(now_ms=now_ms), reservation),
         "late": reservation.late,
         "overrun": reservation.overrun,
         "lines": [_line(line, reservation.amounts) for line in reservation.lines],
@@ -176,6 +187,11 @@ def reservation_response(
     if notes:
         response["warnings"] = list(notes)
     return response
+
+
+def by_granted_unit(totals: Mapping[str, Amount], reservation: Reservation) -> Amounts:
+    """Show totals, also those of 0 in each unit that was granted."""
+    return amounts_on_wire({**dict.fromkeys(reservation.amounts, 0), **totals})
 
 
 def _line(line: Line, held: Mapping[str, Amount]) -> LineResponse:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from spendgate_service.api.bodies.fields import Body, EventIdField, ObjectIdField, TenantIdField
-from spendgate_service.api.bodies.settling import RecordBody, SettleBody
+from spendgate_service.api.bodies.settling import CaptureBody, RecordBody, SettleBody
 from spendgate_service.api.json_body import read_object
 from spendgate_service.api.notes import spenders_and_notes
 from spendgate_service.api.validation import validated
@@ -20,6 +20,15 @@ class SettleMessage(SettleBody):
 
     version: Literal[1]
     type: Literal["settle"]
+    tenant_id: TenantIdField
+    reservation_id: ObjectIdField
+
+
+class CaptureMessage(CaptureBody):
+    """Report what a lease has spent and given back since its start."""
+
+    version: Literal[1]
+    type: Literal["capture"]
     tenant_id: TenantIdField
     reservation_id: ObjectIdField
 
@@ -42,10 +51,13 @@ class RecordMessage(RecordBody):
     event_id: EventIdField
 
 
-type Message = SettleMessage | ReleaseMessage | RecordMessage
+type Message = SettleMessage | CaptureMessage | ReleaseMessage | RecordMessage
 
 _MESSAGE: TypeAdapter[Message] = TypeAdapter(
-    Annotated[SettleMessage | ReleaseMessage | RecordMessage, Field(discriminator="type")]
+    Annotated[
+        SettleMessage | CaptureMessage | ReleaseMessage | RecordMessage,
+        Field(discriminator="type"),
+    ]
 )
 
 
@@ -66,6 +78,8 @@ def command_of(
     if isinstance(message, ReleaseMessage):
         return Release(message.tenant_id, message.reservation_id)
     tenant_id = message.tenant_id
+    if isinstance(message, CaptureMessage):
+        return message.to_capture(tenant_id=tenant_id, reservation_id=message.reservation_id)
     if isinstance(message, SettleMessage):
         priced = priced_or_problem(message, policy_cache, tenant_id, now_ms)
         return message.to_settle(

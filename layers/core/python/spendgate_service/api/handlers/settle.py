@@ -1,4 +1,4 @@
-"""Settle, release and extend a reservation, and record spend: over HTTP, or in batches from SQS."""
+"""Settle, capture, release, extend and record: over HTTP, or in batches from SQS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import Any
 
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.fields import EmptyBody
-from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
+from spendgate_service.api.bodies.settling import CaptureBody, ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.notes import notes_on_currency, notes_on_uncounted, spenders_and_notes
@@ -16,7 +16,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.domain.requests import Release, SettlementCommand
 from spendgate_service.pricing.priced_amounts import priced_or_problem
 from spendgate_service.reservations.extend import extend as extend_reservation
-from spendgate_service.settlements.plan import Recorded, Settled
+from spendgate_service.settlements.plan import Captured, Recorded, Settled
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
 from spendgate_service.wire.spend import RecordedSpendResponse
 
@@ -38,6 +38,25 @@ def settle(request: Request[SettleBody]) -> Response:
     settled = _finalized(request, command)
     notes = notes_on_uncounted(body, settled.uncounted)
     return _finalized_response(request, settled, unpriced=priced.unpriced, notes=notes)
+
+
+@route(
+    "POST /v1/reservations/{id}/capture",
+    role=CALLER,
+    body=CaptureBody,
+    response=ReservationResponse,
+    errors=("reservation_finalized",),
+    repeatable=True,
+)
+def capture(request: Request[CaptureBody]) -> Response:
+    """Report what a lease has spent and given back, as totals since its start."""
+    reservation_id = request.path_id("reservation")
+    body = request.read_body()
+    command = body.to_capture(tenant_id=request.tenant_id, reservation_id=reservation_id)
+    result = request.app.settlements.apply_one(command)
+    assert isinstance(result, Captured), "the result of a capture is its lease"
+    shown = reservation_response(result.reservation, now_ms=request.now_ms)
+    return replayed(shown) if result.replayed else ok(shown)
 
 
 @route(

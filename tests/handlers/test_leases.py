@@ -1,0 +1,130 @@
+"""Leases over HTTP and from the queue: the same totals, the same rules, the same numbers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from spendgate_service.app import Spendgate
+from spendgate_service.events.envelope import TTL_SERVICE, event_of
+from spendgate_service.store import keys, values
+from tests.support.clock import NOON_MS, FakeClock
+from tests.support.functions import LambdaContext, load_function
+from tests.support.handlers import Ask
+
+pytestmark = pytest.mark.usefixtures("clock", "acme")
+
+
+@pytest.fixture
+def clock(app: Spendgate) -> FakeClock:
+    app.clock = clock = FakeClock(NOON_MS)
+    return clock
+
+
+def leased(ask: Ask, limit: str = "10", amount: str = "5") -> str:
+    """A lease on a new budget; its path."""
+    ask("POST", "/v1/budgets", {"subject": "agent:a", "unit": "usd", "limit": limit})
+    held = ask("POST", "/v1/reservations", {"subjects": {"agent": "a"}, "amounts": {"usd": amount}})
+    assert held.status == 201
+    return f"/v1/reservations/{held.body['reservation_id']}"
+
+
+def balance(ask: Ask) -> tuple[str, str, str]:
+    (budget,) = ask("GET", "/v1/spend", query={"agent": "a"}).body["budgets"]
+    return budget["spent"], budget["held"], budget["available"]
+
+
+def delivered(app: Spendgate, *messages: dict[str, Any]) -> dict[str, Any]:
+    """Deliver messages as one batch; the response to SQS."""
+    records = [
+        {
+            "messageId": str(number),
+            "body": json.dumps({"version": 1, "tenant_id": "acme", **message}),
+        }
+        for number, message in enumerate(messages)
+    ]
+    handler = load_function("settle", app).handler
+    answered: dict[str, Any] = handler({"Records": records}, LambdaContext())
+    return answered
+
+
+def test_a_lease_shows_what_was_granted_captured_returned_and_is_held(ask: Ask) -> None:
+    lease = leased(ask)
+    totals = {"actual": {"usd": "1.84"}, "returned": {"usd": "0.5"}}
+
+    first, again = ask("POST", f"{lease}/capture", totals), ask("POST", f"{lease}/capture", totals)
+
+    assert (first.status, again.status) == (200, 200)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    shown = ask("GET", lease).body
+    assert shown == first.body == again.body
+    assert (shown["state"], shown["actual"]) == ("held", None)
+    assert (shown["granted"], shown["captured"]) == ({"usd": "5"}, {"usd": "1.84"})
+    assert (shown["returned"], shown["held"]) == ({"usd": "0.5"}, {"usd": "2.66"})
+    assert balance(ask) == ("1.84", "2.66", "5.5")
+
+
+def test_a_tail_of_a_total_is_rounded_up(ask: Ask) -> None:
+    lease = leased(ask)
+
+    captured = ask("POST", f"{lease}/capture", {"actual": {"usd": "0.0016150000000000001"}})
+
+    assert captured.body["captured"] == {"usd": "0.001615001"}
+
+
+def test_captures_of_the_queue_count_as_the_largest_with_their_neighbours(
+    app: Spendgate, ask: Ask
+) -> None:
+    lease = leased(ask)
+    message = {"type": "capture", "reservation_id": lease.rpartition("/")[2]}
+
+    answered = delivered(
+        app,
+        {**message, "actual": {"usd": "1"}},
+        {**message, "actual": {"usd": "3"}},
+        {"type": "record", "event_id": "e", "subjects": {"agent": "a"}, "actual": {"usd": "1"}},
+        {**message, "actual": {"usd": "2"}},
+    )
+
+    assert answered == {"batchItemFailures": []}
+    assert balance(ask) == ("4", "2", "4")
+    records = ask("GET", "/v1/usage/records", query={"agent": "a"}).body["data"]
+    assert sorted(record["amounts"]["usd"] for record in records) == ["1", "3"]
+
+
+def test_the_end_of_a_lease(ask: Ask) -> None:
+    lease = leased(ask)
+    ask("POST", f"{lease}/capture", {"actual": {"usd": "2"}})
+
+    below = ask("POST", f"{lease}/settle", {"actual": {"usd": "1"}})
+    assert (below.status, below.body["error"]["param"]) == (422, "body.actual.usd")
+    settled = ask("POST", f"{lease}/settle", {"actual": {"usd": "3"}})
+    assert (settled.body["state"], settled.body["held"]) == ("settled", {"usd": "0"})
+    older = ask("POST", f"{lease}/capture", {"actual": {"usd": "2.5"}})
+    assert (older.status, older.body) == (200, settled.body)
+    above = ask("POST", f"{lease}/capture", {"actual": {"usd": "3.1"}})
+    assert (above.status, above.code) == (409, "reservation_finalized")
+    assert balance(ask) == ("3", "0", "7")
+
+
+def test_the_event_of_its_expiry_names_what_was_captured_and_what_was_not(
+    app: Spendgate, ask: Ask
+) -> None:
+    lease = leased(ask)
+    ask("POST", f"{lease}/capture", {"actual": {"usd": "2"}, "returned": {"usd": "1"}})
+    key = values.key(keys.reservation_key("acme", lease.rpartition("/")[2]))
+
+    event = event_of(
+        {
+            "eventName": "REMOVE",
+            "userIdentity": {"type": "Service", "principalId": TTL_SERVICE},
+            "dynamodb": {"Keys": key, "OldImage": app.table.get(key)},
+        }
+    )
+
+    assert event is not None and event.event_type == "reservation.expired"
+    assert (event.says["captured"], event.says["uncaptured"]) == ({"usd": "2"}, {"usd": "2"})
+
+
+def test_a_capture_says_something(ask: Ask) -> None:
+    assert ask("POST", f"{leased(ask)}/capture", {}).status == 422
