@@ -21,6 +21,7 @@ from local.dynamodb_local import dynamodb_local
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, Policy
 from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.periods import PeriodRule
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.store import keys, values
@@ -30,12 +31,17 @@ from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policies import policy_attributes
 from spendgate_service.store.values import Item
 from tests.support.counting_client import CountingClient, counting, item_bytes
+from tests.support.crowded_counter import WINDOW, crowd
 from tests.support.engines import table_at
 from tests.support.world import AGENT, TENANT, World
 
 ITEMS = tuple(map(int, os.environ.get("BENCH_ITEMS", "1000,100000,1000000").split(",")))
 BUDGETS = (10, 10_000)
 HOLDS = (1, 10_000)
+HOLD_TIMES = (30, 60, 300, 900, 3600)
+OPEN_HOLDS = "open holds on the counter"
+MIXED = "hold times, 24 slices, 3 ending credits"
+MONTH = CalendarPeriod("month")
 ROUNDS = 300
 AIM = 1.1
 
@@ -83,26 +89,33 @@ def run(console: Console) -> Report:
     """Fill the tables, measure in turn and compare each size with the smallest of its kind."""
     report = Report("growth", f"Growth (p50 of {ROUNDS} in us, in turn)")
     with dynamodb_local() as url:
-        for growth, sizes, grow in (
-            ("items in the table", ITEMS, _with_items),
-            ("budgets in the tenant", BUDGETS, _with_budgets),
-            ("open holds on the counter", HOLDS, _with_holds),
+        for growth, sizes, period, grow in (
+            ("items in the table", ITEMS, MONTH, _with_items),
+            ("budgets in the tenant", BUDGETS, MONTH, _with_budgets),
+            (OPEN_HOLDS, HOLDS, MONTH, _with_holds),
+            (MIXED, (1, len(HOLD_TIMES)), WINDOW, _with_hold_times),
         ):
             places = []
             for size in sizes:
                 console.print(f"  filling: {size:,} {growth}")
                 started = time.monotonic()
-                places.append(_place(url, growth, size, grow))
+                places.append(_place(url, growth, size, period, grow))
                 console.print(f"  filled in {time.monotonic() - started:.0f} s")
             _measure(places, console)
             _add_rows(report, places)
     return report
 
 
-def _place(url: str, growth: str, size: int, grow: Callable[[World, Budget, int], None]) -> Place:
+def _place(
+    url: str,
+    growth: str,
+    size: int,
+    period: PeriodRule,
+    grow: Callable[[World, Budget, int], None],
+) -> Place:
     table, client = counting(table_at(url))
     world = World(table)
-    budget = world.budget(10**9, period=CalendarPeriod("month"))
+    budget = world.budget(10**9, period=period)
     world.settle(world.reserve(1), 1)
     grow(world, budget, size)
     return Place(growth, size, world, budget, client)
@@ -143,9 +156,9 @@ def _add_rows(report: Report, places: list[Place]) -> None:
                 report.aim_at_most(f"{label}, p50", ratio, AIM)
                 same = place.costs[name] == places[0].costs[name]
                 assert same, f"{label} costs {place.costs[name]}, not {places[0].costs[name]}"
-        if place.growth.startswith("open holds"):
-            size = place.counter_bytes()
-            report.aim_at_most(f"bytes of the counter, {place.size:,} open holds", size, 1024)
+        if place.growth in (OPEN_HOLDS, MIXED):
+            label = f"bytes of the counter, {place.size:,} {place.growth}"
+            report.aim_at_most(label, place.counter_bytes(), 1024)
 
 
 def _with_items(world: World, budget: Budget, size: int) -> None:
@@ -198,6 +211,11 @@ def _with_holds(world: World, _budget: Budget, size: int) -> None:
         for _ in range(size - 101)
     )
     _write(world.table, more)
+
+
+def _with_hold_times(world: World, budget: Budget, size: int) -> None:
+    """Fill the counter with as many hold times, slices and ending credits."""
+    crowd(world, budget, HOLD_TIMES[:size])
 
 
 def _settled_items(world: World) -> tuple[Item, Item]:

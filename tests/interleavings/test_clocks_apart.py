@@ -131,7 +131,7 @@ def test_a_period_is_not_closed_for_good_over_a_hold_that_the_clock_behind_honou
     behind.budget(10, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True))
     ends_at = (behind.clock.now_ms() // 3_600_000 + 1) * 3600
     until(behind, ends_at - 1)
-    held = behind.reserve(10, ttl_seconds=CLOSING_GRACE_SECONDS + 4)
+    held = behind.reserve(10, ttl_seconds=CLOSING_GRACE_SECONDS + 16)  # the end of its bucket
     bucket = behind.find(held).bucket
     until(behind, bucket, ms=-1)
 

@@ -20,7 +20,12 @@ from spendgate_service.reservations.hold import take_hold
 from spendgate_service.store import values
 from spendgate_service.store.claims import CounterClaim, catch_up
 from spendgate_service.store.client import Table
-from spendgate_service.store.counters import hold_attribute, read_counter, slice_attribute
+from spendgate_service.store.counters import (
+    ending_attribute,
+    hold_attribute,
+    read_counter,
+    slice_attribute,
+)
 from spendgate_service.store.holds import return_hold
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.postings import Posting, writes_of_counters
@@ -95,7 +100,9 @@ class Stored:
             "version": values.number(counter.version),
             **{hold_attribute(at): values.amount(held) for at, held in counter.holds.items()},
             **{slice_attribute(at): values.amount(spent) for at, spent in counter.slices.items()},
-            **{f"x{at}": values.amount(amount) for at, amount in counter.ending.items()},
+            **{
+                ending_attribute(at): values.amount(amount) for at, amount in counter.ending.items()
+            },
             "credit_changes": values.number(counter.credit_changes),
             **values.optional_number(credit_ends_at=counter.credit_ends_at),
         }

@@ -7,6 +7,7 @@ from spendgate_service.domain.clocks import CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.requests import CLAIMS_MAX
 from spendgate_service.store import values
+from spendgate_service.store.counters import hold_attribute
 from spendgate_service.store.keys import LEDGER_PREFIX
 from spendgate_service.store.ledger import read_ledger
 from tests.support.ledger_invariants import read_books, scan
@@ -40,7 +41,7 @@ def with_dead_buckets(world: World, budget: Budget, count: int) -> None:
     item = world.table.get(key)
     assert item is not None
     ended = world.clock.now_ms() // 1000 - CLOCKS_DIFFER_SECONDS_MAX
-    holds = {f"h{ended - place}": values.amount(ONE) for place in range(count)}
+    holds = {hold_attribute(ended - place): values.amount(ONE) for place in range(count)}
     available = values.amount(values.read_amount(item["available"]) - count * ONE)
     world.table.put({**item, **holds, "available": available})
 

@@ -15,6 +15,7 @@ from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys, values
+from spendgate_service.store.counters import SLICE_PREFIX, hold_attribute
 from spendgate_service.store.ledger import ledger_attributes, read_ledger
 from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
@@ -197,13 +198,13 @@ def entered_never_settled(lived: Lived) -> None:
 def _hold_gone(lived: Lived) -> None:
     held = lived.world.find(lived.open)
     key = lived.world.counter_key(lived.balance)
-    lived.add_to(key, f"h{held.bucket}", -1)
+    lived.add_to(key, hold_attribute(held.bucket), -1)
     lived.add_to(key, "available", 1)
 
 
 def _hold_below_nothing(lived: Lived) -> None:
     key = lived.world.counter_key(lived.balance)
-    lived.change(key, h1=values.amount(-ONE))
+    lived.change(key, **{hold_attribute(1): values.amount(-ONE)})
     lived.add_to(key, "available", 1)
 
 
@@ -211,7 +212,7 @@ def _slice_changed(lived: Lived) -> None:
     key = lived.world.counter_key(lived.rolling)
     item = lived.table.get(values.key(key))
     assert item is not None
-    name = next(name for name in item if name[0] == "w" and name[1:].isdecimal())
+    name = next(name for name in item if name[0] == SLICE_PREFIX and name.isalnum())
     lived.add_to(key, name, 1)
 
 

@@ -10,14 +10,16 @@ from spendgate_service.budgets.change import ChangeEvent, change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
-from spendgate_service.domain.periods import NoPeriod, PeriodRule
+from spendgate_service.domain.periods import SLICES_MAX, NoPeriod, PeriodRule
 from spendgate_service.domain.requests import Settle
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.usage_records import MeteredUsage
 from spendgate_service.settlements.plan import Settled
+from spendgate_service.store.client import Table
 from spendgate_service.store.ids import new_id
 from tests.support.counting_client import CountingClient, counting, item_bytes
+from tests.support.crowded_counter import WINDOW, crowd
 from tests.support.ledger_invariants import scan
 from tests.support.world import AGENT, TENANT, World, release, settle
 
@@ -85,6 +87,27 @@ def test_a_reserve_with_many_holds_at_once_stays_within_one_unit_for_its_counter
     counting_world.reserve(1, ttl_seconds=300)
 
     assert client.units["update_item"] == 1
+
+
+@pytest.mark.parametrize(
+    "ttls",
+    [(30, 60, 120, 300, 600), (60, 300, 900, 3600, 86_400), (10, 60, 300, 900, 3600),
+     (5, 30, 300, 1800, 86_400)],
+)  # fmt: skip
+def test_a_counter_with_five_hold_times_24_slices_and_three_ending_credits_is_below_1_kb(
+    memory_table: Table, ttls: tuple[int, ...]
+) -> None:
+    world = World(memory_table)
+    budget = world.budget(1000, period=WINDOW)
+
+    largest = crowd(world, budget, ttls)
+
+    counter = world.counter(budget)
+    print(f"{ttls}: {largest} bytes, {len(counter.holds)} buckets at the end")
+    assert largest < 1024
+    assert len(counter.slices) >= SLICES_MAX - 1  # the last day's holds let the first one go
+    assert len(counter.ending) == 3
+    assert counter.held(now_ms=world.clock.now_ms()) > 0
 
 
 def test_a_minimum_costs_nothing_where_the_whole_fits_and_a_part_costs_its_try(

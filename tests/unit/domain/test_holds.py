@@ -1,11 +1,15 @@
 """Hold times: buckets that are never too early, hardly too late, and few."""
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spendgate_service.domain.hold_buckets import (
     BUCKETS_PER_TTL_MAX,
     TTL_SECONDS_MAX,
+    WIDTHS_SECONDS,
     bucket_of,
     bucket_width_seconds,
     is_expired,
@@ -44,8 +48,23 @@ def test_a_hold_of_one_second_expires_within_two() -> None:
     assert bucket_of(expires_at_ms=2_000, ttl_seconds=1) == 2
 
 
-def test_the_usual_five_minutes_are_kept_to_fifteen_seconds() -> None:
-    assert bucket_width_seconds(300) == 15
+@pytest.mark.parametrize(
+    ("ttl_seconds", "width_seconds"), [(10, 1), (300, 60), (600, 60), (3600, 900), (86_400, 14_400)]
+)
+def test_a_usual_hold_is_kept_to_a_tenth_or_a_quarter_of_its_time(
+    ttl_seconds: int, width_seconds: int
+) -> None:
+    assert bucket_width_seconds(ttl_seconds) == width_seconds
+
+
+@given(ttl_seconds=TTLS)
+def test_a_hold_lasts_at_most_half_as_long_again(ttl_seconds: int) -> None:
+    assert bucket_width_seconds(ttl_seconds) <= max(1, ttl_seconds / 2)
+
+
+def test_each_width_divides_the_next_so_that_hold_times_share_buckets() -> None:
+    for narrow, wide in pairwise(WIDTHS_SECONDS):
+        assert wide % narrow == 0
 
 
 def test_a_bucket_has_expired_from_its_very_moment_on() -> None:

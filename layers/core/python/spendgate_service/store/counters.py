@@ -6,6 +6,7 @@ its statements expire together, some time after the period has ended (`kept_unti
 end stays.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -28,7 +29,10 @@ from spendgate_service.store.values import (
 )
 
 HOLD_PREFIX = "h"
-"""A counter's attribute `h<moment>` is the sum of the holds that expire at that moment."""
+"""A counter's attribute `h<moment>` is the sum of the holds that expire at that moment.
+
+A moment in a name is in base 36 (`numbered_attribute`): an item may have sixty such names.
+"""
 
 SLICE_PREFIX = "w"
 """`w<moment>` is what was spent in the slice of a rolling window that leaves it at that moment."""
@@ -38,6 +42,10 @@ ARMED_PREFIX = "a"
 
 ENDING_PREFIX = "x"
 """`x<moment>` is the sum of the credits that end at that moment (`store.credit_writes`)."""
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BASE = len(_DIGITS)
+_IS_NUMBERED = re.compile("[a-z][0-9A-Z]+")
 
 RETENTION_SECONDS = Settings().retention_days * 86_400
 
@@ -75,14 +83,31 @@ CATCH_UP = "SET limit_amount = :limit, available = available + :change, version 
 IS_AS_SEEN = "version = :seen_version AND limit_amount = :seen_limit"
 
 
+def numbered_attribute(prefix: str, number: int) -> str:
+    """Name an attribute by its kind and a number, in base 36 and capitals: `hTBR3K0`.
+
+    Other attributes have small letters, so no name is both.
+    """
+    digits = ""
+    while number:
+        number, digit = divmod(number, _BASE)
+        digits = _DIGITS[digit] + digits
+    return prefix + (digits or "0")
+
+
 def hold_attribute(bucket: int) -> str:
     """Name the attribute of one bucket of holds."""
-    return f"{HOLD_PREFIX}{bucket}"
+    return numbered_attribute(HOLD_PREFIX, bucket)
 
 
 def slice_attribute(leaves_at: int) -> str:
     """Name the attribute of one slice of a rolling window."""
-    return f"{SLICE_PREFIX}{leaves_at}"
+    return numbered_attribute(SLICE_PREFIX, leaves_at)
+
+
+def ending_attribute(moment: int) -> str:
+    """Name the attribute of the credits that end at a moment."""
+    return numbered_attribute(ENDING_PREFIX, moment)
 
 
 def ended_until(now_ms: int) -> Item:
@@ -116,13 +141,13 @@ def _buckets(item: Item, prefix: str) -> Mapping[int, Amount]:
 
 def _numbered(item: Item, prefix: str) -> Iterator[tuple[int, Value]]:
     for name, value in item.items():
-        if name[0] == prefix and name[1:].isdecimal():
-            yield int(name[1:]), value
+        if name[0] == prefix and _IS_NUMBERED.fullmatch(name):
+            yield int(name[1:], _BASE), value
 
 
 def armed(levels: Iterable[int]) -> str:
     """Write the rest of a SET list that arms levels at `:armed_at`."""
-    return "".join(f", {ARMED_PREFIX}{number} = :armed_at" for number in levels)
+    return "".join(f", {numbered_attribute(ARMED_PREFIX, number)} = :armed_at" for number in levels)
 
 
 def period_of_counter(counter: keys.Key) -> Period:

@@ -63,7 +63,7 @@ def take_out_ended(table: Table, address: keys.Key, seen: Counter, *, now_ms: in
     ended = seen.ended_credits(now_ms=now_ms)
     next_end = seen.without_ended_credits(now_ms=now_ms).credit_ends_at
     assert ended and seen.credit_ends_at is not None
-    names = {f"#x{place}": _end_attribute(moment) for place, moment in enumerate(ended)}
+    names = {f"#x{place}": counters.ending_attribute(moment) for place, moment in enumerate(ended)}
     removed = ", ".join(names)
     attribute_values: Item = {
         ":ended": values.amount(sum(ended.values())),
@@ -113,7 +113,7 @@ def crediting(
     update: dict[str, Any] = {}
     if credited.has_own_end(claim.period):
         assert credited.ends_at is not None
-        update["ExpressionAttributeNames"] = {"#end": _end_attribute(credited.ends_at)}
+        update["ExpressionAttributeNames"] = {"#end": counters.ending_attribute(credited.ends_at)}
         attribute_values[":one"] = values.number(1)
         if credited.amount > 0:
             attribute_values[":end"] = values.number(credited.ends_at)
@@ -147,7 +147,3 @@ def _change_and_conditions(
     if seen.credit_ends_at is None or seen.credit_ends_at > ends_at:
         return CREDITED_UNTIL_FIRST_END, NO_END_COMES_BEFORE
     return CREDITED_UNTIL, AN_END_COMES_BEFORE
-
-
-def _end_attribute(moment: int) -> str:
-    return f"{counters.ENDING_PREFIX}{moment}"
