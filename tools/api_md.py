@@ -56,6 +56,10 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "GET /v1/usage", "GET /v1/usage/records", "GET /v1/export/usage",
         "POST /v1/usage/{id}/reverse", "GET /v1/refusals",
     ),
+    "Increase requests": (
+        "POST /v1/increase-requests", "GET /v1/increase-requests", "GET /v1/increase-requests/{id}",
+        "POST /v1/increase-requests/{id}/approve", "POST /v1/increase-requests/{id}/deny",
+    ),
     "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
 }  # fmt: skip
 """The sections in the order of the examples."""

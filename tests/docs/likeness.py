@@ -11,7 +11,7 @@ from typing import Any
 CLOCK_FIELDS = {"forecast", "resets_in_seconds", "retry_after_seconds"}
 CURSOR_FIELDS = {"next_cursor"}
 
-ID = re.compile(r"(?:\b|(?<=\\n))(?:(?:bud|rsv|led|stm|key|use|chg)_[0-9A-Za-z]+|req-\d+)")
+ID = re.compile(r"(?:\b|(?<=\\n))(?:(?:bud|rsv|led|stm|key|use|chg|req)_[0-9A-Za-z]+|req-\d+)")
 SECRET = re.compile(r"\bsg\.[\w.-]+")
 _TIMES = re.compile(
     r"\b\d{4}-(?:W\d{2}|\d{2}(?:-\d{2}(?:T\d{2}(?::\d{2}:\d{2}(?:\.\d+)?Z)?)?)?)\b"

@@ -116,6 +116,7 @@ class Recorder:
         role: str = "admin",
         tenant: str = "acme",
         key: str | None = None,
+        key_id: str = "key_1",
         query: Mapping[str, str] | None = None,
     ) -> Json:
         """Send `POST /v1/...` to a function; return the body of its response, if it is JSON."""
@@ -126,7 +127,7 @@ class Recorder:
             body=body,
             query=query,
             headers={"idempotency-key": key} if key else {},
-            principal=self._http_events.a_principal(role, tenant_id=tenant),
+            principal=self._http_events.a_principal(role, tenant_id=tenant, key_id=key_id),
         )
         answer = self._load(function).handler(event, self._functions.LambdaContext())
         response = {"status": answer["statusCode"], "headers": answer["headers"]}

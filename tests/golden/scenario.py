@@ -18,6 +18,7 @@ def play(service: Recorder) -> None:
     _record_spend(service)
     _consume_the_queue(service)
     _refuse(service)
+    _ask_for_more(service, budgets)
     _reach_the_next_day(service, budgets)
     _read_everything(service, budgets)
 
@@ -226,3 +227,16 @@ def _read_everything(service: Recorder, budgets: dict[str, str]) -> None:
     for path in ("prices/together/meta-llama/Llama-3-70b", "rates/eur/usd", "token-caps/agent/*"):
         service.call("admin", f"GET /v1/{path}", role="reader")
         service.call("admin", f"DELETE /v1/{path}")
+
+
+def _ask_for_more(service: Recorder, budgets: dict[str, str]) -> None:
+    requests = "/v1/increase-requests"
+    wish = {"budget_id": budgets["researcher"], "amount": "5", "reason": "a longer study"}
+    for key in ("more", "more", None):
+        service.call("admin", f"POST {requests}", wish, role="caller", key=key, key_id="key_2")
+    (asked,) = service.call("admin", f"GET {requests}", query={"state": "pending"})["data"]
+    service.call("admin", f"POST {requests}/{asked['id']}/approve", {"note": "go on"})
+    service.call("admin", f"POST {requests}/{asked['id']}/deny", {})
+    again = service.call("admin", f"POST {requests}", wish, role="caller", key_id="key_2")
+    service.call("admin", f"POST {requests}/{again['id']}/deny", {"note": "no"}, role="approver")
+    service.call("admin", f"GET {requests}/{again['id']}", role="caller", key_id="key_2")

@@ -23,6 +23,9 @@ GUARDED = [route for route in ROUTES if route.roles]
 OF_AN_OBJECT = [
     route for route in GUARDED if "{id}" in route.path and "operator" not in route.roles
 ]
+ENDS = ("/settle", "/release", "/approve", "/deny")
+"""The last steps of the paths of what can be done once to an object."""
+
 LISTS = [route for route in GUARDED if route.paged]
 
 NOBODIES: dict[str, Context] = {
@@ -49,6 +52,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /v1/rates/{from}/{to}": {"rate": 1},
     "POST /v1/keys": {"role": "reader"},
     "POST /v1/keys/{id}/rotate": {"grace_seconds": 60},
+    "POST /v1/increase-requests": {"subject": "agent:b", "unit": "usd", "amount": 1, "reason": "r"},
+    "POST /v1/increase-requests/{id}/approve": {},
+    "POST /v1/increase-requests/{id}/deny": {},
     "POST /v1/usage/{id}/reverse": {"reason": "by mistake"},
     "PATCH /v1/tenant": {"require_budget": False},
     "POST /v1/tenants": {"tenant_id": "another"},
@@ -76,11 +82,12 @@ type Objects = dict[str, str]
 
 
 def new_objects(ask: Ask, tenant_id: str) -> Objects:
-    """A budget, a reservation, a spend and a key, new in a tenant."""
+    """A budget, a reservation, a spend, an increase request and a key, new in a tenant."""
     admin = a_principal("admin", tenant_id=tenant_id)
+    caller = as_role("caller", tenant_id)
 
-    def post(path: str, body: object) -> dict[str, Any]:
-        answer = ask("POST", path, body, principal=admin)
+    def post(path: str, body: object, who: Context = admin) -> dict[str, Any]:
+        answer = ask("POST", path, body, principal=who)
         assert answer.status == 201, answer
         return answer.body
 
@@ -88,8 +95,10 @@ def new_objects(ask: Ask, tenant_id: str) -> Objects:
     budget = post("/v1/budgets", {"subject": agent, "unit": "usd", "limit": 100})
     subjects = {"agent": agent[6:]}
     wish = {"subjects": subjects, "amounts": {"usd": 1}}
+    wants_more = {"budget_id": budget["budget_id"], "amount": 1, "reason": "r"}
     return {
         "budgets": budget["budget_id"],
+        "increase-requests": post("/v1/increase-requests", wants_more, caller)["id"],
         "reservations": post("/v1/reservations", wish)["reservation_id"],
         "usage": post("/v1/spend", {"subjects": subjects, "actual": {"usd": 1}})["usage_id"],
         "keys": post("/v1/keys", {"role": "reader"})["key_id"],
@@ -115,7 +124,9 @@ def refusal(answer: HttpAnswer) -> tuple[int, str]:
 
 
 def as_role(role: Role, tenant_id: str) -> Context:
-    return a_principal(role, tenant_id="-" if role == "operator" else tenant_id)
+    """A key of the role; each role has its own."""
+    own_tenant = "-" if role == "operator" else tenant_id
+    return a_principal(role, tenant_id=own_tenant, key_id=f"key_{role}")
 
 
 def test_who_has_no_valid_key_gets_401(ask: Ask) -> None:
@@ -148,7 +159,7 @@ def test_who_has_the_role_is_let_in(ask: Ask) -> None:
     wrong = []
     objects = new_objects(ask, "acme")
     for route in GUARDED:
-        uses_up = route.method == "DELETE" or route.path.endswith(("/settle", "/release"))
+        uses_up = route.method == "DELETE" or route.path.endswith(ENDS)
         may_be_missing = route.path.startswith(("/v1/token-caps", "/v1/prices", "/v1/rates"))
         for role in route.roles:
             answer = send(ask, route, objects, as_role(role, "acme"))

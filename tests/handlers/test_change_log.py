@@ -80,6 +80,8 @@ def _prepare(ask: Ask, route: Route, objects: dict[str, str]) -> None:
     """Let the route change something: what it switches on is off, what it deletes is there."""
     budget = f"/v1/budgets/{objects['budgets']}"
     match route.path.rpartition("/")[2]:
+        case "approve" | "deny":
+            objects |= new_objects(ask, "acme")
         case "resume":
             ask("POST", f"{budget}/pause")
         case "enable":

@@ -63,8 +63,19 @@ def test_me_is_the_key_of_the_request(ask: Ask, authorizer: ModuleType) -> None:
             "name": "Zoë",
             "subjects": {"user": "ada"},
             "expires_at": None,
+            "max_amount": None,
         },
     }
+
+
+def test_an_approvers_key_says_how_much_it_approves(ask: Ask, authorizer: ModuleType) -> None:
+    made = new_key(ask, role="approver", max_amount="50.000000001")
+
+    principal = context_of(authorizer, made["secret"])
+
+    me = ask("GET", "/v1/me", principal=principal).body
+    assert (me["role"], me["key"]["max_amount"]) == ("approver", "50.000000001")
+    assert made["max_amount"] == "50.000000001"
 
 
 def test_the_operator_has_no_tenant(ask: Ask) -> None:

@@ -69,6 +69,8 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "api_key": (keys.api_key_key, (PARTS, PARTS)),
     "token_cap": (keys.token_cap_key, (PARTS, SUBJECTS)),
     "change": (keys.change_key, (PARTS, PARTS)),
+    "increase_request": (keys.increase_request_key, (PARTS, PARTS)),
+    "waiting_request": (keys.waiting_request_key, (PARTS, PARTS, PARTS, SUBJECTS)),
     "tenant": (keys.tenant_key, (PARTS,)),
     "attempts": (keys.attempts_key, (PARTS,)),
     "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),

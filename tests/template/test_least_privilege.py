@@ -16,7 +16,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.dead_letters.queue import DeadLetters
 from spendgate_service.settlements.redelivery import Redelivery
 from spendgate_service.store.errors import Throttled
-from tests.handlers.test_access import GUARDED, as_role, new_objects, send
+from tests.handlers.test_access import ENDS, GUARDED, as_role, new_objects, send
 from tests.support.app import spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.engines import properties_of
@@ -113,7 +113,7 @@ def everything_done(ask: Ask, app: Spendgate, noting: Noting) -> Noting:
     asked("POST", "/v1/tenants", {"tenant_id": "acme"}, principal=operator)
     objects = new_objects(asked, "acme")
     for route in GUARDED:
-        if route.method == "DELETE" or route.path.endswith(("/settle", "/release")):
+        if route.method == "DELETE" or route.path.endswith(ENDS):
             objects = new_objects(asked, "acme")  # what the route before it ended is no use to it
         send(asked, route, objects, as_role(route.roles[0], "acme"))
     _use_every_period(asked)

@@ -16,7 +16,7 @@ PACKAGE = "spendgate_service"
 HOME = ROOT / "layers/core/python" / PACKAGE
 
 CAPABILITIES = {
-    "reservations", "settlements", "periods", "budgets", "usage", "approvals", "tenants", "reports",
+    "reservations", "settlements", "periods", "budgets", "usage", "tenants", "reports",
     "audit",
 }  # fmt: skip
 

@@ -47,6 +47,10 @@ BEYOND_A_SCHEMA = (
     "opening_spent is what another period starts with",
     "are still in their grace",
     "is not bound to subjects",  # only a caller's key is
+    "approves nothing; leave max_amount out",
+    "so there is nothing to increase",
+    "send a moment at least",
+    "pending increase requests; ",
     # One value follows a rule that a pattern cannot say.
     "query.cursor: ",
     "an amount has at most",

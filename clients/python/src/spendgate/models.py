@@ -502,6 +502,56 @@ class Reservation(Model):
     """Any JSON object up to 4 KB; stored and returned unread."""
 
 
+class Decision(Model):
+    """The decision on an increase request."""
+
+    at: datetime
+    """When it was decided."""
+    key_id: str | None
+    """The API key that has decided; null for a command."""
+    key_name: str | None
+    """The name of that key."""
+    note: str | None
+    """What the approver says about it."""
+    amount: Decimal | None
+    """What was credited, which may differ; null if it was denied."""
+    until: datetime | None
+    """When the credit ends; null: with its period, or nothing was credited."""
+    ledger_entry_id: str | None
+    """The ledger entry of the credit; null if it was denied."""
+
+
+class IncreaseRequest(Model):
+    """A request for more on a budget."""
+
+    id: str
+    """The id of the increase request."""
+    state: str
+    """pending, until it is approved or denied, or has expired undecided."""
+    budget_id: str
+    """The budget on which more is asked for."""
+    subject: str
+    """The subject that wants to spend more, as type:id."""
+    unit: str
+    """The unit of the amounts."""
+    amount: Decimal
+    """How much more is asked for."""
+    until: datetime | None
+    """Until when; null: for the current period of the budget."""
+    reason: str
+    """Why, in the words of the caller."""
+    key_id: str
+    """The API key that asks."""
+    key_name: str | None
+    """The name of that key."""
+    created_at: datetime
+    """When it was asked."""
+    expires_at: datetime
+    """The first moment at which it can no longer be decided: `until`, or a week."""
+    decision: Decision | None
+    """What was decided; null while it is pending or has expired."""
+
+
 class ErrorDetails(Model):
     """One error."""
 
@@ -524,6 +574,8 @@ class ErrorDetails(Model):
     first."""
     reservation: Reservation | None = None
     """The reservation whose hold has ended."""
+    increase_request: IncreaseRequest | None = None
+    """The increase request that is pending already, or that is no longer pending."""
     kind: str | None = None
     """Which tokens the cap is on: prompt, completion or total."""
     cap: int | None = None
@@ -556,6 +608,9 @@ class Key(Model):
     """The subjects that are part of every request that spends with the key."""
     expires_at: datetime | None
     """The first moment at which the key is invalid; null: it does not expire."""
+    max_amount: Decimal | None
+    """The most that an approver's key approves at once, in the unit of the budget; null: not
+    limited."""
     secret: str | None = None
     """What the Authorization header takes after Bearer. Shown once, in the response that
     creates or rotates the key; null in a replay of it."""
@@ -615,6 +670,8 @@ class OwnKey(Model):
     """The subjects that are part of every request that spends with the key."""
     expires_at: datetime | None
     """The first moment at which the secret of this request is invalid; null: none."""
+    max_amount: Decimal | None
+    """The most that an approver's key approves at once; null: any."""
 
 
 class Me(Model):

@@ -11,6 +11,18 @@ Amount = Decimal | int | float | str
 """An exact decimal; a float counts as the digits that it prints."""
 
 
+class Approve(TypedDict, total=False):
+    """An approval; what is left out is as it was asked for."""
+
+    amount: Amount | None
+    """How much to credit; left out: what was asked for."""
+    until: str | None
+    """When the credit ends, to the second; left out: when was asked for; null: with the
+    current period."""
+    note: str | None
+    """What to tell the caller."""
+
+
 class Capture(TypedDict, total=False):
     """The body of capture: the totals of a lease since its start."""
 
@@ -123,10 +135,29 @@ class CreateBudget(TypedDict, total=False):
     """A name for tools, unique in the tenant; null: none."""
 
 
+class CreateIncreaseRequest(TypedDict, total=False):
+    """A request for more on a budget."""
+
+    budget_id: str | None
+    """The budget, as a refusal names it; or send subject and unit."""
+    subject: str | None
+    """Who wants to spend more, as type:id; needed if the budget is a default."""
+    unit: str | None
+    """In which unit; of the budgets on the subject, the one with the least left is meant."""
+    amount: Required[Amount]
+    """How much more, in the unit of the budget. An exact decimal: at most 18 digits before the
+    point and 9 after it."""
+    until: str | None
+    """Until when, to the second, and at least a minute from now; null: for the current period
+    of the budget."""
+    reason: Required[str]
+    """Why, for the person who decides."""
+
+
 class CreateKey(TypedDict, total=False):
     """A new API key of the caller's tenant."""
 
-    role: Required[Literal["admin", "caller", "reader"]]
+    role: Required[Literal["admin", "approver", "caller", "reader"]]
     """What the key may do."""
     name: str | None
     """A name for people."""
@@ -135,6 +166,9 @@ class CreateKey(TypedDict, total=False):
     caller; another value is refused with 403."""
     expires_at: str | None
     """The first moment at which the key is invalid; null: it does not expire."""
+    max_amount: Amount | None
+    """The most that the key, which must be an approver, approves at once, in the unit of the
+    budget; null: any amount."""
 
 
 class CreateTenant(TypedDict, total=False):
@@ -176,6 +210,13 @@ class Credit(TypedDict, total=False):
     expires_at: str | None
     """When the credit ends, as RFC 3339, to the second; left out: with the current period.
     With a negative amount: the end of the credit that is corrected."""
+
+
+class Deny(TypedDict, total=False):
+    """A denial."""
+
+    note: str | None
+    """What to tell the caller."""
 
 
 class Extend(TypedDict, total=False):

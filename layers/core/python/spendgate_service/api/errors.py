@@ -14,6 +14,11 @@ from spendgate_service.api.exceptions import (
 )
 from spendgate_service.api.http import Response
 from spendgate_service.domain import errors as domain
+from spendgate_service.domain.increase_requests import (
+    DecisionForbidden,
+    RequestClosed,
+    RequestPending,
+)
 from spendgate_service.store.errors import Unavailable
 from spendgate_service.wire.errors import error_response
 
@@ -52,6 +57,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     Forbidden: Problem(403, "forbidden", "permission_error"),
     RouteNotFound: Problem(404, "not_found", "not_found_error"),
     MethodNotAllowed: Problem(405, "method_not_allowed", "invalid_request_error"),
+    DecisionForbidden: Problem(403, "forbidden", "permission_error"),
     domain.ForeignSubject: Problem(403, "forbidden", "permission_error"),
     domain.InvalidValue: Problem(422, "invalid_request", "invalid_request_error"),
     domain.BudgetPaused: Problem(409, "budget_paused", "conflict_error", refusal=True, stays=True),
@@ -75,6 +81,8 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     domain.ImmutableField: Problem(409, "immutable_field", "conflict_error", stays=True),
     domain.VersionMismatch: Problem(412, "version_mismatch", "conflict_error"),
     domain.LastAdminKey: Problem(409, "last_admin_key", "conflict_error", stays=True),
+    RequestPending: Problem(409, "request_pending", "conflict_error", stays=True),
+    RequestClosed: Problem(409, "request_closed", "conflict_error", stays=True),
     domain.BudgetChanged: Problem(409, "budget_changed", "conflict_error"),
     Unavailable: Problem(503, "unavailable", "api_error"),
 }

@@ -22,6 +22,7 @@ from spendgate_service.api.bodies.fields import (
 from spendgate_service.api.query import CURSOR_LENGTH_MAX
 from spendgate_service.domain.balances import BalanceStatus
 from spendgate_service.domain.calendar import CalendarUnit
+from spendgate_service.domain.increase_requests import RequestState
 from spendgate_service.domain.subjects import ID_LENGTH_MAX
 from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 
@@ -90,6 +91,9 @@ CHANGED_FROM = Parameter("from", _Moment, "The first moment of the changes.")
 CHANGED_TO = Parameter("to", _Moment, "The first moment after the changes.")
 STATUS = Parameter("status", BalanceStatus.__value__, "Only balances of this status.")
 STATE = Parameter("state", Literal["held"], "held: open holds; there is no other list.")
+REQUEST_STATE = Parameter(
+    "state", RequestState.__value__, "Only increase requests in this state; default: all."
+)
 OLDER_THAN = Parameter(
     "older_than_seconds",
     Annotated[int, Field(ge=0, le=MAX_AGE_SECONDS)],

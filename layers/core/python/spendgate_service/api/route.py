@@ -25,10 +25,14 @@ PUBLIC: tuple[Role, ...] = ()
 """No API key is needed."""
 
 OPERATOR: tuple[Role, ...] = ("operator",)
-EVERY_ROLE: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
+EVERY_ROLE: tuple[Role, ...] = ("operator", "admin", "approver", "caller", "reader")
 ADMIN: tuple[Role, ...] = ("admin",)
 CALLER: tuple[Role, ...] = ("admin", "caller")
-READER: tuple[Role, ...] = ("admin", "caller", "reader")
+READER: tuple[Role, ...] = ("admin", "approver", "caller", "reader")
+APPROVER: tuple[Role, ...] = ("admin", "approver")
+APPROVER_READER: tuple[Role, ...] = ("admin", "approver", "reader")
+"""What an approver needs to decide: budgets, their balances and statements, usage and refusals."""
+
 ADMIN_READER: tuple[Role, ...] = ("admin", "reader")
 CHANGE_READER: tuple[Role, ...] = ("operator", "admin", "reader")
 

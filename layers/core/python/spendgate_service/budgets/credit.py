@@ -5,6 +5,7 @@ decided inside the transaction. A credit may have an end (`store.credit_writes`)
 entry is written with it and dated at its end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,7 +45,7 @@ class Credit:
     """An amount to add to a budget; for a default, to the balance of `subject`.
 
     A negative amount is a correction. `expires_at` is the end in epoch seconds; None: with the
-    period.
+    period. `end_param` is where the request names it.
     """
 
     budget_id: str
@@ -52,6 +53,7 @@ class Credit:
     amount: Amount
     provenance: Provenance
     expires_at: int | None = None
+    end_param: str = "body.expires_at"
 
     @property
     def credited(self) -> CreditedAmount:
@@ -67,6 +69,21 @@ class Credited:
     balance: Balance
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedCredit:
+    """The writes of a credit, for one transaction in which they come first."""
+
+    claim: CounterClaim
+    writes: Sequence[dict[str, Any]]
+    credited: Credited
+
+    def make_room(
+        self, table: Table, objections: Sequence[Objection | None], *, now_ms: int
+    ) -> None:
+        """Catch up a stale counter, and reclaim what has expired, before it is prepared again."""
+        _make_room(table, self.claim, objections[_TOP_UP], now_ms=now_ms)
+
+
 def apply_credit(
     table: Table,
     tenant_id: str,
@@ -80,40 +97,20 @@ def apply_credit(
     """Change what the current period may spend, once under an idempotency key.
 
     One transaction: the counter (created by its first use), the ledger entry, a second one for a
-    credit that ends before its period, the idempotency record, and a check that the policy is as it
-    was read. Raises NotFound, InvalidValue, IdempotencyConflict, VersionMismatch, BudgetChanged.
+    credit that ends before its period, the entry of the change log, the idempotency record, and a
+    check that the policy is as it was read. Raises NotFound, InvalidValue, IdempotencyConflict,
+    VersionMismatch, BudgetChanged.
     """
-    assert credit.amount
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
-    windows = Windows(table)
-    subject = str(credit.subject)
-    for _ in attempts(
-        CHANGE_TRIES_MAX,
-        exhausted=lambda: BudgetChanged(subject),  # noqa: B023 (the last one that was read)
-    ):
-        policy, budget = find_budget(table, tenant_id, credit.budget_id)
-        precondition.check(f"the budget {credit.budget_id}", budget.tag)
-        try:
-            claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
-            balance = read_balances(table, [claim], now_ms=now_ms)[0]
-            if balance.counter.ended_credits(now_ms=now_ms):
-                credit_writes.take_out_ended(table, claim.address, balance.counter, now_ms=now_ms)
-                continue
-            _check(balance, credit)
-            period = windows.use(tenant_id, claim.claim, now_ms)
-        except PolicyChanged:
+    for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: BudgetChanged(_named(credit))):
+        prepared = prepare_credit(
+            table, tenant_id, credit, precondition=precondition, by=by, now_ms=now_ms
+        )
+        if prepared is None:
             continue
-        subject = str(budget.subject)
-        writes, credited = _writes(
-            table, replace(claim, period=period), balance, credit, now_ms=now_ms
-        )
-        fields = credit_fields(credited.entry, expires_at=credit.expires_at)
-        changed = Changed(
-            "budget.credited", credit.budget_id, None, fields, budget_id=credit.budget_id
-        )
-        writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
+        writes, credited = list(prepared.writes), prepared.credited
         if idempotency:
             response = json_text(credit_response(credited.entry, credited.balance))
             writes.append(idempotency.put(table, response, now_ms=now_ms))
@@ -123,8 +120,47 @@ def apply_credit(
         replay = idempotency.replay_of(objections[-1]) if idempotency else None
         if replay:
             return replay
-        _make_room(table, claim, objections[_TOP_UP], now_ms=now_ms)
+        prepared.make_room(table, objections, now_ms=now_ms)
     raise LoopEnded
+
+
+def prepare_credit(
+    table: Table,
+    tenant_id: str,
+    credit: Credit,
+    *,
+    precondition: Precondition = UNCONDITIONAL,
+    by: Author = BY_COMMAND,
+    now_ms: int,
+) -> PreparedCredit | None:
+    """Build the writes of a credit as the budget is now; None if it has to be read again.
+
+    Raises NotFound, InvalidValue and VersionMismatch.
+    """
+    assert credit.amount
+    windows = Windows(table)
+    policy, budget = find_budget(table, tenant_id, credit.budget_id)
+    precondition.check(f"the budget {credit.budget_id}", budget.tag)
+    try:
+        claim = _claim_on(windows, tenant_id, budget, credit, policy.version, now_ms=now_ms)
+        balance = read_balances(table, [claim], now_ms=now_ms)[0]
+        if balance.counter.ended_credits(now_ms=now_ms):
+            credit_writes.take_out_ended(table, claim.address, balance.counter, now_ms=now_ms)
+            return None
+        _check(balance, credit)
+        period = windows.use(tenant_id, claim.claim, now_ms)
+    except PolicyChanged:
+        return None
+    claim = replace(claim, period=period)
+    writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
+    fields = credit_fields(credited.entry, expires_at=credit.expires_at)
+    changed = Changed("budget.credited", credit.budget_id, None, fields, budget_id=credit.budget_id)
+    writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
+    return PreparedCredit(claim, writes, credited)
+
+
+def _named(credit: Credit) -> str:
+    return str(credit.subject or credit.budget_id)
 
 
 def _check(balance: Balance, credit: Credit) -> None:
@@ -145,7 +181,7 @@ def _check(balance: Balance, credit: Credit) -> None:
 
 def _check_end(balance: Balance, credit: Credit, ends_at: int) -> None:
     """Raise InvalidValue for an end in the past, one too many, or one that nothing has."""
-    counter, param = balance.counter, "body.expires_at"
+    counter, param = balance.counter, credit.end_param
     if ends_at * 1000 <= balance.now_ms:
         raise InvalidValue(
             f"{param}: this moment is in the past; send one in the future", param=param

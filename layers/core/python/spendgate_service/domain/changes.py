@@ -29,6 +29,8 @@ type Action = Literal[
     "tenant.created",
     "tenant.changed",
     "usage.reversed",
+    "request.approved",
+    "request.denied",
 ]
 
 

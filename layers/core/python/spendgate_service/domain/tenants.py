@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.prices import Price
 from spendgate_service.domain.rates import Rate, UnitRates
 from spendgate_service.domain.subjects import AGENT, Subject
 
 type UnpricedModel = Literal["reject", "allow"]
-type Role = Literal["operator", "admin", "caller", "reader"]
+type Role = Literal["operator", "admin", "approver", "caller", "reader"]
 
 TENANT_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
-ROLES: tuple[Role, ...] = ("operator", "admin", "caller", "reader")
+ROLES: tuple[Role, ...] = ("operator", "admin", "approver", "caller", "reader")
 
 
 DEFAULT_MAX_OUTPUT_TOKENS = 4096
@@ -111,7 +112,8 @@ class ApiKey:
     """A credential of a tenant or the operator; the secret itself is not stored.
 
     `subjects` (ids by type) are part of every request that spends with the key. The key is valid
-    before `expires_at_ms`; None means that it does not expire.
+    before `expires_at_ms`; None means that it does not expire. An approver's key approves at most
+    `max_amount` at once, in the unit of the budget; None means any amount.
     """
 
     key_id: str
@@ -121,3 +123,4 @@ class ApiKey:
     created_at_ms: int
     subjects: Mapping[str, str] = field(default_factory=dict)
     expires_at_ms: int | None = None
+    max_amount: Amount | None = None

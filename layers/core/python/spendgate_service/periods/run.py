@@ -100,7 +100,7 @@ class _Shard:
     def close(self) -> Progress:
         """Close what is due in it, the oldest first, and what becomes due by that."""
         try:
-            for page in due_index.due_counters(self.table, self.name, now_ms=self.now_ms):
+            for page in due_index.due_keys(self.table, self.name, now_ms=self.now_ms):
                 due_keys = page
                 while due_keys:
                     self._close_all(due_keys)

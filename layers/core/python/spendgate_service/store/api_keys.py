@@ -13,10 +13,12 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.errors import TransactionFailed
 from spendgate_service.store.values import (
     Item,
+    amount,
     key,
     number,
     optional_text,
     read_number,
+    read_optional_amount,
     read_optional_number,
     read_text,
     text,
@@ -168,6 +170,8 @@ def api_key_attributes(api_key: ApiKey, *, secret_sha256: str) -> Item:
         attributes["bound_subjects"] = {"M": named}
     if api_key.expires_at_ms is not None:
         attributes["expires_at_ms"] = number(api_key.expires_at_ms)
+    if api_key.max_amount is not None:
+        attributes["max_amount"] = amount(api_key.max_amount)
     return attributes
 
 
@@ -182,6 +186,7 @@ def read_api_key(tenant_id: str, item: Item) -> ApiKey:
         created_at_ms=read_number(item["created_at_ms"]),
         subjects={subject_type: str(value["S"]) for subject_type, value in named.items()},
         expires_at_ms=read_optional_number(item, "expires_at_ms"),
+        max_amount=read_optional_amount(item, "max_amount"),
     )
 
 

@@ -1,5 +1,7 @@
 """The index of due counters: those whose period has an end, until it is closed.
 
+Pending increase requests are in it as well, in a shard of their own (`store.increase_requests`).
+
 A counter is listed by its attribute `due_shard` and leaves the index by losing it. One that is
 closed while something is still held goes to the shards that wait. The update that closes a counter
 is here as well, since it takes the counter out of the index.
@@ -34,8 +36,8 @@ IS_DUE_AS_SEEN = f"{_IS_DUE_AS_SEEN} AND carried_in = :carried_in"
 IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN = f"{_IS_DUE_AS_SEEN} AND attribute_not_exists(carried_in)"
 
 
-def due_counters(table: Table, shard: str, *, now_ms: int) -> Iterator[list[Item]]:
-    """Yield pages of the keys of counters whose period has ended, the oldest first."""
+def due_keys(table: Table, shard: str, *, now_ms: int) -> Iterator[list[Item]]:
+    """Yield pages of the keys of what has ended in a shard, the oldest first."""
     pages = table.query_pages(
         IndexName=DUE_INDEX,
         KeyConditionExpression=IS_DUE,

@@ -47,6 +47,9 @@ SORTED_BETWEEN = "pk = :pk AND sk BETWEEN :first AND :last"
 DUE_SHARDS = 8
 """Over how many partitions the index of due counters is spread."""
 
+EXPIRING_REQUESTS_SHARD = "REQUESTS"
+"""The partition of the index `due` with the pending increase requests, by their ends."""
+
 
 def read_key(item: Mapping[str, Mapping[str, Any]]) -> Key:
     """Return the primary key of an item, or of a key in DynamoDB's notation."""
@@ -232,6 +235,32 @@ def token_cap_key(tenant_id: str, subject: Subject) -> Key:
     """Return the key under which a token cap is listed: by subject, shortened and made unique."""
     digest = hashlib.sha256(str(subject).encode()).hexdigest()[:_DIGEST_DIGITS]
     return token_caps_partition(tenant_id), f"{str(subject)[:_SORTED_CHARACTERS]}#{digest}"
+
+
+def increase_requests_partition(tenant_id: str) -> str:
+    """Return the partition of a tenant's increase requests."""
+    return _joined("TENANT", tenant_id, "INCREASE_REQUESTS")
+
+
+def increase_request_key(tenant_id: str, request_id: str) -> Key:
+    """Return the key of an increase request; the id sorts it by time."""
+    return increase_requests_partition(tenant_id), request_id
+
+
+def waiting_requests_partition(tenant_id: str) -> str:
+    """Return the partition of what a tenant's keys wait for: their pending increase requests."""
+    return _joined("TENANT", tenant_id, "WAITING_REQUESTS")
+
+
+def waiting_request_key(tenant_id: str, key_id: str, budget_id: str, subject: Subject) -> Key:
+    """Return the key under which an API key waits for more on the budget of a subject."""
+    digest = hashlib.sha256(str(subject).encode()).hexdigest()[:_DIGEST_DIGITS]
+    return waiting_requests_partition(tenant_id), _joined(key_id, budget_id, digest)
+
+
+def is_waiting_of(sort_key: str, key_id: str) -> bool:
+    """Tell whether a sort key of `waiting_request_key` is that of an API key."""
+    return sort_key.startswith(_joined(key_id, ""))
 
 
 def changes_partition(tenant_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.changes import BY_COMMAND, Action, Author
 from spendgate_service.domain.errors import InvalidValue, LastAdminKey, NotFound
 from spendgate_service.domain.tenants import ApiKey, Role
@@ -59,10 +60,11 @@ def new_key(
     now_ms: int,
     subjects: Mapping[str, str] | None = None,
     expires_at_ms: int | None = None,
+    max_amount: Amount | None = None,
 ) -> IssuedKey:
     """Generate a key; it is not stored yet."""
     key_id = new_id("key_", now_ms=now_ms)
-    key = ApiKey(key_id, tenant_id, role, name, now_ms, subjects or {}, expires_at_ms)
+    key = ApiKey(key_id, tenant_id, role, name, now_ms, subjects or {}, expires_at_ms, max_amount)
     return _with_new_secret(key)
 
 

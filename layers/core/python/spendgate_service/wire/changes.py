@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypedDict
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.budgets import Budget, TokenCap
 from spendgate_service.domain.changes import Action, Change
+from spendgate_service.domain.increase_requests import IncreaseRequest
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.prices import Price
 from spendgate_service.domain.subjects import Subject
@@ -13,6 +14,7 @@ from spendgate_service.domain.tenants import ApiKey, Role, Tenant
 from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.fields import Doc, Time
+from spendgate_service.wire.increase_requests import increase_request_response
 from spendgate_service.wire.keys import key_response
 from spendgate_service.wire.periods import boundary_on_wire
 from spendgate_service.wire.prices import price_response
@@ -119,6 +121,24 @@ def reversal_fields(reversal: UsageRecord) -> Shown:
         "reversed_by": reversal.record_id,
         "amounts": amounts_on_wire(reversal.amounts),
         "reason": reversal.provenance.description,
+    }
+
+
+def decision_fields(decided: IncreaseRequest) -> Shown:
+    """Return what was decided of an increase request, and for whom."""
+    shown = increase_request_response(decided, now_ms=decided.created_at_ms)
+    decision = shown["decision"]
+    assert decision is not None
+    return {
+        "state": shown["state"],
+        "subject": shown["subject"],
+        "unit": shown["unit"],
+        "asked_by": shown["key_id"],
+        "asked_amount": shown["amount"],
+        "amount": decision["amount"],
+        "until": decision["until"],
+        "note": decision["note"],
+        "ledger_entry_id": decision["ledger_entry_id"],
     }
 
 

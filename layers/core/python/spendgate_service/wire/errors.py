@@ -13,10 +13,15 @@ from spendgate_service.domain.errors import (
     TokenCapExceeded,
     Violation,
 )
+from spendgate_service.domain.increase_requests import RequestClosed, RequestPending
 from spendgate_service.domain.periods import rule_of
 from spendgate_service.wire.alternatives import AlternativeResponse, alternatives_response
 from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.hints import Refusal, hint_of
+from spendgate_service.wire.increase_requests import (
+    IncreaseRequestResponse,
+    increase_request_response,
+)
 from spendgate_service.wire.periods import boundary_on_wire, period_rule_response
 from spendgate_service.wire.reservations import ReservationResponse, reservation_response
 
@@ -87,6 +92,12 @@ class ErrorDetails(TypedDict):
     reservation: NotRequired[
         Annotated[ReservationResponse, Doc("The reservation whose hold has ended.")]
     ]
+    increase_request: NotRequired[
+        Annotated[
+            IncreaseRequestResponse,
+            Doc("The increase request that is pending already, or that is no longer pending."),
+        ]
+    ]
     kind: NotRequired[
         Annotated[str, Doc("Which tokens the cap is on: prompt, completion or total.")]
     ]
@@ -126,6 +137,13 @@ def error_response(error: Exception, *, code: str, error_type: str, message: str
         case TokenCapExceeded():
             details["kind"], details["cap"] = error.kind, error.cap
             details["requested"] = error.requested
+        case RequestPending() | RequestClosed():
+            asked = error.request
+            ended_at_ms = asked.ends_at * 1000
+            is_open = isinstance(error, RequestPending)
+            details["increase_request"] = increase_request_response(
+                asked, now_ms=asked.created_at_ms if is_open else ended_at_ms
+            )
         case ReservationEnded():
             # Its hold has ended: it is shown as it is from its expiry on.
             ended_at_ms = error.reservation.expires_at_ms

@@ -17,6 +17,7 @@ from spendgate_service.wire.budget_events import (
 )
 from spendgate_service.wire.changes import BudgetChangedDetail
 from spendgate_service.wire.fields import Amounts, Doc, Time
+from spendgate_service.wire.increase_requests import IncreaseRequestResponse
 from spendgate_service.wire.reservations import (
     ReservationResponse,
     by_granted_unit,
@@ -71,6 +72,12 @@ def expired_detail(reservation: Reservation, *, now_ms: int) -> ExpiredDetail:
     }
 
 
+class IncreaseRequestDetail(TypedDict):
+    """A caller has asked for more on a budget, or what became of that."""
+
+    request: Annotated[IncreaseRequestResponse, Doc("The increase request when it happened.")]
+
+
 DETAILS: Mapping[str, type] = {
     "budget.threshold_reached": ThresholdReachedDetail,
     "budget.exhausted": ExhaustedDetail,
@@ -80,6 +87,10 @@ DETAILS: Mapping[str, type] = {
     "budget.changed": BudgetChangedDetail,
     "reservation.expired": ExpiredDetail,
     "reservation.overrun": ReservationDetail,
+    "request.opened": IncreaseRequestDetail,
+    "request.approved": IncreaseRequestDetail,
+    "request.denied": IncreaseRequestDetail,
+    "request.expired": IncreaseRequestDetail,
 }
 """What events of each type say beside their envelope."""
 

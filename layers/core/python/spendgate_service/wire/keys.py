@@ -3,8 +3,8 @@
 from typing import Annotated, NotRequired, TypedDict
 
 from spendgate_service.domain.tenants import ApiKey, Role
-from spendgate_service.wire.fields import Doc, Subjects, Time
-from spendgate_service.wire.values import optional_time_on_wire, time_on_wire
+from spendgate_service.wire.fields import AmountText, Doc, Subjects, Time
+from spendgate_service.wire.values import optional_amount, optional_time_on_wire, time_on_wire
 
 
 class KeyResponse(TypedDict):
@@ -20,6 +20,13 @@ class KeyResponse(TypedDict):
     ]
     expires_at: Annotated[
         Time | None, Doc("The first moment at which the key is invalid; null: it does not expire.")
+    ]
+    max_amount: Annotated[
+        AmountText | None,
+        Doc(
+            "The most that an approver's key approves at once, in the unit of the budget; null: "
+            "not limited."
+        ),
     ]
     secret: NotRequired[
         Annotated[
@@ -44,6 +51,9 @@ class OwnKey(TypedDict):
         Time | None,
         Doc("The first moment at which the secret of this request is invalid; null: none."),
     ]
+    max_amount: Annotated[
+        AmountText | None, Doc("The most that an approver's key approves at once; null: any.")
+    ]
 
 
 class MeResponse(TypedDict):
@@ -64,6 +74,7 @@ def key_response(key: ApiKey) -> KeyResponse:
         "created_at": time_on_wire(key.created_at_ms),
         "subjects": dict(key.subjects),
         "expires_at": optional_time_on_wire(key.expires_at_ms),
+        "max_amount": optional_amount(key.max_amount),
     }
 
 

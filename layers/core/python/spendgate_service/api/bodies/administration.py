@@ -54,7 +54,7 @@ DefaultOutputField = Annotated[int, Field(ge=1, le=1_000_000)]
 class CreateKeyBody(Body):
     """A new API key of the caller's tenant."""
 
-    role: Annotated[Literal["admin", "caller", "reader"], Doc("What the key may do.")]
+    role: Annotated[Literal["admin", "approver", "caller", "reader"], Doc("What the key may do.")]
     name: Annotated[NameField | None, Doc("A name for people.")] = None
     subjects: Annotated[
         SubjectsField,
@@ -67,13 +67,25 @@ class CreateKeyBody(Body):
         MomentField | None,
         Doc("The first moment at which the key is invalid; null: it does not expire."),
     ] = None
+    max_amount: Annotated[
+        PositiveAmountField | None,
+        Doc(
+            "The most that the key, which must be an approver, approves at once, in the unit of "
+            "the budget; null: any amount."
+        ),
+    ] = None
 
     @model_validator(mode="after")
-    def _binds_a_caller(self) -> Self:
+    def _fits_the_role(self) -> Self:
         if self.subjects and self.role != "caller":
             raise ValueError(
                 f"a key of the role {self.role} is not bound to subjects; leave subjects out, or "
                 "create a caller"
+            )
+        if self.max_amount is not None and self.role != "approver":
+            raise ValueError(
+                f"a key of the role {self.role} approves nothing; leave max_amount out, or create "
+                "an approver"
             )
         return self
 
@@ -91,6 +103,7 @@ class CreateKeyBody(Body):
             now_ms=now_ms,
             subjects=self.subjects,
             expires_at_ms=self.expires_at,
+            max_amount=self.max_amount,
         )
 
 

@@ -15,7 +15,7 @@ from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.api.parameters import SLUG, SUBJECT
-from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, TAG, route, routes_in
+from spendgate_service.api.route import ADMIN, APPROVER_READER, IDEMPOTENCY, TAG, route, routes_in
 from spendgate_service.api.tags import precondition_of, tagged
 from spendgate_service.budgets import change as budget_changes
 from spendgate_service.budgets import create as budget_creation
@@ -102,7 +102,7 @@ def put_budget(request: Request[PutBudgetBody]) -> Response:
 
 @route(
     "GET /v1/budgets",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[BudgetResponse],
     query=(SUBJECT,),
     paged=True,
@@ -118,7 +118,7 @@ def list_budgets(request: Request) -> Response:
     )
 
 
-@route("GET /v1/budgets/{id}", role=ADMIN_READER, response=BudgetResponse, headers=TAG)
+@route("GET /v1/budgets/{id}", role=APPROVER_READER, response=BudgetResponse, headers=TAG)
 def read_budget(request: Request) -> Response:
     """Show one budget."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, ledger_part
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SORT, STATUS, SUBJECT, TO
-from spendgate_service.api.route import ADMIN_READER, route, routes_in
+from spendgate_service.api.route import ADMIN_READER, APPROVER_READER, route, routes_in
 from spendgate_service.audit import budget as audit
 from spendgate_service.budgets import balance_lists
 from spendgate_service.budgets import read as budgets
@@ -50,7 +50,7 @@ class _Allowance:
 
 
 @route(
-    "GET /v1/budgets/{id}/balance", role=ADMIN_READER, response=BalanceResponse, query=(SUBJECT,)
+    "GET /v1/budgets/{id}/balance", role=APPROVER_READER, response=BalanceResponse, query=(SUBJECT,)
 )
 def read_balance(request: Request) -> Response:
     """Show the balance of a budget; of a default, that of one subject."""
@@ -63,7 +63,7 @@ def read_balance(request: Request) -> Response:
 
 @route(
     "GET /v1/budgets/{id}/balances",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[BalanceResponse],
     query=(STATUS, SORT),
     paged=True,
@@ -88,7 +88,7 @@ def list_balances(request: Request) -> Response:
 
 @route(
     "GET /v1/balances",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[BalanceResponse],
     query=(STATUS,),
     paged=True,
@@ -112,7 +112,7 @@ def _balances(page: Page[Balance]) -> Response:
 
 @route(
     "GET /v1/budgets/{id}/ledger",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[LedgerEntryResponse],
     query=(SUBJECT,),
     paged=True,
@@ -134,7 +134,7 @@ def read_ledger(request: Request) -> Response:
 
 @route(
     "GET /v1/budgets/{id}/statements",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[StatementResponse],
     query=(SUBJECT,),
     paged=True,

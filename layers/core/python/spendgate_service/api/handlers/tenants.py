@@ -27,7 +27,7 @@ from spendgate_service.tenants import api_keys, tenants
 from spendgate_service.wire.keys import KeyResponse, MeResponse, key_created, key_response
 from spendgate_service.wire.pages import PageResponse, page_response
 from spendgate_service.wire.tenants import TenantResponse, tenant_created, tenant_response
-from spendgate_service.wire.values import optional_time_on_wire
+from spendgate_service.wire.values import optional_amount, optional_time_on_wire
 
 
 @route(
@@ -106,6 +106,7 @@ def read_me(request: Request) -> Response:
             "name": caller.name,
             "subjects": dict(caller.subjects),
             "expires_at": optional_time_on_wire(caller.expires_at_ms),
+            "max_amount": optional_amount(caller.max_amount),
         },
     }
     return ok(me)

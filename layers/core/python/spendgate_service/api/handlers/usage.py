@@ -20,7 +20,7 @@ from spendgate_service.api.parameters import (
     TO,
     USAGE_FORMAT,
 )
-from spendgate_service.api.route import ADMIN, ADMIN_READER, route, routes_in
+from spendgate_service.api.route import ADMIN, ADMIN_READER, APPROVER_READER, route, routes_in
 from spendgate_service.api.usage_export import USAGE_FORMATS, UsageExportQuery, usage_part
 from spendgate_service.api.usage_query import (
     read_export_filter,
@@ -47,7 +47,7 @@ from spendgate_service.wire.usage import (
 
 @route(
     "GET /v1/usage",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[UsageRowResponse],
     query=(SPAN_FROM, SPAN_TO, GROUP_BY, INTERVAL, TIMEZONE, FILTERS, ROWS, CURSOR),
 )
@@ -157,7 +157,7 @@ def export_tenant_usage(request: Request) -> Response:
 
 @route(
     "GET /v1/refusals",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[RefusalsResponse],
     query=(REFUSED_FROM, REFUSED_TO, SUBJECT),
     paged=True,
