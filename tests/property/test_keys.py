@@ -126,10 +126,13 @@ def test_moving_a_character_from_one_part_to_the_next_makes_another_key(
     assert (counter(*moved) == counter(*parts)) == same
 
 
+SHARDS = st.integers(0, keys.BUDGET_SHARDS - 1)
+
+
 @settings(max_examples=examples(150))
-@given(one=st.tuples(PARTS, PARTS), other=st.tuples(PARTS, PARTS))
+@given(one=st.tuples(PARTS, PARTS, SHARDS), other=st.tuples(PARTS, PARTS, SHARDS))
 def test_two_budgets_never_share_a_partition_of_an_index(
-    one: tuple[str, str], other: tuple[str, str]
+    one: tuple[str, str, int], other: tuple[str, str, int]
 ) -> None:
     assert (keys.budget_ref(*one) == keys.budget_ref(*other)) == (one == other)
 

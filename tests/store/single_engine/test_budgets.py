@@ -130,7 +130,9 @@ def test_a_new_counter_has_what_the_indexes_and_the_rollover_need(memory_table: 
     assert counter is not None
     assert counter["ends_at"] == values.number(HOUR_END)
     assert counter["due_shard"]["S"].startswith("DUE#")
-    assert counter["budget_ref"] == values.text(keys.budget_ref(TENANT, budget.budget_id))
+    assert counter["budget_ref"] == values.text(
+        keys.budget_ref(TENANT, budget.budget_id, keys.budget_shard_of(budget.subject))
+    )
     assert values.read_amount(counter["available"]) == 10 * ONE
 
 

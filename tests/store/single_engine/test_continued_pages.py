@@ -10,22 +10,34 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.changes import ChangeFilter, read_changes
 from spendgate_service.store.client import Table
+from spendgate_service.store.counter_index import counters_between, counters_listed
 from spendgate_service.store.ids import first_ulid
-from spendgate_service.store.listings import counters_between
 from spendgate_service.store.reservations import OpenHoldRow, open_holds
 
-SUBJECTS = [Subject("agent", letter) for letter in "abc"]
+SUBJECTS = [Subject("agent", letter) for letter in "abcdefghijkl"]
 PERIODS = ("2026-03-01", "2026-03-02", "2026-03-03")
 
 
 @pytest.fixture
 def counters(local_table: Table) -> Table:
-    """Three counters in each of three periods of one budget."""
+    """A dozen counters in each of three periods of one budget, in all partitions of its index."""
     for period_key in PERIODS:
         for subject in SUBJECTS:
             key = values.key(keys.counter_key("t", "b", subject, period_key))
-            local_table.put({**key, "budget_ref": values.text(keys.budget_ref("t", "b"))})
+            ref = keys.budget_ref("t", "b", keys.budget_shard_of(subject))
+            local_table.put({**key, "budget_ref": values.text(ref)})
     return local_table
+
+
+def test_the_counters_of_a_budget_are_spread_and_listed_once(counters: Table) -> None:
+    whole = list(counters_listed(counters, "t", "b", page_size=2))
+
+    assert {keys.budget_shard_of(subject) for subject in SUBJECTS} == set(range(keys.BUDGET_SHARDS))
+    assert sorted(whole, key=str) == sorted(
+        ((period_key, subject) for period_key in PERIODS for subject in SUBJECTS), key=str
+    )
+    for place, row in enumerate(whole, start=1):
+        assert list(counters_listed(counters, "t", "b", after=row)) == whole[place:]
 
 
 def test_the_counters_of_one_period_are_continued_at_each_of_them(counters: Table) -> None:
@@ -38,14 +50,23 @@ def test_the_counters_of_one_period_are_continued_at_each_of_them(counters: Tabl
         assert list(rest) == whole[place:]
 
 
-@pytest.mark.parametrize(("period_key", "left"), [(PERIODS[0], 3), (PERIODS[2], 0)])
-def test_a_place_in_another_period_is_before_or_after_all_of_them(
-    counters: Table, period_key: str, left: int
-) -> None:
-    after = (period_key, SUBJECTS[0])
-    assert (
-        len(list(counters_between(counters, "t", "b", PERIODS[1], PERIODS[1], after=after))) == left
-    )
+def test_a_place_in_an_earlier_period_is_before_all_of_them(counters: Table) -> None:
+    for subject in SUBJECTS:
+        rest = counters_between(
+            counters, "t", "b", PERIODS[1], PERIODS[1], after=(PERIODS[0], subject)
+        )
+        assert {found for _, found in rest} == set(SUBJECTS)
+
+
+def test_a_place_in_a_later_period_is_after_those_of_its_partition(counters: Table) -> None:
+    """A clock that is behind continues the page of one that is ahead."""
+    for subject in SUBJECTS:
+        rest = counters_between(
+            counters, "t", "b", PERIODS[1], PERIODS[1], after=(PERIODS[2], subject)
+        )
+        shard = keys.budget_shard_of(subject)
+        later = {other for other in SUBJECTS if keys.budget_shard_of(other) > shard}
+        assert {found for _, found in rest} == later
 
 
 @pytest.mark.parametrize(

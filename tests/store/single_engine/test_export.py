@@ -5,7 +5,7 @@ import pytest
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.reports import export as store_export
 from spendgate_service.reports.export import LATEST_ENTRY_SECONDS, Span, export_ledger
-from spendgate_service.store import values
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from tests.support.counting_client import counting
 from tests.support.world import AGENT, TENANT, World
@@ -67,7 +67,7 @@ def test_periods_that_were_over_long_before_a_span_cost_its_export_nothing(
 
     assert len(exported(table, span)) == 2
 
-    assert client.calls["query"] == 7
+    assert client.calls["query"] == 6 + keys.BUDGET_SHARDS
 
 
 def test_what_is_settled_long_after_its_period_is_exported(world: World) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from spendgate_service.domain.errors import AlreadyExists, IdempotencyConflict, NotFound
 from spendgate_service.domain.tenants import Tenant
+from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
-from spendgate_service.store.keys import TENANTS_PARTITION
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants.bearers import verify
@@ -103,7 +103,12 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
     """DynamoDB answers a query with 1 MB at most, however many items were asked for."""
     price = a_price("p" * 64, "", read=1, written=1)
     prices = {str(number): replace(price, model=f"{number:0250}") for number in range(750)}
-    ids = [f"tenant-{number}" for number in range(8)]
+    partition = keys.tenants_partition(0)
+    ids = [
+        tenant_id
+        for tenant_id in (f"tenant-{number:03}" for number in range(160))
+        if keys.tenant_key(tenant_id)[0] == partition
+    ][:8]
     for tenant_id in ids:
         create_tenant(local_table, a_tenant(tenant_id), idempotency=None)
         priced = change_settings(lambda current: replace(current, prices=prices))
@@ -114,6 +119,22 @@ def test_tenants_with_many_settings_hide_no_others_from_the_list(local_table: Ta
     first = local_table.client.query(
         TableName=local_table.name,
         KeyConditionExpression="pk = :tenants",
-        ExpressionAttributeValues={":tenants": {"S": TENANTS_PARTITION}},
+        ExpressionAttributeValues={":tenants": {"S": partition}},
     )
     assert "LastEvaluatedKey" in first, "they fit one answer, so the test shows nothing"
+
+
+def test_tenants_are_spread_over_partitions_and_listed_by_id(memory_table: Table) -> None:
+    ids = [f"tenant-{number:03}" for number in range(60)]
+    for tenant_id in reversed(ids):
+        create_tenant(memory_table, a_tenant(tenant_id), idempotency=None)
+
+    found: list[str] = []
+    cursor = None
+    while cursor or not found:
+        page = list_tenants(memory_table, PageRequest(limit=7, cursor=cursor))
+        found += [tenant.tenant_id for tenant in page.data]
+        cursor = page.next_cursor
+
+    assert found == ids
+    assert len({keys.tenant_key(tenant_id)[0] for tenant_id in ids}) == keys.TENANT_SHARDS

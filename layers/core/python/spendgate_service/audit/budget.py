@@ -25,9 +25,9 @@ from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
+from spendgate_service.store.counter_index import Row, counters_listed, counters_of, first_period
 from spendgate_service.store.counters import is_forgotten, read_counter
 from spendgate_service.store.ledger import ledger_entries
-from spendgate_service.store.listings import Row, counters_listed, counters_of, first_period
 from spendgate_service.store.paging import Page, PageRequest
 
 _POSITION = re.compile(r"(?P<period_key>[^\n]{1,100})\n(?P<subject>[a-z][a-z0-9_]*:.+)")

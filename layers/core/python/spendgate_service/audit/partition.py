@@ -16,9 +16,10 @@ from spendgate_service.domain.statements import Statement
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
+from spendgate_service.store.counter_index import counters_of
 from spendgate_service.store.counters import is_forgotten, read_counter
 from spendgate_service.store.ledger import read_ledger
-from spendgate_service.store.listings import counters_of, find_listed
+from spendgate_service.store.listings import find_listed
 from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.statements import read_statement, statements_in
 from spendgate_service.store.values import Item

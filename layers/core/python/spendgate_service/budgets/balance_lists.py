@@ -17,7 +17,8 @@ from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.store.claims import read_balances
 from spendgate_service.store.client import Table
-from spendgate_service.store.listings import Row, live_budgets
+from spendgate_service.store.counter_index import Row
+from spendgate_service.store.listings import live_budgets
 from spendgate_service.store.paging import Page, PageRequest, cursor_after
 from spendgate_service.store.policies import Located, find_budget
 from spendgate_service.store.windows import Windows

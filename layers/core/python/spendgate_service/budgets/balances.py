@@ -20,7 +20,7 @@ from spendgate_service.domain.periods import (
 )
 from spendgate_service.store.claims import CounterClaim, read_balances
 from spendgate_service.store.client import Table
-from spendgate_service.store.listings import Row, counters_between
+from spendgate_service.store.counter_index import Row, counters_between
 from spendgate_service.store.paging import PAGE_SIZE_MAX, PageRequest
 from spendgate_service.store.policies import Located, find_budget
 

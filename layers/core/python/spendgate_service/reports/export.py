@@ -19,14 +19,9 @@ from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
+from spendgate_service.store.counter_index import counters_listed, earlier_periods
 from spendgate_service.store.ledger import ledger_items, ledger_until, read_past_ledger
-from spendgate_service.store.listings import (
-    ListedBudget,
-    budgets_ever,
-    counters_listed,
-    earlier_periods,
-    find_listed,
-)
+from spendgate_service.store.listings import ListedBudget, budgets_ever, find_listed
 
 LATEST_ENTRY_SECONDS = 31 * 86_400
 """How long after its end a period may get entries: longer than a settlement can be late, and longer

@@ -167,10 +167,11 @@ def creation_values(
     tenant_id: str, budget: Budget, subject: Subject, period: Period, *, version: int
 ) -> Item:
     """Make the values of a new counter; only one whose period ends has `:ends_at` and the like."""
+    shard = keys.budget_shard_of(subject)
     attribute_values: Item = {
         ":limit": values.amount(budget.limit_in(period)),
         ":version": values.number(version),
-        ":budget_ref": values.text(keys.budget_ref(tenant_id, budget.budget_id)),
+        ":budget_ref": values.text(keys.budget_ref(tenant_id, budget.budget_id, shard)),
         ":zero": values.number(0),
     }
     if period.starts_at is not None and period.ends_at is not None:

@@ -25,8 +25,8 @@ STATEMENT_PREFIX = "STATEMENT#"
 WINDOW_PREFIX = "WINDOW#"
 EVENT_PREFIX = "EVENT#"
 CHANGE_PREFIX = "CHANGE#"
+TENANTS_PREFIX = "TENANTS#"
 RESERVATION_SORT_KEY = "RESERVATION"
-TENANTS_PARTITION = "TENANTS"
 SCHEMA_KEY: Key = ("SCHEMA", "SCHEMA")
 OPERATOR_TENANT = "-"
 """Stands in a key for the operator, who belongs to no tenant; no tenant id begins with it."""
@@ -44,8 +44,17 @@ IS_NEW = "attribute_not_exists(pk)"
 SORTED_BETWEEN = "pk = :pk AND sk BETWEEN :first AND :last"
 """In one partition, what is sorted between two sort keys, both of them included."""
 
-DUE_SHARDS = 8
-"""Over how many partitions the index of due counters is spread."""
+DUE_SHARDS = 16
+"""Over how many partitions the index of due counters is spread: 16,000 new ones a second.
+
+A partition takes 1,000 writes a second; an index that takes no more holds up the table's writes.
+"""
+
+BUDGET_SHARDS = 8
+"""Over how many partitions the index of a budget's counters is spread: 8,000 new ones a second."""
+
+TENANT_SHARDS = 16
+"""Over how many the tenants are: every environment reads them anew every few seconds."""
 
 EXPIRING_REQUESTS_SHARD = "REQUESTS"
 """The partition of the index `due` with the pending increase requests, by their ends."""
@@ -156,8 +165,8 @@ def usage_day_of(partition: str) -> str:
 
 def usage_key(tenant_id: str, day: str, batch_id: str, *, recorded_at_ms: int) -> Key:
     """Return the key of the item with a batch's usage records."""
-    shard = zlib.crc32(batch_id.encode()) % USAGE_SHARDS
-    return usage_partition(tenant_id, day, shard), f"{usage_moment(recorded_at_ms)}#{batch_id}"
+    partition = usage_partition(tenant_id, day, _shard_of(batch_id, USAGE_SHARDS))
+    return partition, f"{usage_moment(recorded_at_ms)}#{batch_id}"
 
 
 def reversal_key(tenant_id: str, record_id: str) -> Key:
@@ -283,14 +292,24 @@ def api_key_key(tenant_id: str, key_id: str) -> Key:
     return api_keys_partition(tenant_id), key_id
 
 
+def tenants_partition(shard: int) -> str:
+    """Return a partition of the tenants."""
+    return f"{TENANTS_PREFIX}{shard:02d}"
+
+
 def tenant_key(tenant_id: str) -> Key:
     """Return the key of a tenant and its settings."""
-    return TENANTS_PARTITION, tenant_id
+    return tenants_partition(_shard_of(tenant_id, TENANT_SHARDS)), tenant_id
 
 
-def budget_ref(tenant_id: str, budget_id: str) -> str:
-    """Return the partition of the index `by_budget`: all counters of one budget."""
-    return _joined("TENANT", tenant_id, "BUDGET", budget_id)
+def budget_ref(tenant_id: str, budget_id: str, shard: int) -> str:
+    """Return a partition of the index `by_budget`: counters of one budget."""
+    return _joined("TENANT", tenant_id, "BUDGET", budget_id, str(shard))
+
+
+def budget_shard_of(subject: Subject) -> int:
+    """Return in which partition of `budget_ref` a subject's counters are: with all its periods."""
+    return _shard_of(str(subject), BUDGET_SHARDS)
 
 
 def due_shard(shard: int) -> str:
@@ -305,13 +324,13 @@ def waiting_shard(shard: int) -> str:
 
 def due_shard_of(counter: Key) -> str:
     """Return the partition of the index `due` that lists a counter: with all its periods."""
-    return due_shard(_shard_of(counter))
+    return due_shard(_shard_of(counter[0], DUE_SHARDS))
 
 
 def waiting_shard_of(counter: Key) -> str:
     """Return the partition of the index `due` in which a closed counter waits for its holds."""
-    return waiting_shard(_shard_of(counter))
+    return waiting_shard(_shard_of(counter[0], DUE_SHARDS))
 
 
-def _shard_of(counter: Key) -> int:
-    return zlib.crc32(counter[0].encode()) % DUE_SHARDS
+def _shard_of(text: str, shards: int) -> int:
+    return zlib.crc32(text.encode()) % shards

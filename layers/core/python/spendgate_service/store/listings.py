@@ -1,15 +1,12 @@
-"""Lists: of budgets, API keys and tenants, each by id, and of the counters of a budget.
+"""Lists: of budgets, API keys and tenants, each by id.
 
 A deleted budget moves to the list of deleted budgets, so that its ledger stays readable.
-
-The subjects of a default are found by an index of its counters. A subject has a row for each of its
-periods and is taken at its first one, so that it is taken once. The index follows the table within
-moments: a counter that was created just now may be missing.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from itertools import islice
 from typing import Any
 
@@ -23,17 +20,8 @@ from spendgate_service.store.values import Item
 
 LISTED_AFTER = "pk = :pk AND sk > :after"
 
-BUDGET_INDEX = "by_budget"
-COUNTERS_OF_ONE_BUDGET = "budget_ref = :budget_ref"
-COUNTERS_OF_SOME_PERIODS = "budget_ref = :budget_ref AND sk BETWEEN :first AND :last"
-COUNTERS_OF_ONE_SUBJECT = "pk = :pk AND begins_with(sk, :period)"
-
-type Row = tuple[str, Subject]
-"""A counter as the index lists it: the key of its period, and its subject."""
-
 _BEFORE_ALL_IDS = " "
 _BUDGETS_AT_A_TIME = 100
-_COUNTERS_AT_A_TIME = 100
 
 
 def start_of(page_request: PageRequest, pattern: re.Pattern[str]) -> str:
@@ -46,17 +34,39 @@ def listed(
     table: Table, partition: str, page_request: PageRequest, *, pattern: re.Pattern[str]
 ) -> list[Item]:
     """Read the items of a page in the order of their ids, and one more if the list goes on."""
-    return _after(table, partition, start_of(page_request, pattern), limit=page_request.limit + 1)
+    return listed_in_all(table, [partition], page_request, pattern=pattern)
+
+
+def listed_in_all(
+    table: Table,
+    partitions: Sequence[str],
+    page_request: PageRequest,
+    *,
+    pattern: re.Pattern[str],
+) -> list[Item]:
+    """Do the same for a list that is spread over partitions. A query for each, or a few."""
+    after, limit = start_of(page_request, pattern), page_request.limit + 1
+    at_a_time = -(-limit // len(partitions)) + (len(partitions) > 1)
+    parts = [_all_after(table, partition, after, Limit=at_a_time) for partition in partitions]
+    return list(islice(merge(*parts, key=_id_of), limit))
+
+
+def _id_of(item: Item) -> str:
+    listed_id: str = item["sk"]["S"]
+    return listed_id
 
 
 def _after(table: Table, partition: str, after: str, *, limit: int) -> list[Item]:
-    found = table.query_items(
+    return list(islice(_all_after(table, partition, after, Limit=limit), limit))
+
+
+def _all_after(table: Table, partition: str, after: str, **arguments: Any) -> Iterator[Item]:
+    return table.query_items(
         KeyConditionExpression=LISTED_AFTER,
         ExpressionAttributeValues={":pk": values.text(partition), ":after": values.text(after)},
-        Limit=limit,
         ConsistentRead=True,
+        **arguments,
     )
-    return list(islice(found, limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,124 +162,7 @@ def unlisting(table: Table, tenant_id: str, budget: Budget, *, now_ms: int) -> l
     ]
 
 
-_NEXT = "\0"
-"""Appended to a text, it gives the next one in the order of keys."""
-
-
-def counters_listed(
-    table: Table,
-    tenant_id: str,
-    budget_id: str,
-    *,
-    after: Row | None = None,
-    page_size: int = _COUNTERS_AT_A_TIME,
-) -> Iterator[Row]:
-    """Yield the counters of a budget in the order of the index, page by page."""
-    return _rows(table, tenant_id, budget_id, after, COUNTERS_OF_ONE_BUDGET, {}, Limit=page_size)
-
-
-def counters_between(
-    table: Table,
-    tenant_id: str,
-    budget_id: str,
-    first: str,
-    last: str,
-    *,
-    after: Row | None = None,
-) -> Iterator[Row]:
-    """Yield the counters of a budget whose period's key lies between two, both included.
-
-    `after` may lie outside of them: a page is continued when the period of the one before has
-    ended. DynamoDB rejects such a place, and its local engine one on the upper bound as well.
-    """
-    if after is not None and after[0] > last:
-        return iter(())
-    if after is not None and after[0] < first:
-        after = None
-    between = {
-        ":first": values.text(keys.PERIOD_PREFIX + first),
-        ":last": values.text(keys.PERIOD_PREFIX + last + _NEXT),
-    }
-    return _rows(table, tenant_id, budget_id, after, COUNTERS_OF_SOME_PERIODS, between)
-
-
-def _rows(
-    table: Table,
-    tenant_id: str,
-    budget_id: str,
-    after: Row | None,
-    condition: str,
-    bounds: Item,
-    **arguments: Any,
-) -> Iterator[Row]:
-    """Yield the rows of the index that meet a condition on a budget and on its `bounds`."""
-    budget_ref = values.text(keys.budget_ref(tenant_id, budget_id))
-    if after is not None:
-        period_key, subject = after
-        key = keys.counter_key(tenant_id, budget_id, subject, period_key)
-        arguments["ExclusiveStartKey"] = {**values.key(key), "budget_ref": budget_ref}
-    found = table.query_items(
-        IndexName=BUDGET_INDEX,
-        KeyConditionExpression=condition,
-        ExpressionAttributeValues={":budget_ref": budget_ref, **bounds},
-        **arguments,
-    )
-    for item in found:
-        _, _, subject = keys.read_counter_partition(item["pk"]["S"])
-        yield _period_key(item), subject
-
-
 def live_budgets(table: Table, tenant_id: str, *, after: str | None) -> Iterator[str]:
     """Yield the ids of the tenant's budgets after one of them, in the order of their creation."""
-    found = table.query_items(
-        KeyConditionExpression=LISTED_AFTER,
-        ExpressionAttributeValues={
-            ":pk": values.text(keys.budget_directory_partition(tenant_id)),
-            ":after": values.text(after or _BEFORE_ALL_IDS),
-        },
-        ConsistentRead=True,
-    )
-    yield from (item["sk"]["S"] for item in found)
-
-
-def first_period(table: Table, tenant_id: str, budget_id: str, subject: Subject) -> str | None:
-    """Return the period of a subject's first counter. Half a read unit, one if it is large."""
-    partition = keys.counter_partition(tenant_id, budget_id, subject)
-    page = table.query(**counters_of(partition), Limit=1)
-    return next((_period_key(item) for item in page["Items"]), None)
-
-
-def earlier_periods(
-    table: Table, tenant_id: str, budget_id: str, subject: Subject, period_key: str
-) -> Iterator[str]:
-    """Yield the periods of a subject's counters before one of them, the nearest first.
-
-    A read unit for the nearest; one more call if the caller takes more than that.
-    """
-    key = keys.counter_key(tenant_id, budget_id, subject, period_key)
-    backwards = {
-        **counters_of(key[0]),
-        "ScanIndexForward": False,
-        "ExclusiveStartKey": values.key(key),
-    }
-    nearest = table.query(**backwards, Limit=1)
-    yield from map(_period_key, nearest["Items"])
-    if "LastEvaluatedKey" in nearest:
-        backwards["ExclusiveStartKey"] = nearest["LastEvaluatedKey"]
-        yield from map(_period_key, table.query_items(**backwards))
-
-
-def counters_of(partition: str) -> dict[str, Any]:
-    """Build the query for the counters of one budget and subject."""
-    return {
-        "KeyConditionExpression": COUNTERS_OF_ONE_SUBJECT,
-        "ExpressionAttributeValues": {
-            ":pk": values.text(partition),
-            ":period": values.text(keys.PERIOD_PREFIX),
-        },
-        "ConsistentRead": True,
-    }
-
-
-def _period_key(item: Item) -> str:
-    return keys.period_key_of(item["sk"]["S"])
+    partition = keys.budget_directory_partition(tenant_id)
+    yield from map(_id_of, _all_after(table, partition, after or _BEFORE_ALL_IDS))

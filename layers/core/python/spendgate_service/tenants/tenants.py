@@ -12,7 +12,7 @@ from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled, TransactionFailed
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
-from spendgate_service.store.listings import listed
+from spendgate_service.store.listings import listed_in_all
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.store.tenants import (
@@ -85,7 +85,8 @@ def create_tenant(
 
 def list_tenants(table: Table, page_request: PageRequest) -> Page[Tenant]:
     """Read a page of all tenants, by id."""
-    found = listed(table, keys.TENANTS_PARTITION, page_request, pattern=_TENANT_ID)
+    partitions = [keys.tenants_partition(shard) for shard in range(keys.TENANT_SHARDS)]
+    found = listed_in_all(table, partitions, page_request, pattern=_TENANT_ID)
     return page_request.page_of(
         [read_tenant(item["sk"]["S"], item) for item in found], lambda tenant: tenant.tenant_id
     )
