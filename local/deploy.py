@@ -105,7 +105,11 @@ def _set_concurrency(ports: Ports) -> None:
 
 
 def _sam_deploy(ports: Ports, fingerprint: str) -> None:
-    parameters = {"Architecture": machine_architecture(), **_PARAMETERS}
+    parameters = {
+        "Architecture": machine_architecture(),
+        "ConsoleLinkUrl": f"http://127.0.0.1:{ports.api}/console",
+        **_PARAMETERS,
+    }
     command = [
         str(SAM), "deploy",
         "--template-file", str(BUILD / "template.yaml"),

@@ -60,6 +60,11 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "POST /v1/increase-requests", "GET /v1/increase-requests", "GET /v1/increase-requests/{id}",
         "POST /v1/increase-requests/{id}/approve", "POST /v1/increase-requests/{id}/deny",
     ),
+    "Notifications": (
+        "POST /v1/notifications", "GET /v1/notifications", "GET /v1/notifications/{id}",
+        "PATCH /v1/notifications/{id}", "POST /v1/notifications/{id}/test",
+        "POST /v1/notifications/{id}/rotate", "DELETE /v1/notifications/{id}",
+    ),
     "The service itself": ("GET /v1/health", "GET /v1/openapi.json"),
 }  # fmt: skip
 """The sections in the order of the examples."""

@@ -15,6 +15,7 @@ from local.emulator.account import FAKE_ACCOUNT, REGION, endpoint_url
 from local.paths import API_ID_FILE, EMULATOR_STATE, LOCAL, MINISTACK_PYTHON
 from local.ports import Ports
 from local.processes import Program, bare_environment, base_environment, start_detached
+from spendgate_service.settings import LOCAL_RECEIVERS
 
 EMULATOR = Program("emulator", "local.emulator.server")
 
@@ -123,6 +124,7 @@ def _environment(ports: Ports) -> dict[str, str]:
         "LAMBDA_EXECUTOR": "local",
         "LAMBDA_WARM_TTL_SECONDS": "3600",
         "LOG_LEVEL": "INFO",
+        LOCAL_RECEIVERS: "1",  # functions inherit it
         # Disable the servers that Spendgate does not need, and any Docker on this machine.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",

@@ -7,6 +7,7 @@ ids stay in any case, so that the calls after them still mean the same objects.
 """
 
 import json
+import re
 from typing import Any
 
 from spendgate_service.api.openapi.examples import PATH
@@ -45,13 +46,18 @@ def ask(service: Service, likeness: Likeness, route: str, call: Json) -> Reply:
 
 def answer_in(reply: Reply, call: Json) -> Any:
     """The answer as the story tells it: JSON or a text, without secrets."""
-    text = SECRET.sub(lambda secret: f"{secret[0].rpartition('.')[0]}.SECRET", reply.text)
+    text = SECRET.sub(_hidden, reply.text)
     if not reply.headers["Content-Type"].startswith("application/json"):
         return text
     answer = json.loads(text)
     if call.get("partial"):
         return {name: answer[name] for name in PARTIAL_FIELDS}
     return answer
+
+
+def _hidden(secret: re.Match[str]) -> str:
+    beginning, dot, _ = secret[0].rpartition(".")
+    return f"{beginning}{dot}SECRET" if dot else "whsec_SECRET"
 
 
 def retold(service: Service, story: Story) -> Story:

@@ -14,9 +14,9 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from spendgate_service.api.isolation import SUSPECT_RECEIVES, UNFINISHED_MAX
 from spendgate_service.api.queue import DEFECT_RECEIVES_MAX, consume
+from spendgate_service.dead_letters.redelivery import BACKOFF_SECONDS, Redelivery, backoff_seconds
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.settlements.apply import Settlements
-from spendgate_service.settlements.redelivery import BACKOFF_SECONDS, Redelivery, backoff_seconds
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from spendgate_service.tenants.tenants import create_tenant
@@ -227,7 +227,9 @@ def test_the_visibility_follows_the_number_of_deliveries() -> None:
     sqs = RefusingSqs()
 
     with pytest.raises(Unavailable, match="1 messages"):
-        Redelivery(sqs, "url").delay({"r1": 1, "r2": 2, "r3": 3, "r4": 4, "r900": 900})  # type: ignore[arg-type]
+        Redelivery(sqs, "url").delay(  # type: ignore[arg-type]
+            {f"r{receives}": backoff_seconds(receives) for receives in (1, 2, 3, 4, 900)}
+        )
 
     assert {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in sqs.entries} == {
         "r1": 1, "r2": 5, "r3": 30, "r4": 120, "r900": 120,

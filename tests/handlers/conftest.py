@@ -25,4 +25,11 @@ def queues(sqs: Any) -> Queues:
     def made(name: str) -> str:
         return str(sqs.create_queue(QueueName=name)["QueueUrl"])
 
-    return Queues(made("dead"), made("settlements"), made("events"), event_bus="bus")
+    return Queues(
+        dead_letters=made("dead"),
+        settlements=made("settlements"),
+        undelivered_events=made("events"),
+        event_bus="bus",
+        undelivered_notifications=made("undelivered"),
+        notifications=made("notifications"),
+    )

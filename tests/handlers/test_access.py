@@ -55,6 +55,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/increase-requests": {"subject": "agent:b", "unit": "usd", "amount": 1, "reason": "r"},
     "POST /v1/increase-requests/{id}/approve": {},
     "POST /v1/increase-requests/{id}/deny": {},
+    "POST /v1/notifications": {
+        "format": "webhook",
+        "url": "https://example.com/hooks/12345678",
+        "event_types": ["budget.exhausted"],
+    },
+    "PATCH /v1/notifications/{id}": {"subject_prefix": "agent:"},
     "POST /v1/usage/{id}/reverse": {"reason": "by mistake"},
     "PATCH /v1/tenant": {"require_budget": False},
     "POST /v1/tenants": {"tenant_id": "another"},
@@ -82,7 +88,7 @@ type Objects = dict[str, str]
 
 
 def new_objects(ask: Ask, tenant_id: str) -> Objects:
-    """A budget, a reservation, a spend, an increase request and a key, new in a tenant."""
+    """A budget, a reservation, a spend, a request, a key and a notification, new in a tenant."""
     admin = a_principal("admin", tenant_id=tenant_id)
     caller = as_role("caller", tenant_id)
 
@@ -102,8 +108,20 @@ def new_objects(ask: Ask, tenant_id: str) -> Objects:
         "reservations": post("/v1/reservations", wish)["reservation_id"],
         "usage": post("/v1/spend", {"subjects": subjects, "actual": {"usd": 1}})["usage_id"],
         "keys": post("/v1/keys", {"role": "reader"})["key_id"],
+        "notifications": _the_notification(ask, admin),
         "tenants": tenant_id,
     }
+
+
+def _the_notification(ask: Ask, admin: Context) -> str:
+    """The tenant's only notification: it may have few of them."""
+    there = ask("GET", "/v1/notifications", principal=admin).body["data"]
+    for other in there[1:]:
+        ask("DELETE", f"/v1/notifications/{other['id']}", principal=admin)
+    if there:
+        return str(there[0]["id"])
+    body = BODIES["POST /v1/notifications"]
+    return str(ask("POST", "/v1/notifications", body, principal=admin).body["id"])
 
 
 @pytest.fixture
@@ -196,6 +214,7 @@ def everything(ask: Ask, objects: Objects) -> str:
         f"/v1/budgets/{objects['budgets']}/ledger",
         f"/v1/reservations/{objects['reservations']}",
         "/v1/keys",
+        "/v1/notifications",
         "/v1/tenant",
     ]
     return json.dumps([ask("GET", path).body for path in paths], sort_keys=True)

@@ -30,7 +30,13 @@ def dead_letter(
 
 
 def options(**given: Any) -> Namespace:
-    defaults: dict[str, Any] = {"code": None, "reason": None, "id": None, "events": False}
+    defaults: dict[str, Any] = {
+        "code": None,
+        "reason": None,
+        "id": None,
+        "events": False,
+        "notifications": False,
+    }
     return Namespace(**{**defaults, "json": True, "max": 1000, **given})
 
 
@@ -304,8 +310,12 @@ def test_the_queues_are_those_of_the_stacks_outputs() -> None:
                 "SettlementQueueUrl": StackName,
                 "UndeliveredEventsUrl": "events",
                 "EventBusName": "bus",
+                "UndeliveredNotificationsUrl": "undelivered",
+                "NotificationQueueUrl": "notifications",
             }
             outputs = [{"OutputKey": key, "OutputValue": value} for key, value in names.items()]
             return {"Stacks": [{"Outputs": outputs}]}
 
-    assert queues_of(CloudFormation(), "mine") == Queues("dead", "mine", "events", "bus")
+    assert queues_of(CloudFormation(), "mine") == Queues(
+        "dead", "mine", "events", "bus", "undelivered", "notifications"
+    )

@@ -15,7 +15,9 @@ from spendgate_service.store.outbox import OutboxEvent
 from tests.support.engines import REGION
 from tests.support.stream_records import Record, change
 
-OPTIONS = Namespace(code=None, reason=None, id=None, json=True, max=1000, events=True)
+OPTIONS = Namespace(
+    code=None, reason=None, id=None, json=True, max=1000, events=True, notifications=False
+)
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-03-08T12:00:00.000"
 
 

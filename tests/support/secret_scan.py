@@ -16,6 +16,7 @@ import pytest
 KEY = re.compile(
     r"sg\.(?:-|[A-Za-z0-9][A-Za-z0-9_.-]{0,63})\.(?P<key_id>key_[0-9a-z]{26})\.[A-Za-z0-9_-]{43}"
 )
+_SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 _LONG_WORD = re.compile(r"[A-Za-z0-9_-]{43,}")
 _SECRET_LENGTH = 43
 
@@ -42,6 +43,9 @@ def _noting(nbytes: int | None = None) -> str:
 def search(where: str, log: str) -> None:
     """Look for secrets in a log; `where` is how a reader finds it again."""
     _leaks.extend(f"{where}: the key {match['key_id']}" for match in KEY.finditer(log))
+    _leaks.extend(
+        f"{where}: a secret, {match[0][:10]}..." for match in _SIGNING_SECRET.finditer(log)
+    )
     without_keys = KEY.sub("", log)
     for word in set(_LONG_WORD.findall(without_keys)):
         _leaks.extend(

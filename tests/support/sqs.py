@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spendgate_service.api.queue import RECEIVES_MAX
-from spendgate_service.settlements.redelivery import backoff_seconds
 
 VISIBLE_AGAIN_SECONDS = 0.3
 BATCH_MAX = 10
@@ -58,11 +57,11 @@ class MemoryQueue:
         """How often a message was delivered that is still here."""
         return self._messages[message_id].receives
 
-    def delay(self, receives: Mapping[str, int]) -> None:
+    def delay(self, waits: Mapping[str, int]) -> None:
         """Change the visibility of failed messages, as the consumer asks for it."""
         with self._lock:
-            for message_id, count in receives.items():
-                self._messages[message_id].visible_at = self.seconds() + backoff_seconds(count)
+            for message_id, seconds in waits.items():
+                self._messages[message_id].visible_at = self.seconds() + seconds
 
     def _delivered(self, message_id: str, now: float) -> dict[str, Any] | None:
         message = self._messages[message_id]

@@ -24,8 +24,8 @@ _INDEXES = [
     index["IndexName"] for index in _RESOURCES["Table"]["Properties"]["GlobalSecondaryIndexes"]
 ]
 _COUNTS = {
-    "DeadLettersWaiting", "EventsWaiting", "EventsDelayed", "SettlementsDelayed",
-    "SettlementsFailing", "RolloverStopped",
+    "DeadLettersWaiting", "EventsWaiting", "EventsDelayed", "NotificationsWaiting",
+    "SettlementsDelayed", "SettlementsFailing", "RolloverStopped",
 }  # fmt: skip
 """Alarms of which one message, one delay or one silence is enough."""
 

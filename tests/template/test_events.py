@@ -1,4 +1,4 @@
-"""What the template promises about events: from the table's stream to the bus, mail and webhook."""
+"""What the template promises about events: from the table's stream to the bus, and by mail."""
 
 import re
 from typing import Any
@@ -50,39 +50,34 @@ def test_the_rule_takes_our_events_alone() -> None:
     assert properties_of("EventRule")["EventPattern"]["source"] == ["spendgate"]
 
 
-def test_what_the_topic_does_not_take_waits_with_the_other_undelivered_events() -> None:
-    (target,) = properties_of("EventRule")["Targets"]
-    policy = properties_of("UndeliveredEventsPolicy")["PolicyDocument"]
-    condition, statement, _ = policy["Statement"][-1]
+def test_what_a_target_does_not_take_waits_with_the_other_undelivered_events() -> None:
+    statement = properties_of("UndeliveredEventsPolicy")["PolicyDocument"]["Statement"][-1]
 
-    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
-    assert condition == template()["Resources"]["EventRule"]["Condition"] == "ForwardsEvents"
+    for rule in ("EventRule", "NotificationRule"):
+        (target,) = properties_of(rule)["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": "UndeliveredEvents.Arn"}
+    assert template()["Resources"]["EventRule"]["Condition"] == "EmailsEvents"
+    assert "Condition" not in template()["Resources"]["NotificationRule"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Resource"] == "UndeliveredEvents.Arn"
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "EventRule.Arn"}}
+    by_mail = ["EmailsEvents", "EventRule.Arn", "AWS::NoValue"]
+    rules = {"aws:SourceArn": ["NotificationRule.Arn", by_mail]}
+    assert statement["Condition"] == {"ArnEquals": rules}
 
 
-def test_nobody_is_told_of_events_and_no_key_is_paid_for_unless_somebody_asks() -> None:
+def test_no_mail_of_events_is_sent_and_no_key_is_paid_for_without_an_address() -> None:
     resources = template()["Resources"]
+    conditions = {name: resource.get("Condition") for name, resource in resources.items()}
 
-    assert parameter_of("EventEmail")["Default"] == parameter_of("EventWebhookUrl")["Default"] == ""
-    told = {name: resource.get("Condition") for name, resource in resources.items()}
-    assert {name for name, condition in told.items() if condition == "ForwardsEvents"} == {
+    assert parameter_of("EventEmail")["Default"] == ""
+    assert {name for name, condition in conditions.items() if condition == "EmailsEvents"} == {
         "EventTopic",
         "EventTopicPolicy",
         "EventRule",
+        "EventMailSubscription",
     }
-    assert told["EventTopicKey"] == "MakesTopicKey"
-    assert told["EventMailSubscription"] == "EmailsEvents"
-    assert told["EventWebhookSubscription"] == "PostsEvents"
-
-
-def test_a_webhook_is_called_over_https_alone() -> None:
-    pattern = parameter_of("EventWebhookUrl")["AllowedPattern"]
-
-    assert re.fullmatch(pattern, "") and re.fullmatch(pattern, "https://example.com/hook")
-    assert not re.fullmatch(pattern, "http://example.com/hook")
+    assert conditions["EventTopicKey"] == "MakesTopicKey"
 
 
 def test_every_type_of_event_is_told_unless_a_choice_is_made() -> None:
@@ -98,7 +93,3 @@ def test_no_other_type_of_event_can_be_chosen() -> None:
     assert all(re.fullmatch(pattern, event_type) for event_type in DETAILS)
     for wrong in ("", "*", "budget.exhaust", "budget.exhausted.", "budget"):
         assert not re.fullmatch(pattern, wrong)
-
-
-def test_the_webhooks_url_is_shown_by_no_describe_call() -> None:
-    assert parameter_of("EventWebhookUrl")["NoEcho"] is True

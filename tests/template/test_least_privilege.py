@@ -14,7 +14,11 @@ import pytest
 from spendgate_service.api.routes import route_at
 from spendgate_service.app import Spendgate
 from spendgate_service.dead_letters.queue import DeadLetters
-from spendgate_service.settlements.redelivery import Redelivery
+from spendgate_service.dead_letters.redelivery import Redelivery
+from spendgate_service.domain.changes import BY_COMMAND
+from spendgate_service.domain.notifications import Notification
+from spendgate_service.notifications.queue import Delivery
+from spendgate_service.notifications.targets import create_target
 from spendgate_service.store.errors import Throttled
 from tests.handlers.test_access import ENDS, GUARDED, as_role, new_objects, send
 from tests.support.app import spendgate_over
@@ -23,6 +27,8 @@ from tests.support.engines import properties_of
 from tests.support.functions import LambdaContext, LongContext, load_function
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal, authorizer_event
+from tests.support.notifying import Notifying
+from tests.unit.notifications.examples import reached
 
 type Permission = tuple[str, str]
 """An action, and the resource that it is on: `table`, or the name of an index."""
@@ -172,6 +178,47 @@ def test_a_role_may_do_what_its_function_does_and_nothing_else(everything_done: 
     assert not {one: permissions for one, permissions in differing.items() if permissions}
 
 
+def test_the_notifier_may_do_what_it_does_and_nothing_else(app: Spendgate, noting: Noting) -> None:
+    sqs: Any = QueuesThatNote()
+    notifying = Notifying(
+        app.table, sqs=sqs, queue="NotificationQueue.Arn", dead="UndeliveredNotifications.Arn"
+    )
+    noting.caller = "Admin"
+    create_target(app.table, "acme", A_CHAT, idempotency=None, by=BY_COMMAND, now_ms=1)
+    noting.caller = "Notify"
+    event = reached()
+    delivery = Delivery("acme", A_CHAT.notification_id, event)
+    for failing in (None, "no answer"):
+        notifying.receivers.failing = lambda _host, reason=failing: reason  # type: ignore[misc]
+        for body in (json.dumps({"detail": event}), delivery.body, "{"):
+            notifying.clock.advance(60)
+            notifying.handler(_sqs_event(body, notifying.clock.now_ms()), LongContext())
+            notifying.handler(_sqs_event(body, notifying.clock.now_ms()), LongContext())
+
+    own = {(action, place) for action, place in allowed("Notify") if action.startswith("sqs:")}
+    assert own == sqs.needed | {(action, "NotificationQueue.Arn") for action in POLLED}
+    assert noting.needed["Notify"] == granted("Notify")
+    assert ("sqs:SendMessage", "NotificationQueue.Arn") in allowed("Admin")
+
+
+A_CHAT = Notification(
+    "ntf_1",
+    "slack",
+    "https://chat.example.com/hook",
+    ("budget.threshold_reached",),
+    None,
+    None,
+    1,
+    1,
+)
+
+
+def _sqs_event(body: str, sent_at_ms: int) -> dict[str, Any]:
+    attributes = {"SentTimestamp": str(sent_at_ms), "ApproximateReceiveCount": "1"}
+    record = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": attributes}
+    return {"Records": [record]}
+
+
 class QueuesThatNote:
     """A client of SQS that does nothing but note each call as IAM would judge it."""
 
@@ -181,6 +228,9 @@ class QueuesThatNote:
     def send_message(self, **arguments: Any) -> dict[str, Any]:
         self.needed.add(("sqs:SendMessage", arguments["QueueUrl"]))
         return {}
+
+    def send_message_batch(self, **arguments: Any) -> dict[str, Any]:
+        return self.send_message(**arguments)
 
     def change_message_visibility_batch(self, **arguments: Any) -> dict[str, Any]:
         self.needed.add(("sqs:ChangeMessageVisibility", arguments["QueueUrl"]))

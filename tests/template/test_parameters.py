@@ -1,6 +1,7 @@
 """What a company may choose for its stack: each choice is off by default, and does what it says."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ _OFF = {
     "GradualDeployment": "false",
     "TraceSamplingRate": "",
 }
-_WITH_DATA = ("Admin", "Authorizer", "Check", "Publish", "Reserve", "Rollover", "Settle")
+_WITH_DATA = (
+    "Admin", "Authorizer", "Check", "Notify", "Publish", "Reserve", "Rollover", "Settle",
+)  # fmt: skip
 _FUNCTIONS = (*_WITH_DATA, "Console")
 
 
@@ -156,14 +159,27 @@ def test_a_change_of_our_code_publishes_a_version_of_every_function() -> None:
     assert not changed & _versions()
 
 
+def _flat(value: Any) -> Iterator[str]:
+    """Every text in nested lists: a value, or the branches of an Fn::If and its condition."""
+    if isinstance(value, str):
+        yield value
+        if value in template()["Conditions"]:
+            yield from _flat(template()["Conditions"][value])
+    else:
+        for part in value:
+            yield from _flat(part)
+
+
 def test_a_changed_parameter_that_a_function_reads_publishes_a_version() -> None:
     """CloudFormation replaces a version when its description changes, not for a parameter alone."""
     environment = template()["Globals"]["Function"]["Environment"]["Variables"].values()
-    common = {"Architecture", *environment} & template()["Parameters"].keys()
+    parameters = template()["Parameters"].keys()
+    common = {"Architecture", *environment} & parameters
 
     for function in _FUNCTIONS:
         properties = properties_of(f"{function}Function")
-        own = set(properties["Environment"]["Variables"].values()) & template()["Parameters"].keys()
+        values = _flat(list(properties["Environment"]["Variables"].values()))
+        own = {name for value in values for name in re.findall(r"\w+", value)} & parameters
         described = re.findall(r"\$\{(\w+)\}", properties["VersionDescription"])
         assert set(described) == common | own
         assert properties["AutoPublishAliasAllProperties"] is True

@@ -4,12 +4,25 @@ import re
 
 import pytest
 
+from spendgate_service.api.handlers.notify import TIME_TO_STOP_MS
 from spendgate_service.api.queue import RECEIVES_MAX
-from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
+from spendgate_service.dead_letters.redelivery import BACKOFF_SECONDS
+from spendgate_service.notifications.deliver import BACKOFF_SECONDS as TARGET_BACKOFF
+from spendgate_service.notifications.deliver import (
+    GIVE_UP_AFTER_MS,
+    MORE_SECONDS_EACH,
+    MORE_SECONDS_MAX,
+    SENTENCES_MAX,
+)
+from spendgate_service.notifications.sending import SECONDS_MAX
+from spendgate_service.settings import LOCAL_RECEIVERS
 from tests.support.engines import parameter_of, properties_of, template
 from tests.support.operation_costs import FULL_BATCH
 
-_QUEUES = {"SettlementQueue", "DeadLetterQueue", "UndeliveredEvents"}
+_QUEUES = {
+    "SettlementQueue", "DeadLetterQueue", "UndeliveredEvents", "NotificationQueue",
+    "UndeliveredNotifications",
+}  # fmt: skip
 
 
 def test_a_settlement_in_work_is_hidden_for_six_times_as_long_as_its_function_may_run() -> None:
@@ -30,8 +43,55 @@ def test_a_settlement_that_fails_is_delivered_as_often_as_the_consumer_knows() -
     assert BACKOFF_SECONDS[-1] < properties_of("SettlementQueue")["VisibilityTimeout"]
 
 
-def test_a_dead_letter_is_kept_for_two_weeks() -> None:
-    assert properties_of("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+@pytest.mark.parametrize("queue", ["DeadLetterQueue", "UndeliveredNotifications"])
+def test_a_dead_letter_is_kept_for_two_weeks(queue: str) -> None:
+    assert properties_of(queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_every_event_goes_to_the_queue_of_notifications_and_nothing_else_does() -> None:
+    rule = properties_of("NotificationRule")
+    *_, allow = properties_of("NotificationQueuePolicy")["PolicyDocument"]["Statement"]
+
+    assert rule["EventPattern"] == {"source": ["spendgate"]}
+    assert [target["Arn"] for target in rule["Targets"]] == ["NotificationQueue.Arn"]
+    assert allow["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": "NotificationRule.Arn"}}
+
+
+def test_a_notification_is_tried_for_a_day_and_returns_before_its_first_minute_is_over() -> None:
+    queue = properties_of("NotificationQueue")
+    function = properties_of("NotifyFunction")
+    source = function["Events"]["Notifications"]["Properties"]
+    window = source["MaximumBatchingWindowInSeconds"]
+
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"] + window
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BatchSize"] == SENTENCES_MAX
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "UndeliveredNotifications.Arn"
+    receives_max = queue["RedrivePolicy"]["maxReceiveCount"]
+    assert receives_max * MORE_SECONDS_MAX * 1000 > GIVE_UP_AFTER_MS
+    assert queue["MessageRetentionPeriod"] * 1000 > GIVE_UP_AFTER_MS
+    assert TARGET_BACKOFF[0] + MORE_SECONDS_EACH + window < 60
+    assert function["Timeout"] * 1000 > TIME_TO_STOP_MS + SECONDS_MAX * 1000
+
+
+def test_no_function_may_call_this_machine_and_no_template_can_let_it() -> None:
+    """Lambda's names of variables begin with a letter, so it refuses this one."""
+    variables = [
+        properties["Environment"]["Variables"]
+        for properties in (
+            template()["Globals"]["Function"],
+            *(
+                resource["Properties"]
+                for resource in template()["Resources"].values()
+                if resource["Type"] == "AWS::Serverless::Function"
+            ),
+        )
+    ]
+
+    assert not re.fullmatch("[a-zA-Z][a-zA-Z0-9_]+", LOCAL_RECEIVERS)
+    assert len(variables) > 1
+    assert not [names for names in variables if LOCAL_RECEIVERS in names]
 
 
 def test_a_settlement_fails_alone_and_not_with_its_batch() -> None:

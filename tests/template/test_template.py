@@ -8,7 +8,7 @@ from tests.support.engines import parameter_of, properties_of, template
 from tests.support.sam import transformed
 
 _FUNCTIONS = (
-    "Admin", "Authorizer", "Check", "Console", "Publish", "Reserve", "Rollover", "Settle",
+    "Admin", "Authorizer", "Check", "Console", "Notify", "Publish", "Reserve", "Rollover", "Settle",
 )  # fmt: skip
 _PHYSICAL_NAMES = {
     "AlarmName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName",
@@ -171,6 +171,7 @@ def test_the_table_outlives_its_stack_and_can_go_back_in_time() -> None:
 
 @pytest.mark.parametrize("logical_id", [
     "Table", "SettlementQueue", "DeadLetterQueue", "UndeliveredEvents", "EventTopicKey",
+    "NotificationQueue", "UndeliveredNotifications",
 ])  # fmt: skip
 def test_what_keeps_data_says_whether_it_outlives_the_stack(logical_id: str) -> None:
     resource = template()["Resources"][logical_id]
@@ -178,6 +179,8 @@ def test_what_keeps_data_says_whether_it_outlives_the_stack(logical_id: str) -> 
 
     assert policies == {
         "UndeliveredEvents": ("Delete", "Retain"),
+        "NotificationQueue": ("Delete", "Retain"),
+        "UndeliveredNotifications": ("Delete", "Retain"),
         "EventTopicKey": ("Delete", "Delete"),
     }.get(logical_id, ("RetainExceptOnCreate", "Retain"))
 

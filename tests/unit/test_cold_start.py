@@ -25,11 +25,12 @@ FUNCTIONS = {
     "reserve": "app.app.reservations",
     "settle": "app.app.settlements; app.app.dead_letters",
     "publish": "app.app.event_bus; app.app.undelivered_events",
+    "notify": "app.app.notifier; app.app.undelivered_notifications",
     "rollover": "app.app.table",
     "admin": "",
 }
 
-WITH_QUEUES_OR_BUS = {"settle", "publish"}
+WITH_QUEUES_OR_BUS = {"settle", "publish", "notify"}
 """Their other clients are made here as well: a function makes each when it first needs it."""
 
 
@@ -54,6 +55,8 @@ def start(function: str, *, made: str | None = None) -> tuple[set[str], int]:
             "DEAD_LETTER_QUEUE_URL": "queue",
             "SETTLEMENT_QUEUE_URL": "queue",
             "UNDELIVERED_EVENTS_URL": "queue",
+            "NOTIFICATION_QUEUE_URL": "queue",
+            "UNDELIVERED_NOTIFICATIONS_URL": "queue",
         },
         capture_output=True,
         text=True,
@@ -97,7 +100,7 @@ def test_a_reservation_waits_for_no_models_but_its_own() -> None:
 
 
 def test_no_function_derives_a_schema_of_responses_while_it_starts() -> None:
-    for function in ("check", "reserve", "settle", "publish", "admin"):
+    for function in ("check", "reserve", "settle", "publish", "notify", "admin"):
         assert "spendgate_service.wire.json_schema" not in start(function)[0], function
 
 

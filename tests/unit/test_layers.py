@@ -17,7 +17,7 @@ HOME = ROOT / "layers/core/python" / PACKAGE
 
 CAPABILITIES = {
     "reservations", "settlements", "periods", "budgets", "usage", "tenants", "reports",
-    "audit",
+    "audit", "notifications",
 }  # fmt: skip
 
 RANK = {

@@ -46,6 +46,9 @@ BEYOND_A_SCHEMA = (
     "has a balance for each id",
     "opening_spent is what another period starts with",
     "are still in their grace",
+    "send an https URL with a host name",
+    "notifications already, which is as many as it may have",
+    "goes to a chat, which has no secret",
     "is not bound to subjects",  # only a caller's key is
     "approves nothing; leave max_amount out",
     "so there is nothing to increase",

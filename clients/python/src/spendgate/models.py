@@ -685,6 +685,49 @@ class Me(Model):
     """The API key of this request."""
 
 
+class Delivery(Model):
+    """How the last message to a target went."""
+
+    state: str
+    """none: nothing was sent yet; failing: the last message will be tried again."""
+    at: datetime | None
+    """When the last message was sent; null: nothing was sent yet."""
+    failures: int
+    """How many messages have failed in a row."""
+    reason: str | None
+    """Why the last message failed; null: it has arrived."""
+
+
+class Notification(Model):
+    """A target of notifications."""
+
+    id: str
+    """The id of the target."""
+    format: str
+    """How messages are written."""
+    host: str
+    """The host of the URL; the URL itself is never shown."""
+    url_last4: str | None
+    """The last four characters of the URL; null where its path is short."""
+    secret_last4: str | None
+    """The last four characters of the secret; null for a chat, which has none."""
+    event_types: list[str]
+    """The types of the events that are sent."""
+    subject_prefix: str | None
+    """Only events whose subject, as type:id, begins so are sent; null: all."""
+    revision: int
+    """How many times it was changed, from 1: also its ETag."""
+    created_at: datetime
+    """When the target was created."""
+    updated_at: datetime
+    """When the target was last changed."""
+    last_delivery: Delivery
+    """How the last message went."""
+    secret: str | None = None
+    """What signs the messages to a webhook (Standard Webhooks). Shown once, in the response
+    that creates the target or rotates its secret; null in a replay of it."""
+
+
 class PriceTier(Model):
     """Rates of requests with more input tokens than a threshold; null: as without the tier."""
 

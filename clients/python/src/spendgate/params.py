@@ -171,6 +171,39 @@ class CreateKey(TypedDict, total=False):
     budget; null: any amount."""
 
 
+class CreateNotification(TypedDict, total=False):
+    """A new target of notifications."""
+
+    format: Required[Literal["slack", "teams", "webhook"]]
+    """How messages are written: for an incoming webhook of Slack, for a Workflows webhook of
+    Teams, or as a signed event (Standard Webhooks)."""
+    url: Required[str]
+    """Where messages are posted: https on port 443, by a host name. It is never shown again: a
+    response has its host and its last four characters."""
+    event_types: Required[
+        Sequence[
+            Literal[
+                "budget.threshold_reached",
+                "budget.exhausted",
+                "budget.paused",
+                "budget.resumed",
+                "budget.period_closed",
+                "budget.changed",
+                "reservation.expired",
+                "reservation.overrun",
+                "request.opened",
+                "request.approved",
+                "request.denied",
+                "request.expired",
+            ]
+        ]
+    ]
+    """The types of the events that are sent."""
+    subject_prefix: str | None
+    """Only events whose subject, as type:id, begins so are sent, such as agent: or
+    agent:research-; null: all."""
+
+
 class CreateTenant(TypedDict, total=False):
     """A new tenant."""
 
@@ -254,6 +287,34 @@ class PatchBudget(TypedDict, total=False):
     """What a budget on one subject, or its new period, starts with as spent in the current
     period: an amount, or inherit for what was spent under the default or in the period that
     it replaces."""
+
+
+class PatchNotification(TypedDict, total=False):
+    """A change of a target; what is left out stays."""
+
+    url: str
+    """Where messages are posted: https on port 443, by a host name. It is never shown again: a
+    response has its host and its last four characters."""
+    event_types: Sequence[
+        Literal[
+            "budget.threshold_reached",
+            "budget.exhausted",
+            "budget.paused",
+            "budget.resumed",
+            "budget.period_closed",
+            "budget.changed",
+            "reservation.expired",
+            "reservation.overrun",
+            "request.opened",
+            "request.approved",
+            "request.denied",
+            "request.expired",
+        ]
+    ]
+    """The types of the events that are sent."""
+    subject_prefix: str | None
+    """Only events whose subject, as type:id, begins so are sent, such as agent: or
+    agent:research-; null: all."""
 
 
 class PatchTenant(TypedDict, total=False):

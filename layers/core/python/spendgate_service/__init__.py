@@ -11,6 +11,7 @@ The map; imports run downwards only (`tests/unit/test_layers.py` holds this):
     budgets           create, change, read and credit budgets; token caps
     usage             what was spent, by every measure; undo a spend
     tenants           tenants and their API keys
+    notifications     messages about events, to chats and webhooks
     reports           statements, the export of the ledger, and refusals
     audit             compare every counter with its ledger
 

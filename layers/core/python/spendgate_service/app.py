@@ -20,18 +20,23 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from spendgate_service.dead_letters.queue import DeadLetters
+    from spendgate_service.dead_letters.redelivery import Redelivery
     from spendgate_service.events.bus import EventBus
     from spendgate_service.events.threshold_events import ThresholdEvents
+    from spendgate_service.notifications.deliver import Notifier
+    from spendgate_service.notifications.queue import NotificationQueue
     from spendgate_service.reservations.check import Balances
     from spendgate_service.reservations.refusal_log import RefusalLog
     from spendgate_service.reservations.reserve import Reservations
     from spendgate_service.settlements.apply import Settlements
-    from spendgate_service.settlements.redelivery import Redelivery
     from spendgate_service.store.messaging import EventsClient, SqsClient
     from spendgate_service.store.policy_cache import PolicyCache
 
 _PARALLEL_BUDGETS_MAX = 16
 """How many budgets of one request are updated at the same time."""
+
+_PARALLEL_TARGETS_MAX = 10
+"""To how many targets notifications are posted at the same time."""
 
 
 class Spendgate:
@@ -131,9 +136,51 @@ class Spendgate:
     @cached_property
     def redelivery(self) -> "Redelivery":
         """The backoff of failed messages of the settlement queue."""
-        from spendgate_service.settlements.redelivery import Redelivery
+        from spendgate_service.dead_letters.redelivery import Redelivery
 
         return Redelivery(self._sqs_client(), self.settings.settlement_queue_url)
+
+    @cached_property
+    def notification_queue(self) -> "NotificationQueue":
+        """The queue of notifications."""
+        from spendgate_service.notifications.queue import NotificationQueue
+
+        return NotificationQueue(self._sqs_client(), self.settings.notification_queue_url)
+
+    @cached_property
+    def notification_redelivery(self) -> "Redelivery":
+        """The backoff of failed messages of the queue of notifications."""
+        from spendgate_service.dead_letters.redelivery import Redelivery
+
+        return Redelivery(self._sqs_client(), self.settings.notification_queue_url)
+
+    @cached_property
+    def undelivered_notifications(self) -> "DeadLetters":
+        """The queue of notifications that could not be delivered for a day."""
+        return self._queue(self.settings.undelivered_notifications_url)
+
+    @cached_property
+    def notifier(self) -> "Notifier":
+        """The consumer of the queue of notifications."""
+        from spendgate_service.notifications.deliver import Notifier
+        from spendgate_service.notifications.sending import Sender
+
+        return Notifier(
+            self.table,
+            self.notification_queue,
+            Sender(),
+            pool=self.targets_pool,
+            now_ms=self.clock.now_ms,
+            console_url=self.settings.console_url,
+            allow_local=self.settings.allows_local_receivers,
+        )
+
+    @cached_property
+    def targets_pool(self) -> "Executor":
+        """The threads that post notifications, each to one target."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(_PARALLEL_TARGETS_MAX, thread_name_prefix="target")
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":

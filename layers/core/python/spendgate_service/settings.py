@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LOCAL_RECEIVERS = "_SPENDGATE_LOCAL_RECEIVERS"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -33,6 +35,29 @@ class Settings:
     def settlement_queue_url(self) -> str:
         """The queue of settlements, whose failed messages are delivered again after a backoff."""
         return self.variables["SETTLEMENT_QUEUE_URL"]
+
+    @property
+    def notification_queue_url(self) -> str:
+        """The queue of notifications."""
+        return self.variables["NOTIFICATION_QUEUE_URL"]
+
+    @property
+    def undelivered_notifications_url(self) -> str:
+        """The queue of notifications that could not be delivered for a day."""
+        return self.variables["UNDELIVERED_NOTIFICATIONS_URL"]
+
+    @property
+    def console_url(self) -> str:
+        """The URL of the web console, which messages link to; empty: they have no link."""
+        return self.variables.get("CONSOLE_URL", "")
+
+    @property
+    def allows_local_receivers(self) -> bool:
+        """Whether a notification may go to http://127.0.0.1, as the local stack allows.
+
+        Lambda accepts no variable whose name begins with an underscore, so no template can set it.
+        """
+        return self.variables.get(LOCAL_RECEIVERS) == "1"
 
     @property
     def event_bus_name(self) -> str:

@@ -27,11 +27,11 @@ from spendgate_service.api.isolation import (
 )
 from spendgate_service.app import Spendgate
 from spendgate_service.dead_letters.queue import SENT_AT
+from spendgate_service.dead_letters.redelivery import BACKOFF_SECONDS, backoff_seconds
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.observability import count, logger
 from spendgate_service.settlements.apply import Outcome, Settlements
-from spendgate_service.settlements.redelivery import BACKOFF_SECONDS
 from spendgate_service.store.attempts import ConsumerKilled
 from spendgate_service.store.errors import StoreError, Unavailable
 
@@ -112,7 +112,9 @@ def _delay(records: Sequence[Record], app: Spendgate) -> None:
     if not records:
         return
     try:
-        app.redelivery.delay({record["receiptHandle"]: receives_of(record) for record in records})
+        app.redelivery.delay(
+            {record["receiptHandle"]: backoff_seconds(receives_of(record)) for record in records}
+        )
     except Unavailable as error:
         logger.warning("failed messages return later than they should: %s", error)
 

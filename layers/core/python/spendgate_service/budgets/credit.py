@@ -154,7 +154,14 @@ def prepare_credit(
     claim = replace(claim, period=period)
     writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
     fields = credit_fields(credited.entry, expires_at=credit.expires_at)
-    changed = Changed("budget.credited", credit.budget_id, None, fields, budget_id=credit.budget_id)
+    changed = Changed(
+        "budget.credited",
+        credit.budget_id,
+        None,
+        fields,
+        budget_id=credit.budget_id,
+        subject=balance.subject,
+    )
     writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
     return PreparedCredit(claim, writes, credited)
 

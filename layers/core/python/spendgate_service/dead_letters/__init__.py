@@ -1,15 +1,16 @@
 """Dead letters: messages that could not be processed, kept with the reason until they are redriven.
 
 Model
-    There are two dead-letter queues: settlement messages that the consumer could not apply
-    (`api/queue.py`), and events that could not be delivered (`events/publish.py`). A message
-    arrives there in one of two ways: the consumer sends it, with `code`, `reason` and
-    `source_message_id` as message attributes; or AWS moves it by itself after the last try, without
-    a reason.
+    There are three dead-letter queues: settlement messages that the consumer could not apply
+    (`api/queue.py`), events that could not be published (`events/publish.py`), and notifications
+    that could not be delivered (`notifications/deliver.py`). A message arrives there in one of two
+    ways: the consumer sends it, with `code`, `reason` and `source_message_id` as message
+    attributes; or AWS moves it by itself after the last try, without a reason.
 
-    queue      sends a message to a dead-letter queue
-    redrive    reads a dead-letter queue, and sends chosen messages back
-    __main__   the command: list, show, redrive
+    queue       sends a message to a dead-letter queue
+    redelivery  delays the next delivery of a failed message, before it comes to that
+    redrive     reads a dead-letter queue, and sends chosen messages back
+    __main__    the command: list, show, redrive
 
 Invariants
     - Reading takes nothing away: a message that was only read becomes visible again, after five

@@ -1,11 +1,13 @@
 """List, show and redrive dead-lettered messages.
 
-Settlements that were not applied or, with --events, events that were not delivered:
+Settlements that were not applied; with --events, events that were not published; or, with
+--notifications, notifications that were not delivered:
 
-python -m spendgate_service.dead_letters list [--events] [--code CODE] [--reason TEXT] [--json]
-python -m spendgate_service.dead_letters show ID [--events] [--json]
-python -m spendgate_service.dead_letters redrive [--events] (--all | --code CODE |
-    --reason TEXT | --id ID)
+python -m spendgate_service.dead_letters list [--events | --notifications] [--code CODE]
+    [--reason TEXT] [--json]
+python -m spendgate_service.dead_letters show ID [--events | --notifications] [--json]
+python -m spendgate_service.dead_letters redrive [--events | --notifications] (--all |
+    --code CODE | --reason TEXT | --id ID)
 """
 
 import argparse
@@ -33,7 +35,7 @@ LETTERS_MAX = 1000
 """How many messages are read by default; they are held in memory."""
 
 _NO_CODE = "-"
-_NO_REASON = "moved by AWS after its last try; see the log of settle, or of publish"
+_NO_REASON = "moved by AWS after its last try; see the log of settle, publish or notify"
 _COLUMNS = ("MESSAGE", "DEAD-LETTERED", "CODE", "TENANT", "TYPE", "REASON")
 _REASON_LENGTH_MAX = 120
 
@@ -46,10 +48,18 @@ class Queues:
     settlements: str
     undelivered_events: str
     event_bus: str
+    undelivered_notifications: str
+    notifications: str
 
     def dead_letter(self, options: argparse.Namespace) -> str:
-        """Return the dead-letter queue of events, or that of settlements."""
-        return self.undelivered_events if options.events else self.dead_letters
+        """Return the dead-letter queue of events, of notifications, or of settlements."""
+        if options.events:
+            return self.undelivered_events
+        return self.undelivered_notifications if options.notifications else self.dead_letters
+
+    def source(self, options: argparse.Namespace) -> str:
+        """Return the queue that notifications or settlements came from."""
+        return self.notifications if options.notifications else self.settlements
 
 
 def list_letters(client: SqsClient, queues: Queues, options: argparse.Namespace) -> int:
@@ -90,7 +100,7 @@ def redrive(
 ) -> int:
     """Send the chosen messages back; the exit status is 1 if any is refused once more.
 
-    They go to the settlement queue unless `send` is given.
+    They go to the queue that they came from, unless `send` is given.
     """
     done: list[str] = []
 
@@ -103,7 +113,7 @@ def redrive(
         refused = send_back(
             client, letters, _filter(options),
             from_url=queues.dead_letter(options),
-            send=send or to_queue(client, queues.settlements),
+            send=send or to_queue(client, queues.source(options)),
             sent=sent,
         )  # fmt: skip
         left = len(letters)
@@ -177,7 +187,11 @@ def command_line() -> argparse.ArgumentParser:
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--stack", default="spendgate", help="the stack's name (spendgate)")
-    common.add_argument("--events", action="store_true", help="events, not settlements")
+    which_queue = common.add_mutually_exclusive_group()
+    which_queue.add_argument("--events", action="store_true", help="events, not settlements")
+    which_queue.add_argument(
+        "--notifications", action="store_true", help="notifications, not settlements"
+    )
     common.add_argument("--json", action="store_true", help="print JSON")
     common.add_argument("--max", type=int, default=LETTERS_MAX, help="messages to read (1000)")
     commands = parser.add_subparsers(required=True, metavar="list|show|redrive")
@@ -210,6 +224,8 @@ def queues_of(cloudformation: Any, stack: str) -> Queues:
         settlements=outputs["SettlementQueueUrl"],
         undelivered_events=outputs["UndeliveredEventsUrl"],
         event_bus=outputs["EventBusName"],
+        undelivered_notifications=outputs["UndeliveredNotificationsUrl"],
+        notifications=outputs["NotificationQueueUrl"],
     )
 
 

@@ -52,8 +52,9 @@ class DeadLetter:
             parsed = json.loads(self.body)
         except (ValueError, RecursionError):
             return None
-        if isinstance(parsed, dict) and "detail-type" in parsed:
-            parsed = parsed.get("detail")
+        for wrapper in ("detail", "event"):
+            if isinstance(parsed, dict) and isinstance(parsed.get(wrapper), dict):
+                parsed = parsed[wrapper]
         value = parsed.get(name) if isinstance(parsed, dict) else None
         return value if isinstance(value, str) else None
 

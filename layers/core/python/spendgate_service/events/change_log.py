@@ -6,6 +6,7 @@ from typing import Any
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.changes import Action, Author, Change, field_changes
+from spendgate_service.domain.subjects import Subject
 from spendgate_service.store.changes import ID_PREFIX, put_of_change
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import new_id
@@ -15,13 +16,17 @@ from spendgate_service.wire.values import json_text
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An object before and after a change, by the fields that the log compares; None: absent."""
+    """An object before and after a change, by the fields that the log compares; None: absent.
+
+    A change to a budget names it, and the subject that the change is about.
+    """
 
     action: Action
     about: str
     before: Shown | None
     after: Shown | None
     budget_id: str | None = None
+    subject: Subject | None = None
 
 
 def change_entry(
@@ -32,7 +37,14 @@ def change_entry(
     change_id = new_id(ID_PREFIX, now_ms=now_ms)
     change = Change(change_id, now_ms, by, changed.action, changed.about, fields)
     response = json_text(change_response(change))
-    return put_of_change(table, tenant_id, change, response=response, budget_id=changed.budget_id)
+    return put_of_change(
+        table,
+        tenant_id,
+        change,
+        response=response,
+        budget_id=changed.budget_id,
+        subject=changed.subject,
+    )
 
 
 def budget_entry(  # noqa: PLR0913 (the change, its author, and what it starts with)
@@ -55,5 +67,6 @@ def budget_entry(  # noqa: PLR0913 (the change, its author, and what it starts w
         budget_fields(before),
         budget_fields(after, opening_spent=opening_spent),
         budget_id=budget.budget_id,
+        subject=budget.subject,
     )
     return change_entry(table, tenant_id, by, changed, now_ms=now_ms)

@@ -110,6 +110,7 @@ def _budget_changed(item: Item) -> Event | None:
     key = keys.read_key(item)
     detail: BudgetChangedDetail = {
         "budget_id": item["budget_id"]["S"],
+        "subject": item["subject"]["S"],
         "change": json.loads(item["entry"]["S"]),
     }
     return Event(

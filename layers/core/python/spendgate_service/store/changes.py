@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spendgate_service.domain.changes import Change
+from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import first_ulid
@@ -27,19 +28,29 @@ _FILTERED_AT_A_TIME = 500
 
 
 def put_of_change(
-    table: Table, tenant_id: str, change: Change, *, response: str, budget_id: str | None
+    table: Table,
+    tenant_id: str,
+    change: Change,
+    *,
+    response: str,
+    budget_id: str | None,
+    subject: Subject | None,
 ) -> dict[str, Any]:
     """Build the write, for the transaction of a change, of its entry: two write units per KB.
 
-    `response` is the entry as JSON. A change to a budget names it.
+    `response` is the entry as JSON. A change to a budget names it, and the subject.
     """
+    assert (budget_id is None) == (subject is None), "a change to a budget names its subject"
     item = {
         **values.key(keys.change_key(tenant_id, change.change_id)),
         "at_ms": values.number(change.at_ms),
         "about": values.text(change.about),
         "entry": values.text(response),
         **values.optional_text(
-            key_id=change.by.key_id, acted_for=change.by.actor, budget_id=budget_id
+            key_id=change.by.key_id,
+            acted_for=change.by.actor,
+            budget_id=budget_id,
+            subject=None if subject is None else str(subject),
         ),
     }
     return {

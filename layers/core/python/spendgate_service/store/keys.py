@@ -282,6 +282,16 @@ def change_key(tenant_id: str, change_id: str) -> Key:
     return changes_partition(tenant_id), CHANGE_PREFIX + change_id
 
 
+def notifications_key(tenant_id: str) -> Key:
+    """Return the key of the item with a tenant's targets of notifications."""
+    return _joined("TENANT", tenant_id, "NOTIFICATIONS"), "TARGETS"
+
+
+def delivery_state_key(tenant_id: str, notification_id: str) -> Key:
+    """Return the key of the item that says how deliveries to a target go."""
+    return _joined("TENANT", tenant_id, "DELIVERIES"), notification_id
+
+
 def api_keys_partition(tenant_id: str) -> str:
     """Return the partition of a tenant's API keys."""
     return _joined("TENANT", tenant_id, "KEYS")

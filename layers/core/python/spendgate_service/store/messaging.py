@@ -22,6 +22,10 @@ class SqsClient(Protocol):
         """SendMessage."""
         ...
 
+    def send_message_batch(self, **arguments: Any) -> dict[str, Any]:
+        """SendMessageBatch."""
+        ...
+
     def delete_message(self, **arguments: Any) -> dict[str, Any]:
         """DeleteMessage."""
         ...

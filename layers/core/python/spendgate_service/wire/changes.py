@@ -8,6 +8,7 @@ from spendgate_service.domain.budgets import Budget, TokenCap
 from spendgate_service.domain.changes import Action, Change
 from spendgate_service.domain.increase_requests import IncreaseRequest
 from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.notifications import Notification
 from spendgate_service.domain.prices import Price
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import ApiKey, Role, Tenant
@@ -16,6 +17,7 @@ from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.fields import Doc, Time
 from spendgate_service.wire.increase_requests import increase_request_response
 from spendgate_service.wire.keys import key_response
+from spendgate_service.wire.notifications import notification_response
 from spendgate_service.wire.periods import boundary_on_wire
 from spendgate_service.wire.prices import price_response
 from spendgate_service.wire.tenants import tenant_response
@@ -26,6 +28,7 @@ type Shown = Mapping[str, object]
 
 _NOT_OF_A_BUDGET = {"status", "version", "revision", "created_at", "updated_at"}
 _NOT_OF_A_TENANT = {"created_at", "updated_at"}
+_NOT_OF_A_NOTIFICATION = {"revision", "created_at", "updated_at", "last_delivery"}
 _NOT_OF_A_PRICE = {"source", "table_date"}
 
 FieldChangeResponse = TypedDict(
@@ -86,6 +89,9 @@ class BudgetChangedDetail(TypedDict):
     """An admin has created, changed, credited or deleted a budget."""
 
     budget_id: Annotated[str, Doc("The budget.")]
+    subject: Annotated[
+        str, Doc("The subject of the budget, or the one under a default that a credit is for.")
+    ]
     change: Annotated[ChangeResponse, Doc("The entry of the change log.")]
 
 
@@ -157,6 +163,13 @@ def price_fields(price: Price | None) -> Shown | None:
 def key_fields(key: ApiKey | None) -> Shown | None:
     """Return what the change log shows of an API key: never a secret."""
     return None if key is None else key_response(key)
+
+
+def notification_fields(target: Notification | None) -> Shown | None:
+    """Return what the change log shows of a target: neither its URL nor a secret."""
+    if target is None:
+        return None
+    return _without(notification_response(target), _NOT_OF_A_NOTIFICATION)
 
 
 def tenant_fields(tenant: Tenant | None) -> Shown | None:

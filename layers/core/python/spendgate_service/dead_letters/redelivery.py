@@ -1,4 +1,4 @@
-"""When the settlement queue delivers a failed message again."""
+"""Backoff: how long a queue hides a failed message before it delivers it again."""
 
 from collections.abc import Mapping
 from itertools import batched
@@ -24,23 +24,19 @@ class Redelivery:
         self._client = client
         self._queue_url = queue_url
 
-    def delay(self, receives: Mapping[str, int]) -> None:
-        """Deliver messages, by their receipt handles, again after their backoff.
+    def delay(self, waits: Mapping[str, int]) -> None:
+        """Deliver messages, by their receipt handles, again after so many seconds.
 
         Raises Unavailable; those messages return when their visibility timeout ends.
         """
         refused = 0
-        for batch in batched(receives.items(), _ENTRIES_MAX, strict=False):
+        for batch in batched(waits.items(), _ENTRIES_MAX, strict=False):
             response = call(
                 self._client.change_message_visibility_batch,
                 QueueUrl=self._queue_url,
                 Entries=[
-                    {
-                        "Id": str(place),
-                        "ReceiptHandle": receipt,
-                        "VisibilityTimeout": backoff_seconds(count),
-                    }
-                    for place, (receipt, count) in enumerate(batch)
+                    {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                    for place, (receipt, seconds) in enumerate(batch)
                 ],
             )
             refused += len(response.get("Failed", ()))

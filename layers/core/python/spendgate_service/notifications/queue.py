@@ -1,0 +1,109 @@
+"""The queue of notifications: an event for all targets of its tenant, or a delivery to one of them.
+
+A rule on the bus sends the events. The consumer sends the deliveries, each a message of its own, so
+that a target that is down is tried again without the others.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from spendgate_service.domain.changes import Author
+from spendgate_service.notifications.sentences import TEST_EVENT, Event
+from spendgate_service.notifications.targets import TEST_INTERVAL_MS, find_target, note_test
+from spendgate_service.store.client import Table
+from spendgate_service.store.errors import Unavailable
+from spendgate_service.store.ids import new_ulid
+from spendgate_service.store.messaging import SqsClient, call
+from spendgate_service.wire.events import envelope
+
+_ENTRIES_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one target."""
+
+    tenant_id: str
+    notification_id: str
+    event: Event
+
+    @property
+    def body(self) -> str:
+        """The message in the queue, of ASCII: SQS refuses some characters."""
+        return json.dumps(
+            {
+                "version": 1,
+                "tenant_id": self.tenant_id,
+                "notification_id": self.notification_id,
+                "event": self.event,
+            },
+            separators=(",", ":"),
+        )
+
+
+class NotificationQueue:
+    """Sends deliveries to one queue."""
+
+    def __init__(self, client: SqsClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, deliveries: Iterable[Delivery]) -> None:
+        """Send deliveries. Raises Unavailable; those that were sent before stay sent."""
+        for batch in batched(deliveries, _ENTRIES_MAX, strict=False):
+            response = call(
+                self._client.send_message_batch,
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(place), "MessageBody": delivery.body}
+                    for place, delivery in enumerate(batch)
+                ],
+            )
+            if response.get("Failed"):
+                raise Unavailable("SQS refused a notification; try again")
+
+
+def read_message(body: str) -> Event | Delivery:
+    """Read a message: an event of the bus, or a delivery. Raises one of `store.values.UNREADABLE`.
+
+    An event is the message of EventBridge, with the event in `detail`.
+    """
+    message: Mapping[str, Any] = json.loads(body)
+    if "notification_id" in message:
+        return Delivery(message["tenant_id"], message["notification_id"], message["event"])
+    detail: Event = message["detail"]
+    for name in ("id", "type", "tenant_id", "occurred_at"):
+        if not isinstance(detail[name], str):
+            raise TypeError(f"the {name} of an event is a text")
+    return detail
+
+
+def send_test(
+    table: Table,
+    queue: NotificationQueue,
+    tenant_id: str,
+    notification_id: str,
+    *,
+    by: Author,
+    now_ms: int,
+) -> None:
+    """Send a test message to a target, unless one was sent just now. Raises NotFound, Unavailable.
+
+    The message is sent before the entry of the change log is written: a crash in between leaves a
+    message that the log does not explain, and not an entry of a message that was never sent.
+    """
+    _, state = find_target(table, tenant_id, notification_id)
+    tested_at_ms = state.tested_at_ms if state else None
+    if tested_at_ms is not None and now_ms < tested_at_ms + TEST_INTERVAL_MS:
+        return
+    event = envelope(
+        event_id=f"evt_{new_ulid(now_ms=now_ms)}",
+        event_type=TEST_EVENT,
+        tenant_id=tenant_id,
+        occurred_at_ms=now_ms,
+    )
+    queue.send([Delivery(tenant_id, notification_id, event)])
+    note_test(table, tenant_id, notification_id, by=by, now_ms=now_ms)
