@@ -1,13 +1,17 @@
-.PHONY: client-models test-client test-client-long lock-client
+.PHONY: client-models test-client test-client-long lock-client frameworks-table
 
 # The Python client: an environment per SDK set and per integration that cannot share one, each with
 # the Python that it is tested on.
 CLIENT := clients/python
 CLIENT_SDKS := openai3 openai2
-CLIENT_ENVS := $(CLIENT_SDKS) mcp
+CLIENT_ENVS := $(CLIENT_SDKS) mcp frameworks
 CLIENT_PYTHON_openai3 := 3.13
 CLIENT_PYTHON_openai2 := 3.11
 CLIENT_PYTHON_mcp := 3.13
+CLIENT_PYTHON_frameworks := 3.13
+# What only the environment of the frameworks can type-check.
+CLIENT_FRAMEWORKS := $(patsubst %,src/spendgate/integrations/%.py,langchain openai_agents pydantic_ai) \
+    tests/integrations/frameworks/*.py
 CLIENT_STAMPS := $(CLIENT_ENVS:%=.local/venvs/client-%/.stamp)
 
 .local/venvs/client-%/.stamp: $(CLIENT)/requirements/%.txt .local/venvs/uv/.stamp
@@ -30,12 +34,13 @@ client-models: .venv/.stamp ## Write the client's models and its synchronous cod
 
 # What runs side by side: the suites that need no SDK, the scenarios with each SDK set, and the
 # integrations.
-CLIENT_RUNS := core openai3 openai2 mcp
+CLIENT_RUNS := core openai3 openai2 mcp frameworks
 CLIENT_ARGS_core311 := openai2 --ignore=tests/sdk --ignore=tests/integrations
 CLIENT_ARGS_core := openai3 --ignore=tests/sdk --ignore=tests/integrations
 CLIENT_ARGS_openai3 := openai3 tests/sdk
 CLIENT_ARGS_openai2 := openai2 tests/sdk --ignore=tests/sdk/test_readme.py
 CLIENT_ARGS_mcp := mcp tests/integrations/test_mcp.py
+CLIENT_ARGS_frameworks := frameworks tests/integrations/frameworks
 
 # $(call client-runs,names): run those, show what each printed, fail if one failed.
 define client-runs
@@ -51,6 +56,7 @@ endef
 test-client: .venv/.stamp $(CLIENT_STAMPS) ## Check and test the Python client, each SDK set beside the other
 	@$(say) "Client: types (mypy --strict)"
 	@cd $(CLIENT) && ../../.local/venvs/client-openai3/bin/mypy
+	@cd $(CLIENT) && ../../.local/venvs/client-frameworks/bin/mypy $(CLIENT_FRAMEWORKS)
 	@$(say) "Client: tests ($(CLIENT_RUNS))"
 	$(call client-runs,$(CLIENT_RUNS))
 
@@ -60,12 +66,18 @@ test-client-long: .venv/.stamp $(CLIENT_STAMPS) ## Make 1,000 random calls per S
 	@$(say) "Client: every scenario and call with openai 2"
 	@export WHOLE_TABLE=1; cd $(CLIENT) && \
 	    ../../.local/venvs/client-openai2/bin/python -m pytest -q tests/sdk --ignore=tests/sdk/test_readme.py
+	@$(say) "Client: every scenario with every framework"
+	@export WHOLE_TABLE=1; cd $(CLIENT) && \
+	    ../../.local/venvs/client-frameworks/bin/python -m pytest -q tests/integrations/frameworks/test_scenarios.py
 	@$(say) "Client: random calls"
 	@export SPENDGATE_CLIENT_CALLS=1000; for name in $(CLIENT_SDKS); do \
 	    (cd $(CLIENT) && ../../.local/venvs/client-$$name/bin/python -m pytest -q tests/sdk/test_random.py); \
 	done
 	@$(say) "Client: broken rules"
 	@cd $(CLIENT) && ../../.local/venvs/client-openai3/bin/python tools/mutants.py
+
+frameworks-table: .venv/.stamp .local/venvs/client-frameworks/.stamp ## Print the scenario table of the frameworks
+	@cd $(CLIENT) && PYTHONPATH=src ../../.local/venvs/client-frameworks/bin/python -m tests.integrations.frameworks.report
 
 lock-client: .local/venvs/uv/.stamp ## Resolve the client's requirements anew and pin them with hashes
 	@for name in $(CLIENT_ENVS); do \

@@ -25,7 +25,7 @@ _MAX_OUTPUT: Mapping[Kind, tuple[str, ...]] = {
     "responses": ("max_output_tokens",),
     "messages": ("max_tokens",),
 }
-_REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
+_REASONING_MODELS = ("o1", "o3", "o4", "gpt-5", "gemini-2.5", "gemini-3", "deepseek-reasoner")
 _REASONING_FIELDS = ("reasoning", "reasoning_effort", "thinking")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -37,6 +37,57 @@ def outcome_of_exception(error: BaseException) -> Outcome:
     """Release only if the request was never sent: no connection, no TLS, no name, no free slot."""
     names = {kind.__name__ for kind in type(error).__mro__}
     return "release" if names & (_NEVER_SENT | _PREVENTED) else "unknown"
+
+
+def outcome_of_error(error: BaseException) -> Outcome:
+    """Read a framework's error: the status or the HTTP client's exception it was raised from."""
+    for cause in causes_of(error):
+        for name in ("status_code", "code"):
+            status = getattr(cause, name, None)
+            if isinstance(status, int) and 400 <= status < 600:
+                return outcome_of_status(status)
+        if outcome_of_exception(cause) == "release":
+            return "release"
+    return "unknown"
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and what it was raised from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def settled_usage(
+    call: ModelCall,
+    estimate: Usage,
+    reported: Usage | None,
+    *,
+    is_complete: bool,
+    seen_tokens: int | None,
+) -> tuple[Usage | None, str]:
+    """What a call settles at, and whose count it is; None is the estimate.
+
+    `seen_tokens` is what was seen of a stream, None where the response is no stream.
+    """
+    if reported is not None and is_complete:
+        return reported, "provider"
+    if seen_tokens is None or call.may_reason:
+        return None, "estimate"
+    if reported is not None:
+        return replace(reported, output_tokens=max(seen_tokens, reported.output_tokens)), "estimate"
+    return replace(estimate, output_tokens=seen_tokens, max_output_tokens=None), "estimate"
+
+
+def settlement_body(usage: Usage | None, source: str, response_id: str | None) -> dict[str, Any]:
+    """The body of a settlement; without a usage it settles at the estimate."""
+    return actual_body(
+        usage=usage,
+        meter_source=source,
+        ref_type=_REF_TYPE if response_id else None,
+        ref_id=response_id,
+    )
 
 
 class ResponseObserver:
@@ -90,12 +141,7 @@ class ResponseObserver:
         if not self._is_stream and self._ended:
             self._read_body()
         usage, source = self._actual()
-        body = actual_body(
-            usage=usage,
-            meter_source=source,
-            ref_type=_REF_TYPE if self._id else None,
-            ref_id=self._id,
-        )
+        body = settlement_body(usage, source, self._id)
         return body, (usage or self._estimate).total_tokens
 
     @property
@@ -107,16 +153,14 @@ class ResponseObserver:
         return usage.output_tokens if usage is not None else None
 
     def _actual(self) -> tuple[Usage | None, str]:
-        reported = self._provider_usage()
-        if reported is not None and self._is_complete():
-            return reported, "provider"
-        if not self._is_stream or self._call.may_reason:
-            return None, "estimate"
-        seen = self._estimator.text_tokens(self._text_bytes)
-        if reported is not None:
-            return replace(reported, output_tokens=max(seen, reported.output_tokens)), "estimate"
-        estimated = replace(self._estimate, output_tokens=seen, max_output_tokens=None)
-        return estimated, "estimate"
+        seen = self._estimator.text_tokens(self._text_bytes) if self._is_stream else None
+        return settled_usage(
+            self._call,
+            self._estimate,
+            self._provider_usage(),
+            is_complete=self._is_complete(),
+            seen_tokens=seen,
+        )
 
     def _is_complete(self) -> bool:
         """Whether the usage is the final one; Anthropic's first counts the input only."""
@@ -153,6 +197,39 @@ class ResponseObserver:
             return
         if isinstance(data, Mapping):
             self._note(data)
+
+
+class SeenResponse:
+    """What a framework says of a response, where the guard does not see the provider's bytes."""
+
+    def __init__(self, call: ModelCall, estimate: Usage, estimator: Estimator) -> None:
+        self._call = call
+        self._estimate = estimate
+        self._estimator = estimator
+        self.reported: Usage | None = None
+        self.is_complete = False
+        self.is_stream = False
+        self.text_bytes = 0
+        self.response_id: str | None = None
+
+    def settlement(self) -> tuple[dict[str, Any], int]:
+        """The body of the settlement, and its tokens."""
+        usage, source = settled_usage(
+            self._call,
+            self._estimate,
+            self.reported,
+            is_complete=self.is_complete,
+            seen_tokens=self._estimator.text_tokens(self.text_bytes) if self.is_stream else None,
+        )
+        body = settlement_body(usage, source, self.response_id)
+        return body, (usage or self._estimate).total_tokens
+
+    @property
+    def output_tokens(self) -> int | None:
+        """What the model has written by the provider's count, for estimators that learn."""
+        if self.reported is None or not self.is_complete:
+            return None
+        return self.reported.output_tokens
 
 
 def _decoder(encoding: str) -> Any:

@@ -18,7 +18,7 @@ def refusal_response(error: SpendgateError, kind: Kind) -> tuple[int, dict[str, 
     A refusal keeps its status and its body; a pause becomes a 429 (SDKs retry a 409). Anthropic
     names the type beside the error.
     """
-    status, body = _status_and_error(error)
+    status, body = status_and_error(error)
     headers = {"content-type": "application/json", "x-should-retry": "false"}
     if isinstance(error, APIStatusError):
         for name in ("retry-after", "x-request-id"):
@@ -31,7 +31,8 @@ def refusal_response(error: SpendgateError, kind: Kind) -> tuple[int, dict[str, 
     return status, headers, json.dumps(shown).encode()
 
 
-def _status_and_error(error: SpendgateError) -> tuple[int, dict[str, Any]]:
+def status_and_error(error: SpendgateError) -> tuple[int, dict[str, Any]]:
+    """The status and the error object that stand for one of our errors."""
     if isinstance(error, Unavailable):
         body = {"code": "spendgate_unavailable", "type": "api_error", "param": None}
         return _STATUS_UNAVAILABLE, {**body, "message": f"Spendgate is unavailable: {error}"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from spendgate.errors import ConfigurationError
 
@@ -38,6 +38,11 @@ def merged(*layers: Mapping[str, object], header: str | None = None) -> dict[str
 def named(subjects: Mapping[str, object]) -> dict[str, str]:
     """Without those that are None."""
     return {name: str(value) for name, value in subjects.items() if value is not None}
+
+
+def header_of(subjects: Mapping[str, str]) -> str:
+    """Write subjects as the header does; ids are percent-encoded."""
+    return ",".join(f"{name}={quote(value, safe='')}" for name, value in subjects.items())
 
 
 def parse_header(header: str | None) -> dict[str, str]:

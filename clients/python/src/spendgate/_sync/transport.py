@@ -3,24 +3,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from spendgate import _subjects
 from spendgate._calls import ModelCall, kind_of, provider_of, read_call
-from spendgate._deliveries import Delivery
-from spendgate._outcomes import ResponseObserver, outcome_of_exception, outcome_of_status
+from spendgate._outcomes import ResponseObserver, outcome_of_status
 from spendgate._refusals import refusal_response
 from spendgate._runtime import Runtime
 from spendgate._sync import _io
 from spendgate._sync.client import Spendgate
-from spendgate._sync.hold import Hold
+from spendgate._sync.settlement import Settlement, reserved
 from spendgate.errors import SpendgateError
-from spendgate.usage import Usage
-
-_log = logging.getLogger("spendgate")
 
 ERROR_EXTENSION = "spendgate_error"
 
@@ -59,10 +54,10 @@ class CallGuard:
         if call is None:
             return inner.handle_request(self._without_header(request))
         try:
-            hold, usage = self._reserve(call, request)
+            settlement = self._reserve(call, request)
         except SpendgateError as error:
             return self._refused(error, call, request)
-        return self._send(call, usage, hold, request, inner)
+        return self._send(settlement, request, inner)
 
     def close(self) -> None:
         """Close the connections to the service, unless another client uses them."""
@@ -70,22 +65,17 @@ class CallGuard:
             self._is_open = False
             self._client._api.release()
 
-    def _reserve(self, call: ModelCall, request: Any) -> tuple[Hold, Usage]:
-        settings = self._runtime.settings
+    def _reserve(self, call: ModelCall, request: Any) -> Settlement:
         subjects = _subjects.merged(
-            settings.subjects,
+            self._runtime.settings.subjects,
             self._subjects,
             header=request.headers.get(_subjects.SUBJECTS_HEADER),
         )
-        usage = call.estimate(settings.estimator, subjects.get("agent", ""))
-        hold = self._client._reserve(subjects, usage=usage, heartbeat=False)
-        return hold, usage
+        return reserved(self._client, call, subjects)
 
-    def _send(self, call: ModelCall, usage: Usage, hold: Hold, request: Any, inner: Any) -> Any:
+    def _send(self, settlement: Settlement, request: Any, inner: Any) -> Any:
+        call = settlement.call
         asks = self.options.ask_for_usage and call.lacks_usage
-        settlement = Settlement(hold, self._runtime, call, usage)
-        if self._runtime.settings.heartbeat:
-            hold.start_heartbeat(settlement, self._runtime.settings.ttl_seconds)
         try:
             outbound = self._outbound(request, call.with_usage() if asks else None)
             response = inner.handle_request(outbound)
@@ -101,7 +91,7 @@ class CallGuard:
             return response
         settlement.observer = ResponseObserver(
             call,
-            usage,
+            settlement.usage,
             self._runtime.settings.estimator,
             headers=response.headers,
             swallow_usage=asks,
@@ -142,79 +132,6 @@ class CallGuard:
             request=request,
             extensions={ERROR_EXTENSION: error},
         )
-
-
-class Settlement:
-    """The settlement of one call, which happens once."""
-
-    def __init__(self, hold: Hold, runtime: Runtime, call: ModelCall, usage: Usage) -> None:
-        self._hold = hold
-        self._runtime = runtime
-        self._call = call
-        self._usage = usage
-        self._done = False
-        self.observer: ResponseObserver | None = None
-
-    def after_exception(self, error: BaseException) -> None:
-        """Release if the request was never sent; otherwise the hold expires."""
-        if outcome_of_exception(error) == "release":
-            self.release()
-        else:
-            self.leave(repr(error))
-
-    def release(self) -> None:
-        """Give the hold back."""
-        if not self._done:
-            self._done = True
-            _io.shielded(lambda: self._quietly(self._release_delivery()))
-
-    def leave(self, reason: str) -> None:
-        """What happened is unknown: the provider may bill, so the hold stays until it expires."""
-        if not self._done:
-            self._done = True
-            self._hold.leave()
-            _log.warning(
-                "spendgate: %s is left to expire, since the provider may bill: %s",
-                self._hold.id, reason,
-            )  # fmt: skip
-
-    def settle(self) -> None:
-        """Settle at what was seen of the response."""
-        if not self._done:
-            self._done = True
-            delivery = self._settle_delivery()
-            _io.shielded(lambda: self._quietly(delivery))
-
-    def _settle_delivery(self) -> Delivery:
-        observer = self.observer
-        assert observer is not None, "a response is observed before it is settled"
-        body, tokens = observer.settlement()
-        output_tokens = observer.output_tokens
-        if output_tokens is not None:
-            agent = self._hold.subjects.get("agent", "")
-            estimator = self._runtime.settings.estimator
-            estimator.observe(self._call.to_estimate(agent), output_tokens)
-        return self._hold.settlement(body, tokens=tokens)
-
-    def _release_delivery(self) -> Delivery | None:
-        return Delivery("release", self._hold.id) if self._hold.id is not None else None
-
-    def _quietly(self, delivery: Delivery | None) -> None:
-        """Deliver; an error of the books must not take the response from the application."""
-        if delivery is None:
-            self._hold.leave()
-            return
-        try:
-            self._hold.deliver(delivery)
-        except SpendgateError as error:
-            _log.error("spendgate: %s %s failed: %s", delivery.kind, delivery.target, error)
-
-    def __del__(self) -> None:
-        """Settle a response that was dropped without being closed."""
-        if not self._done and self.observer is not None:
-            self._done = True
-            self._hold.leave()
-            self._runtime.keep(self._settle_delivery())
 
 
 def guard_transport(
@@ -274,7 +191,7 @@ def stream_class(lib: Any) -> type:
 
         def __iter__(self) -> Iterator[bytes]:
             observer = self._settlement.observer
-            assert observer is not None, "a stream has its observer"
+            assert isinstance(observer, ResponseObserver), "a stream has its observer"
             try:
                 for chunk in self._inner:
                     passed = observer.feed(chunk)

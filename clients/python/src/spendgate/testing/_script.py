@@ -20,14 +20,16 @@ class Script:
     """The directives of a prompt.
 
     `!words=n` is the length of the answer (5); a word is a chunk of a stream. `!reasoning=n` adds
-    hidden tokens. `!status=n` answers with an error, `!times=k` only to the first k requests of
-    this prompt. `!reset` closes the connection after the request was read, `!drop=n` after n
-    chunks. `!wait=n` stops after n chunks until the client leaves. `!slow=s` sleeps before the
-    answer, `!pace=s` between chunks. `!no_usage` leaves the usage out.
+    hidden tokens. `!calls=n` calls the first tool n times before it answers. `!status=n` answers
+    with an error, `!times=k` only to the first k requests of this prompt. `!reset` closes the
+    connection after the request was read, `!drop=n` after n chunks. `!wait=n` stops after n chunks
+    until the client leaves. `!slow=s` sleeps before the answer, `!pace=s` between chunks.
+    `!no_usage` leaves the usage out.
     """
 
     words: int = 5
     reasoning: int = 0
+    calls: int = 0
     status: int = 200
     times: float = math.inf
     reset: bool = False

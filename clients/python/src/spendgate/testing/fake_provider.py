@@ -23,6 +23,7 @@ from typing import Any, Self
 from spendgate.testing import _formats, _script
 from spendgate.testing._formats import Answer
 from spendgate.testing._script import Script
+from spendgate.testing._tools import tool_call
 
 _LEAVING_SECONDS_MAX = 30.0
 
@@ -114,7 +115,8 @@ class FakeProvider:
                 self._log.append(served)
 
     def _answer(self, body: Mapping[str, Any], prompt: str, script: Script) -> Answer:
-        words = _script.answer_words(script.words)
+        call = tool_call(body, script.calls)
+        words = _script.answer_words(script.words) if call is None else [call.arguments]
         return Answer(
             id=f"gen-{next(self._ids)}",
             model=body.get("model", ""),
@@ -123,6 +125,7 @@ class FakeProvider:
             output_tokens=_script.text_tokens("".join(words)) + script.reasoning,
             reasoning_tokens=script.reasoning,
             with_usage=not script.no_usage,
+            call=call,
             body=body,
         )
 
@@ -176,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         """What is billed: generated words even if the client left, and answers that got lost."""
         is_error = script.status not in (200, 408, 499, 502, 504, 524)
         output = 0 if path.endswith("/embeddings") else answer.output_tokens
-        if answer.body.get("stream") and script.sent_words() < script.words:
+        if answer.body.get("stream") and script.sent_words() < len(answer.words):
             sent = "".join(answer.words[: script.sent_words()])
             output = _script.text_tokens(sent) + script.reasoning
         return Served(

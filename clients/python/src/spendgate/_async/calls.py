@@ -1,0 +1,71 @@
+"""A call to a model that a framework makes: reserved, watched and settled by the client's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from spendgate import _subjects
+from spendgate._async.client import AsyncSpendgate
+from spendgate._async.settlement import AsyncSettlement, reserved
+from spendgate._calls import ModelCall
+from spendgate._outcomes import SeenResponse, outcome_of_error
+from spendgate.usage import Usage
+
+
+class AsyncGuardedCall:
+    """For models whose HTTP client takes no transport; the framework says what they wrote."""
+
+    def __init__(self, settlement: AsyncSettlement, seen: SeenResponse) -> None:
+        self._settlement = settlement
+        self._seen = seen
+
+    @classmethod
+    async def start(
+        cls, guard: AsyncSpendgate, call: ModelCall, subjects: Mapping[str, object]
+    ) -> Self:
+        """Reserve the estimate; raises BudgetRefused if it may not be spent."""
+        settings = guard._settings
+        named = _subjects.merged(settings.subjects, subjects)
+        settlement = await reserved(guard, call, named)
+        return cls(settlement, SeenResponse(call, settlement.usage, settings.estimator))
+
+    @property
+    def model_call(self) -> ModelCall:
+        """What is reserved for."""
+        return self._settlement.call
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether a part of a stream was seen."""
+        return self._seen.is_stream
+
+    def saw(self, text: str) -> None:
+        """Count a part of what a stream has written."""
+        self._seen.is_stream = True
+        self._seen.text_bytes += len(text.encode("utf-8", "surrogatepass"))
+        self._settlement.observer = self._seen
+
+    def reported(self, usage: Usage | None, response_id: str | None = None) -> None:
+        """Keep the provider's own usage, so far or final."""
+        self._seen.reported = usage or self._seen.reported
+        self._seen.response_id = response_id or self._seen.response_id
+
+    async def end(self) -> None:
+        """Settle a complete response at its usage, or at the estimate if it has none."""
+        self._seen.is_complete = True
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Settle a response that was left or broke off, at what was seen of it."""
+        self._settlement.observer = self._seen
+        await self._settlement.settle()
+
+    async def fail(self, error: BaseException) -> None:
+        """Settle what was seen; where no stream had begun, do as the error says."""
+        if self._seen.is_stream:
+            await self.cut()
+        elif outcome_of_error(error) == "release":
+            await self._settlement.release()
+        else:
+            self._settlement.leave(repr(error))

@@ -1,0 +1,104 @@
+"""The reservation of one call to a model, and its settlement, which happens once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from spendgate._async import _io
+from spendgate._async.client import AsyncSpendgate
+from spendgate._async.hold import AsyncHold
+from spendgate._calls import ModelCall
+from spendgate._deliveries import Delivery
+from spendgate._outcomes import ResponseObserver, SeenResponse, outcome_of_exception
+from spendgate._runtime import Runtime
+from spendgate.errors import SpendgateError
+from spendgate.usage import Usage
+
+_log = logging.getLogger("spendgate")
+
+
+async def reserved(
+    client: AsyncSpendgate, call: ModelCall, subjects: Mapping[str, str]
+) -> AsyncSettlement:
+    """Hold a call's estimate; the heartbeat extends it as long as its settlement lives."""
+    settings = client._settings
+    usage = call.estimate(settings.estimator, subjects.get("agent", ""))
+    hold = await client._reserve(subjects, usage=usage, heartbeat=False)
+    settlement = AsyncSettlement(hold, client._runtime, call, usage)
+    if settings.heartbeat:
+        hold.start_heartbeat(settlement, settings.ttl_seconds)
+    return settlement
+
+
+class AsyncSettlement:
+    """The settlement of one call, which happens once."""
+
+    def __init__(self, hold: AsyncHold, runtime: Runtime, call: ModelCall, usage: Usage) -> None:
+        self._hold = hold
+        self._runtime = runtime
+        self._done = False
+        self.call = call
+        self.usage = usage  # what is reserved
+        self.observer: ResponseObserver | SeenResponse | None = None
+
+    async def after_exception(self, error: BaseException) -> None:
+        """Release if the request was never sent; otherwise the hold expires."""
+        if outcome_of_exception(error) == "release":
+            await self.release()
+        else:
+            self.leave(repr(error))
+
+    async def release(self) -> None:
+        """Give the hold back."""
+        if not self._done:
+            self._done = True
+            await _io.shielded(lambda: self._quietly(self._release_delivery()))
+
+    def leave(self, reason: str) -> None:
+        """What happened is unknown: the provider may bill, so the hold stays until it expires."""
+        if not self._done:
+            self._done = True
+            self._hold.leave()
+            _log.warning(
+                "spendgate: %s is left to expire, since the provider may bill: %s",
+                self._hold.id, reason,
+            )  # fmt: skip
+
+    async def settle(self) -> None:
+        """Settle at what was seen of the response."""
+        if not self._done:
+            self._done = True
+            delivery = self._settle_delivery()
+            await _io.shielded(lambda: self._quietly(delivery))
+
+    def _settle_delivery(self) -> Delivery:
+        observer = self.observer
+        assert observer is not None, "a response is observed before it is settled"
+        body, tokens = observer.settlement()
+        output_tokens = observer.output_tokens
+        if output_tokens is not None:
+            agent = self._hold.subjects.get("agent", "")
+            estimator = self._runtime.settings.estimator
+            estimator.observe(self.call.to_estimate(agent), output_tokens)
+        return self._hold.settlement(body, tokens=tokens)
+
+    def _release_delivery(self) -> Delivery | None:
+        return Delivery("release", self._hold.id) if self._hold.id is not None else None
+
+    async def _quietly(self, delivery: Delivery | None) -> None:
+        """Deliver; an error of the books must not take the response from the application."""
+        if delivery is None:
+            self._hold.leave()
+            return
+        try:
+            await self._hold.deliver(delivery)
+        except SpendgateError as error:
+            _log.error("spendgate: %s %s failed: %s", delivery.kind, delivery.target, error)
+
+    def __del__(self) -> None:
+        """Settle a response that was dropped without being closed."""
+        if not self._done and self.observer is not None:
+            self._done = True
+            self._hold.leave()
+            self._runtime.keep(self._settle_delivery())
