@@ -190,6 +190,36 @@ def test_a_hold_takes_exactly_what_is_left(table: Table, counter: Counter) -> No
         assert verdict == ("granted" if fits else "exceeded")
 
 
+@pytest.mark.parametrize(
+    "rules", [{}, {"soft_limit": 10 * ONE, "on_soft_limit": "pause"}], ids=["limit", "and pause"]
+)
+@pytest.mark.parametrize("limit", [10 * ONE, ONE], ids=["in the limit", "above the limit"])
+def test_a_credit_is_granted_from_until_its_end_by_every_rule(
+    table: Table, limit: Amount, rules: dict[str, Any]
+) -> None:
+    """9 of 10 are spent, and there is a credit of 5: none, with an end to come, or past its end.
+
+    What is asked for is within the limit or above it: a counter that is not there yet would grant
+    it, or not, so that the condition is another one. The rest of the 10 are credits without an end.
+    """
+    for ends_at, fits, does_not in ((None, 1, 2), (NOW + 60, 6, 7), (NOW - 60, 1, 2)):
+        ending = {} if ends_at is None else {ends_at: 5 * ONE}
+        counter = Counter(
+            limit=limit,
+            spent=9 * ONE,
+            available=ONE + sum(ending.values()),
+            version=VERSION,
+            ending=ending,
+            credit_ends_at=ends_at,
+            credit_changes=len(ending),
+        )
+        for amount, expected in ((does_not * ONE, "exceeded"), (fits * ONE, "granted")):
+            there = stored(table, amount, limit=limit, **rules)
+            there.put(counter)
+            verdict, _ = take_hold(table, there.target, bucket=BUCKET, now_ms=NOON_MS)
+            assert (ends_at, amount, verdict) == (ends_at, amount, expected)
+
+
 @exactly
 @given(limit=amounts(), amount=amounts(), rules=rules())
 def test_a_counter_that_is_not_there_grants_what_a_new_one_would(
