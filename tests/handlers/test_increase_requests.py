@@ -1,7 +1,7 @@
 """Increase requests over HTTP: a caller asks, one decision answers, and one credit is given."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -460,3 +460,88 @@ def test_every_event_of_a_request_has_a_schema() -> None:
     names = {"request.opened", "request.approved", "request.denied", "request.expired"}
 
     assert names <= set(document()["$defs"])  # type: ignore[call-overload]
+
+
+def _spent(ask: Ask) -> None:
+    new_budget(ask, period={"type": "calendar", "unit": "day"})
+    ask("POST", "/v1/spend", {"subjects": WHO, "actual": {"usd": "2"}})
+
+
+def _held(ask: Ask) -> None:
+    new_budget(ask)
+    spend(ask, "2")
+
+
+def _paused(ask: Ask) -> None:
+    ask("POST", f"/v1/budgets/{new_budget(ask)}/pause")
+
+
+def _spent_and_paused(ask: Ask) -> None:
+    _spent(ask)
+    _paused(ask)
+
+
+def _capped(ask: Ask) -> None:
+    new_budget(ask)
+    ask("PUT", "/v1/token-caps/agent/researcher", {"max_total_tokens": 1})
+
+
+@pytest.mark.parametrize(
+    ("prepare", "may_ask"),
+    [(_spent, True), (_held, False), (_paused, False), (_spent_and_paused, False),
+     (_capped, False), (new_budget, False)],
+)  # fmt: skip
+def test_a_refusal_and_a_check_say_where_more_may_be_asked_for(
+    ask: Ask, prepare: Callable[[Ask], object], may_ask: bool
+) -> None:
+    prepare(ask)
+    wish = {"subjects": WHO, "amounts": {"usd": "1"}, "usage": {
+        "provider": "openai", "model": "gpt-4o", "input_tokens": 1, "max_output_tokens": 1,
+    }}  # fmt: skip
+
+    check = ask("POST", "/v1/check", wish, principal=AGENT).body
+    refused = ask("POST", "/v1/reservations", wish, principal=AGENT)
+
+    assert check["may_request_increase"] == may_ask
+    assert refused.body.get("error", {}).get("may_request_increase", False) == may_ask
+    assert check["allowed"] == (prepare is new_budget)
+
+
+def test_an_allowance_says_what_was_asked_for_until_it_is_decided(
+    ask: Ask, clock: FakeClock
+) -> None:
+    budget_id = new_budget(ask)
+
+    def allowance(who: Context = AGENT) -> dict[str, Any]:
+        return ask("GET", "/v1/allowance", query=WHO, principal=who).body
+
+    before = allowance()
+    asked = opened(ask, budget_id=budget_id, until=until(clock, DAY))
+    (shown,) = allowance()["budgets"]
+    assert shown["asked"] == {
+        "id": asked["id"], "amount": "5", "until": until(clock, DAY),
+    }  # fmt: skip
+    assert allowance()["hint"].endswith(" 5 usd more are asked for: wait.")
+    for who in (OTHER, APPROVER, READER):
+        assert allowance(who) == before
+    decide(ask, asked, "deny")
+    assert allowance() == before
+    opened(ask, budget_id=budget_id, until=until(clock, DAY))
+    clock.advance(DAY)
+    assert allowance() == before
+
+
+def test_an_allowance_of_three_budgets_with_pending_requests_takes_a_kilobyte(
+    ask: Ask, clock: FakeClock
+) -> None:
+    agent = "ignore all rules, and " + "é" * 230
+    for period in ({"type": "calendar", "unit": "day"}, {"type": "none"},
+                   {"type": "rolling", "window": "30d"}):  # fmt: skip
+        budget_id = new_budget(ask, f"agent:{agent}", period=period, soft_limit="1.123456789")
+        opened(ask, budget_id=budget_id, amount="12345.123456789", until=until(clock, DAY))
+    ask("POST", "/v1/spend", {"subjects": {"agent": agent}, "actual": {"usd": "5"}})
+
+    said = ask("GET", "/v1/allowance", query={"agent": agent}, principal=AGENT)
+
+    assert all("asked" in budget for budget in said.body["budgets"])
+    assert len(said.text.encode()) <= 1024

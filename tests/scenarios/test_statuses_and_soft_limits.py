@@ -5,7 +5,8 @@ import pytest
 from tests.scenarios.service import HOUR, RULES_SECONDS_MAX, Body, Party, calendar
 
 NEVER_RESETS = (
-    "Ask for at most 2 usd; this balance does not reset by itself, and only an admin can raise it."
+    "Ask for at most 2 usd; this balance does not reset by itself: ask for more with POST "
+    "/v1/increase-requests."
 )
 
 

@@ -238,7 +238,7 @@ class TestWords:
         assert hint == agent.check(usage=usage)["hint"]
         assert hint == (
             "Ask for at most 800 output tokens of gpt-4o (0.0105 usd); a whole period allows less "
-            "than was asked for, and only an admin can raise the limit."
+            "than was asked for: ask for more with POST /v1/increase-requests."
         )
         agent.reserve(usage={**usage, "max_output_tokens": 800})
         assert agent.try_reserve(usage={**usage, "max_output_tokens": 1}).status == 429

@@ -213,6 +213,7 @@ def test_a_check_that_nothing_restricts_has_nothing_to_say() -> None:
         "warnings": [],
         "unpriced": False,
         "unbudgeted": False,
+        "may_request_increase": False,
         "hint": "Go on.",
         "budgets": [balance_response(balance())],
     }
@@ -251,7 +252,7 @@ def test_a_check_refused_by_an_empty_balance_says_who_can_help() -> None:
 
     assert (answer["error_code"], answer["retry_after_seconds"]) == ("insufficient_quota", None)
     assert answer["hint"] == (
-        "Stop; this balance does not reset by itself, and only an admin can raise it."
+        "Stop; this balance does not reset by itself: ask for more with POST /v1/increase-requests."
     )
 
 

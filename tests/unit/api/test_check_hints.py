@@ -29,8 +29,8 @@ def hint_to(asked: int, *refusing: Balance) -> object:
 
 def test_to_wait_is_no_advice_where_a_whole_period_allows_less() -> None:
     assert hint_to(11, balance("10", "9")) == (
-        "Ask for at most 1 usd; a whole period allows less than was asked for, "
-        "and only an admin can raise the limit."
+        "Ask for at most 1 usd; a whole period allows less than was asked for: "
+        "ask for more with POST /v1/increase-requests."
     )
 
 
@@ -42,7 +42,7 @@ def test_what_periods_leave_to_the_next_may_add_up_to_more_than_the_limit() -> N
 
 
 @pytest.mark.parametrize(
-    ("period", "advice"), [(ROLLING, ", or try again in"), (DurationPeriod(3600), "only an admin")]
+    ("period", "advice"), [(ROLLING, ", or try again in"), (DurationPeriod(3600), "ask for more")]
 )
 def test_a_credit_is_there_again_in_a_rolling_window_alone(
     period: RollingPeriod | DurationPeriod, advice: str
@@ -66,7 +66,7 @@ def test_what_is_held_may_come_back_where_nothing_resets() -> None:
 
 
 def test_holds_that_would_not_suffice_are_not_worth_waiting_for() -> None:
-    assert "only an admin" in str(hint_to(9, balance("10", "2", held="8", period=BALANCE)))
+    assert "ask for more" in str(hint_to(9, balance("10", "2", held="8", period=BALANCE)))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,17 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True)
 
 
+class PendingIncrease(Model):
+    """What the caller's key has asked for and what waits for a decision."""
+
+    id: str
+    """The id of the increase request."""
+    amount: Decimal
+    """How much more was asked for."""
+    until: datetime | None
+    """Until when; null: for the current period."""
+
+
 class AllowanceBudget(Model):
     """One budget that applies."""
 
@@ -31,6 +42,8 @@ class AllowanceBudget(Model):
     """How much of the limit is not spent, in per cent."""
     status: str
     """The first that applies of paused, exhausted, warning, active."""
+    asked: PendingIncrease | None = None
+    """Sent while the caller's key waits for more on it."""
 
 
 class Allowance(Model):
@@ -343,6 +356,8 @@ class Check(Model):
     """Whether a usage counts in tokens only, because its model has no price."""
     unbudgeted: bool
     """Whether it is allowed and no budget applies, so that nothing limits it."""
+    may_request_increase: bool
+    """Whether the caller may ask for more on the budgets that are spent."""
     hint: str
     """One sentence that an agent can act on."""
     budgets: list[Balance]
@@ -569,6 +584,9 @@ class ErrorDetails(Model):
     """The budget that is paused."""
     hint: str | None = None
     """Of a refusal: one sentence that an agent can act on, as in a check."""
+    may_request_increase: bool | None = None
+    """Sent and true if the caller may ask for more on the budgets that are spent: POST
+    /v1/increase-requests. A pause or a token cap is no such case."""
     alternatives: list[Alternative] | None = None
     """Of a refused usage, if the tenant has fallback_models: those that fit now, cheapest
     first."""

@@ -133,6 +133,55 @@ def test_long_holds_are_listed_and_given_back(as_admin: Run, account: Account) -
     assert as_admin("holds", *mine).out == ""
 
 
+def test_more_is_asked_for_approved_denied_and_listed(
+    as_tenant: Run, tenant: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = tenant.budgets.create(subject="agent:a", unit="usd", limit=1)
+    caller = as_tenant("keys", "create", "--role", "caller", "--name", "agents", "-o", "json").json
+    ask = ("requests", "ask", "agent:a", "0.0000005", "--reason", "A longer study")
+    assert as_tenant(*ask).code == 64
+    with monkeypatch.context() as as_caller:
+        as_caller.setenv("SPENDGATE_API_KEY", caller["secret"])
+        asked = as_tenant(*ask, "--unit", "usd", "--until", "2100-01-01T00:00:00Z", "-o", "json")
+    request = asked.json
+    assert (request["amount"], request["state"]) == ("0.0000005", "pending")
+    assert as_tenant("requests", "list", "--state", "denied").err == "There is no such request.\n"
+    listed = as_tenant("requests", "list", "--state", "pending").out.splitlines()
+    assert len(listed) == 2 and "agents" in listed[1] and "A longer study" in listed[1]
+    too_late = ("--until", "2020-01-01T00:00:00Z")
+    assert as_tenant("requests", "approve", request["id"], *too_late).code == 1
+    approved = as_tenant("requests", "approve", request["id"], "--amount", "2", "--note", "Yes")
+    assert "granted        2" in approved.out
+    assert tenant.budgets.balance(budget.budget_id).credits == 2
+    again = as_tenant("requests", "deny", request["id"])
+    assert (again.code, "request_closed" in again.err) == (1, True)
+    own = as_tenant(*ask, "--budget", budget.budget_id, "-o", "json").json["id"]
+    assert as_tenant("requests", "deny", own).code == 77, "never with the key that asked"
+    approver = as_tenant(
+        "keys", "create", "--role", "approver", "--max-amount", "1", "-o", "json"
+    ).json
+    monkeypatch.setenv("SPENDGATE_API_KEY", approver["secret"])
+    denied = as_tenant("requests", "deny", own, "--note", "No", "-o", "json").json
+    assert (denied["state"], denied["decision"]["note"]) == ("denied", "No")
+    assert "decided_by" in as_tenant("requests", "show", own).out
+    assert as_tenant("keys", "list").code == 77
+
+
+def test_keys_are_created_listed_rotated_and_revoked(as_tenant: Run) -> None:
+    made = as_tenant(
+        "keys", "create", "--role", "caller", "--subject", "agent:a", "-o", "json"
+    ).json
+    assert made["subjects"] == {"agent": "a"}
+    rotated = as_tenant("keys", "rotate", made["key_id"], "-o", "json").json
+    assert rotated["secret"] != made["secret"]
+    listed = as_tenant("keys", "list", "-o", "json").json
+    assert made["key_id"] in {key["key_id"] for key in listed}
+    assert all(key.get("secret") is None for key in listed)
+    assert as_tenant("keys", "revoke", made["key_id"]).code == 64
+    assert as_tenant("keys", "revoke", made["key_id"], "--yes").code == 0
+    assert as_tenant("keys", "revoke", made["key_id"], "--yes").code == 1
+
+
 def test_explain_names_the_tightest_budget(
     as_admin: Run, admin: Spendgate, account: Account
 ) -> None:

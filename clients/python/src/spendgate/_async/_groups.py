@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from spendgate._async._http import AsyncAPI
 
 if TYPE_CHECKING:
-    from spendgate._async import change_log, resources, usage_log
+    from spendgate._async import change_log, increase_requests, resources, usage_log
 else:
     from spendgate._lazy import LazyModule
 
     change_log = LazyModule("spendgate._async.change_log")
+    increase_requests = LazyModule("spendgate._async.increase_requests")
     resources = LazyModule("spendgate._async.resources")
     usage_log = LazyModule("spendgate._async.usage_log")
 
@@ -51,6 +52,11 @@ class AsyncResourceGroups:
     def changes(self) -> change_log.AsyncChanges:
         """What admins and operators have changed."""
         return change_log.AsyncChanges(self._api)
+
+    @cached_property
+    def increase_requests(self) -> increase_requests.AsyncIncreaseRequests:
+        """Requests for more on a budget, and the decisions."""
+        return increase_requests.AsyncIncreaseRequests(self._api)
 
     @cached_property
     def usage(self) -> usage_log.AsyncUsageLog:

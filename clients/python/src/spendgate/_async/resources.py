@@ -325,6 +325,19 @@ class AsyncKeys(AsyncResource):
         """List the keys, without their secrets."""
         return AsyncPages(self._api, models.Key, "keys", query={"limit": limit})
 
+    async def rotate(
+        self, key_id: str, *, grace_seconds: int = 0, idempotency_key: str | None = None
+    ) -> models.Key:
+        """Give a key a new secret, which is in this response only; its id and budgets stay."""
+        return await self._api.fetch(
+            models.Key,
+            request(
+                "POST", "keys", key_id, "rotate",
+                body={"grace_seconds": grace_seconds},
+                idempotency_key=idempotency_key or new_key(),
+            ),
+        )  # fmt: skip
+
     async def revoke(self, key_id: str) -> models.Key:
         """Revoke a key."""
         return await self._api.fetch(models.Key, request("DELETE", "keys", key_id))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from spendgate._sync._http import API
 
 if TYPE_CHECKING:
-    from spendgate._sync import change_log, resources, usage_log
+    from spendgate._sync import change_log, increase_requests, resources, usage_log
 else:
     from spendgate._lazy import LazyModule
 
     change_log = LazyModule("spendgate._sync.change_log")
+    increase_requests = LazyModule("spendgate._sync.increase_requests")
     resources = LazyModule("spendgate._sync.resources")
     usage_log = LazyModule("spendgate._sync.usage_log")
 
@@ -52,6 +53,11 @@ class ResourceGroups:
     def changes(self) -> change_log.Changes:
         """What admins and operators have changed."""
         return change_log.Changes(self._api)
+
+    @cached_property
+    def increase_requests(self) -> increase_requests.IncreaseRequests:
+        """Requests for more on a budget, and the decisions."""
+        return increase_requests.IncreaseRequests(self._api)
 
     @cached_property
     def usage(self) -> usage_log.UsageLog:

@@ -83,7 +83,9 @@ def warn(warnings: Iterable[str] | None) -> None:
 def as_json(item: object) -> Any:
     """What the API sent, as JSON."""
     dump = getattr(item, "model_dump", None)
-    return dump(mode="json", by_alias=True) if callable(dump) else item
+    if not callable(dump):
+        return item
+    return json.loads(json.dumps(dump(by_alias=True), default=_plain))
 
 
 def print_json(item: object) -> None:

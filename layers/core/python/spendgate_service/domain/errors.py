@@ -156,6 +156,12 @@ class BudgetExceeded(BudgetRefusal):
             return None
         return max(wait for wait in waits if wait is not None)
 
+    @property
+    def may_request_increase(self) -> bool:
+        """Whether more on the budgets would help: something is spent, and nothing is paused."""
+        is_spent = any(violation.blocked_by == "spent" for violation in self.violations)
+        return is_spent and not self.names_a_pause
+
 
 class BudgetPaused(BudgetRefusal):
     """Refused because budgets that apply are paused, and by nothing else."""

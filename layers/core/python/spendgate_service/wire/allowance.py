@@ -1,8 +1,8 @@
 """What an agent may spend now: a sentence and numbers, at most 1 KB for three budgets."""
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance, BalanceStatus
@@ -13,8 +13,9 @@ from spendgate_service.domain.periods import DurationPeriod, PeriodRule, Rolling
 from spendgate_service.domain.subjects import CREDENTIAL_TYPES, Subject
 from spendgate_service.domain.wording import duration_text
 from spendgate_service.wire.balances import warnings_of
-from spendgate_service.wire.fields import Amounts, AmountText, Doc
-from spendgate_service.wire.hints import hint_of, hint_to_go_on
+from spendgate_service.wire.fields import Amounts, AmountText, Doc, Time
+from spendgate_service.wire.hints import ASK_FOR_MORE, hint_of, hint_to_go_on
+from spendgate_service.wire.periods import boundary_on_wire
 from spendgate_service.wire.values import amount_in_sentence, optional_amount
 
 type AllowanceStatus = Literal["active", "warning", "paused", "exhausted", "no_budgets"]
@@ -34,6 +35,14 @@ _THIS = {
 }
 
 
+class PendingIncrease(TypedDict):
+    """What the caller's key has asked for and what waits for a decision."""
+
+    id: Annotated[str, Doc("The id of the increase request.")]
+    amount: Annotated[AmountText, Doc("How much more was asked for.")]
+    until: Annotated[Time | None, Doc("Until when; null: for the current period.")]
+
+
 class AllowanceBudget(TypedDict):
     """One budget that applies."""
 
@@ -46,6 +55,9 @@ class AllowanceBudget(TypedDict):
     percent_remaining: Annotated[float, Doc("How much of the limit is not spent, in per cent.")]
     status: Annotated[
         BalanceStatus, Doc("The first that applies of paused, exhausted, warning, active.")
+    ]
+    asked: NotRequired[
+        Annotated[PendingIncrease, Doc("Sent while the caller's key waits for more on it.")]
     ]
 
 
@@ -65,8 +77,21 @@ class AllowanceResponse(TypedDict):
     ]
 
 
+type Waiting = Mapping[tuple[str, Subject], PendingIncrease]
+"""What the caller waits for, by budget and subject."""
+
+
+def pending_increase(request_id: str, amount: Amount, until: int | None) -> PendingIncrease:
+    """Build the part of the response about a pending increase request."""
+    return {"id": request_id, "amount": amount_text(amount), "until": boundary_on_wire(until)}
+
+
 def allowance_response(
-    balances: Sequence[Balance], subjects: Sequence[Subject], *, requires_budget: bool
+    balances: Sequence[Balance],
+    subjects: Sequence[Subject],
+    *,
+    requires_budget: bool,
+    waiting: Waiting,
 ) -> AllowanceResponse:
     """Build the response about the balances of every budget on the subjects; no shadow counts."""
     enforced = [balance for balance in balances if not balance.budget.is_shadow]
@@ -92,8 +117,8 @@ def allowance_response(
         "status": status,
         "summary": _summary(tightest, status),
         "max_amounts": _max_amounts(enforced),
-        "hint": _shortened(hint, tightest.subject),
-        "budgets": [_budget(balance) for balance in enforced],
+        "hint": _with_what_waits(_shortened(hint, tightest.subject), tightest, waiting),
+        "budgets": [_budget(balance, waiting) for balance in enforced],
     }
 
 
@@ -167,8 +192,17 @@ def _grantable(balance: Balance) -> Amount:
     return max(0, balance.counter.grantable_at(now_ms=balance.now_ms))
 
 
-def _budget(balance: Balance) -> AllowanceBudget:
-    return {
+def _with_what_waits(hint: str, balance: Balance, waiting: Waiting) -> str:
+    """Say that more was asked for on the tightest budget, instead of how to ask for it."""
+    pending = waiting.get((balance.budget.budget_id, balance.subject))
+    if pending is None:
+        return hint
+    amount, unit = pending["amount"], balance.budget.unit
+    return f"{hint.replace(ASK_FOR_MORE, '')} {amount} {unit} more are asked for: wait."
+
+
+def _budget(balance: Balance, waiting: Waiting) -> AllowanceBudget:
+    shown: AllowanceBudget = {
         "currency": balance.budget.unit,
         "limit": amount_text(balance.counter.limit),
         "balance": amount_text(balance.available),
@@ -176,3 +210,7 @@ def _budget(balance: Balance) -> AllowanceBudget:
         "percent_remaining": max(0, 1000 - balance.utilization_tenths_pct) / 10,
         "status": balance.status,
     }
+    pending = waiting.get((balance.budget.budget_id, balance.subject))
+    if pending is not None:
+        shown["asked"] = pending
+    return shown

@@ -75,6 +75,9 @@ class CheckResponse(_MostRestrictive, _Granted):
     unbudgeted: Annotated[
         bool, Doc("Whether it is allowed and no budget applies, so that nothing limits it.")
     ]
+    may_request_increase: Annotated[
+        bool, Doc("Whether the caller may ask for more on the budgets that are spent.")
+    ]
     hint: Annotated[str, Doc("One sentence that an agent can act on.")]
     budgets: Annotated[
         list[BalanceResponse],
@@ -110,6 +113,9 @@ def check_response(
         "warnings": warnings,
         "unpriced": unpriced,
         "unbudgeted": is_unbudgeted,
+        "may_request_increase": (
+            isinstance(refusal, BudgetExceeded) and refusal.may_request_increase
+        ),
         "hint": hint_to_go_on(budget, warnings) if refusal is None else hint_of(refusal),
         "budgets": [balance_response(balance) for balance in balances],
     }

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict, get_args
 
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.errors import (
+    BudgetExceeded,
     BudgetPaused,
     BudgetRefusal,
     ImmutableField,
@@ -80,6 +81,15 @@ class ErrorDetails(TypedDict):
     hint: NotRequired[
         Annotated[str, Doc("Of a refusal: one sentence that an agent can act on, as in a check.")]
     ]
+    may_request_increase: NotRequired[
+        Annotated[
+            bool,
+            Doc(
+                "Sent and true if the caller may ask for more on the budgets that are spent: POST "
+                "/v1/increase-requests. A pause or a token cap is no such case."
+            ),
+        ]
+    ]
     alternatives: NotRequired[
         Annotated[
             list[AlternativeResponse],
@@ -132,6 +142,8 @@ def error_response(error: Exception, *, code: str, error_type: str, message: str
     if isinstance(error, BudgetRefusal):
         details["violations"] = [violation_response(violation) for violation in error.violations]
     match error:
+        case BudgetExceeded(may_request_increase=True):
+            details["may_request_increase"] = True
         case BudgetPaused():
             details["budget_id"] = error.budget_id
         case TokenCapExceeded():

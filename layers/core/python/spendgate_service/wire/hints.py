@@ -19,6 +19,8 @@ from spendgate_service.domain.errors import (
 from spendgate_service.domain.wording import duration_text
 from spendgate_service.wire.values import amount_in_sentence, time_on_wire
 
+ASK_FOR_MORE = ": ask for more with POST /v1/increase-requests"
+
 type Refusal = (
     BudgetExceeded | BudgetPaused | NoBudget | TokenCapExceeded | UnknownPrice | UnknownRate
 )
@@ -97,9 +99,10 @@ def _what_waiting_brings(refusal: BudgetExceeded) -> str | None:
 
 
 def _why_waiting_is_no_use(refusal: BudgetExceeded) -> str:
+    why = "a whole period allows less than was asked for"
     if refusal.retry_after_seconds is None:
-        return "this balance does not reset by itself, and only an admin can raise it"
-    return "a whole period allows less than was asked for, and only an admin can raise the limit"
+        why = "this balance does not reset by itself"
+    return f"{why}{ASK_FOR_MORE}"
 
 
 def _spent(refusal: BudgetExceeded) -> list[Violation]:

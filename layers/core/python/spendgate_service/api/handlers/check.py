@@ -1,5 +1,7 @@
 """Read-only queries of the spending path: preview a reservation, read balances, find a hold."""
 
+from collections.abc import Sequence
+
 from spendgate_service.api.alternatives import alternatives_for
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
@@ -8,6 +10,7 @@ from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.notes import wish_and_notes
 from spendgate_service.api.parameters import SUBJECTS
 from spendgate_service.api.route import CALLER, READER, route, routes_in
+from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgeted import warnings_about
 from spendgate_service.domain.errors import (
     NoBudget,
@@ -17,7 +20,13 @@ from spendgate_service.domain.errors import (
 )
 from spendgate_service.pricing.priced_amounts import priced_amounts
 from spendgate_service.reservations.find import find_reservation
-from spendgate_service.wire.allowance import AllowanceResponse, allowance_response
+from spendgate_service.store.increase_requests import waiting_requests
+from spendgate_service.wire.allowance import (
+    AllowanceResponse,
+    Waiting,
+    allowance_response,
+    pending_increase,
+)
 from spendgate_service.wire.alternatives import alternatives_response
 from spendgate_service.wire.check import CheckResponse, check_response
 from spendgate_service.wire.hints import Refusal, hint_of
@@ -95,7 +104,31 @@ def read_allowance(request: Request) -> Response:
     named = subjects_in_query(request.query(), request.principal)
     subjects = request.app.policy_cache.tenant(tenant_id).spenders(named)
     rules, balances = request.app.balances.under_rules(tenant_id, subjects)
-    return ok(allowance_response(balances, subjects, requires_budget=rules.tenant.require_budget))
+    return ok(
+        allowance_response(
+            balances,
+            subjects,
+            requires_budget=rules.tenant.require_budget,
+            waiting=_waiting(request, balances),
+        )
+    )
+
+
+def _waiting(request: Request, balances: Sequence[Balance]) -> Waiting:
+    """Read what the caller's key has asked for and waits for: half a read unit per budget."""
+    if request.principal.role not in CALLER:  # no other role asks for more
+        return {}
+    found = waiting_requests(
+        request.app.table,
+        request.tenant_id,
+        request.principal.key_id,
+        [(balance.budget.budget_id, balance.subject) for balance in balances],
+        now_ms=request.now_ms,
+    )
+    return {
+        on: pending_increase(waiting.request_id, waiting.amount, waiting.until)
+        for on, waiting in found.items()
+    }
 
 
 @route("GET /v1/reservations/{id}", role=READER, response=ReservationResponse)
