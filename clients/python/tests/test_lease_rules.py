@@ -69,9 +69,11 @@ def test_an_idle_lease_gives_everything_back_and_closes() -> None:
     desk = Desk()
     for _ in range(30):
         desk.call("0.1")
-    desk.wait(6)
+    desk.wait(10)
     assert desk.authority.held() == 0
     assert desk.authority.spent() == 3 * ONE
+    assert "release" not in desk.authority.calls
+    desk.wait(20)
     assert desk.authority.calls[-1] == "release"
     assert desk.holder.wakes_at(desk.now) is None
 
@@ -95,7 +97,7 @@ def test_while_a_call_is_in_flight_the_lease_is_renewed() -> None:
     assert desk.authority.held() == 5 * ONE
     assert desk.authority.calls.count("extend") >= 14
     desk.settle(call, "5")
-    desk.wait(1)
+    desk.wait(5)
     assert (desk.authority.spent(), desk.authority.held()) == (5 * ONE, 0)
 
 
@@ -126,6 +128,20 @@ def test_admission_ends_a_second_before_the_period_and_goes_on_in_the_next() -> 
     first = set(desk.authority.holds)
     desk.call("0.1")
     assert set(desk.authority.holds) > first
+
+
+def test_a_lease_that_cannot_grow_is_replaced_and_renewed_for_its_calls() -> None:
+    desk = Desk()
+    call = desk.admit("1")
+    first = desk.authority.holds["res_0"]
+    first.may_grow = False
+    desk.call("10")
+    assert len(desk.authority.holds) == 2
+    desk.wait(120)
+    assert first.held(USD) == ONE and desk.now < first.ends_at
+    desk.settle(call)
+    desk.drain()
+    assert (desk.authority.spent(), desk.authority.held()) == (11 * ONE, 0)
 
 
 def test_calls_of_5_minutes_outlive_an_authority_that_is_away_for_2() -> None:
@@ -165,7 +181,7 @@ def test_an_unknown_outcome_blocks_as_long_as_a_hold_lasts() -> None:
     desk.holder.leave(call, desk.now)
     desk.wait(59)
     assert desk.authority.held() == 5 * ONE
-    desk.wait(2)
+    desk.wait(7)
     assert desk.authority.held() == 0
     assert not desk.holder.settle(call, usd("5"), NO_INFO)
 

@@ -44,8 +44,11 @@ if TYPE_CHECKING:
     from spendgate import models, params
     from spendgate._async.client import AsyncSpendgate
     from spendgate._async.hold import AsyncHold
+    from spendgate._async.lease import AsyncLease
+    from spendgate._leases.tenures import LeaseTerms
     from spendgate._local_cap import LocalCap
     from spendgate._sync.hold import Hold
+    from spendgate._sync.lease import Lease
     from spendgate.estimators import (
         ByteEstimator,
         Estimator,
@@ -57,10 +60,13 @@ if TYPE_CHECKING:
 _LAZY = {
     "AsyncSpendgate": "spendgate._async.client",
     "AsyncHold": "spendgate._async.hold",
+    "AsyncLease": "spendgate._async.lease",
     "ByteEstimator": "spendgate.estimators",
     "Estimator": "spendgate.estimators",
     "Hold": "spendgate._sync.hold",
     "LearnedEstimator": "spendgate.estimators",
+    "Lease": "spendgate._sync.lease",
+    "LeaseTerms": "spendgate._leases.tenures",
     "LocalCap": "spendgate._local_cap",
     "TiktokenEstimator": "spendgate.estimators",
     "Usage": "spendgate.usage",
@@ -72,6 +78,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AsyncHold",
+    "AsyncLease",
     "AsyncSpendgate",
     "AuthenticationError",
     "BadRequestError",
@@ -86,6 +93,8 @@ __all__ = [
     "IdempotencyConflict",
     "InternalServerError",
     "LearnedEstimator",
+    "Lease",
+    "LeaseTerms",
     "LocalCap",
     "NoBudget",
     "NotFoundError",

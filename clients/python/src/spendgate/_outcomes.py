@@ -6,11 +6,10 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from spendgate import _calls
 from spendgate._calls import ModelCall
-from spendgate._requests import actual_body
 from spendgate._sse import EventSplitter, event_data
 from spendgate.estimators import Estimator
 from spendgate.usage import Usage, usage_from_provider
@@ -80,14 +79,19 @@ def settled_usage(
     return replace(estimate, output_tokens=seen_tokens, max_output_tokens=None), "estimate"
 
 
-def settlement_body(usage: Usage | None, source: str, response_id: str | None) -> dict[str, Any]:
-    """The body of a settlement; without a usage it settles at the estimate."""
-    return actual_body(
-        usage=usage,
-        meter_source=source,
-        ref_type=_REF_TYPE if response_id else None,
-        ref_id=response_id,
-    )
+class Settled(TypedDict):
+    """The arguments of a settlement; without a usage it settles at the estimate."""
+
+    usage: Usage | None
+    meter_source: str
+    ref_type: str | None
+    ref_id: str | None
+
+
+def settlement_at(usage: Usage | None, source: str, response_id: str | None) -> Settled:
+    """Settle at a usage, in the name of a response."""
+    ref_type = _REF_TYPE if response_id else None
+    return {"usage": usage, "meter_source": source, "ref_type": ref_type, "ref_id": response_id}
 
 
 class ResponseObserver:
@@ -132,8 +136,8 @@ class ResponseObserver:
             return b""
         return rest if self._swallows else b""
 
-    def settlement(self) -> tuple[dict[str, Any], int]:
-        """The body of the settlement, and its tokens.
+    def settlement(self) -> Settled:
+        """The arguments of the settlement.
 
         The provider's own usage if it came; of a stream that was cut short what was seen of it.
         Where more may have been written than was seen, it settles at the estimate.
@@ -141,8 +145,7 @@ class ResponseObserver:
         if not self._is_stream and self._ended:
             self._read_body()
         usage, source = self._actual()
-        body = settlement_body(usage, source, self._id)
-        return body, (usage or self._estimate).total_tokens
+        return settlement_at(usage, source, self._id)
 
     @property
     def output_tokens(self) -> int | None:
@@ -212,8 +215,8 @@ class SeenResponse:
         self.text_bytes = 0
         self.response_id: str | None = None
 
-    def settlement(self) -> tuple[dict[str, Any], int]:
-        """The body of the settlement, and its tokens."""
+    def settlement(self) -> Settled:
+        """The arguments of the settlement."""
         usage, source = settled_usage(
             self._call,
             self._estimate,
@@ -221,8 +224,7 @@ class SeenResponse:
             is_complete=self.is_complete,
             seen_tokens=self._estimator.text_tokens(self.text_bytes) if self.is_stream else None,
         )
-        body = settlement_body(usage, source, self.response_id)
-        return body, (usage or self._estimate).total_tokens
+        return settlement_at(usage, source, self.response_id)
 
     @property
     def output_tokens(self) -> int | None:

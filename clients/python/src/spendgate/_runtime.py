@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import time
 import weakref
 from collections.abc import Mapping
 from decimal import Decimal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from spendgate._deliveries import Delivery
     from spendgate._heartbeat import Heartbeat
     from spendgate._journal import Journal
+    from spendgate._lease_book import LeaseBook
     from spendgate._worker import Worker
     from spendgate.usage import Usage
 
@@ -67,6 +69,13 @@ class Runtime:
 
         return Worker(self.send, self.journal)
 
+    @cached_property
+    def leases(self) -> LeaseBook:
+        """The leases of all calls, and the threads that renew them."""
+        from spendgate._lease_book import LeaseBook  # noqa: PLC0415 (loaded when it is needed)
+
+        return LeaseBook(self)
+
     @property
     def async_api(self) -> Any:
         """The connections of the asynchronous client, made when it is first used."""
@@ -81,7 +90,11 @@ class Runtime:
         if self.settings.settlement == "sqs":
             self._send_to_queue(delivery)
         else:
-            self.api.send(delivery.request())
+            self.send_by_http(delivery)
+
+    def send_by_http(self, delivery: Delivery) -> None:
+        """Deliver once, by HTTP; raises SpendgateError."""
+        self.api.send(delivery.request())
 
     def keep(self, delivery: Delivery) -> None:
         """Deliver later what could not be delivered now."""
@@ -110,13 +123,16 @@ class Runtime:
         return cap is not None and cap.take(amounts, usage)
 
     def close(self, timeout: float = _EXIT_FLUSH_SECONDS) -> bool:
-        """Stop the heartbeat, deliver what waits, close the connections; False if some remains."""
+        """Drain the leases, deliver what waits, close the connections; False if some remains."""
         if self.closed:
             return True
         self.closed = True
         if "heartbeat" in self.__dict__:
             self.heartbeat.close()
-        flushed = self.flush(timeout)
+        deadline = time.monotonic() + timeout
+        if "leases" in self.__dict__:
+            self.leases.close(timeout)
+        flushed = self.flush(max(0.0, deadline - time.monotonic()))
         if not flushed:
             kept = "they stay in the journal" if self.journal else "their holds expire"
             _log.error("spendgate: %s deliveries remain; %s", self.worker.pending, kept)
@@ -134,7 +150,7 @@ class Runtime:
         if self._async_api is not None:
             self._async_api.after_fork()
         self._beats_api.after_fork()
-        for part in ("heartbeat", "journal", "worker"):
+        for part in ("heartbeat", "journal", "worker", "leases"):
             made = self.__dict__.get(part)
             if made is not None:
                 made.after_fork()

@@ -12,6 +12,7 @@ from spendgate._subjects import named
 from spendgate.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from spendgate._leases.tenures import LeaseTerms
     from spendgate._local_cap import LocalCap
     from spendgate.estimators import Estimator
 
@@ -38,6 +39,8 @@ class Settings:
     settlement: Settlement
     journal: Path | None
     queue_url: str | None
+    lease: LeaseTerms | None
+    """How calls are leased behind wrap and reserve; None: each is reserved."""
     authorship: Mapping[str, str]
     """Headers that the change log keeps: for whom, and why."""
 
@@ -71,6 +74,7 @@ def resolve(
     settlement: Settlement,
     journal: str | Path | None,
     queue_url: str | None,
+    lease: LeaseTerms | bool,
     actor: str | None,
     reason: str | None,
 ) -> Settings:
@@ -97,6 +101,7 @@ def resolve(
         settlement=settlement,
         journal=Path(journal) if journal is not None else None,
         queue_url=queue_url,
+        lease=_lease_terms(lease),
         authorship=_authorship(actor, reason),
     )
 
@@ -113,6 +118,24 @@ def _authorship(actor: str | None, reason: str | None) -> dict[str, str]:
             raise ConfigurationError(f"{name} must be printable ASCII, got {text!r}")
         headers[header] = text
     return headers
+
+
+def _lease_terms(lease: LeaseTerms | bool) -> LeaseTerms | None:
+    if not lease:
+        return None
+    refuse_leases_in_lambda()
+    from spendgate._leases.tenures import LeaseTerms  # noqa: PLC0415 (loaded when it is needed)
+
+    return LeaseTerms() if lease is True else lease
+
+
+def refuse_leases_in_lambda() -> None:
+    """Raise ConfigurationError where threads are frozen: a lease would not be renewed."""
+    if in_lambda():
+        raise ConfigurationError(
+            "leases do not work in AWS Lambda, which freezes threads between invocations: "
+            "reserve each call"
+        )
 
 
 def _default_estimator() -> Estimator:

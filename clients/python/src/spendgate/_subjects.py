@@ -35,6 +35,11 @@ def merged(*layers: Mapping[str, object], header: str | None = None) -> dict[str
     return subjects
 
 
+def adds_nothing(subjects: Mapping[str, object]) -> bool:
+    """Whether a call has no subjects of its own, and neither has its context."""
+    return not subjects and not _current.get()
+
+
 def named(subjects: Mapping[str, object]) -> dict[str, str]:
     """Without those that are None."""
     return {name: str(value) for name, value in subjects.items() if value is not None}

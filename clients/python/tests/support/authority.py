@@ -29,6 +29,7 @@ class Held:
     returned: dict[str, int] = field(default_factory=dict)
     is_closed: bool = False
     late: bool = False
+    may_grow: bool = True
 
     def held(self, unit: str) -> int:
         """What it still holds."""
@@ -80,7 +81,8 @@ class Authority:
             return self._extend(hold, body)
         if action == "capture":
             return self._capture(hold, body)
-        assert action == "release", action
+        if action == "settle":
+            hold.captured = {**hold.granted, **units_of(body.get("actual", {}))}
         hold.is_closed = True
         return Reply(200, {}, "{}")
 
@@ -96,7 +98,9 @@ class Authority:
             ends_at = self.clock() + body["ttl_seconds"]
             self.holds[self.by_key[key]] = Held(body["subjects"], ends_at, dict(asked))
         hold = self.holds[self.by_key[key]]
-        return self._reply(reservation_id=self.by_key[key], amounts=texts_of(hold.granted))
+        model = [f"{body['usage']['provider']}/{body['usage']['model']}"] if "usage" in body else []
+        amounts = texts_of(hold.granted)
+        return self._reply(model, reservation_id=self.by_key[key], amounts=amounts)
 
     def _asked(self, body: Mapping[str, Any]) -> dict[str, int]:
         if "usage" not in body:
@@ -113,6 +117,8 @@ class Authority:
         totals = units_of(body.get("amounts") or {})
         more = {unit: total - hold.granted.get(unit, 0) for unit, total in totals.items()}
         more = {unit: amount for unit, amount in more.items() if amount > 0}
+        if more and not hold.may_grow:
+            raise _error(409, "reservation_expired")
         self._judge(more)
         add(hold.granted, more)
         hold.ends_at = self.clock() + body["ttl_seconds"]

@@ -9,7 +9,7 @@ from spendgate._leases.holder import Holder
 from spendgate._leases.lines import NO_INFO
 from spendgate._leases.steps import Report, Step
 from spendgate._leases.tenure import Admission
-from spendgate._leases.tenures import Terms
+from spendgate._leases.tenures import LeaseTerms
 from spendgate.errors import SpendgateError
 from tests.support.authority import Authority
 
@@ -27,7 +27,7 @@ class Desk:
     def __init__(self, limit: str = "100", **terms: Any) -> None:
         self.now = 1000.0
         self.authority = Authority(lambda: self.now, usd=limit)
-        self.holder = Holder({"agent": "a"}, Terms(**terms))
+        self.holder = Holder({"agent": "a"}, LeaseTerms(**terms))
 
     def work(self) -> None:
         """Take the steps that are due."""

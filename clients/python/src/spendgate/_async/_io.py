@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,6 +15,9 @@ T = TypeVar("T")
 
 Interrupted: type[BaseException] = asyncio.CancelledError
 """What stops a call from outside."""
+
+Done = Awaitable[None]
+"""What a method that reports returns."""
 
 _tasks: set[asyncio.Task[object]] = set()
 
@@ -87,6 +91,11 @@ def api_of(runtime: Any) -> Any:
 
 sleep = asyncio.sleep
 run_blocking = asyncio.to_thread
+
+
+async def result_of(future: Future[T]) -> T:
+    """Wait for what a thread does."""
+    return await asyncio.wrap_future(future)
 
 
 async def shielded(work: Callable[[], Awaitable[T]]) -> T:

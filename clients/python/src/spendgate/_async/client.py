@@ -22,7 +22,10 @@ from spendgate.errors import Unavailable
 if TYPE_CHECKING:
     from spendgate import models
     from spendgate._async import hold
+    from spendgate._async import lease as leases
     from spendgate._async.hold import AsyncHold
+    from spendgate._lease_engine import SharedLease
+    from spendgate._leases.tenures import LeaseTerms
     from spendgate._local_cap import LocalCap
     from spendgate.estimators import Estimator
     from spendgate.usage import Usage
@@ -30,6 +33,7 @@ else:
     from spendgate._lazy import LazyModule, models
 
     hold = LazyModule("spendgate._async.hold")
+    leases = LazyModule("spendgate._async.lease")
 
 
 class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
@@ -37,8 +41,8 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
 
     `url` and `api_key` default to SPENDGATE_URL and SPENDGATE_API_KEY. `subjects` apply to every
     call. If the service is unavailable, calls fail with `Unavailable`, unless `on_unavailable` is a
-    `LocalCap`. `actor` and `reason` say in the change log for whom and why an admin changes
-    something.
+    `LocalCap`. With `lease`, calls are admitted from leases, most of them without a request.
+    `actor` and `reason` say in the change log for whom and why an admin changes something.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         settlement: _settings.Settlement = "inline",
         journal: str | Path | None = None,
         queue_url: str | None = None,
+        lease: LeaseTerms | bool = False,
         actor: str | None = None,
         reason: str | None = None,
     ) -> None:
@@ -72,6 +77,7 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
             settlement=settlement,
             journal=journal,
             queue_url=queue_url,
+            lease=lease,
             actor=actor,
             reason=reason,
         )
@@ -135,20 +141,35 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
         idempotency_key: str | None = None,
         heartbeat: bool | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        lease: SharedLease | None = None,
     ) -> AsyncHold:
+        """Admit the call from a lease if there is one, else hold its estimate."""
         ttl = self._settings.ttl_seconds if ttl_seconds is None else ttl_seconds
-        body = spend_body(
-            subjects,
-            amounts=amounts,
-            min_amounts=min_amounts,
-            usage=usage,
-            ttl_seconds=ttl,
-            metadata=metadata,
-            extra_body=extra_body,
-        )
-        key = idempotency_key or new_key()
-        asked = request("POST", "reservations", body=body, idempotency_key=key)
+        asks_for_more = (min_amounts, ttl_seconds, idempotency_key, extra_body) != (None,) * 4
         try:
+            if lease is not None or (self._settings.lease is not None and not asks_for_more):
+                call = await leases.admit(
+                    self._runtime,
+                    self._api,
+                    lease,
+                    subjects,
+                    amounts=amounts,
+                    usage=usage,
+                    metadata=metadata,
+                )
+                if call is not None:
+                    return call
+            body = spend_body(
+                subjects,
+                amounts=amounts,
+                min_amounts=min_amounts,
+                usage=usage,
+                ttl_seconds=ttl,
+                metadata=metadata,
+                extra_body=extra_body,
+            )
+            key = idempotency_key or new_key()
+            asked = request("POST", "reservations", body=body, idempotency_key=key)
             reply = await _io.undone_if_interrupted(lambda: self._api.send(asked), self._give_back)
             granted, replayed = reply.json(), reply.status == HTTPStatus.OK
         except Unavailable:

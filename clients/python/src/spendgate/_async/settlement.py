@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from spendgate._async import _io
 from spendgate._async.client import AsyncSpendgate
 from spendgate._async.hold import AsyncHold
 from spendgate._calls import ModelCall
-from spendgate._deliveries import Delivery
-from spendgate._outcomes import ResponseObserver, SeenResponse, outcome_of_exception
+from spendgate._outcomes import (
+    ResponseObserver,
+    SeenResponse,
+    Settled,
+    outcome_of_exception,
+)
 from spendgate._runtime import Runtime
 from spendgate.errors import SpendgateError
 from spendgate.usage import Usage
@@ -53,7 +57,7 @@ class AsyncSettlement:
         """Give the hold back."""
         if not self._done:
             self._done = True
-            await _io.shielded(lambda: self._quietly(self._release_delivery()))
+            await _io.shielded(lambda: self._quietly(self._hold.release))
 
     def leave(self, reason: str) -> None:
         """What happened is unknown: the provider may bill, so the hold stays until it expires."""
@@ -69,36 +73,29 @@ class AsyncSettlement:
         """Settle at what was seen of the response."""
         if not self._done:
             self._done = True
-            delivery = self._settle_delivery()
-            await _io.shielded(lambda: self._quietly(delivery))
+            settlement = self._settlement()
+            await _io.shielded(lambda: self._quietly(lambda: self._hold.settle(**settlement)))
 
-    def _settle_delivery(self) -> Delivery:
+    def _settlement(self) -> Settled:
         observer = self.observer
         assert observer is not None, "a response is observed before it is settled"
-        body, tokens = observer.settlement()
+        settlement = observer.settlement()
         output_tokens = observer.output_tokens
         if output_tokens is not None:
             agent = self._hold.subjects.get("agent", "")
             estimator = self._runtime.settings.estimator
             estimator.observe(self.call.to_estimate(agent), output_tokens)
-        return self._hold.settlement(body, tokens=tokens)
+        return settlement
 
-    def _release_delivery(self) -> Delivery | None:
-        return Delivery("release", self._hold.id) if self._hold.id is not None else None
-
-    async def _quietly(self, delivery: Delivery | None) -> None:
-        """Deliver; an error of the books must not take the response from the application."""
-        if delivery is None:
-            self._hold.leave()
-            return
+    async def _quietly(self, report: Callable[[], _io.Done]) -> None:
+        """Report; an error of the books must not take the response from the application."""
         try:
-            await self._hold.deliver(delivery)
+            await report()
         except SpendgateError as error:
-            _log.error("spendgate: %s %s failed: %s", delivery.kind, delivery.target, error)
+            _log.error("spendgate: %s was not reported: %s", self._hold.id, error)
 
     def __del__(self) -> None:
         """Settle a response that was dropped without being closed."""
         if not self._done and self.observer is not None:
             self._done = True
-            self._hold.leave()
-            self._runtime.keep(self._settle_delivery())
+            self._hold.settle_later(**self._settlement())

@@ -19,17 +19,21 @@ class Demand:
         self._rates: dict[str, sizing.Rate] = {}
         self._used_before: dict[str, int] = {}
         self._available: dict[str, int] = {}
+        self._drains: dict[str, sizing.Rate] = {}
 
     def closed(self, tenure: Tenure) -> None:
         """Keep what a reservation used that is gone."""
         add(self._used_before, tenure.used)
 
-    def read(self, response: Mapping[str, Any]) -> None:
+    def read(self, response: Mapping[str, Any], now: float) -> None:
         """Take note of what the tightest budget of each unit has available."""
         available: dict[str, int] = {}
         for balance in response.get("budgets", ()):
             unit, amount = balance["unit"], parsed(balance["available"])
             available[unit] = min(amount, available.get(unit, amount))
+        for unit, amount in available.items():
+            drain = self._drains.setdefault(unit, sizing.Rate(now, used=-amount))
+            drain.observe(-amount, now)
         self._available.update(available)
 
     def sizes(self, tenure: Tenure, tenures: Sequence[Tenure], now: float) -> dict[str, int]:
@@ -45,7 +49,10 @@ class Demand:
             rate = self._rates.setdefault(unit, sizing.Rate(tenure.opened_at))
             per_second = rate.observe(used.get(unit, 0), now)
             one_request = tenure.last_estimate.get(unit, 0)
-            sizes[unit] = sizing.target(per_second, self._available.get(unit), one_request)
+            available, drain = self._available.get(unit), self._drains.get(unit)
+            sizes[unit] = sizing.target(
+                per_second, one_request, available, drain.per_second if drain else 0.0
+            )
         self.low = {unit: size // sizing.ASK_AHEAD_SHARE for unit, size in sizes.items()}
         return sizes
 

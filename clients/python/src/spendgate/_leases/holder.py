@@ -20,7 +20,7 @@ from spendgate._leases.prices import read_prices
 from spendgate._leases.pricing import Price, units_of_usage
 from spendgate._leases.steps import Extend, Open, Report, Step
 from spendgate._leases.tenure import Admission, Tenure, read_period_end
-from spendgate._leases.tenures import Tenures, Terms
+from spendgate._leases.tenures import LeaseTerms, Tenures
 from spendgate._requests import new_key
 from spendgate.errors import (
     APIStatusError,
@@ -34,6 +34,7 @@ from spendgate.usage import Usage
 
 _log = logging.getLogger("spendgate")
 
+_MODELS_MAX = 20
 _ASK_AGAIN_SECONDS = 1.0
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOST = (NotFoundError, ReservationExpired, ReservationFinalized)
@@ -71,16 +72,26 @@ def model_name(usage: Usage) -> str:
 class Holder:
     """The lease of one set of subjects."""
 
-    def __init__(self, subjects: Mapping[str, str], terms: Terms) -> None:
+    def __init__(
+        self,
+        subjects: Mapping[str, str],
+        terms: LeaseTerms,
+        prices: dict[str, Price | None] | None = None,
+    ) -> None:
         self.subjects = subjects
         self.terms = terms
         self.wants_step = False
         """Whether a step may be due before `wakes_at` said."""
-        self.prices: dict[str, Price | None] = {}
+        self.prices: dict[str, Price | None] = {} if prices is None else prices
         """By `provider/model`; None for a model that the service has no price for."""
+        self._models: dict[str, None] = {}
+        """Those whose prices are renewed, the last ones used."""
         self.budgeted_types: frozenset[str] | None = None
         self.is_closed = False
-        self._tenures = Tenures(terms)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._tenures = Tenures(self.terms)
         self._waiting: deque[Waiter] = deque()
         self._running: tuple[Step, float, Waiter | None] | None = None
         self._waiters_turn_is_over = False
@@ -103,9 +114,22 @@ class Holder:
                     self.wants_step = True
         return call
 
+    def estimate_of(self, usage: Usage) -> Units | None:
+        """What a usage comes to by the service's price; None if no response had one."""
+        model = model_name(usage)
+        price = self.prices.get(model)
+        if model not in self._models:
+            self._models[model] = None
+            if len(self._models) > _MODELS_MAX:
+                del self._models[next(iter(self._models))]
+        return None if price is None else units_of_usage(usage, price)
+
     def wait(self, estimate: Units | None, usage: Usage | None) -> Waiter:
         """Let a call wait until the service grants room for it, or refuses."""
         waiter = Waiter(estimate, usage)
+        if self.is_closed:
+            waiter.fail(SpendgateError("the lease is closed"))
+            return waiter
         self._waiting.append(waiter)
         self.wants_step = True
         return waiter
@@ -141,11 +165,24 @@ class Holder:
             self._tenures.retire(self._tenures.current)
             self.wants_step = True
 
+    def after_fork(self) -> None:
+        """Leave what is held, and the calls that it admitted, to the parent."""
+        for tenure in self._tenures:
+            tenure.disown()
+        self._reset()
+
     def close(self) -> None:
         """Admit nothing more at all."""
         self.is_closed = True
+        self._retry_at = 0.0
+        self.wants_step = True
         self.retire()
         self._fail_waiting(SpendgateError("the lease is closed"))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing, and no call waits."""
+        return self._running is None and not self._waiting and not any(self._tenures)
 
     @property
     def left(self) -> dict[str, int]:
@@ -190,7 +227,7 @@ class Holder:
         if isinstance(step, Report):
             self._tenures.confirm(step)
             return
-        self._read(response)
+        self._read(response, now)
         if isinstance(step, Open):
             tenure = self._tenures.open(response, asked_at=asked_at)
         else:
@@ -228,8 +265,8 @@ class Holder:
             _log.error("spendgate: %s is refused: %s", step.delivery.target, error)
             self._tenures.confirm(step)
         elif isinstance(step, Extend) and isinstance(error, _LOST):
-            _log.warning("spendgate: %s is lost: %s", step.reservation_id, error)
-            self._tenures.lose(self._tenures.by_id(step.reservation_id))
+            _log.info("spendgate: %s is replaced: %s", step.reservation_id, error)
+            self._end_tenure(step)
         elif waiter is None:
             self._asks_ahead_at = now + _ASK_AGAIN_SECONDS
             if not isinstance(error, BudgetRefused):
@@ -241,11 +278,19 @@ class Holder:
             self._asks_only_for_need = False
             self._refuse(waiter, error)
 
+    def _end_tenure(self, step: Extend) -> None:
+        """Replace a reservation that cannot grow; one that cannot be renewed is lost, too."""
+        tenure = self._tenures.by_id(step.reservation_id)
+        if step.amounts is None:
+            self._tenures.lose(tenure)
+        else:
+            self._tenures.retire(tenure)
+
     def _upkeep(self, now: float, waiter: Waiter | None) -> Step | None:
         """What is due without a call that waits: renewals first, the others in turn with it."""
         if now < self._retry_at:
             return None
-        step = self._tenures.renewal(now)
+        step = self._tenures.renewal(now, tuple(self._models))
         if step is None and waiter is None and now >= self._asks_ahead_at:
             step = self._tenures.ask_ahead(now)
         if step is None and (waiter is None or self._waiters_turn_is_over):
@@ -279,8 +324,8 @@ class Holder:
         self.wants_step = True
         return asked_at, waiter
 
-    def _read(self, response: Mapping[str, Any]) -> None:
-        self._tenures.demand.read(response)
+    def _read(self, response: Mapping[str, Any], now: float) -> None:
+        self._tenures.demand.read(response, now)
         self.prices.update(read_prices(response))
         if "budgeted_types" in response:
             self.budgeted_types = frozenset(response["budgeted_types"])
@@ -308,9 +353,8 @@ class Holder:
     def _is_priced(self, waiter: Waiter) -> bool:
         """Price the usage of a call; False, and refused, if only the service can do that."""
         if waiter.estimate is None and waiter.model in self.prices:
-            price = self.prices[waiter.model]
-            if price is not None and waiter.usage is not None:
-                waiter.estimate = units_of_usage(waiter.usage, price)
+            assert waiter.usage is not None, "only a usage is priced"
+            waiter.estimate = self.estimate_of(waiter.usage)
             if waiter.estimate is None:
                 waiter.fail(NotLeasable(waiter.model))
                 return False

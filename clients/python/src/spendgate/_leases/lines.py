@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from spendgate._leases.amounts import Units, add, texts_of
@@ -48,6 +48,37 @@ class CallInfo:
         """Refuse metadata that the service would refuse."""
         if self.metadata is not None and len(encode(self.metadata)) > METADATA_BYTES_MAX:
             raise ValueError(f"metadata of a leased call has at most {METADATA_BYTES_MAX} bytes")
+
+    def key(self) -> object:
+        """What calls that share a line have in common."""
+        usage = self.usage
+        return (
+            tuple(self.subjects.items()),
+            None if usage is None else (usage.provider, usage.model, usage.service_tier),
+            None if self.metadata is None else encode(self.metadata),
+        )
+
+    def shares_line_with(self, other: CallInfo) -> bool:
+        """Whether both have the same key, where that is seen at a glance."""
+        usage, others = self.usage, other.usage
+        return (
+            self.subjects is other.subjects
+            and self.metadata is other.metadata is None
+            and (
+                usage is others
+                or (
+                    usage is not None
+                    and others is not None
+                    and usage.model == others.model
+                    and usage.provider == others.provider
+                    and usage.service_tier == others.service_tier
+                )
+            )
+        )
+
+    def of_several(self) -> CallInfo:
+        """What a line says that calls share: no reference to one of them."""
+        return replace(self, ref_type=None, ref_id=None)
 
 
 NO_INFO = CallInfo()
@@ -100,30 +131,29 @@ class Lines:
         self._gathers = entries == "gathered"
         self._lines: dict[object, Line] = {}
         self._calls = 0
+        self._last: tuple[CallInfo, Line] | None = None
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def add(self, actual: Units, info: CallInfo) -> None:
         """Count a call that was settled."""
-        key: object
-        if self._gathers:
-            usage = info.usage
-            key = (
-                tuple(info.subjects.items()),
-                None if usage is None else (usage.provider, usage.model, usage.service_tier),
-            )
-        else:
-            self._calls += 1
-            key = self._calls
+        last = self._last
+        if last is not None and info.shares_line_with(last[0]):
+            last[1].add(actual, info.usage)
+            return
+        key = info.key() if self._gathers else self._calls
+        self._calls += 1
         line = self._lines.get(key)
         if line is None:
-            kept = CallInfo(info.subjects, info.usage) if self._gathers else info
-            line = self._lines[key] = Line(kept)
+            line = self._lines[key] = Line(info.of_several() if self._gathers else info)
         line.add(actual, info.usage)
+        if self._gathers:
+            self._last = info, line
 
     def take(self) -> tuple[dict[str, int], list[dict[str, Any]]]:
         """Take the oldest lines that fit into one capture: what they add up to, and the lines."""
+        self._last = None
         total: dict[str, int] = {}
         taken: list[dict[str, Any]] = []
         size = 0

@@ -30,10 +30,15 @@ class Rate:
 
     __slots__ = ("_at", "_per_second", "_used")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, used: int = 0) -> None:
         self._at = now
-        self._used = 0
+        self._used = used
         self._per_second = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """The rate as last observed."""
+        return self._per_second
 
     def observe(self, used: int, now: float) -> float:
         """Take the total that was used up to now; return the rate."""
@@ -47,15 +52,15 @@ class Rate:
         return self._per_second
 
 
-def target(per_second: float, available: int | None, one_request: int) -> int:
-    """What a lease should have left after asking; 0 if its calls are too rare to ask ahead.
+def target(per_second: float, one_request: int, available: int | None, drain: float) -> int:
+    """What a lease should have left after asking; 0 if each call should ask for itself.
 
-    `available` is that of the tightest budget by the last response; None if no budget counts the
-    unit.
+    `available` is that of the tightest budget by the last response (None: no budget counts the
+    unit), and `drain` how much of it all holders use per second. A lease takes its own share of an
+    eighth of it, so that all leases together hold an eighth, however many there are.
     """
-    wanted = int(per_second * HORIZON_SECONDS)
-    if wanted < one_request:
-        return 0
+    wanted = per_second * HORIZON_SECONDS
     if available is not None:
-        wanted = min(wanted, max(0, available) // AVAILABLE_SHARE)
-    return max(wanted, one_request)
+        most = max(0, available) / AVAILABLE_SHARE
+        wanted = min(wanted, most, most * per_second / max(drain, per_second, 1e-9))
+    return int(wanted) if wanted >= one_request else 0

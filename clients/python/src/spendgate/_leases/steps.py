@@ -61,10 +61,12 @@ class Extend:
 class Report:
     """Say what was spent and returned (capture), or close the reservation (release).
 
-    By HTTP or by the queue; repeated, it changes nothing.
+    Repeated, it changes nothing.
     """
 
     delivery: Delivery
+    is_last: bool = False
+    """Whether the reservation ends with it: then it may not be overtaken, so it goes by HTTP."""
 
 
 Step = Open | Extend | Report
@@ -77,6 +79,7 @@ def capture(
     returned: Units,
     since: Units,
     entries: Sequence[Mapping[str, Any]],
+    is_last: bool = False,
 ) -> Report:
     """Report the totals since the start; the entries explain what is above `since`."""
     body: dict[str, Any] = {"actual": texts_of(actual)}
@@ -85,9 +88,9 @@ def capture(
     if entries:
         body["since"] = texts_of(since)
         body["entries"] = list(entries)
-    return Report(Delivery("capture", reservation_id, body))
+    return Report(Delivery("capture", reservation_id, body), is_last)
 
 
 def release(reservation_id: str) -> Report:
     """Give back what was not captured, and close the reservation."""
-    return Report(Delivery("release", reservation_id))
+    return Report(Delivery("release", reservation_id), is_last=True)

@@ -88,8 +88,9 @@ class Tenure:
 
     def spend(self, call: Admission, actual: Units, info: CallInfo) -> None:
         """Count what a call came to; a unit that is not named counts at its estimate."""
+        estimate = call.estimate
+        total = actual if actual.keys() >= estimate.keys() else {**estimate, **actual}
         self.end(call)
-        total = {**call.estimate, **actual} if actual else call.estimate
         left, spent = self.left, self.spent
         for unit, amount in total.items():
             if amount:
@@ -100,8 +101,15 @@ class Tenure:
     def end(self, call: Admission) -> None:
         """Let a call spend nothing more, and give back what it blocks."""
         call.is_open = False
-        self.overdue.discard(call)
-        self._give_back(call)
+        if call in self.calls:
+            self._give_back(call)
+        else:
+            self.overdue.discard(call)
+
+    def disown(self) -> None:
+        """End all calls without counting them: another process does."""
+        for call in (*self.calls, *self.overdue):
+            call.is_open = False
 
     def give_back_overdue(self, now: float) -> None:
         """Give back what calls block whose time is over; each may still be settled, late."""
@@ -111,11 +119,11 @@ class Tenure:
                 self.overdue.add(call)
 
     def _give_back(self, call: Admission) -> None:
-        if call in self.calls:
-            del self.calls[call]
-            for unit, amount in call.estimate.items():
-                if amount:
-                    self.left[unit] = self.left.get(unit, 0) + amount
+        del self.calls[call]
+        left = self.left
+        for unit, amount in call.estimate.items():
+            if amount:
+                left[unit] += amount
 
     @property
     def used(self) -> dict[str, int]:
@@ -166,7 +174,7 @@ class Tenure:
         self.period_ends_at = min((end for end in known if end is not None), default=None)
         self.admit_until = min(self.ends_at - interval, self.grows_until)
 
-    def capture(self, returned: Mapping[str, int], now: float) -> Report:
+    def capture(self, returned: Units, now: float, *, is_last: bool = False) -> Report:
         """Make the capture of what was spent since the last one, and of what is given back.
 
         It may carry a part of the lines; the next one carries the rest.
@@ -185,6 +193,7 @@ class Tenure:
             returned=self.returned,
             since=since,
             entries=entries,
+            is_last=is_last,
         )
 
 

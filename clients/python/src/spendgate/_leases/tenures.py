@@ -15,10 +15,11 @@ from spendgate._leases.tenure import Tenure
 
 REPORT_SECONDS = 5.0
 IDLE_SECONDS = 5.0
+REST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class LeaseTerms:
     """What the caller wants of a lease."""
 
     ttl_seconds: int = 60
@@ -31,7 +32,7 @@ class Terms:
 class Tenures:
     """Reservations in their order; at most the last one admits."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: LeaseTerms) -> None:
         self.current: Tenure | None = None
         """The one that admits."""
         self.demand = Demand()
@@ -110,18 +111,21 @@ class Tenures:
         }
         return self.extend(tenure, totals(tenure, more))
 
-    def renewal(self, now: float) -> Step | None:
-        """Renew a reservation while calls run or may follow; a ttl alone is never judged."""
+    def renewal(self, now: float, models: tuple[str, ...]) -> Step | None:
+        """Renew a reservation while calls run or may follow, and the prices of these models.
+
+        A time to live alone is never judged.
+        """
         for tenure in self._all:
-            needed = bool(tenure.calls) or not _is_over(tenure, now)
+            needed = bool(tenure.calls) or not (tenure.is_retired or _is_idle(tenure, now))
             if needed and now >= tenure.renew_at and not tenure.is_lost:
-                return self.extend(tenure)
+                return self.extend(tenure, models=models)
         return None
 
     def ask_ahead(self, now: float) -> Step | None:
         """Ask for more when a quarter is left, before a call has to wait for it."""
         tenure = self.current
-        if tenure is None or _is_over(tenure, now):
+        if tenure is None or _is_idle(tenure, now):
             return None
         sizes = self._sizes(tenure, now)
         low, left = self.demand.low, tenure.left
@@ -153,18 +157,22 @@ class Tenures:
         )
 
     def _report_of(self, tenure: Tenure, now: float) -> Report | None:
-        if _is_over(tenure, now):
-            back = tenure.returnable
-            if not tenure.calls and not tenure.is_unreported:
-                self.retire(tenure)
-                if not tenure.overdue:
-                    return release(tenure.reservation_id)
-        elif now >= tenure.reported_at + REPORT_SECONDS or len(tenure.lines) >= LINES_MAX:
+        is_idle = _is_idle(tenure, now)
+        is_over = tenure.is_retired or (is_idle and now >= _released_at(tenure))
+        is_last = is_over and not tenure.calls
+        if is_last and not tenure.is_unreported and (tenure.is_retired or not tenure.returnable):
+            self.retire(tenure)
+            return None if tenure.overdue else release(tenure.reservation_id)
+        is_due = now >= tenure.reported_at + REPORT_SECONDS or len(tenure.lines) >= LINES_MAX
+        back = tenure.returnable
+        if not tenure.is_retired:
+            if not is_due:
+                return None
             tenure.reported_at = now
-            back = self._surplus(tenure, now)
-        else:
+            back = back if is_idle else self._surplus(tenure, now)
+        if not (back or tenure.is_unreported):
             return None
-        return tenure.capture(back, now) if back or tenure.is_unreported else None
+        return tenure.capture(back, now, is_last=tenure.is_retired and not tenure.calls)
 
     def _surplus(self, tenure: Tenure, now: float) -> dict[str, int]:
         """What is above twice the size."""
@@ -182,21 +190,32 @@ class Tenures:
         self.demand.closed(tenure)
 
 
-def _is_over(tenure: Tenure, now: float) -> bool:
-    """Whether it is to be given back: retired, or idle."""
-    return tenure.is_retired or now >= tenure.last_admitted_at + IDLE_SECONDS
+def _is_idle(tenure: Tenure, now: float) -> bool:
+    """Whether no call has come for a while: everything that is left goes back."""
+    return now >= tenure.last_admitted_at + IDLE_SECONDS
+
+
+def _released_at(tenure: Tenure) -> float:
+    """When an idle reservation is released instead of renewed.
+
+    Long after its last capture, which may still be in the queue.
+    """
+    return max(tenure.renew_at, tenure.reported_at + REST_SECONDS)
 
 
 def _moments(tenure: Tenure) -> list[float]:
     moments = [call.blocks_until for call in tenure.calls]
+    has_more = tenure.is_unreported or bool(tenure.returnable)
+    if tenure.unconfirmed is not None or (tenure.is_retired and has_more):
+        moments.append(0.0)
     if tenure.is_retired and not tenure.calls:
         moments.append(tenure.ends_at if tenure.overdue else 0.0)
-    if tenure.unconfirmed is not None:
-        moments.append(0.0)
-    if tenure.is_unreported or tenure.returnable:
-        moments.append(0.0 if tenure.is_retired else tenure.reported_at + REPORT_SECONDS)
-    if not tenure.is_retired and (tenure.returnable or not tenure.calls):
-        moments.append(tenure.last_admitted_at + IDLE_SECONDS)
-    if not tenure.is_lost and (tenure.calls or not tenure.is_retired):
+    if not tenure.is_retired and has_more:
+        moments.append(tenure.reported_at + REPORT_SECONDS)
+    elif not tenure.is_retired and not tenure.calls:
+        moments.append(max(_released_at(tenure), tenure.last_admitted_at + IDLE_SECONDS))
+    if not tenure.is_lost and (
+        tenure.calls or tenure.renew_at < tenure.last_admitted_at + IDLE_SECONDS
+    ):
         moments.append(tenure.renew_at)
     return moments

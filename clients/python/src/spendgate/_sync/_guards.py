@@ -5,10 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from spendgate import _subjects
+from spendgate._requests import Amounts
 from spendgate._runtime import Runtime
+from spendgate._sync import _io
+
+if TYPE_CHECKING:
+    from spendgate._sync.lease import Lease
 
 ClientT = TypeVar("ClientT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -84,6 +89,36 @@ class Guards:
             release_on=release_on,
             subjects=subjects,
         )
+
+    def lease(
+        self,
+        *,
+        amounts: Amounts | None = None,
+        ttl: int = 60,
+        max_call_seconds: float = 600.0,
+        entries: Literal["gathered", "each"] = "gathered",
+        on_expiry: Literal["release", "charge"] = "release",
+        metadata: Mapping[str, Any] | None = None,
+        **subjects: object,
+    ) -> _io.Pending[Lease]:
+        """Hold a block from which `lease.admit(...)` admits calls without a request.
+
+        `amounts` is its first size; then it follows the rate of its calls, up and down. `ttl` is
+        after how many seconds the service gives back what a crash leaves, or charges it with
+        `on_expiry="charge"`. `entries` says whether calls of the same subjects and model share a
+        line of the usage log.
+        """
+        from spendgate._leases.tenures import LeaseTerms  # noqa: PLC0415
+        from spendgate._sync.lease import open_lease  # noqa: PLC0415 (only for those who lease)
+
+        terms = LeaseTerms(
+            ttl_seconds=ttl,
+            max_call_seconds=max_call_seconds,
+            entries=entries,
+            on_expiry=on_expiry,
+            metadata=metadata,
+        )
+        return _io.pending(lambda: open_lease(self._runtime, terms, amounts, subjects))
 
     def subjects(self, **subjects: str) -> AbstractContextManager[None]:
         """Add subjects to every call within a `with` block, in this thread or task."""

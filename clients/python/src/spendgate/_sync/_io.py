@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from concurrent.futures import Future
+from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -19,6 +20,9 @@ class LoopBinding:
     def check(self) -> None:
         """Accept every thread."""
 
+
+Done: TypeAlias = None
+"""What a method that reports returns."""
 
 Pending = Annotated[T, "done"]
 sleep = time.sleep
@@ -37,6 +41,11 @@ def pending(work: Callable[[], T]) -> T:
 def run_blocking(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do it here."""
     return work(*args, **kwargs)
+
+
+def result_of(future: Future[T]) -> T:
+    """Wait for what another thread does."""
+    return future.result()
 
 
 def shielded(work: Callable[[], T]) -> T:

@@ -55,7 +55,7 @@ class Hold:
 
         It is also set if the response to this reservation was lost and the client asked again.
         """
-        self.subjects = dict(subjects)
+        self.subjects = subjects
         self.id: str | None = None if granted is None else granted["reservation_id"]
 
     @property
@@ -123,6 +123,19 @@ class Hold:
                 )
             )
 
+    def settle_later(
+        self,
+        *,
+        usage: Usage | None,
+        meter_source: str | None,
+        ref_type: str | None,
+        ref_id: str | None,
+    ) -> None:
+        """Settle in the background, from where nothing can be awaited."""
+        self.leave()
+        body = actual_body(usage=usage, meter_source=meter_source, ref_type=ref_type, ref_id=ref_id)
+        self._runtime.keep(self.settlement(body, tokens=usage.total_tokens if usage else 0))
+
     def leave(self) -> None:
         """Neither settle nor release: what happened is unknown, so the hold expires."""
         self._finished = True
@@ -133,7 +146,7 @@ class Hold:
         """The settlement with that body; for a local grant the record that stands for it."""
         if self.id is not None:
             return Delivery("settle", self.id, body, tokens)
-        fields: dict[str, Any] = {"subjects": self.subjects, **body}
+        fields: dict[str, Any] = {"subjects": dict(self.subjects), **body}
         if "usage" not in body and "actual" not in body:
             fields.update(self._estimate_as_actual())
         return Delivery("record", new_key(), fields, tokens)
