@@ -126,5 +126,57 @@ def test_the_event_of_its_expiry_names_what_was_captured_and_what_was_not(
     assert (event.says["captured"], event.says["uncaptured"]) == ({"usd": "2"}, {"usd": "2"})
 
 
+def test_a_lease_grows_and_shows_its_budgets(ask: Ask) -> None:
+    lease = leased(ask)
+    ask("POST", f"{lease}/capture", {"actual": {"usd": "2"}})
+
+    grown = ask("POST", f"{lease}/extend", {"ttl_seconds": 600, "amounts": {"usd": "8"}})
+    again = ask("POST", f"{lease}/extend", {"amounts": {"usd": "8"}})
+
+    assert (grown.status, again.status) == (200, 200)
+    assert (grown.body["granted"], grown.body["held"]) == ({"usd": "8"}, {"usd": "6"})
+    (budget,) = grown.body["budgets"]
+    assert (budget["available"], budget["held"]) == ("2", "6")
+    assert again.body["budgets"] == []
+    assert balance(ask) == ("2", "6", "2")
+
+
+def test_a_lease_that_does_not_fit_is_refused_like_a_reservation(ask: Ask) -> None:
+    lease = leased(ask)
+
+    refused = ask("POST", f"{lease}/extend", {"amounts": {"usd": "10.5"}})
+
+    assert (refused.status, refused.code) == (429, "rate_limit_exceeded")
+    assert refused.body["error"]["violations"][0]["requested"] == "5.5"
+    (row,) = ask("GET", "/v1/refusals").body["data"]
+    assert row["code"] == "rate_limit_exceeded"
+    unknown = ask("POST", f"{lease}/extend", {"amounts": {"eur": "1"}})
+    assert (unknown.status, unknown.body["error"]["param"]) == (422, "body.amounts.eur")
+    assert ask("POST", f"{lease}/extend", {}).status == 422
+
+
+def test_responses_carry_prices_and_the_types_that_budgets_have(ask: Ask) -> None:
+    usage = {"provider": "openai", "model": "GPT-4o", "input_tokens": 10, "max_output_tokens": 10}
+    wish = {
+        "subjects": {"agent": "a"}, "usage": usage,
+    }  # fmt: skip
+    models = ["anthropic/claude-sonnet-4-5", "openai/unheard-of"]
+    lease = leased(ask)
+
+    key = {"idempotency-key": "k"}
+    first = ask("POST", "/v1/reservations", {**wish, "models": models}, headers=key)
+    replay = ask("POST", "/v1/reservations", wish, headers=key)
+    extended = ask("POST", f"{lease}/extend", {"ttl_seconds": 60, "models": models})
+
+    assert (first.status, replay.status, extended.status) == (201, 200, 200)
+    prices = first.body["prices"]
+    assert list(prices) == ["openai/GPT-4o", *models]
+    assert prices["openai/GPT-4o"] == ask("GET", "/v1/prices/openai/GPT-4o").body
+    assert prices["openai/unheard-of"] is None
+    assert list(replay.body["prices"]) == ["openai/GPT-4o"]
+    assert extended.body["prices"] == {name: prices[name] for name in models}
+    assert first.body["budgeted_types"] == extended.body["budgeted_types"] == ["agent"]
+
+
 def test_a_capture_says_something(ask: Ask) -> None:
     assert ask("POST", f"{leased(ask)}/capture", {}).status == 422

@@ -24,6 +24,7 @@ from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.check import Balances
 from spendgate_service.reservations.extend import extend
 from spendgate_service.reservations.find import find_reservation
+from spendgate_service.reservations.grow import Leases
 from spendgate_service.reservations.replays import Answered
 from spendgate_service.reservations.reserve import Reservations
 from spendgate_service.settlements.apply import Settlements
@@ -61,6 +62,10 @@ class World:
     @property
     def reservations(self) -> Reservations:
         return self.app.reservations
+
+    @property
+    def leases(self) -> Leases:
+        return self.app.leases
 
     @property
     def settlements(self) -> Settlements:
@@ -197,6 +202,16 @@ class World:
             self.table, TENANT, reservation_id,
             ttl_seconds=ttl_seconds, now_ms=self.clock.now_ms,
         )  # fmt: skip
+
+    def grow(
+        self, reservation_id: str, usd: int | None = None, *, ttl_seconds: int | None = None,
+        **others: int,
+    ) -> Reservation:  # fmt: skip
+        """Raise the totals granted of a lease."""
+        grown = self.leases.extend(
+            TENANT, reservation_id, ttl_seconds=ttl_seconds, amounts=amounts_of(usd, **others)
+        )
+        return grown.reservation
 
     def counter_key(self, budget: Budget, subject: str | None = None) -> keys.Key:
         """The counter of the period in force, of the budget's own subject if none is named."""

@@ -21,6 +21,8 @@ GRANT_PATHS = {
     "holds.CAN_GRANT_BELOW_PAUSE",
     "holds.CAN_GRANT_OR_IS_NEW",
     "holds.CAN_GRANT_BELOW_PAUSE_OR_IS_NEW",
+    "holds.CAN_MOVE_AND_GRANT",
+    "holds.CAN_MOVE_AND_GRANT_BELOW_PAUSE",
     "holds.ENOUGH_COMES_BACK",
     "holds.ENOUGH_COMES_BACK_BELOW_PAUSE",
     "credit_writes.CAN_CORRECT_UNTIL",
@@ -44,12 +46,13 @@ def conditions() -> Iterator[tuple[str, str]]:
 def test_every_condition_that_grants_says_that_no_credit_has_ended() -> None:
     found = dict(conditions())
 
-    assert found.keys() - {"holds._CONDITIONS"} == GRANT_PATHS
+    assert found.keys() - {"holds._CONDITIONS", "holds._MOVING_CONDITIONS"} == GRANT_PATHS
     assert [name for name, text in found.items() if NO_CREDIT_HAS_ENDED not in text] == []
 
 
 def test_every_hold_says_it_also_of_an_amount_that_needs_nothing() -> None:
-    assert [text for text in holds._CONDITIONS.values() if NO_CREDIT_HAS_ENDED not in text] == []
+    texts = [*holds._CONDITIONS.values(), *holds._MOVING_CONDITIONS.values()]
+    assert [text for text in texts if NO_CREDIT_HAS_ENDED not in text] == []
 
 
 def test_no_condition_on_what_is_available_is_written_outside_of_a_constant() -> None:

@@ -103,9 +103,10 @@ def test_a_record_says_what_was_spent(text: str) -> None:
     assert refused_param(RecordBody, text) == "body"
 
 
-def test_an_extension_says_for_how_long() -> None:
+def test_an_extension_says_for_how_long_or_how_much() -> None:
     assert read(ExtendBody, '{"ttl_seconds": 60}').ttl_seconds == 60
-    assert refused_param(ExtendBody, "{}") == "body.ttl_seconds"
+    assert read(ExtendBody, '{"amounts": {"usd": 1}}').ttl_seconds is None
+    assert refused_param(ExtendBody, "{}") == "body"
 
 
 @pytest.mark.parametrize("field", ["meter_source", "ref_type", "ref_id", "description"])

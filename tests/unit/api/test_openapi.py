@@ -124,7 +124,17 @@ def test_operation_ids_are_unique() -> None:
             recorded_spend_response(RECORDED),
         ),
         ("Reservation", reservation_response(RESERVATION, now_ms=NOON_MS)),
-        ("ReservationGranted", reservation_granted(ON_ONE_BUDGET, [BUDGET])),
+        (
+            "ReservationGranted",
+            {
+                **reservation_granted(ON_ONE_BUDGET, [BUDGET]),
+                "prices": {
+                    "a/b": None,
+                    "c/d": price_response(a_price(), table_date="2026-11-10"),
+                },
+                "budgeted_types": ["agent"],
+            },
+        ),
         ("Spend", spend_response(tenant_id="acme", subjects=SUBJECTS, balances=[BUDGET])),
         ("Statement", statement_response(STATEMENT)),
         ("Tenant", tenant_response(Tenant("acme"))),

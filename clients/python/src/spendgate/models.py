@@ -903,6 +903,56 @@ class Refusals(Model):
     """The id of the last of these requests."""
 
 
+class ReservationExtended(Model):
+    """A reservation after its extension."""
+
+    reservation_id: str
+    """The id of the reservation."""
+    expires_at: datetime
+    """When the hold expires by itself."""
+    created_at: datetime
+    """When the reservation was granted."""
+    subjects: dict[str, str]
+    """The subjects that the request named: the id of each type."""
+    amounts: dict[str, Decimal]
+    """The amounts that the request asked for, by unit; with a minimum the part of them that
+    was granted; of a lease all that was granted since the start."""
+    unpriced: bool | None = None
+    """Sent if the usage was settled in tokens only, because its model has no price."""
+    warnings: list[str] | None = None
+    """A sentence for each unit of the settlement that was not held and that no budget counts;
+    sent by the first response to it, if there is one."""
+    state: str
+    """held, settled, released or expired."""
+    finalized_at: datetime | None
+    """When the reservation was settled or released; null: it was not."""
+    actual: dict[str, Decimal] | None
+    """What was spent, by unit; null while it is held."""
+    granted: dict[str, Decimal]
+    """What was granted since the start, by unit."""
+    captured: dict[str, Decimal]
+    """What captures reported as spent since the start, by unit."""
+    returned: dict[str, Decimal]
+    """What captures gave back since the start, by unit."""
+    held: dict[str, Decimal]
+    """What is held now: granted less captured and returned; 0 once the hold has ended."""
+    late: bool
+    """Whether it was settled after its hold had expired."""
+    overrun: bool
+    """Whether more was settled or captured than was granted."""
+    lines: list[Line]
+    """What was held on each budget that applied, in the budget's unit."""
+    metadata: dict[str, Any]
+    """Any JSON object up to 4 KB; stored and returned unread."""
+    prices: dict[str, Price | None]
+    """What the model of the usage and each of `models` costs, by the name that was sent, as
+    provider/model; null for a model without a price."""
+    budgeted_types: list[str]
+    """The types of subjects that budgets ever had: a lease counts for one value of each."""
+    budgets: list[Balance]
+    """The balance of every budget that applies, if more was granted; else empty."""
+
+
 class ReservationGranted(Model):
     """A reservation that was granted just now."""
 
@@ -931,6 +981,11 @@ class ReservationGranted(Model):
     """Whether no budget applies, so that nothing limits it."""
     budgets: list[Balance]
     """The balance of every budget that applies, in the order of refusals."""
+    prices: dict[str, Price | None]
+    """What the model of the usage and each of `models` costs, by the name that was sent, as
+    provider/model; null for a model without a price."""
+    budgeted_types: list[str]
+    """The types of subjects that budgets ever had: a lease counts for one value of each."""
 
 
 class Spend(Model):

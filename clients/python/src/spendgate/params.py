@@ -253,10 +253,15 @@ class Deny(TypedDict, total=False):
 
 
 class Extend(TypedDict, total=False):
-    """The body of extend: the hold expires that long after now."""
+    """The body of extend: the hold expires that long after now, or a lease grows, or both."""
 
-    ttl_seconds: Required[int]
-    """How long the hold lasts from now on."""
+    ttl_seconds: int | None
+    """How long the hold lasts from now on; left out: as it is."""
+    amounts: Mapping[str, Amount] | None
+    """All that shall be granted since the start, by unit. What is more than before is held on
+    every budget that applies, all or none; a total that is not larger changes nothing."""
+    models: Sequence[str]
+    """Models whose prices the response shall carry, as provider/model."""
 
 
 class PatchBudget(TypedDict, total=False):
@@ -545,6 +550,9 @@ class Reserve(TypedDict, total=False):
     """How long the hold lasts from now on."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+    models: Sequence[str]
+    """Models whose prices the response shall carry, as provider/model: a lease prices its
+    calls by them."""
 
 
 class Reverse(TypedDict, total=False):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spendgate_service.notifications.deliver import Notifier
     from spendgate_service.notifications.queue import NotificationQueue
     from spendgate_service.reservations.check import Balances
+    from spendgate_service.reservations.grow import Leases
     from spendgate_service.reservations.refusal_log import RefusalLog
     from spendgate_service.reservations.reserve import Reservations
     from spendgate_service.settlements.apply import Settlements
@@ -100,6 +101,19 @@ class Spendgate:
         from spendgate_service.reservations.reserve import Reservations
 
         return Reservations(
+            self.table,
+            self.policy_cache,
+            pool=self.budgets_pool,
+            now_ms=self.clock.now_ms,
+            threshold_events=self.threshold_events,
+        )
+
+    @cached_property
+    def leases(self) -> "Leases":
+        """Reservations that grow."""
+        from spendgate_service.reservations.grow import Leases
+
+        return Leases(
             self.table,
             self.policy_cache,
             pool=self.budgets_pool,

@@ -1,14 +1,16 @@
 """What a caller is warned of, apart from budgets: prices, and words that no budget ever had."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from spendgate_service.api.errors import problem_of
 from spendgate_service.domain.budgeted import (
     warning_about_currency,
     warnings_about,
     warnings_about_uncounted,
 )
 from spendgate_service.domain.budgets import budgets_on
+from spendgate_service.domain.errors import BudgetRefusal
 from spendgate_service.domain.model_usage import TOKENS
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.tenants import Tenant
@@ -57,6 +59,17 @@ def notes_on_currency(
     rules = policy_cache.rules(tenant_id, spenders)
     units = {budget.unit for _, budget, _ in budgets_on(spenders, rules.policies)}
     return warning_about_currency(priced.price.currency, priced.amounts, units, rules.tenant)
+
+
+def note_refusal(request: "Request[Any]", refusal: BudgetRefusal) -> None:
+    """Count a refusal in the log of refusals."""
+    request.app.refusal_log.note(
+        request.tenant_id,
+        refusal.violations,
+        code=problem_of(refusal).code,
+        request_id=request.request_id,
+        now_ms=request.now_ms,
+    )
 
 
 def wish_and_notes(

@@ -41,13 +41,10 @@ REPLAYS = ("reservation_finalized", "reservation_expired")
 """The codes of a replay whose hold has ended."""
 
 PRICING = ("unknown_price", "unknown_rate")
-REFUSALS = (
-    "rate_limit_exceeded",
-    "insufficient_quota",
-    "budget_paused",
-    "no_budget",
-    "token_cap_exceeded",
-)
+OF_BUDGETS = ("rate_limit_exceeded", "insufficient_quota", "budget_paused")
+"""The codes with which budgets refuse to hold an amount."""
+
+REFUSALS = (*OF_BUDGETS, "no_budget", "token_cap_exceeded")
 """The codes with which the budgets and caps on its subjects refuse a request."""
 
 TAG = ("ETag",)

@@ -194,6 +194,18 @@ class Reservation:
         """
         return {**self.not_returned, **self.captured, **actual}
 
+    def grown(self, granted: Mapping[str, Amount]) -> "Reservation":
+        """Return the lease with larger totals granted; the same object if none is larger."""
+        larger = {unit: max(before, granted.get(unit, 0)) for unit, before in self.amounts.items()}
+        if larger == self.amounts:
+            return self
+        return replace(
+            self,
+            amounts=larger,
+            lines=tuple(replace(line, amount=line.reach(larger)) for line in self.lines),
+            revision=self.revision + 1,
+        )
+
     def extended(self, *, bucket: int, expires_at_ms: int) -> "Reservation":
         """Return the reservation with another expiry."""
         return replace(self, bucket=bucket, expires_at_ms=expires_at_ms)

@@ -14,6 +14,7 @@ Model
     check           previews a reservation, and reads the balances of subjects; writes nothing
     alternatives    finds the fallback models that fit in place of the one asked for
     extend          moves a hold to a later bucket
+    grow            extends a lease and holds more on every budget that applies
     find            reads one reservation
     open_holds      lists the long and the extended holds that are open
     refusal_log     counts refusals in memory and writes them once a minute at most
@@ -40,6 +41,8 @@ Cost
     alternatives   one read unit per budget on the request's and the fallback models' subjects, in
               refusals and checks of usage, and only where the tenant has fallback models.
     extend    one read unit, and two write units for the reservation and for each of its counters.
+    grow      one read unit, and one write unit for the reservation and for each of its counters. No
+              transaction.
 
     A hold of more than ten minutes, or an extended one, is in a sparse index: one write unit more
     when it is taken, moved and closed.

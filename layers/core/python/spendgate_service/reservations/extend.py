@@ -1,4 +1,7 @@
-"""Extend a reservation: its hold moves to a later bucket on every counter at once, or on none."""
+"""Extend a reservation: its hold moves to a later bucket on every counter at once, or on none.
+
+The hold stays as large as it is, so no budget is asked; `grow` is the extension with amounts.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +34,7 @@ def extend(
     changing = "the reservation is being changed by others; try again"
     for _ in attempts(RESERVATION_TRIES_MAX, exhausted=lambda: Throttled(changing)):
         before, now = find_reservation(table, tenant_id, reservation_id), now_ms()
-        after = _extended(before, ttl_seconds=ttl_seconds, now_ms=now)
+        after = extended(before, ttl_seconds=ttl_seconds, now_ms=now)
         try:
             table.transact(_writes(table.name, tenant_id, before, after))
         except TransactionFailed as failed:
@@ -47,11 +50,13 @@ def extend(
     raise LoopEnded
 
 
-def _extended(before: Reservation, *, ttl_seconds: int, now_ms: int) -> Reservation:
+def extended(before: Reservation, *, ttl_seconds: int | None, now_ms: int) -> Reservation:
     """Return the reservation with its new expiry. Raises ReservationEnded, InvalidValue."""
     refusal = extension_refused(before, now_ms=now_ms)
     if refusal is not None:
         raise refusal
+    if ttl_seconds is None:
+        return before
     expires_at_ms = now_ms + ttl_seconds * 1000
     if expires_at_ms > before.created_at_ms + HOLD_SECONDS_MAX * 1000:
         raise InvalidValue(

@@ -12,8 +12,19 @@ from spendgate_service.store import credit_writes, holds
 from spendgate_service.store.claims import CounterClaim, catch_up
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
-from spendgate_service.store.errors import ConditionFailed, PolicyChanged, Throttled, Unavailable
+from spendgate_service.store.errors import (
+    ConditionFailed,
+    PolicyChanged,
+    StoreError,
+    Throttled,
+    Unavailable,
+)
+from spendgate_service.store.holds import Moving
 from spendgate_service.store.retrying import HOLD_TRIES_MAX, LoopEnded, attempts
+
+
+class HoldGone(StoreError):
+    """What a lease holds is no longer in its bucket."""
 
 
 @dataclass(slots=True)
@@ -40,13 +51,23 @@ class Holds:
         self._table = table
         self._pool = pool
 
-    def take_all(self, claims: Sequence[CounterClaim], *, bucket: int, now_ms: int) -> Held:
-        """Try to take every hold; k write units for k budgets whose policies are current."""
+    def take_all(
+        self,
+        claims: Sequence[CounterClaim],
+        *,
+        bucket: int,
+        now_ms: int,
+        moving: Moving | None = None,
+    ) -> Held:
+        """Try to take every hold; k write units for k budgets whose policies are current.
+
+        What a lease holds already is `moving` to the same bucket.
+        """
 
         def try_hold(claim: CounterClaim) -> tuple[Verdict, Counter] | Exception:
             try:
-                return take_hold(self._table, claim, bucket=bucket, now_ms=now_ms)
-            except (PolicyChanged, Unavailable) as error:
+                return take_hold(self._table, claim, bucket=bucket, now_ms=now_ms, moving=moving)
+            except (PolicyChanged, HoldGone, Unavailable) as error:
                 return error
 
         held = Held()
@@ -64,12 +85,17 @@ class Holds:
                 held.taken.append(claim)
         return held
 
-    def return_all(self, claims: Sequence[CounterClaim], *, bucket: int) -> None:
-        """Return holds. One that cannot be returned now expires by itself."""
+    def return_all(
+        self, claims: Sequence[CounterClaim], *, bucket: int, moving: Moving | None = None
+    ) -> None:
+        """Return holds, and move back what was moved. What cannot be returned now expires."""
 
         def try_return(claim: CounterClaim) -> None:
             with suppress(Unavailable):
-                holds.return_hold(self._table, claim, bucket=bucket)
+                if moving is None:
+                    holds.return_hold(self._table, claim, bucket=bucket)
+                else:
+                    holds.move_back(self._table, claim, moving, bucket=bucket)
 
         self._side_by_side(try_return, claims)
 
@@ -83,20 +109,25 @@ class Holds:
 
 
 def take_hold(
-    table: Table, claim: CounterClaim, *, bucket: int, now_ms: int
+    table: Table,
+    claim: CounterClaim,
+    *,
+    bucket: int,
+    now_ms: int,
+    moving: Moving | None = None,
 ) -> tuple[Verdict, Counter]:
     """Hold the claim's amount if its budget grants it; return the verdict and the counter then.
 
     The amount is held unless the budget refuses (`decisions.refuses`).
 
     One write unit where the counter is of the claim's policy, one more for it to catch up, to
-    reclaim expired holds, or to take out credits that have ended. Raises PolicyChanged, Throttled,
-    OutcomeUnknown.
+    reclaim expired holds, or to take out credits that have ended. Raises PolicyChanged, HoldGone,
+    Throttled, OutcomeUnknown.
     """
     assert not claim.is_paused_by_admin, "the policy alone refuses it"
     for _ in attempts(HOLD_TRIES_MAX, exhausted=_too_many_changes):
         try:
-            counter = holds.hold(table, claim, bucket, now_ms=now_ms)
+            counter = _hold(table, claim, moving, bucket=bucket, now_ms=now_ms)
             holds.reclaim_if_many(table, claim.address, counter, now_ms=now_ms)
             return "granted", counter
         except ConditionFailed as failed:
@@ -115,10 +146,26 @@ def take_hold(
         if seen.ended_credits(now_ms=now_ms):
             credit_writes.take_out_ended(table, claim.address, seen, now_ms=now_ms)
             continue
-        reclaimed = _reclaim_and_hold(table, claim, seen, bucket=bucket, now_ms=now_ms)
+        reclaimed = _reclaim_and_hold(
+            table, claim, seen, bucket=bucket, now_ms=now_ms, is_moving=moving is not None
+        )
         if reclaimed is not None:
             return "granted", reclaimed
     raise LoopEnded
+
+
+def _hold(
+    table: Table, claim: CounterClaim, moving: Moving | None, *, bucket: int, now_ms: int
+) -> Counter:
+    """Hold the amount, and move there what a lease holds. Raises ConditionFailed, HoldGone."""
+    if moving is None:
+        return holds.hold(table, claim, bucket, now_ms=now_ms)
+    try:
+        return holds.move_and_hold(table, claim, moving, bucket=bucket, now_ms=now_ms)
+    except ConditionFailed as failed:
+        if failed.item is None or not moving.is_there(claim, read_counter(failed.item)):
+            raise HoldGone from failed
+        raise
 
 
 def _too_many_changes() -> Throttled:
@@ -126,7 +173,13 @@ def _too_many_changes() -> Throttled:
 
 
 def _reclaim_and_hold(
-    table: Table, claim: CounterClaim, seen: Counter, *, bucket: int, now_ms: int
+    table: Table,
+    claim: CounterClaim,
+    seen: Counter,
+    *,
+    bucket: int,
+    now_ms: int,
+    is_moving: bool,
 ) -> Counter | None:
     """Hold out of what has expired; None if the hold has to be tried again."""
     expired = holds.expired_in(seen, now_ms=now_ms)
@@ -134,7 +187,7 @@ def _reclaim_and_hold(
         return None
     pauses_at = claim.budget.pauses_at(claim.period)
     still_paused = pauses_at is not None and seen.spent - expired.left_window >= pauses_at
-    if seen.available + expired.amount < claim.amount or still_paused:
+    if is_moving or seen.available + expired.amount < claim.amount or still_paused:
         # Not all of it fits one write: this much now, the rest with the next try.
         holds.reclaim(table, claim.address, expired)
         return None

@@ -59,6 +59,22 @@ RECLAIM = "SET available = available + :change, spent = spent - :left_window REM
 RETURN_HOLD = "SET available = available + :amount, #hold = #hold - :amount"
 IS_STILL_HELD = "#hold >= :amount"
 
+# A lease grows: what it holds moves to another bucket, and more is held there; or back again.
+MOVE_AND_HOLD = (
+    "SET available = available - :amount, #from = #from - :moved, "
+    "#hold = if_not_exists(#hold, :zero) + :held"
+)
+HOLD_IS_THERE = "#from >= :moved"
+CAN_MOVE = f"{_IS_KNOWN} AND {HOLD_IS_THERE}"
+CAN_MOVE_BELOW_PAUSE = f"{IS_BELOW_PAUSE} AND {HOLD_IS_THERE}"
+CAN_MOVE_AND_GRANT = f"{CAN_GRANT} AND {HOLD_IS_THERE}"
+CAN_MOVE_AND_GRANT_BELOW_PAUSE = f"{CAN_GRANT_BELOW_PAUSE} AND {HOLD_IS_THERE}"
+MOVE_BACK_AND_RETURN = (
+    "SET available = available + :amount, #hold = #hold - :held, "
+    "#from = if_not_exists(#from, :zero) + :moved"
+)
+IS_STILL_THERE = "#hold >= :held"
+
 # A hold moves to another bucket.
 MOVE_HOLD = "SET #from = #from - :amount, #hold = if_not_exists(#hold, :zero) + :amount"
 IS_HELD_THERE = "#from >= :amount"
@@ -73,6 +89,13 @@ _CONDITIONS: Mapping[tuple[Rule, bool], str] = {
     ("limit and pause", False): CAN_GRANT_BELOW_PAUSE,
 }
 """By the rule of a budget, and whether an unused counter of it would grant the amount."""
+
+_MOVING_CONDITIONS: Mapping[Rule, str] = {
+    "none": CAN_MOVE,
+    "limit": CAN_MOVE_AND_GRANT,
+    "pause": CAN_MOVE_BELOW_PAUSE,
+    "limit and pause": CAN_MOVE_AND_GRANT_BELOW_PAUSE,
+}
 
 
 def hold(table: Table, claim: CounterClaim, bucket: int, *, now_ms: int) -> Counter:
@@ -92,6 +115,56 @@ def hold(table: Table, claim: CounterClaim, bucket: int, *, now_ms: int) -> Coun
             **claim.pause_value(),
             **counters.ended_until(now_ms),
         },
+    )
+    return counters.read_counter(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """What a lease holds on its counters, and the bucket that it leaves with more held."""
+
+    from_bucket: int
+    amounts: Mapping[keys.Key, Amount]
+
+    def is_there(self, claim: CounterClaim, counter: Counter) -> bool:
+        """Tell whether the bucket has what the lease holds."""
+        return counter.holds.get(self.from_bucket, 0) >= self.amounts[claim.address]
+
+    def change(self, claim: CounterClaim, to_bucket: int) -> dict[str, Any]:
+        """Make the names and values of a move that holds the claim's amount as well."""
+        moved = self.amounts[claim.address]
+        return {
+            "ExpressionAttributeNames": {
+                "#from": counters.hold_attribute(self.from_bucket),
+                "#hold": counters.hold_attribute(to_bucket),
+            },
+            "ExpressionAttributeValues": {
+                ":amount": values.amount(claim.amount),
+                ":moved": values.amount(moved),
+                ":held": values.amount(moved + claim.amount),
+                ":zero": values.number(0),
+            },
+        }
+
+
+def move_and_hold(
+    table: Table, claim: CounterClaim, moving: Moving, *, bucket: int, now_ms: int
+) -> Counter:
+    """Hold the claim's amount, and move there what is held. One write unit.
+
+    Raises ConditionFailed.
+    """
+    change = moving.change(claim, bucket)
+    change["ExpressionAttributeValues"] |= {
+        ":version": values.number(claim.policy_version),
+        **claim.pause_value(),
+        **counters.ended_until(now_ms),
+    }
+    item = table.update(
+        claim.key,
+        UpdateExpression=MOVE_AND_HOLD,
+        ConditionExpression=_MOVING_CONDITIONS[claim.rule],
+        **change,
     )
     return counters.read_counter(item)
 
@@ -220,6 +293,18 @@ def return_hold(table: Table, claim: CounterClaim, *, bucket: int) -> None:
     except ConditionFailed:
         return
     table.observe("compensations", 1)
+
+
+def move_back(table: Table, claim: CounterClaim, moving: Moving, *, bucket: int) -> None:
+    """Undo `move_and_hold`, unless its hold has gone. Raises Throttled, OutcomeUnknown."""
+    with suppress(ConditionFailed):
+        table.update(
+            claim.key,
+            UpdateExpression=MOVE_BACK_AND_RETURN,
+            ConditionExpression=IS_STILL_THERE,
+            **moving.change(claim, bucket),
+        )
+        table.observe("compensations", 1)
 
 
 def moving_hold(

@@ -17,6 +17,7 @@ from spendgate_service.domain.settlements import FINALIZED_RETENTION_SECONDS
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
+from spendgate_service.store.errors import ConditionFailed
 from spendgate_service.store.values import Item, Value, number, text
 
 OPEN_HOLDS_INDEX = "open_holds"
@@ -38,11 +39,12 @@ FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
 CAPTURE = (
     "SET captured = :captured, returned = :returned, revision = :revision, holds_of = :holds_of"
 )
-RATES_OF_SETTLEMENT = "#lines = :lines"
+NEW_LINES = "#lines = :lines"
 EXTEND = (
     "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl, "
     "holds_of = :holds_of"
 )
+GROW = f"{EXTEND}, amounts = :amounts, {NEW_LINES}, revision = :revision, grown_by = :grown_by"
 
 
 def find_reservation_item(table: Table, tenant_id: str, reservation_id: str) -> Item | None:
@@ -189,7 +191,7 @@ def finalizing(
     )  # fmt: skip
     if has_new_rates:
         update = write["Update"]
-        update["UpdateExpression"] += f", {RATES_OF_SETTLEMENT}"
+        update["UpdateExpression"] += f", {NEW_LINES}"
         update["ExpressionAttributeNames"] = {"#lines": "lines"}
         update["ExpressionAttributeValues"][":lines"] = _lines_value(after.lines)
     return write
@@ -199,16 +201,46 @@ def extending(
     table_name: str, tenant_id: str, before: Reservation, after: Reservation
 ) -> dict[str, Any]:
     """Make the write that moves the expiry of a reservation if it is held as it was read."""
-    return _update(
-        table_name, tenant_id, before, EXTEND,
-        {
-            ":held_until": number(before.bucket),
-            ":new_held_until": number(after.bucket),
-            ":expires_at_ms": number(after.expires_at_ms),
-            ":expires_ttl": number(after.bucket + LATE_SETTLEMENT_SECONDS),
-            ":holds_of": text(keys.holds_of(tenant_id)),
-        },
-    )  # fmt: skip
+    change = _new_expiry(tenant_id, before, after)
+    return _update(table_name, tenant_id, before, EXTEND, change)
+
+
+def _new_expiry(tenant_id: str, before: Reservation, after: Reservation) -> Item:
+    return {
+        ":held_until": number(before.bucket),
+        ":new_held_until": number(after.bucket),
+        ":expires_at_ms": number(after.expires_at_ms),
+        ":expires_ttl": number(after.bucket + LATE_SETTLEMENT_SECONDS),
+        ":holds_of": text(keys.holds_of(tenant_id)),
+    }
+
+
+def grow(
+    table: Table, tenant_id: str, before: Reservation, after: Reservation, *, attempt_mark: str
+) -> None:
+    """Write a larger grant if the reservation is held as it was read. One write unit per KB.
+
+    Repeated with the same mark it changes nothing. Raises ConditionFailed, Unavailable.
+    """
+    change = {
+        **_new_expiry(tenant_id, before, after),
+        ":amounts": values.amounts(after.amounts),
+        ":lines": _lines_value(after.lines),
+        ":revision": number(after.revision),
+        ":grown_by": text(attempt_mark),
+    }
+    update = _update(table.name, tenant_id, before, GROW, change)["Update"]
+    try:
+        table.update(
+            update["Key"],
+            UpdateExpression=update["UpdateExpression"],
+            ConditionExpression=update["ConditionExpression"],
+            ExpressionAttributeNames={"#lines": "lines"},
+            ExpressionAttributeValues=update["ExpressionAttributeValues"],
+        )
+    except ConditionFailed as failed:
+        if (failed.item or {}).get("grown_by") != change[":grown_by"]:
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from spendgate_service.domain.decisions import shadowed_after
 from spendgate_service.domain.reservations import Line, Reservation, ReservationState
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
 from spendgate_service.wire.fields import Amounts, AmountText, Doc, Subjects, Time
+from spendgate_service.wire.prices import PriceResponse
 from spendgate_service.wire.values import (
     amounts_on_wire,
     optional_time_on_wire,
@@ -38,8 +39,24 @@ class GrantedUsage(TypedDict):
     max_output_tokens: Annotated[int, Doc("The most output tokens that the call may have.")]
 
 
-class ReservationGranted(_Reservation):
-    """A reservation that was granted just now."""
+class LeaseTerms(TypedDict):
+    """What the holder of a lease needs to admit calls by itself."""
+
+    prices: Annotated[
+        dict[str, PriceResponse | None],
+        Doc(
+            "What the model of the usage and each of `models` costs, by the name that was sent, as "
+            "provider/model; null for a model without a price."
+        ),
+    ]
+    budgeted_types: Annotated[
+        list[str],
+        Doc("The types of subjects that budgets ever had: a lease counts for one value of each."),
+    ]
+
+
+class Granted(_Reservation):
+    """A reservation that was granted just now, as it is stored for replays."""
 
     usage: NotRequired[
         Annotated[
@@ -64,6 +81,10 @@ class ReservationGranted(_Reservation):
         list[BalanceResponse],
         Doc("The balance of every budget that applies, in the order of refusals."),
     ]
+
+
+class ReservationGranted(Granted, LeaseTerms):
+    """A reservation that was granted just now."""
 
 
 LineResponse = TypedDict(  # a field is named `from`, which is a keyword of Python
@@ -132,7 +153,7 @@ def reservation_granted(
     max_output_tokens: int | None = None,
     notes: Sequence[str] = (),
     unpriced: bool = False,
-) -> ReservationGranted:
+) -> Granted:
     """Build the response to a granted reservation; `notes` are warnings not about budgets.
 
     `max_output_tokens` is what is granted of a usage that may have been granted in part.
@@ -141,7 +162,7 @@ def reservation_granted(
     shadowed = shadowed_after(zip(balances, amounts, strict=True))
     unbudgeted = [] if balances else [UNBUDGETED]
     warnings = [*notes, *unbudgeted, *warnings_of(balances, shadowed)]
-    granted: ReservationGranted = {
+    granted: Granted = {
         "reservation_id": reservation.reservation_id,
         "state": "held",
         "expires_at": time_on_wire(reservation.expires_at_ms),
@@ -157,6 +178,26 @@ def reservation_granted(
     if max_output_tokens is not None:
         granted["usage"] = {"max_output_tokens": max_output_tokens}
     return granted
+
+
+class ReservationExtended(ReservationResponse, LeaseTerms):
+    """A reservation after its extension."""
+
+    budgets: Annotated[
+        list[BalanceResponse],
+        Doc("The balance of every budget that applies, if more was granted; else empty."),
+    ]
+
+
+def reservation_extended(
+    reservation: Reservation, balances: Sequence[Balance], terms: LeaseTerms, *, now_ms: int
+) -> ReservationExtended:
+    """Build the response to an extension."""
+    return {
+        **reservation_response(reservation, now_ms=now_ms),
+        "budgets": [balance_response(balance) for balance in balances],
+        **terms,
+    }
 
 
 def reservation_response(

@@ -13,6 +13,11 @@ def json_text(body: Mapping[str, object]) -> str:
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
+def joined(text: str, more: Mapping[str, object]) -> str:
+    """Return the text of a JSON object with more fields at its end."""
+    return f"{text[:-1]},{json_text(more)[1:]}"
+
+
 def amounts_on_wire(amounts: Mapping[str, Amount]) -> dict[str, str]:
     """Write amounts by unit as plain decimal strings."""
     return {unit: amount_text(amount) for unit, amount in amounts.items()}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from spendgate_service.api.bodies.fields import LABEL_LENGTH_MAX, REFERENCE_LENGTH_MAX
+from spendgate_service.api.bodies.fields import ModelNameField
 from spendgate_service.pricing.names import normalised_name
 
 FALLBACK_MODELS_MAX = 10
@@ -19,16 +19,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 FallbackModelsField = Annotated[
-    list[
-        Annotated[
-            str,
-            Field(
-                pattern=r"^[^/\s][^/]*/.*\S$",
-                max_length=LABEL_LENGTH_MAX + 1 + REFERENCE_LENGTH_MAX,
-                examples=["openai/gpt-4o-mini"],
-            ),
-        ]
-    ],
+    list[ModelNameField],
     Field(max_length=FALLBACK_MODELS_MAX),
     AfterValidator(_distinct),
 ]

@@ -6,7 +6,7 @@ is never guessed at.
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -328,6 +328,25 @@ NameField = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
 DescriptionField = Annotated[str, Field(min_length=1, max_length=DESCRIPTION_LENGTH_MAX)]
 ReferenceField = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
 LabelField = Annotated[str, Field(min_length=1, max_length=LABEL_LENGTH_MAX)]
+ModelNameField = Annotated[
+    str,
+    Field(
+        pattern=r"^[^/\s][^/]*/.*\S$",
+        max_length=LABEL_LENGTH_MAX + 1 + REFERENCE_LENGTH_MAX,
+        examples=["openai/gpt-4o-mini"],
+    ),
+]
+"""A provider and a model of it."""
+
+MODELS_MAX = 20
+
+
+def named_models(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the provider and the model of each name."""
+    return [(provider, model) for provider, _, model in (name.partition("/") for name in names)]
+
+
+ModelsField = Annotated[list[ModelNameField], Field(max_length=MODELS_MAX)]
 EventIdField = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
 ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]
 TenantIdField = Annotated[

@@ -11,9 +11,11 @@ from spendgate_service.api.bodies.fields import (
     AmountsField,
     Body,
     MetadataField,
+    ModelsField,
     SubjectsField,
     TokensField,
     TtlField,
+    named_models,
 )
 from spendgate_service.api.bodies.spending import UsageBody, one_of_these, subjects_of
 from spendgate_service.api.fingerprint import fingerprint
@@ -91,6 +93,14 @@ class ReserveBody(Body):
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = Field(default_factory=dict)
 
+    models: Annotated[
+        ModelsField,
+        Doc(
+            "Models whose prices the response shall carry, as provider/model: a lease prices its "
+            "calls by them."
+        ),
+    ] = Field(default_factory=list)
+
     @model_validator(mode="after")
     def _minimum_is_part_of_it(self) -> Self:
         for unit, least in self.min_amounts.items():
@@ -123,7 +133,13 @@ class ReserveBody(Body):
     @property
     def fingerprint(self) -> str:
         """What tells this request from another one under the same idempotency key."""
-        return fingerprint("reserve", self)
+        return fingerprint("reserve", self, fields=ReserveBody.model_fields.keys() - {"models"})
+
+    @property
+    def models_to_price(self) -> list[tuple[str, str]]:
+        """The models whose prices the response carries: that of the usage, and those named."""
+        of_usage = [(self.usage.provider, self.usage.model)] if self.usage else []
+        return [*of_usage, *named_models(self.models)]
 
     def to_request(
         self,

@@ -10,6 +10,7 @@ from spendgate_service.api.bodies.fields import (
     AmountsField,
     Body,
     MetadataField,
+    ModelsField,
     MomentField,
     ProvenanceBody,
     ProviderUsageField,
@@ -237,6 +238,28 @@ class RecordBody(_ActualBody):
 
 
 class ExtendBody(Body):
-    """The body of extend: the hold expires that long after now."""
+    """The body of extend: the hold expires that long after now, or a lease grows, or both."""
 
-    ttl_seconds: Annotated[TtlField, Doc("How long the hold lasts from now on.")]
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["ttl_seconds"]}, {"required": ["amounts"]}]}
+    )
+
+    ttl_seconds: Annotated[
+        TtlField | None, Doc("How long the hold lasts from now on; left out: as it is.")
+    ] = None
+    amounts: Annotated[
+        AmountsField | None,
+        Doc(
+            "All that shall be granted since the start, by unit. What is more than before is held "
+            "on every budget that applies, all or none; a total that is not larger changes nothing."
+        ),
+    ] = None
+    models: Annotated[
+        ModelsField, Doc("Models whose prices the response shall carry, as provider/model.")
+    ] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.ttl_seconds is None and self.amounts is None:
+            raise ValueError("send ttl_seconds or amounts, or both")
+        return self

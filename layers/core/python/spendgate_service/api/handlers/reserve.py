@@ -3,9 +3,9 @@
 from spendgate_service.api.alternatives import DESCRIBED_BY_A_CHECK, with_alternatives
 from spendgate_service.api.bodies.binding import bound_to_key
 from spendgate_service.api.bodies.reserving import ReserveBody
-from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, created, replayed
-from spendgate_service.api.notes import wish_and_notes
+from spendgate_service.api.lease_terms import lease_terms
+from spendgate_service.api.notes import note_refusal, wish_and_notes
 from spendgate_service.api.route import (
     CALLER,
     IDEMPOTENCY,
@@ -18,6 +18,7 @@ from spendgate_service.api.route import (
 from spendgate_service.domain.errors import BudgetRefusal
 from spendgate_service.pricing.priced_amounts import priced_or_problem
 from spendgate_service.wire.reservations import ReservationGranted
+from spendgate_service.wire.values import joined
 
 
 @route(
@@ -39,21 +40,16 @@ def reserve(request: Request[ReserveBody]) -> Response:
         first = reservations.first_answer(tenant_id, key, body.fingerprint)
         if first is None:
             raise with_alternatives(priced.problem, request, body)
-        return replayed(first.answer)
+        return replayed(joined(first.answer, lease_terms(request, body.models_to_price)))
     wish, notes = wish_and_notes(request, body, priced, key)
     try:
         answered = reservations.reserve(wish, notes=notes, unpriced=priced.unpriced)
     except DESCRIBED_BY_A_CHECK as refusal:
         if isinstance(refusal, BudgetRefusal):
-            request.app.refusal_log.note(
-                tenant_id,
-                refusal.violations,
-                code=problem_of(refusal).code,
-                request_id=request.request_id,
-                now_ms=request.now_ms,
-            )
+            note_refusal(request, refusal)
         raise with_alternatives(refusal, request, body) from None
-    return replayed(answered.answer) if answered.replayed else created(answered.answer)
+    answer = joined(answered.answer, lease_terms(request, body.models_to_price))
+    return replayed(answer) if answered.replayed else created(answer)
 
 
 ROUTES = routes_in(vars())

@@ -5,19 +5,30 @@ from dataclasses import replace
 from typing import Any
 
 from spendgate_service.api.bodies.binding import bound_to_key
-from spendgate_service.api.bodies.fields import EmptyBody
+from spendgate_service.api.bodies.fields import EmptyBody, named_models
 from spendgate_service.api.bodies.settling import CaptureBody, ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
-from spendgate_service.api.notes import notes_on_currency, notes_on_uncounted, spenders_and_notes
+from spendgate_service.api.lease_terms import lease_terms
+from spendgate_service.api.notes import (
+    note_refusal,
+    notes_on_currency,
+    notes_on_uncounted,
+    spenders_and_notes,
+)
 from spendgate_service.api.queue import consume
-from spendgate_service.api.route import CALLER, IDEMPOTENCY, PRICING, route, routes_in
+from spendgate_service.api.route import CALLER, IDEMPOTENCY, OF_BUDGETS, PRICING, route, routes_in
 from spendgate_service.app import Spendgate
+from spendgate_service.domain.errors import BudgetRefusal
 from spendgate_service.domain.requests import Release, SettlementCommand
 from spendgate_service.pricing.priced_amounts import priced_or_problem
-from spendgate_service.reservations.extend import extend as extend_reservation
 from spendgate_service.settlements.plan import Captured, Recorded, Settled
-from spendgate_service.wire.reservations import ReservationResponse, reservation_response
+from spendgate_service.wire.reservations import (
+    ReservationExtended,
+    ReservationResponse,
+    reservation_extended,
+    reservation_response,
+)
 from spendgate_service.wire.spend import RecordedSpendResponse
 
 
@@ -94,21 +105,30 @@ def _finalized_response(
     "POST /v1/reservations/{id}/extend",
     role=CALLER,
     body=ExtendBody,
-    response=ReservationResponse,
-    errors=("reservation_finalized", "reservation_expired"),
+    response=ReservationExtended,
+    errors=(*OF_BUDGETS, "unknown_rate", "reservation_finalized", "reservation_expired"),
 )
 def extend(request: Request[ExtendBody]) -> Response:
-    """Move the expiry of a hold."""
+    """Move the expiry of a hold, or hold more on every budget of a lease, all or none."""
     reservation_id = request.path_id("reservation")
     body = request.read_body()
-    extended = extend_reservation(
-        request.app.table,
-        request.tenant_id,
-        reservation_id,
-        ttl_seconds=body.ttl_seconds,
-        now_ms=request.app.clock.now_ms,
+    try:
+        grown = request.app.leases.extend(
+            request.tenant_id,
+            reservation_id,
+            ttl_seconds=body.ttl_seconds,
+            amounts=body.amounts or {},
+        )
+    except BudgetRefusal as refusal:
+        note_refusal(request, refusal)
+        raise
+    extended = reservation_extended(
+        grown.reservation,
+        grown.balances,
+        lease_terms(request, named_models(body.models)),
+        now_ms=request.now_ms,
     )
-    return ok(reservation_response(extended, now_ms=request.now_ms))
+    return ok(extended)
 
 
 @route(
