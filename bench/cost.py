@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -14,22 +14,26 @@ from typing import Any
 from local.dynamodb_local import dynamodb_local
 from local.paths import ROOT
 from tests.support import operation_costs
-from tests.support.engines import table_at, template
-from tests.support.operation_costs import BUDGETS
+from tests.support.engines import parameter_of, table_at, template
+from tests.support.operation_costs import BUDGETS, FULL_BATCH, Cost
 
 COST_MD = ROOT / "docs" / "cost.md"
 _TEMPLATE = Path(__file__).with_name("cost.md.in")
 _PRICES = Path(__file__).with_name("prices.json")
 
 SETTLED_TOGETHER = 10
-"""A usual batch; a busy queue delivers up to thirty messages (`BatchSize` in the template)."""
+"""A usual batch; a busy queue delivers full ones (`FULL_BATCH`)."""
 
 # Assumptions, which the page states: these values cannot be counted here.
 _RESERVE_MS = {1: 15, 3: 17, 6: 20}
-_SETTLE_BATCH_MS = {1: 40, 3: 50, 6: 60}
+_SETTLE_BATCH_MS = {10: {1: 40, 3: 50, 6: 60}, FULL_BATCH: {1: 60, 3: 70, 6: 95}}
 _REFUSE_MS, _REFUSE_FROM_MEMORY_MS = 12, 2
 _LOG_BYTES = 1000
+_PLATFORM_LOG_BYTES = 500
 _ACCESS_LOG_BYTES = 400
+_SENT_TOGETHER = 10
+_PROVISIONED = "dynamodb_provisioned_million_"
+_PROVISIONED_USE = Decimal("0.7")
 _TRACED = Decimal("0.05")
 _POLLS_A_MINUTE = 15
 _GB = 1024**3
@@ -53,7 +57,14 @@ class Row:
 
 
 def price_of(name: str) -> Decimal:
-    """Return the price of one unit."""
+    """Return the price of one unit.
+
+    A provisioned unit lasts an hour and takes one write or read each second of it.
+    """
+    if name.startswith(_PROVISIONED):
+        kind = name.removeprefix(_PROVISIONED).removesuffix("_units")
+        an_hour = price_of(f"dynamodb_provisioned_{kind}_unit_hour")
+        return an_hour / 3600 * 1_000_000 / _PROVISIONED_USE
     return Decimal(_price_file()["prices"][name]["price"])
 
 
@@ -62,6 +73,10 @@ def cost_md(url: str) -> str:
     filled = {
         "prices": "\n".join(_price_table()),
         "cycles": "\n\n".join(_cycle_section(url, budgets) for budgets in BUDGETS),
+        "levers": "\n".join(_levers_table(url)),
+        "ceiling": "\n".join(_ceiling_table(url)),
+        "concurrency": str(parameter_of("SettlementConcurrency")["Default"]),
+        "admitted": f"{parameter_of('ApiRateLimit')['Default']:,}",
         "refused": "\n".join(_refused_table(url)),
         "idle": "\n".join(_idle_table(url)),
         "as-of": _price_file()["as_of"],
@@ -73,50 +88,135 @@ def cost_md(url: str) -> str:
     return text
 
 
-def _cycle_section(url: str, budgets: int) -> str:
-    reserve = operation_costs.reserve_granted(table_at(url), budgets)
-    hot = operation_costs.settled(table_at(url), budgets, SETTLED_TOGETHER)
-    alone = operation_costs.settled(table_at(url), budgets, 1)
-    batches = Decimal(1) / SETTLED_TOGETHER
-    milliseconds = _RESERVE_MS[budgets] + _SETTLE_BATCH_MS[budgets] * batches
+@dataclass(frozen=True, slots=True)
+class Levers:
+    """How a cycle is run; the defaults are those of the tables for each number of budgets."""
+
+    batch: int = SETTLED_TOGETHER
+    sent_together: int = 1
+    traces: bool = True
+    platform_logs: bool = True
+    provisioned: bool = False
+
+
+LEVERS = {
+    "send ten messages in one `SendMessageBatch`": Levers(sent_together=_SENT_TOGETHER),
+    "full batches of thirty: a busy queue, or a longer `SettlementBatchingSeconds`": Levers(
+        batch=FULL_BATCH
+    ),
+    "X-Ray off: `TraceSamplingRate=0`": Levers(traces=False),
+    "logs without the platform's lines: `LogFormat: JSON`, `SystemLogLevel: WARN`": Levers(
+        platform_logs=False
+    ),
+    "provisioned capacity, 70 % of it used": Levers(provisioned=True),
+    "all of them": Levers(FULL_BATCH, _SENT_TOGETHER, False, False, True),
+}
+"""What makes a cycle cheaper."""
+
+
+@cache
+def _counted(url: str, budgets: int, batch: int | None) -> Cost:
+    """Count a reservation, or one of a batch of settlements."""
+    if batch is None:
+        return operation_costs.reserve_granted(table_at(url), budgets)
+    return operation_costs.settled(table_at(url), budgets, batch)
+
+
+def _cycle(url: str, budgets: int, levers: Levers) -> list[Row]:
+    """Return the rows of a million cycles."""
+    reserve = _counted(url, budgets, None)
+    settled = _counted(url, budgets, levers.batch)
+    part = {10: "a tenth", FULL_BATCH: "a thirtieth"}[levers.batch]
+    batches = Decimal(1) / levers.batch
+    milliseconds = _RESERVE_MS[budgets] + _SETTLE_BATCH_MS[levers.batch][budgets] * batches
+    capacity = "provisioned_million" if levers.provisioned else "million"
     rows = [
         Row("API Gateway", "one request to reserve", Decimal(1), "api_gateway_million_requests"),
         Row(
             "Lambda, requests",
-            "reserve; a tenth of a batch to settle",
+            f"reserve; {part} of a batch to settle",
             1 + batches,
             "lambda_million_requests",
         ),
-        _duration("reserve, and a tenth of a batch", milliseconds),
+        _duration(f"reserve, and {part} of a batch", milliseconds),
         Row(
             "DynamoDB, writes",
             f"{_number(reserve.write_units)} units to reserve, "
-            f"{_number(hot.write_units)} to settle",
-            Decimal(str(reserve.write_units + hot.write_units)),
-            "dynamodb_million_write_units",
+            f"{_number(settled.write_units)} to settle",
+            Decimal(str(reserve.write_units + settled.write_units)),
+            f"dynamodb_{capacity}_write_units",
         ),
         Row(
             "DynamoDB, reads",
-            f"{_number(hot.read_units)} units to settle",
-            Decimal(str(hot.read_units)),
-            "dynamodb_million_read_units",
+            f"{_number(settled.read_units)} units to settle",
+            Decimal(str(settled.read_units)),
+            f"dynamodb_{capacity}_read_units",
         ),
         Row(
             "SQS",
-            "one message sent; a tenth of a receive and of a delete",
-            1 + 2 * batches,
+            f"one message sent; {part} of a receive and of a delete",
+            Decimal(1) / levers.sent_together + 2 * batches,
             "sqs_million_requests",
         ),
-        _logs(requests=1, invocations=1 + batches),
-        _traces(1 + batches),
+        _logs(requests=1, invocations=1 + batches, platform=levers.platform_logs),
     ]
+    return [*rows, _traces(1 + batches)] if levers.traces else rows
+
+
+def _cycle_section(url: str, budgets: int) -> str:
+    rows = _cycle(url, budgets, Levers())
+    hot, alone = _counted(url, budgets, SETTLED_TOGETHER), _counted(url, budgets, 1)
     more = (alone.write_units - hot.write_units) * float(price_of("dynamodb_million_write_units"))
-    head = f"### {budgets} budget{'s' * (budgets > 1)}\n\n"
+    head = f"### {_budgets(budgets)}\n\n"
     tail = (
         f"\n\nSettled one by one over HTTP: {_number(alone.write_units)} write units, "
         f"{more:.2f} more, plus {price_of('api_gateway_million_requests')} for the requests."
     )
     return head + "\n".join(_table(rows)) + tail
+
+
+def _levers_table(url: str) -> Iterator[str]:
+    yield f"| what | {' | '.join(map(_budgets, BUDGETS))} |"
+    yield f"| --- |{' ---: |' * len(BUDGETS)}"
+    totals = [_sum(_cycle(url, budgets, Levers())) for budgets in BUDGETS]
+    for name, levers in LEVERS.items():
+        saved = [
+            total - _sum(_cycle(url, budgets, levers))
+            for total, budgets in zip(totals, BUDGETS, strict=True)
+        ]
+        yield f"| {name} | {' | '.join(f'{usd:.2f}' for usd in saved)} |"
+    left = [_sum(_cycle(url, budgets, LEVERS["all of them"])) for budgets in BUDGETS]
+    yield f"| **a million cycles then cost** | {' | '.join(f'**{usd:.2f}**' for usd in left)} |"
+
+
+def settlements_a_second(budgets: int) -> int:
+    """Return how many settlements the queue's consumer applies at most, on many budgets."""
+    batches = parameter_of("SettlementConcurrency")["Default"]
+    return int(batches * FULL_BATCH * 1000 / _SETTLE_BATCH_MS[FULL_BATCH][budgets])
+
+
+def _ceiling_table(url: str) -> Iterator[str]:
+    admitted = parameter_of("ApiRateLimit")["Default"]
+    yield (
+        "| budgets | a batch of thirty, ms | settlements a second "
+        f"| write units a second at {admitted:,} cycles |"
+    )
+    yield "| ---: | ---: | ---: | ---: |"
+    for budgets in BUDGETS:
+        units = _counted(url, budgets, None).write_units
+        units += _counted(url, budgets, FULL_BATCH).write_units
+        yield (
+            f"| {budgets} | {_SETTLE_BATCH_MS[FULL_BATCH][budgets]} "
+            f"| {settlements_a_second(budgets):,} | {round(units * admitted):,} |"
+        )
+
+
+def _budgets(number: int) -> str:
+    return f"{number} budget{'s' * (number > 1)}"
+
+
+def _sum(rows: Iterable[Row]) -> Decimal:
+    return sum((row.usd for row in rows), Decimal())
 
 
 def _refused_table(url: str) -> Iterator[str]:
@@ -141,7 +241,7 @@ def _refused_usd(write_units: float, milliseconds: int) -> Decimal:
         _logs(requests=1, invocations=Decimal(1)),
         _traces(Decimal(1)),
     ]
-    return sum((row.usd for row in rows), Decimal())
+    return _sum(rows)
 
 
 def _idle_table(url: str) -> Iterator[str]:
@@ -195,9 +295,10 @@ def _duration(driver: str, milliseconds: Decimal) -> Row:
     return Row("Lambda, duration", text, gb_seconds, "lambda_gb_second")
 
 
-def _logs(*, requests: int, invocations: Decimal) -> Row:
+def _logs(*, requests: int, invocations: Decimal, platform: bool = True) -> Row:
     """Return the cost of a million times the logs of these requests and invocations."""
-    written = requests * _ACCESS_LOG_BYTES + invocations * _LOG_BYTES
+    each = _LOG_BYTES if platform else _LOG_BYTES - _PLATFORM_LOG_BYTES
+    written = requests * _ACCESS_LOG_BYTES + invocations * each
     driver = "0.4 KB for each request, 1 KB for each invocation"
     return Row("CloudWatch, logs", driver, written * 1_000_000 / _GB, "logs_gb")
 
@@ -213,7 +314,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield "| --- | --- | ---: |"
     for row in rows:
         yield f"| {row.service} | {row.driver} | {row.usd:.2f} |"
-    yield f"| **together** | | **{sum(row.usd for row in rows):.2f}** |"
+    yield f"| **together** | | **{_sum(rows):.2f}** |"
 
 
 def _price_table() -> Iterator[str]:

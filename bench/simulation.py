@@ -7,16 +7,17 @@ assumptions. Nothing is measured, and a seed makes every run the same.
 import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from bench.svg import Chart, Line, page
 from local.paths import ROOT
+from spendgate_service.dead_letters.redelivery import backoff_seconds
 
 SVG = ROOT / "docs" / "hot-budget.svg"
 
 PARTITION_UNITS = 1000.0
-"""Write units a second of one partition, and therefore of one item."""
+"""Write units a second of one partition: of a counter, and of its ledger beside it."""
 
 BURST_UNITS = 1000.0
 """Write units that an idle partition accepts at once: one second's worth of up to five."""
@@ -27,22 +28,35 @@ UPDATE_MS = 4.0
 TRANSACTION_MS = 10.0
 """The same for a transaction; meanwhile it conflicts with every write of its items."""
 
+TRANSACTED_UNITS = 2
+"""Write units of each KB in a transaction."""
+
+LEDGER_KB = {1: 1, 10: 1, 30: 2}
+"""The ledger item of a batch of so many settlements, as `test_write_units.py` counts it."""
+
 TRIES_MAX = 5
 FIRST_WAIT_MS = 25.0
 """As in `spendgate_service.store.client`: full jitter, doubled with each attempt."""
 
 OFFERED = (10, 25, 50, 100, 150, 200, 300, 400, 600, 800, 1000, 1200, 1500)
 SECONDS = 20.0
+_END_MS = SECONDS * 1000
 _SEED = 12
 
 
 @dataclass(slots=True)
 class Outcome:
-    """The results of one run."""
+    """The results of one run.
+
+    `settled` are the settlements within it, `returned` how often a batch went back to the queue,
+    `drained_seconds` how long after it the last batch was applied.
+    """
 
     granted: int = 0
     settled: int = 0
     given_up: int = 0
+    returned: int = 0
+    drained_seconds: float = 0.0
     waited_ms: list[float] = field(default_factory=list)
 
     @property
@@ -94,8 +108,18 @@ def conditional_update(partition: Partition, now_ms: float) -> float | None:
 
 
 def transaction(partition: Partition, now_ms: float) -> float | None:
-    """Attempt a transaction of two write units; a concurrent one on the item cancels it."""
-    if not partition.takes(2, now_ms) or partition.is_in_transaction(now_ms):
+    """Attempt to hold by a transaction on the counter alone."""
+    return _transacted(partition, TRANSACTED_UNITS, now_ms)
+
+
+def settlement(partition: Partition, now_ms: float, *, batch: int) -> float | None:
+    """Attempt to settle a batch: its counter, and its ledger item in the same partition."""
+    return _transacted(partition, TRANSACTED_UNITS * (1 + LEDGER_KB[batch]), now_ms)
+
+
+def _transacted(partition: Partition, units: float, now_ms: float) -> float | None:
+    """Attempt a transaction; a concurrent one on the counter cancels it."""
+    if not partition.takes(units, now_ms) or partition.is_in_transaction(now_ms):
         return None
     partition.begin_transaction(now_ms)
     return TRANSACTION_MS
@@ -103,52 +127,76 @@ def transaction(partition: Partition, now_ms: float) -> float | None:
 
 @dataclass(order=True, slots=True)
 class Event:
-    """An attempt to reserve, or to settle a batch."""
+    """An attempt to reserve, or to settle a batch, which was received so often."""
 
     at_ms: float
     order: int
     arrived_ms: float = field(compare=False)
     settles: bool = field(compare=False, default=False)
     tried: int = field(compare=False, default=1)
+    received: int = field(compare=False, default=1)
 
 
-def simulate(attempt: Attempt, offered: float, *, batch: int) -> Outcome:
+class Simulation:
     """Requests that arrive at random, so many a second, all on one budget.
 
     What was granted settles in transactions of so many. One that gives up comes back from the
-    queue a second later.
+    queue after its backoff.
     """
-    chance = random.Random(f"{_SEED} {attempt.__name__} {offered}")
-    partition, outcome, order = Partition(), Outcome(), count()
-    events: list[Event] = []
-    arrives_ms = 0.0
-    while (arrives_ms := arrives_ms + chance.expovariate(offered / 1000)) < SECONDS * 1000:
-        heapq.heappush(events, Event(arrives_ms, next(order), arrives_ms))
-    while events and events[0].at_ms < SECONDS * 1000:
-        event = heapq.heappop(events)
-        took_ms = (transaction if event.settles else attempt)(partition, event.at_ms)
-        if took_ms is None:
-            if event.tried < TRIES_MAX:
-                wait_ms = UPDATE_MS + chance.uniform(0, FIRST_WAIT_MS * 2 ** (event.tried - 1))
-                tried = event.tried + 1
-            elif event.settles:
-                wait_ms, tried = 1000.0, 1
+
+    def __init__(self, attempt: Attempt, offered: float, *, batch: int) -> None:
+        self.outcome = Outcome()
+        self._attempt, self._batch = attempt, batch
+        self._chance = random.Random(f"{_SEED} {attempt.__name__} {offered}")
+        self._partition, self._order = Partition(), count()
+        self._events: list[Event] = []
+        arrives_ms = 0.0
+        while (arrives_ms := arrives_ms + self._chance.expovariate(offered / 1000)) < _END_MS:
+            self._add(arrives_ms, arrives_ms)
+
+    def run(self) -> Outcome:
+        """Run until every grant is settled."""
+        while self._events:
+            event = heapq.heappop(self._events)
+            if event.settles:
+                took_ms = settlement(self._partition, event.at_ms, batch=self._batch)
             else:
-                outcome.given_up += 1
-                continue
-            again = Event(
-                event.at_ms + wait_ms, next(order), event.arrived_ms, event.settles, tried
-            )
-            heapq.heappush(events, again)
+                took_ms = self._attempt(self._partition, event.at_ms)
+            if took_ms is None:
+                self._refused(event)
+            elif event.settles:
+                self._settled(event.at_ms + took_ms)
+            else:
+                self._granted(event, event.at_ms + took_ms)
+        return self.outcome
+
+    def _refused(self, event: Event) -> None:
+        if event.tried < TRIES_MAX:
+            longest_ms = FIRST_WAIT_MS * 2 ** (event.tried - 1)
+            wait_ms = UPDATE_MS + self._chance.uniform(0, longest_ms)
+            again = replace(event, at_ms=event.at_ms + wait_ms, tried=event.tried + 1)
+            heapq.heappush(self._events, again)
         elif event.settles:
-            outcome.settled += batch
+            self.outcome.returned += 1
+            back_ms = event.at_ms + backoff_seconds(event.received) * 1000
+            received = event.received + 1
+            heapq.heappush(self._events, replace(event, at_ms=back_ms, tried=1, received=received))
         else:
-            outcome.granted += 1
-            outcome.waited_ms.append(event.at_ms + took_ms - event.arrived_ms)
-            if outcome.granted % batch == 0:
-                done_ms = event.at_ms + took_ms
-                heapq.heappush(events, Event(done_ms, next(order), done_ms, settles=True))
-    return outcome
+            self.outcome.given_up += 1
+
+    def _settled(self, at_ms: float) -> None:
+        if at_ms < _END_MS:
+            self.outcome.settled += self._batch
+        self.outcome.drained_seconds = max(0.0, (at_ms - _END_MS) / 1000)
+
+    def _granted(self, event: Event, at_ms: float) -> None:
+        self.outcome.granted += 1
+        self.outcome.waited_ms.append(at_ms - event.arrived_ms)
+        if self.outcome.granted % self._batch == 0:
+            self._add(at_ms, at_ms, settles=True)
+
+    def _add(self, at_ms: float, arrived_ms: float, *, settles: bool = False) -> None:
+        heapq.heappush(self._events, Event(at_ms, next(self._order), arrived_ms, settles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +210,11 @@ class Design:
 
     def under_all_loads(self) -> list[tuple[int, Outcome]]:
         """Return the outcome for each offered load."""
-        return [(load, simulate(self.attempt, load, batch=self.batch)) for load in OFFERED]
+        return [(load, Simulation(self.attempt, load, batch=self.batch).run()) for load in OFFERED]
 
 
 DESIGNS = (
-    Design("conditional updates, settled by 100", "#1a7f37", conditional_update, 100),
+    Design("conditional updates, settled by 30", "#1a7f37", conditional_update, 30),
     Design("conditional updates, settled by 10", "#1f6feb", conditional_update, 10),
     Design("a transaction per reserve, settled by 10", "#d1242f", transaction, 10),
 )
@@ -206,6 +254,7 @@ def main() -> None:
                 f"  {load:5} offered  {outcome.goodput:7.1f} granted  "
                 f"{outcome.given_up / SECONDS:7.1f} given up  "
                 f"{outcome.settled / SECONDS:7.1f} settled  "
+                f"{outcome.returned:5} returned, drained {outcome.drained_seconds:6.1f} s later  "
                 f"p99 {outcome.latency_ms(0.99):6.1f} ms"
             )
 

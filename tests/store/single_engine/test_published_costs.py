@@ -2,11 +2,12 @@
 
 import pytest
 
-from bench.cost import COST_MD, cost_md
+from bench.cost import COST_MD, cost_md, settlements_a_second
 from spendgate_service.settlements.plan import Settled
 from spendgate_service.store.client import Table
 from spendgate_service.store.postings import WRITES_MAX
 from tests.support import operation_costs
+from tests.support.engines import parameter_of
 from tests.support.operation_costs import BATCHES, BUDGETS, FULL_BATCH, Cost
 from tests.support.world import settle
 
@@ -138,6 +139,11 @@ def test_an_extension_is_one_read_one_transaction_and_a_look_at_what_it_left(
 
     cost = Cost(calls, 2 + 2 * budgets, 1 + budgets / 2)
     assert operation_costs.extended(local_table, budgets) == cost
+
+
+@pytest.mark.parametrize("budgets", BUDGETS)
+def test_the_consumer_settles_more_a_second_than_the_api_admits(budgets: int) -> None:
+    assert settlements_a_second(budgets) > parameter_of("ApiRateLimit")["Default"]
 
 
 def test_the_page_about_costs_says_what_is_counted(dynamodb_local_url: str) -> None:

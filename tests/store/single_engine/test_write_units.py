@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.simulation import LEDGER_KB
 from spendgate_service.budgets.change import ChangeEvent, change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
@@ -274,6 +275,8 @@ def test_a_cycle_costs_so_many_units_and_half_a_unit_for_the_usage_log(
     for kind in ("usage_lines", "ledger_lines"):
         print(f"{batch}: {[item_bytes(item) for item in items if kind in item]} bytes, {kind}")
     usage = sum(2 * -(-item_bytes(item) // 1024) for item in items if "usage_lines" in item)
+    ledger_kb = {-(-item_bytes(item) // 1024) for item in items if "ledger_lines" in item}
+    assert ledger_kb == {LEDGER_KB[batch]}, "the simulation of a hot budget says otherwise"
     reserve = budgets + 1
     assert round(reserve + (client.write_units - usage) / batch, 6) <= units_max
     assert usage / batch <= 0.5
