@@ -79,3 +79,26 @@ function isAbout(error, field) {
   const names = String(error?.param ?? "").split(".");
   return names.includes(field.name);
 }
+
+/** A secret that is shown once; it is gone when the dialog is closed. */
+export function Secret({ name, secret, onClose }) {
+  const [copied, setCopied] = useState("");
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(secret);
+      setCopied("Copied.");
+    } catch {
+      setCopied("Select the secret and copy it.");
+    }
+  };
+  return html`<${Modal} title="The secret of ${name}" onClose=${onClose}>
+    <div class="inside">
+      <h2>The secret of ${name}</h2>
+      <p>Copy it now: it is shown this once, and cannot be read again.</p>
+      <code class="secret">${secret}</code>
+      <div class="actions"><span role="status" class="muted">${copied}</span>
+        <button type="button" onClick=${copy}>Copy</button>
+        <button type="button" class="main-action" onClick=${onClose}>Done</button></div>
+    </div>
+  <//>`;
+}

@@ -6,6 +6,7 @@ import { Changes } from "./screens/changes.js";
 import { Explorer } from "./screens/explorer.js";
 import { Holds } from "./screens/holds.js";
 import { Keys } from "./screens/keys.js";
+import { Notifications } from "./screens/notifications.js";
 import { Overview } from "./screens/overview.js";
 import { Prices } from "./screens/prices.js";
 import { Refusals } from "./screens/refusals.js";
@@ -17,6 +18,7 @@ export const SCREENS = [
   { path: "holds", title: "Open holds", group: "Control", view: Holds },
   { path: "refusals", title: "Refusals", group: "Control", view: Refusals },
   { path: "prices", title: "Prices and rates", group: "Settings", view: Prices },
+  { path: "notifications", title: "Notifications", group: "Settings", view: Notifications },
   { path: "keys", title: "API keys", group: "Settings", view: Keys },
   { path: "changes", title: "Changes", group: "Settings", view: Changes },
 ];

@@ -44,6 +44,13 @@ def found_company(tenant: Tenant) -> Company:
     price = {"input_per_million": "0.9", "output_per_million": "1.8"}
     tenant.admin.send("PUT", "/v1/prices/acme/tuned", price, expected=200)
     tenant.admin.send("PUT", "/v1/rates/eur/usd", {"rate": "1.08"}, expected=200)
+    chat = {
+        "format": "slack",
+        "url": "https://hooks.slack.com/services/T000/B000/hush-hush-9xYz",
+        "event_types": ["budget.threshold_reached", "request.opened"],
+        "subject_prefix": "team:",
+    }
+    tenant.admin.post("/v1/notifications", chat, expected=201)
     keys = {
         role: tenant.admin.post("/v1/keys", {"role": role, "name": role}, expected=201).body[
             "secret"

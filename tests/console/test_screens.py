@@ -7,11 +7,11 @@ from tests.console.company import MARKUP, Company, Open
 
 SCREENS = (
     "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "holds", "refusals",
-    "prices", "keys", "changes",
+    "prices", "notifications", "keys", "changes",
 )  # fmt: skip
 MENU = [
     "Overview", "Explorer", "Budgets", "Open holds", "Refusals",
-    "Prices and rates", "API keys", "Changes",
+    "Prices and rates", "Notifications", "API keys", "Changes",
 ]  # fmt: skip
 
 
@@ -164,6 +164,35 @@ def test_the_secret_of_a_new_key_is_shown_once(admin: Visit) -> None:
     page.get_by_role("button", name="Done").click()
     page.get_by_role("rowheader", name="one more").wait_for()
     assert secret not in page.content()
+
+
+def test_a_notification_is_made_tested_rotated_and_deleted_and_its_secret_shown_once(
+    admin: Visit,
+) -> None:
+    admin.open("notifications")
+    page = admin.page
+    assert "URL ends in 9xYz" in page.get_by_role("table", name="Notifications").inner_text()
+    page.get_by_role("button", name="New notification").click()
+    page.get_by_label("Send to").select_option("webhook")
+    page.get_by_label("URL").fill("http://example.com/no-tls")
+    page.get_by_role("button", name="Create notification").click()
+    page.locator(".wrong").get_by_text("send an https URL").wait_for()
+    page.get_by_label("URL").fill("https://example.com/hooks/0123456789/aBcD")
+    page.get_by_role("button", name="Create notification").click()
+    first = page.locator(".secret").inner_text()
+    page.get_by_role("button", name="Done").click()
+    for action, confirm in (("Test", "Send a test"), ("Rotate", "Issue a new secret")):
+        page.get_by_role("button", name=f"{action} example.com …aBcD").click()
+        page.get_by_role("button", name=confirm).click()
+    second = page.locator(".secret").inner_text()
+    page.get_by_role("button", name="Done").click()
+
+    assert first.startswith("whsec_") and second.startswith("whsec_") and first != second
+    assert first not in page.content() and second not in page.content()
+    page.get_by_role("button", name="Delete example.com …aBcD").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_role("rowheader", name="example.com").wait_for(state="detached")
+    admin.log.clear()  # the browser logs the 422
 
 
 def test_the_explorer_downloads_exactly_its_view(admin: Visit) -> None:

@@ -71,6 +71,8 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "change": (keys.change_key, (PARTS, PARTS)),
     "increase_request": (keys.increase_request_key, (PARTS, PARTS)),
     "waiting_request": (keys.waiting_request_key, (PARTS, PARTS, PARTS, SUBJECTS)),
+    "notifications": (keys.notifications_key, (PARTS,)),
+    "delivery_state": (keys.delivery_state_key, (PARTS, PARTS)),
     "tenant": (keys.tenant_key, (PARTS,)),
     "attempts": (keys.attempts_key, (PARTS,)),
     "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../../vendor/htm-preact.js";
 import { send } from "../api.js";
-import { Change, Modal, REASON, because } from "../dialog.js";
+import { Change, REASON, Secret, because } from "../dialog.js";
 import { usePages } from "../load.js";
 import { Empty, Failure, Listed, Screen, Time, actionsColumn } from "../parts.js";
 import { mayChange } from "../roles.js";
@@ -44,7 +44,7 @@ export function Keys({ me }) {
     <${Listed} pages=${pages} caption="Keys" rowKey=${(key) => key.key_id} columns=${columns(me, admin, setOpen)}
       empty=${html`<${Empty} title="No keys">Create one for each agent or service.<//>`} />
     ${open && html`<${Change} ...${forms(open.key)[open.form]} done=${finish} onClose=${close} />`}
-    ${issued && html`<${Secret} issued=${issued} onClose=${() => setIssued(null)} />`}
+    ${issued && html`<${Secret} name=${issued.name ?? issued.key_id} secret=${issued.secret} onClose=${() => setIssued(null)} />`}
   <//>`;
 }
 
@@ -92,27 +92,4 @@ function newKey({ name, role, subjects, expires_at: expires }) {
     ...(role === "caller" && pairs.length ? { subjects: Object.fromEntries(pairs) } : {}),
     ...(expires ? { expires_at: new Date(expires).toISOString() } : {}),
   };
-}
-
-/** The secret of a new key; it is gone once the dialog is closed. */
-function Secret({ issued, onClose }) {
-  const [copied, setCopied] = useState("");
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(issued.secret);
-      setCopied("Copied.");
-    } catch {
-      setCopied("Select the secret and copy it.");
-    }
-  };
-  return html`<${Modal} title="The secret of ${issued.name ?? issued.key_id}" onClose=${onClose}>
-    <div class="inside">
-      <h2>The secret of ${issued.name ?? issued.key_id}</h2>
-      <p>Copy it now: it is shown this once, and cannot be read again.</p>
-      <code class="secret">${issued.secret}</code>
-      <div class="actions"><span role="status" class="muted">${copied}</span>
-        <button type="button" onClick=${copy}>Copy</button>
-        <button type="button" class="main-action" onClick=${onClose}>Done</button></div>
-    </div>
-  <//>`;
 }
