@@ -12,7 +12,7 @@ from spendgate_service.dead_letters.redelivery import Redelivery
 from spendgate_service.domain.receivers import Receiver
 from spendgate_service.notifications.deliver import SENTENCES_MAX, Notifier
 from spendgate_service.notifications.queue import NotificationQueue
-from spendgate_service.notifications.sending import DeliveryFailed
+from spendgate_service.notifications.sending import DeliveryFailed, Sender
 from spendgate_service.store.client import Table
 from tests.support.app import Inline, spendgate_over
 from tests.support.clock import FakeClock
@@ -128,13 +128,19 @@ class Notifying:
     """The service with its queue of notifications, consumed as time passes."""
 
     def __init__(
-        self, table: Table, *, sqs: Any = None, queue: str = QUEUE, dead: str = DEAD
+        self,
+        table: Table,
+        *,
+        sqs: Any = None,
+        queue: str = QUEUE,
+        dead: str = DEAD,
+        local_sender: Sender | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.queues = Queues(self.clock)
         self.receivers = Receivers(self.clock)
         client: Any = sqs or self.queues
-        sender: Any = self.receivers
+        sender: Any = local_sender or self.receivers
         deliveries = NotificationQueue(client, queue)
         self.app: Spendgate = spendgate_over(
             table,
@@ -149,7 +155,7 @@ class Notifying:
                 pool=Inline(),
                 now_ms=self.clock.now_ms,
                 console_url=CONSOLE,
-                allow_local=False,
+                allow_local=local_sender is not None,
             ),
         )
         self.handler = load_function("notify", self.app).handler

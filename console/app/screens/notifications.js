@@ -66,8 +66,7 @@ export function Notifications({ me }) {
 function columns(admin, setOpen) {
   const button = (form, word, target) => html`<button type="button" class="plain" aria-label="${word} ${nameOf(target)}" onClick=${() => setOpen({ form, target })}>${word}</button>`;
   return [
-    { name: "Receiver", cell: (target) => html`${target.host}<span class="sub">${target.url_last4 ? `URL ends in ${target.url_last4}` : target.id}</span>` },
-    { name: "Format", cell: (target) => formatWord(target) },
+    { name: "Receiver", cell: (target) => html`${target.host}<span class="sub">${formatWord(target)}${target.url_last4 && `, URL ends in ${target.url_last4}`}</span>` },
     { name: "About", optional: true, cell: (target) => html`${about(target.event_types)}${target.subject_prefix && html`<span class="sub">${target.subject_prefix}…</span>`}` },
     { name: "Last message", cell: (target) => html`<${Delivery} delivery=${target.last_delivery} />` },
     ...(admin ? [actionsColumn((target) => html`${button("test", "Test", target)}${button("change", "Change", target)}
