@@ -260,6 +260,27 @@ def test_admins_see_what_was_spent_and_undo_it(admin: Spendgate, account: Accoun
     assert account.usd_id in {refusals.budget_id for refusals in admin.refusals.list()}
 
 
+def test_admins_manage_notifications(admin: Spendgate) -> None:
+    made = admin.notifications.create(
+        format="webhook",
+        url="https://example.com/hooks/0123456789-aBcD",
+        event_types=["budget.exhausted"],
+    )
+    changed = admin.notifications.update(
+        made.id, if_match=made.revision, event_types=["budget.paused"]
+    )
+
+    assert made.secret is not None and made.secret.startswith("whsec_")
+    assert (changed.url_last4, changed.event_types) == ("aBcD", ["budget.paused"])
+    assert admin.notifications.rotate(made.id).secret != made.secret
+    assert admin.notifications.test(made.id).last_delivery.state == "none"
+    assert admin.notifications.retrieve(made.id).secret is None
+    assert made.id in {target.id for target in admin.notifications.list()}
+    admin.notifications.delete(made.id)
+    with pytest.raises(NotFoundError):
+        admin.notifications.retrieve(made.id)
+
+
 def test_operators_manage_tenants(service: Service, account: Account) -> None:
     with Spendgate(url=service.url, api_key=service.operator_key) as operator:
         created = operator.tenants.create(tenant_id=f"t-{account.agent}")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from spendgate._async._http import AsyncAPI
 
 if TYPE_CHECKING:
-    from spendgate._async import change_log, increase_requests, resources, usage_log
+    from spendgate._async import change_log, increase_requests, notifications, resources, usage_log
 else:
     from spendgate._lazy import LazyModule
 
     change_log = LazyModule("spendgate._async.change_log")
     increase_requests = LazyModule("spendgate._async.increase_requests")
+    notifications = LazyModule("spendgate._async.notifications")
     resources = LazyModule("spendgate._async.resources")
     usage_log = LazyModule("spendgate._async.usage_log")
 
@@ -67,6 +68,11 @@ class AsyncResourceGroups:
     def refusals(self) -> usage_log.AsyncRefusals:
         """What was refused."""
         return usage_log.AsyncRefusals(self._api)
+
+    @cached_property
+    def notifications(self) -> notifications.AsyncNotifications:
+        """Messages about events, in chats and to webhooks."""
+        return notifications.AsyncNotifications(self._api)
 
     @cached_property
     def keys(self) -> resources.AsyncKeys:

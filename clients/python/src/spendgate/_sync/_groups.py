@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from spendgate._sync._http import API
 
 if TYPE_CHECKING:
-    from spendgate._sync import change_log, increase_requests, resources, usage_log
+    from spendgate._sync import change_log, increase_requests, notifications, resources, usage_log
 else:
     from spendgate._lazy import LazyModule
 
     change_log = LazyModule("spendgate._sync.change_log")
     increase_requests = LazyModule("spendgate._sync.increase_requests")
+    notifications = LazyModule("spendgate._sync.notifications")
     resources = LazyModule("spendgate._sync.resources")
     usage_log = LazyModule("spendgate._sync.usage_log")
 
@@ -68,6 +69,11 @@ class ResourceGroups:
     def refusals(self) -> usage_log.Refusals:
         """What was refused."""
         return usage_log.Refusals(self._api)
+
+    @cached_property
+    def notifications(self) -> notifications.Notifications:
+        """Messages about events, in chats and to webhooks."""
+        return notifications.Notifications(self._api)
 
     @cached_property
     def keys(self) -> resources.Keys:
