@@ -178,5 +178,60 @@ def test_responses_carry_prices_and_the_types_that_budgets_have(ask: Ask) -> Non
     assert first.body["budgeted_types"] == extended.body["budgeted_types"] == ["agent"]
 
 
+def test_entries_are_lines_of_the_usage_log_and_add_up_to_the_capture(ask: Ask) -> None:
+    lease = leased(ask)
+    gathered = {
+        "amounts": {"usd": "1.5"}, "calls": 12, "subjects": {"session": "s", "agent": "other"},
+        "usage": {"provider": "openai", "model": "gpt-4o", "input_tokens": 900},
+    }  # fmt: skip
+    single = {
+        "amounts": {"usd": "0.25"}, "ref_type": "generation", "ref_id": "g-1",
+        "metadata": {"trace": "t"},
+    }  # fmt: skip
+
+    ask("POST", f"{lease}/capture", {"actual": {"usd": "2"}, "entries": [gathered, single]})
+
+    records = ask("GET", "/v1/usage/records", query={"agent": "a"}).body["data"]
+    by_amount = {record["amounts"]["usd"]: record for record in records}
+    assert by_amount.keys() == {"1.5", "0.25"} | {"0.25"}
+    assert len(records) == 3
+    many = by_amount["1.5"]
+    assert (many["calls"], many["model"], many["priced_by"]) == (12, "gpt-4o", None)
+    assert many["subjects"] == {"agent": "a", "session": "s", "model": "gpt-4o"}
+    assert many["usage"]["input_tokens"] == 900
+    assert [record["ref_id"] for record in records if record["ref_id"]] == ["g-1"]
+    shares = [share["amount"] for record in records for share in record["budgets"]]
+    assert sorted(shares) == ["0.25", "0.25", "1.5"]
+    assert balance(ask) == ("2", "3", "5")
+
+
+def test_sums_are_compared_before_they_are_rounded(ask: Ask) -> None:
+    lease = leased(ask)
+    tiny = {"amounts": {"usd": "0.00000000025"}, "ref_id": "r"}
+
+    body = {"actual": {"usd": "0.000000001"}, "entries": [tiny] * 4}
+    assert ask("POST", f"{lease}/capture", body).status == 200
+
+    records = ask("GET", "/v1/usage/records", query={"agent": "a"}).body["data"]
+    assert [record["ref_id"] for record in records] == ["r"] * 4
+    amounts = [share["amount"] for record in records for share in record["budgets"]]
+    assert amounts == ["0.000000001"], "what was counted, once"
+
+
+def test_a_hundred_entries_fit_and_no_more(ask: Ask) -> None:
+    lease = leased(ask)
+    entry = {"amounts": {"usd": "0.01"}, "metadata": {"note": "x" * 490}}
+
+    full = {"actual": {"usd": "1.5"}, "entries": [entry] * 100}
+    assert ask("POST", f"{lease}/capture", full).status == 200
+    for refused in (
+        {**full, "actual": {"usd": "2"}, "entries": [entry] * 101},
+        {"actual": {"usd": "2"}, "entries": [{**entry, "metadata": {"note": "x" * 512}}]},
+    ):
+        assert ask("POST", f"{lease}/capture", refused).status == 422
+    day = ask("GET", "/v1/usage", query={"agent": "a"}).body["data"]
+    assert [row["amounts"] for row in day] == [{"usd": "1.5"}]
+
+
 def test_a_capture_says_something(ask: Ask) -> None:
     assert ask("POST", f"{leased(ask)}/capture", {}).status == 422

@@ -23,6 +23,60 @@ class Approve(TypedDict, total=False):
     """What to tell the caller."""
 
 
+class ActualUsage(TypedDict, total=False):
+    """What a call to a model used: by counts, or as the provider's own usage object says."""
+
+    provider: Required[str]
+    """The provider that runs the model."""
+    model: Required[str]
+    """The model, as its provider names it."""
+    input_tokens: int | None
+    """All tokens that go in: fresh, cached, written to a cache, audio."""
+    cached_input_tokens: int
+    """The part of the input tokens that was read from a cache."""
+    cache_write_tokens: int
+    """The part of the input tokens that was written to a cache."""
+    cache_write_1h_tokens: int
+    """The part of the cache writes that is kept for an hour."""
+    input_audio_tokens: int
+    """The part of the input tokens that is audio."""
+    cached_audio_tokens: int
+    """The part of the cached input tokens that is audio."""
+    output_audio_tokens: int
+    """The part of the output tokens that is audio."""
+    reasoning_tokens: int
+    """The part of the output tokens that is reasoning."""
+    requests: int
+    """How many calls are billed."""
+    web_searches: int
+    """How many web searches are billed."""
+    service_tier: Literal["standard", "batch", "flex", "priority"]
+    """The service tier of the provider: standard, batch, flex or priority."""
+    output_tokens: int
+    """All tokens that the model wrote."""
+    provider_usage: Mapping[str, Any] | None
+    """The provider's own usage object, in place of the counts (OpenAI, Anthropic, ...)."""
+
+
+class Entry(TypedDict, total=False):
+    """One call of a lease, or several that are alike: a line of the usage log."""
+
+    amounts: Mapping[str, Amount]
+    """What they cost, by unit."""
+    usage: ActualUsage | None
+    """The tokens that they used; the amounts say what they cost."""
+    calls: int | None
+    """How many calls the entry stands for; left out: the billed calls of its usage, or 1."""
+    subjects: Mapping[str, str]
+    """Subjects that the lease does not name, for example the session."""
+    ref_type: str | None
+    """The type of what the amount was spent on."""
+    ref_id: str | None
+    """The id, in your system, of what it was spent on."""
+    metadata: Mapping[str, Any]
+    """Your own data about the calls, up to 512 bytes."""
+
+
 class Capture(TypedDict, total=False):
     """The body of capture: the totals of a lease since its start."""
 
@@ -30,6 +84,11 @@ class Capture(TypedDict, total=False):
     """All that was spent since the start, by unit; a total only grows."""
     returned: Mapping[str, Amount]
     """All that is given back since the start, by unit; a total only grows."""
+    since: Mapping[str, Amount]
+    """The `actual` of the last capture: the entries explain what was spent above it."""
+    entries: Sequence[Entry]
+    """The calls that explain what was spent since then, as lines of the usage log. What they
+    do not explain becomes one line without attribution."""
 
 
 class NoPeriod(TypedDict, total=False):
@@ -437,41 +496,6 @@ class Rate(TypedDict, total=False):
     digits before the point and 9 after it."""
     max_age_seconds: int | None
     """How long the rate is valid after it was set; null: without limit."""
-
-
-class ActualUsage(TypedDict, total=False):
-    """What a call to a model used: by counts, or as the provider's own usage object says."""
-
-    provider: Required[str]
-    """The provider that runs the model."""
-    model: Required[str]
-    """The model, as its provider names it."""
-    input_tokens: int | None
-    """All tokens that go in: fresh, cached, written to a cache, audio."""
-    cached_input_tokens: int
-    """The part of the input tokens that was read from a cache."""
-    cache_write_tokens: int
-    """The part of the input tokens that was written to a cache."""
-    cache_write_1h_tokens: int
-    """The part of the cache writes that is kept for an hour."""
-    input_audio_tokens: int
-    """The part of the input tokens that is audio."""
-    cached_audio_tokens: int
-    """The part of the cached input tokens that is audio."""
-    output_audio_tokens: int
-    """The part of the output tokens that is audio."""
-    reasoning_tokens: int
-    """The part of the output tokens that is reasoning."""
-    requests: int
-    """How many calls are billed."""
-    web_searches: int
-    """How many web searches are billed."""
-    service_tier: Literal["standard", "batch", "flex", "priority"]
-    """The service tier of the provider: standard, batch, flex or priority."""
-    output_tokens: int
-    """All tokens that the model wrote."""
-    provider_usage: Mapping[str, Any] | None
-    """The provider's own usage object, in place of the counts (OpenAI, Anthropic, ...)."""
 
 
 class Record(TypedDict, total=False):

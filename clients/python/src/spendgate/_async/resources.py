@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spendgate._async._http import AsyncAPI
@@ -197,10 +197,15 @@ class AsyncReservations(AsyncResource):
         *,
         actual: Mapping[str, Any] | None = None,
         returned: Mapping[str, Any] | None = None,
+        since: Mapping[str, Any] | None = None,
+        entries: Sequence[Mapping[str, Any]] | None = None,
     ) -> models.Reservation:
-        """Report what a lease has spent and given back: the totals since its start."""
-        totals = {"actual": actual, "returned": returned}
-        body = {name: total for name, total in totals.items() if total is not None}
+        """Report what a lease has spent and given back: the totals since its start.
+
+        The entries explain what was spent above `since`.
+        """
+        fields = {"actual": actual, "returned": returned, "since": since, "entries": entries}
+        body = {name: value for name, value in fields.items() if value is not None}
         return await self._post(reservation_id, "capture", body)
 
     async def release(self, reservation_id: str) -> models.Reservation:

@@ -4,6 +4,7 @@ An `Amount` of 1 is 0.000000001 of its unit. Integers never round, never overflo
 arithmetic context; a binary float is never an amount.
 """
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 
 type Amount = int
@@ -41,14 +42,35 @@ def parse_spent_amount(value: str | int | Decimal) -> Amount:
     A report of money that is spent already is never refused for its form. Raises ValueError as
     `parse_amount` does, but for the fractional digits.
     """
+    return spent_amount(parse_exact(value))
+
+
+def spent_amount(value: Decimal) -> Amount:
+    """Round an amount of spending up to the next billionth. Raises ValueError as `parse_amount`."""
+    rounded = value.quantize(_BILLIONTH, ROUND_CEILING, _EXACT)
+    return parse_amount(rounded or Decimal(0))
+
+
+def parse_exact(value: str | int | Decimal) -> Decimal:
+    """Read an amount of spending as it was written, to add up amounts before they are rounded.
+
+    Raises ValueError as `parse_spent_amount` does.
+    """
     if isinstance(value, str):
         value = _decimal_of(value)
     if not isinstance(value, Decimal) or not value.is_finite():
-        return parse_amount(value)
+        return Decimal(parse_amount(value)).scaleb(-FRACTION_DIGITS_MAX, _EXACT)
     if value.adjusted() >= INTEGER_DIGITS_MAX:
         raise ValueError(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
-    rounded = value.quantize(_BILLIONTH, ROUND_CEILING, _EXACT)
-    return parse_amount(rounded or Decimal(0))
+    return value
+
+
+def added(totals: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Add up amounts by unit, exactly."""
+    return {
+        unit: _EXACT.add(totals.get(unit, Decimal(0)), more.get(unit, Decimal(0)))
+        for unit in {**totals, **more}
+    }
 
 
 def _decimal_of(text: str) -> Decimal:

@@ -125,16 +125,34 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class CapturedEntry:
+    """One or several calls of a lease: what they were, and the captured totals after them.
+
+    `subjects` are those that the lease does not name itself, such as the session.
+    """
+
+    upto: Mapping[str, Amount]
+    subjects: tuple[Subject, ...] = ()
+    metered: MeteredUsage | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+    calls: int = 1
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
     """Reports what a lease has spent and given back, as totals since its start.
 
-    A total that is not above the last one changes nothing.
+    A total that is not above the last one changes nothing. The `entries` explain, one after the
+    other, what was spent above `since`.
     """
 
     tenant_id: str
     reservation_id: str
     captured: Mapping[str, Amount]
     returned: Mapping[str, Amount] = field(default_factory=dict)
+    since: Mapping[str, Amount] = field(default_factory=dict)
+    entries: tuple[CapturedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,11 @@ class Reservation:
 
     def captured_on(self, line: Line) -> Amount:
         """Return what captures came to on the counter of a line; units not granted count apart."""
-        return line.reach({unit: self.captured.get(unit, 0) for unit in self.amounts})
+        return self.reach_on(line, self.captured)
+
+    def reach_on(self, line: Line, totals: Mapping[str, Amount]) -> Amount:
+        """Return what captured totals come to on the counter of a line."""
+        return line.reach({unit: totals.get(unit, 0) for unit in self.amounts})
 
     def spent_on(self, line: Line) -> Amount:
         """Return what the reservation has spent on the counter of a line, captured or settled."""

@@ -10,6 +10,7 @@ Model
 
     plan      plans one command: decides by what is stored whether it is new, and what it writes
     captures  plans the captures of one lease: totals, which come to the largest among them
+    captured_usage  makes the usage records of captures, one for each entry
     lines     makes the postings and the shares of a change of a reservation
     debits    finds the budgets that count spend on which nothing was held
     batches   divides a batch: commands that are applied together, plans that fit a transaction

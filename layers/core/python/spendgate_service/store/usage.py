@@ -6,6 +6,7 @@ item are deflated with a preset dictionary (RFC 1950): ten records cost about as
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -54,15 +55,16 @@ class UsageBatch:
     def __init__(self, table_name: str, *, now_ms: int) -> None:
         self._table_name = table_name
         self._now_ms = now_ms
-        self._records: dict[tuple[str, str], list[UsageRecord]] = {}
-        self._batch_ids: dict[tuple[str, str], str] = {}
+        self._items: dict[tuple[str, str], list[tuple[str, list[UsageRecord]]]] = {}
+        """By tenant and day: the items, each by its batch id."""
 
     def add(self, tenant_id: str, record: UsageRecord) -> UsageRecord:
         """Add a record; return it with its id."""
         group = tenant_id, day_of(record.occurred_at_ms)
-        together = self._records.setdefault(group, [])
-        assert len(together) < RECORDS_PER_ITEM_MAX
-        batch_id = self._batch_ids.setdefault(group, new_ulid(now_ms=self._now_ms))
+        items = self._items.setdefault(group, [])
+        if not items or len(items[-1][1]) == RECORDS_PER_ITEM_MAX:
+            items.append((new_ulid(now_ms=self._now_ms), []))
+        batch_id, together = items[-1]
         numbered = replace(
             record,
             record_id=_record_id(group[1], batch_id, len(together)),
@@ -72,13 +74,13 @@ class UsageBatch:
         return numbered
 
     def puts(self) -> list[dict[str, Any]]:
-        """Make the writes: one item for each tenant and day."""
+        """Make the writes: one item for each tenant and day, more of very many records."""
         return [
             {
                 "Put": {
                     "TableName": self._table_name,
                     "Item": {
-                        **values.key(keys.usage_key(tenant_id, day, self._batch_ids[tenant_id, day],
+                        **values.key(keys.usage_key(tenant_id, day, batch_id,
                                                     recorded_at_ms=self._now_ms)),
                         "usage_lines": _PACKED.pack_lines([_line_of(record) for record in records]),
                         **_expiry(records),
@@ -86,13 +88,15 @@ class UsageBatch:
                     "ConditionExpression": keys.IS_NEW,
                 }
             }
-            for (tenant_id, day), records in self._records.items()
+            for (tenant_id, day), items in self._items.items()
+            for batch_id, records in items
         ]  # fmt: skip
 
 
 def usage_items_of(records: Sequence[tuple[str, UsageRecord]]) -> int:
     """Count the items of records, each with its tenant."""
-    return len({(tenant_id, day_of(record.occurred_at_ms)) for tenant_id, record in records})
+    of_group = Counter((tenant_id, day_of(record.occurred_at_ms)) for tenant_id, record in records)
+    return sum(-(-count // RECORDS_PER_ITEM_MAX) for count in of_group.values())
 
 
 def day_of(moment_ms: int) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from spendgate_service.domain.amounts import parse_amount, parse_spent_amount
+from spendgate_service.domain.amounts import parse_amount, parse_exact, parse_spent_amount
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.hold_buckets import TTL_SECONDS_MAX
 from spendgate_service.domain.reservations import Provenance
@@ -100,6 +100,13 @@ def _spent_amount(value: object) -> int:
     if amount < 0 or (not amount and str(value).startswith("-") and Decimal(value)):
         raise ValueError("an amount is not negative")
     return amount
+
+
+def _exact_amount(value: object) -> Decimal:
+    """Read an amount as it was written, and check that it can be rounded up."""
+    _spent_amount(value)
+    assert isinstance(value, (str, int, Decimal))
+    return parse_exact(value)
 
 
 def _positive(amount: int) -> int:
@@ -303,6 +310,13 @@ PositiveAmountField = Annotated[
 ]
 CreditAmountField = Annotated[int, PlainValidator(_credited), WithJsonSchema(_CREDIT_AMOUNT_SCHEMA)]
 UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
+ExactAmountsField = Annotated[
+    dict[UnitField, Annotated[Decimal, PlainValidator(_exact_amount)]],
+    Field(max_length=UNITS_MAX),
+    WithJsonSchema(_AMOUNTS_SCHEMA),
+]
+"""Amounts that are added up before they are rounded."""
+
 AmountsField = Annotated[
     dict[UnitField, SpentAmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
 ]

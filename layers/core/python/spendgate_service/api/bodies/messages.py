@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from spendgate_service.api.bodies.capturing import CaptureBody
 from spendgate_service.api.bodies.fields import Body, EventIdField, ObjectIdField, TenantIdField
-from spendgate_service.api.bodies.settling import CaptureBody, RecordBody, SettleBody
+from spendgate_service.api.bodies.settling import RecordBody, SettleBody
 from spendgate_service.api.json_body import read_object
 from spendgate_service.api.notes import spenders_and_notes
 from spendgate_service.api.validation import validated

@@ -1,4 +1,4 @@
-"""The bodies of settle, capture, extend and record."""
+"""The bodies of settle, extend and record."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -24,7 +24,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import ServiceTier, Usage
 from spendgate_service.domain.occurrence import check_occurred_at
-from spendgate_service.domain.requests import Capture, Record, Settle
+from spendgate_service.domain.requests import Record, Settle
 from spendgate_service.pricing.priced_amounts import KnowsTenants, PricedAmounts, priced_or_problem
 from spendgate_service.pricing.provider_usage import read_provider_usage
 from spendgate_service.store.counters import RETENTION_SECONDS
@@ -135,32 +135,6 @@ class SettleBody(_ActualBody):
             priced.problem,
             priced.metered(self.named_usage()),
         )
-
-
-class CaptureBody(Body):
-    """The body of capture: the totals of a lease since its start."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["actual"]}, {"required": ["returned"]}]}
-    )
-
-    actual: Annotated[
-        AmountsField, Doc("All that was spent since the start, by unit; a total only grows.")
-    ] = Field(default_factory=dict)
-    returned: Annotated[
-        AmountsField,
-        Doc("All that is given back since the start, by unit; a total only grows."),
-    ] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _reports_something(self) -> Self:
-        if not self.model_fields_set & {"actual", "returned"}:
-            raise ValueError("send actual or returned, or both")
-        return self
-
-    def to_capture(self, *, tenant_id: str, reservation_id: str) -> Capture:
-        """Return the capture of a lease."""
-        return Capture(tenant_id, reservation_id, self.actual, self.returned)
 
 
 class RecordBody(_ActualBody):

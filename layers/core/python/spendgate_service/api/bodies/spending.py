@@ -48,6 +48,18 @@ def subjects_of(
     return (Subject(ORGANIZATION, tenant_id), *key, *named)
 
 
+def entry_subjects(subjects: Mapping[str, str], usage: "UsageBody | None") -> tuple[Subject, ...]:
+    """List the subjects of an entry of a lease, which has those of the credential itself."""
+    named = [
+        Subject(name, subject_id)
+        for name, subject_id in subjects.items()
+        if name not in ORGANIZATION_SPELLINGS
+    ]
+    if usage is not None and MODEL not in subjects:
+        named.append(_model_of(usage))
+    return tuple(named)
+
+
 def _model_of(usage: "UsageBody") -> Subject:
     param = "body.usage.model"
     if ANY_ID in usage.model:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from spendgate_service.api.bodies.binding import bound_to_key
+from spendgate_service.api.bodies.capturing import CaptureBody
 from spendgate_service.api.bodies.fields import EmptyBody, named_models
-from spendgate_service.api.bodies.settling import CaptureBody, ExtendBody, RecordBody, SettleBody
+from spendgate_service.api.bodies.settling import ExtendBody, RecordBody, SettleBody
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.lease_terms import lease_terms
