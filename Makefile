@@ -129,7 +129,7 @@ invoke: setup ## Run one function in Docker against the local stack (EVENT=event
 	@$(BIN)/python -m local.invoke
 
 demo: setup ## Start the local stack and replay a trace of LLM requests (TRACE=file REQUESTS=n)
-	@$(BIN)/python -m local.demo
+	@PYTHONPATH=$(CLIENT)/src $(BIN)/python -m local.demo
 
 fuzz: setup ## Fuzz the running API with requests generated from its OpenAPI document (EXAMPLES=n SEED=n)
 	@$(BIN)/python -m tests.e2e.fuzz

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from local.bootstrap import StackFile
 from local.console import number, run, say, step
 from local.demo import checks
+from local.demo.apps.books import books_agree, print_books, run_applications
 from local.demo.limits import AGENT_BUDGET, budgets_for
 from local.demo.observed import Observed, observe, usage_of
 from local.demo.progress import Display
@@ -53,11 +55,16 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     with step(f'Creating the tenant "{run}" with its budgets and keys'):
         tenant = create_tenant(stack.api_url, stack.operator_key, run, callers=CALLERS)
         budgets = create_budgets(tenant, budgets_for(requests, tenant_id=run))
+        apps = create_tenant(stack.api_url, stack.operator_key, f"{run}-apps", callers=1)
     sqs: Any = aws_client("sqs", stack.aws_endpoint_url)
     dead_before = waiting_messages(sqs, stack.dead_letter_queue_url)
     say(f"Replaying {len(requests)} requests of {trace.name}")
     record = Record()
-    left = _replay(console, requests, tenant, stack, sqs, record)
+    with ThreadPoolExecutor(1) as beside:
+        applications = beside.submit(run_applications, stack, apps)
+        left = _replay(console, requests, tenant, stack, sqs, record)
+    with step("Waiting for the applications that use the client"):
+        books = applications.result()
     with step("Reading balances, ledgers and audits"):
         odd = [grant.reservation_id for grant in checks.remarkable(record.grants)]
         observed = observe(tenant.admin, budgets, _subjects(budgets, record), odd)
@@ -65,11 +72,13 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     dead_after = waiting_messages(sqs, stack.dead_letter_queue_url)
     print_table(console, budgets, observed, record)
     print_usage(console, usage)
+    print_books(console, books)
     found = [
         *_checks(record, observed, budgets, len(requests)),
         checks.usage_log_is_what_was_settled(
             record.grants, observed, usage, organization=f"organization:{run}"
         ),
+        books_agree(books),
         checks.no_dead_letters(record, before=dead_before, after=dead_after, waiting=left),
     ]
     print_checks(console, found)

@@ -13,6 +13,7 @@ class DemoTenant:
 
     tenant_id: str
     admin_key: str
+    caller_key: str
     admin: Client
     caller: Client
 
@@ -33,7 +34,7 @@ def create_tenant(api_url: str, operator_key: str, tenant_id: str, *, callers: i
     admin = Client(api_url, created["admin_key"])
     key = admin.create("/v1/keys", {"role": "caller", "name": "the demo's callers"})
     caller = Client(api_url, key["secret"], connections=callers)
-    return DemoTenant(tenant_id, created["admin_key"], admin, caller)
+    return DemoTenant(tenant_id, created["admin_key"], key["secret"], admin, caller)
 
 
 def create_budgets(tenant: DemoTenant, plans: Sequence[BudgetPlan]) -> list[DemoBudget]:
