@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench.report import machine, show, write
 
-PARTS = ("floor", "cold_start", "peers", "growth", "hot_budget", "rollover", "client")
+PARTS = ("floor", "cold_start", "peers", "growth", "hot_budget", "rollover", "usage", "client")
 """The benchmarks in the order in which they run."""
 
 

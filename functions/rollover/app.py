@@ -1,4 +1,4 @@
-"""Close the periods that have ended, once a minute."""
+"""Close the periods that have ended and roll up the usage log, once a minute."""
 
 from spendgate_service.api.handlers.rollover import roll_over
 from spendgate_service.api.lambda_handler import lambda_handler

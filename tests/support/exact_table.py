@@ -50,6 +50,8 @@ class ExactTable:
 
     items: dict[Key, Attributes] = field(default_factory=dict)
     on_change: Callable[[Sequence[Change]], None] = _unobserved
+    _grouped: dict[Key, Attributes] | None = None
+    _partitions: dict[str, dict[Key, Attributes]] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ reads
 
@@ -71,9 +73,10 @@ class ExactTable:
         filter_text = arguments.get("FilterExpression", "")
         names, values = _placeholders(arguments, text, filter_text)
         index = indexes()[arguments.get("IndexName", "")]
+        items = self.items if "IndexName" in arguments else self._partition(values[text.split()[2]])
         found = [
             item
-            for item in self.items.values()
+            for item in items.values()
             if index.lists(item) and condition(Scope(item, names, values))
         ]
         found.sort(key=index.position, reverse=not arguments.get("ScanIndexForward", True))
@@ -128,10 +131,30 @@ class ExactTable:
         self._write(prepared, alone=False)
         return {}
 
+    def _partition(self, value: Mapping[str, str]) -> Mapping[Key, Attributes]:
+        """The items of one partition, grouped again where the whole table was replaced."""
+        if self._grouped is not self.items:
+            self._grouped, self._partitions = self.items, {}
+            for key, item in self.items.items():
+                self._partitions.setdefault(key[0], {})[key] = item
+        return self._partitions.get(value["S"], {})
+
+    def _put(self, key: Key, item: Attributes | None) -> None:
+        """Put or remove an item, in its group as well."""
+        groups = [self.items]
+        if self._grouped is self.items:
+            groups.append(self._partitions.setdefault(key[0], {}))
+        for group in groups:
+            if item is None:
+                group.pop(key, None)
+            else:
+                group[key] = item
+
     def remove(self, key: Key) -> None:
         """Remove an item as TTL does."""
-        before = self.items.pop(key, None)
+        before = self.items.get(key)
         if before is not None:
+            self._put(key, None)
             self.on_change([Change(key, before, None)])
 
     def _write(self, writes: Sequence["_Write"], *, alone: bool) -> list[Change]:
@@ -147,10 +170,7 @@ class ExactTable:
             if write.kind != "ConditionCheck"
         ]
         for change in changes:
-            if change.after is None:
-                self.items.pop(change.key, None)
-            else:
-                self.items[change.key] = change.after
+            self._put(change.key, change.after)
         real = [change for change in changes if change.before != change.after]
         if real:
             self.on_change(real)

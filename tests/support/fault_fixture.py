@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spendgate_service.api.handlers.rollover import PeriodsFailed
+from spendgate_service.api.handlers.rollover import RolloverFailed
 from spendgate_service.store import ids
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
@@ -75,7 +75,7 @@ class Stage:
         rollover = load_function("rollover", self.party.service.app)
         try:
             summary = rollover.handler({}, LongContext())
-        except (Unavailable, PeriodsFailed):
+        except (Unavailable, RolloverFailed):
             return HttpAnswer(503, {}, {"Retry-After": "60"})
         return HttpAnswer(200, dict(summary))
 

@@ -1,21 +1,36 @@
-"""Synthetic usage over many days and tenants, written into the log in bulk."""
+"""Synthetic usage over many days and tenants, written into the log in bulk; and its plain sum."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
 from itertools import batched
+from zoneinfo import ZoneInfo
 
 from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
+from spendgate_service.domain.usage_report import Interval, ReportQuery, UsageRow
 from spendgate_service.store.client import Table
+from spendgate_service.store.rollups import put_of_state
 from spendgate_service.store.usage import UsageBatch
+from spendgate_service.usage.report import report_page
+from spendgate_service.usage.reverse import reverse
+from tests.support.app import Inline
 
 TENANTS = tuple(f"tenant-{number}" for number in range(5))
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash")
 DAY_MS = 86_400_000
+_BATCH = 20
 
 type Spend = tuple[str, UsageRecord]
+"""A tenant, and what it spent."""
+
+type Sums = Counter[tuple[str, str | None, str]]
+"""Amounts, calls and tokens by day and model."""
 
 
 def synthetic_usage(count: int, *, days: int, until_ms: int, seed: int) -> list[Spend]:
@@ -40,15 +55,27 @@ def _spend(numbers: random.Random, moment_ms: int) -> Spend:
     return tenant_id, UsageRecord(subjects, {"usd": amount}, moment_ms, metered=metered)
 
 
-def write_usage(table: Table, spends: Iterable[Spend]) -> None:
-    """Write spends as transactions of twenty of the same tenant and day would."""
-    for together in _by_day(spends):
-        for batch in batched(together, 20, strict=False):
-            log = UsageBatch(table.name, now_ms=batch[-1][1].occurred_at_ms)
-            for tenant_id, record in batch:
-                log.add(tenant_id, record)
-            for put in log.puts():
-                table.put(put["Put"]["Item"])
+def write_usage(
+    table: Table, spends: Iterable[Spend], *, recorded_at_ms: int | None = None
+) -> list[Spend]:
+    """Write spends as transactions of twenty of one tenant and day would; return the records.
+
+    They are recorded when the last of a batch occurred, if not said.
+    """
+    return [
+        spend
+        for together in _by_day(spends)
+        for batch in batched(together, _BATCH, strict=False)
+        for spend in _write(table, batch, recorded_at_ms or batch[-1][1].occurred_at_ms)
+    ]
+
+
+def _write(table: Table, batch: Sequence[Spend], recorded_at_ms: int) -> list[Spend]:
+    log = UsageBatch(table.name, now_ms=recorded_at_ms)
+    written = [(tenant_id, log.add(tenant_id, record)) for tenant_id, record in batch]
+    for put in log.puts():
+        table.put(put["Put"]["Item"])
+    return written
 
 
 def _by_day(spends: Iterable[Spend]) -> Iterator[list[Spend]]:
@@ -58,3 +85,67 @@ def _by_day(spends: Iterable[Spend]) -> Iterator[list[Spend]]:
             (tenant_id, record)
         )
     yield from groups.values()
+
+
+def list_tenants_for_rollups(table: Table, *, since_ms: int) -> None:
+    """Write the state of each tenant's roll-ups, as their creation at that moment does."""
+    for tenant_id in TENANTS:
+        table.put(put_of_state(table.name, tenant_id, now_ms=since_ms)["Put"]["Item"])
+
+
+def reverse_some(table: Table, spends: Sequence[Spend], count: int, *, now_ms: int) -> list[Spend]:
+    """Reverse as many records, spread evenly; return the records of the reversals."""
+    return [
+        (tenant_id, reverse(table, tenant_id, record.record_id, None, now_ms=now_ms).record)
+        for tenant_id, record in spends[:: len(spends) // count][:count]
+    ]
+
+
+def plain_sum(spends: Iterable[Spend], tenant_id: str, timezone: str) -> Sums:
+    """What was spent by day and model, the calls and the tokens, added up one by one."""
+    sums: Sums = Counter()
+    for owner, record in spends:
+        if owner == tenant_id:
+            moment = datetime.fromtimestamp(record.occurred_at_ms / 1000, ZoneInfo(timezone))
+            assert record.metered is not None
+            row = f"{moment:%Y-%m-%d}", record.metered.model
+            sums[*row, "usd"] += record.amounts["usd"]
+            sums[*row, "calls"] += record.calls
+            sums[*row, "input"] += record.metered.usage.input_tokens
+            sums[*row, "output"] += record.metered.usage.output_tokens
+    return sums
+
+
+def reported_sum(
+    table: Table,
+    tenant_id: str,
+    timezone: str,
+    *,
+    days: int,
+    until_ms: int,
+    limit: int = 1000,
+    pool: Executor | None = None,
+) -> Sums:
+    """The same by the report of the service, all pages."""
+    span = Interval((until_ms - days * DAY_MS) // 1000, until_ms // 1000)
+    query = ReportQuery(span, ("model",), CalendarPeriod("day", timezone))
+    rows: list[UsageRow] = []
+    after = None
+    while True:
+        page = report_page(table, tenant_id, query, limit=limit, after=after, pool=pool or Inline())
+        rows += page.rows
+        if page.last is None:
+            return _sums_of(rows, timezone)
+        after = page.last
+
+
+def _sums_of(rows: Iterable[UsageRow], timezone: str) -> Sums:
+    sums: Sums = Counter()
+    for row in rows:
+        moment = datetime.fromtimestamp(row.interval.starts_at, ZoneInfo(timezone))
+        key = f"{moment:%Y-%m-%d}", row.group[0]
+        sums[*key, "usd"] += row.total.amounts["usd"]
+        sums[*key, "calls"] += row.total.calls
+        sums[*key, "input"] += row.total.tokens.get("input", 0)
+        sums[*key, "output"] += row.total.tokens.get("output", 0)
+    return sums

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.periods import period_in_force
 from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION, SESSION
+from spendgate_service.domain.usage_days import DAY_SECONDS, days_between, start_of_day
 from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
 
 QUARTER_HOUR_SECONDS = 900
@@ -48,8 +48,8 @@ class UsageTotal:
     tokens: dict[str, int] = field(default_factory=dict)
     calls: int = 0
 
-    def add(self, line: UsageLine) -> None:
-        """Add a line."""
+    def add(self, line: "UsageLine | UsageTotal") -> None:
+        """Add a line, or another sum."""
         for unit, amount in line.amounts.items():
             self.amounts[unit] = self.amounts.get(unit, 0) + amount
         for kind, count in line.tokens.items():
@@ -230,9 +230,5 @@ def group_position(group: Group) -> tuple[tuple[bool, str], ...]:
 
 def days_of(span: Interval) -> list[tuple[str, int]]:
     """List the UTC days of a span, each as `20261128` and with its end (epoch seconds)."""
-    first = span.starts_at // 86_400
-    last = -(-span.ends_at // 86_400)
-    return [
-        (f"{datetime.fromtimestamp(day * 86_400, UTC):%Y%m%d}", (day + 1) * 86_400)
-        for day in range(first, last)
-    ]
+    days = days_between(span.starts_at * 1000, span.ends_at * 1000 - 1)
+    return [(day, start_of_day(day) + DAY_SECONDS) for day in days]

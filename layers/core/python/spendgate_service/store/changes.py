@@ -5,6 +5,7 @@ with the time, so a tenant's log is sorted by it. The item of a change to a budg
 well, which the stream's consumer publishes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import first_ulid
+from spendgate_service.store.usage import RECORD_ID_PREFIX
 from spendgate_service.store.values import Item
 
 ID_PREFIX = "chg_"
@@ -20,6 +22,7 @@ LAST_MOMENT_MS = 2**48 - 1
 
 OF_OBJECT = "about = :about"
 OF_ACTOR = "key_id = :actor OR acted_for = :actor"
+OF_USAGE = "begins_with(about, :usage)"
 OF_OBJECT_AND_ACTOR = f"{OF_OBJECT} AND ({OF_ACTOR})"
 
 _PAGES_MAX = 5
@@ -118,6 +121,23 @@ def read_changes(
             return _entries(found), None
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
     return _entries(found), _id_of(arguments["ExclusiveStartKey"])
+
+
+def reversed_since(table: Table, tenant_id: str, moment_ms: int) -> Iterator[str]:
+    """Read the ids of the usage records that were reversed from a moment on."""
+    first, last = ChangeFilter(from_ms=moment_ms).sort_keys
+    entries = table.query_items(
+        KeyConditionExpression=keys.SORTED_BETWEEN,
+        FilterExpression=OF_USAGE,
+        ExpressionAttributeValues={
+            ":pk": values.text(keys.changes_partition(tenant_id)),
+            ":first": values.text(first),
+            ":last": values.text(last),
+            ":usage": values.text(RECORD_ID_PREFIX),
+        },
+        ConsistentRead=True,
+    )
+    return (entry["about"]["S"] for entry in entries)
 
 
 def _query(partition: str, wanted: ChangeFilter, limit: int) -> dict[str, Any]:

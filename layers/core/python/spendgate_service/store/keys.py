@@ -11,6 +11,7 @@ from typing import Any
 
 from spendgate_service.domain.periods import Period
 from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.domain.usage_days import DAY_SECONDS, start_of_day
 
 _SORTED_CHARACTERS = 200
 """A sort key has at most 1,024 bytes, and a subject may have more."""
@@ -58,6 +59,9 @@ TENANT_SHARDS = 16
 
 EXPIRING_REQUESTS_SHARD = "REQUESTS"
 """The partition of the index `due` with the pending increase requests, by their ends."""
+
+ROLLUPS_DUE = "ROLLUPS"
+"""The partition of the index `due` with the tenants, each by when its usage is rolled up next."""
 
 
 def read_key(item: Mapping[str, Mapping[str, Any]]) -> Key:
@@ -164,9 +168,59 @@ def usage_day_of(partition: str) -> str:
 
 
 def usage_key(tenant_id: str, day: str, batch_id: str, *, recorded_at_ms: int) -> Key:
-    """Return the key of the item with a batch's usage records."""
-    partition = usage_partition(tenant_id, day, _shard_of(batch_id, USAGE_SHARDS))
-    return partition, f"{usage_moment(recorded_at_ms)}#{batch_id}"
+    """Return the key of the item with a batch's usage records. Late records share one shard."""
+    shards = usage_shards_from(day, usage_moment(recorded_at_ms))
+    shard = _shard_of(batch_id, len(shards))
+    return usage_partition(tenant_id, day, shard), f"{usage_moment(recorded_at_ms)}#{batch_id}"
+
+
+def usage_shards_from(day: str, sort_key: str) -> range:
+    """Return the shards of a day in which a usage item may be that sorts at or after a key.
+
+    What is recorded later than on the next day is rare: one shard is enough for it.
+    """
+    is_late_from_ms = (start_of_day(day) + 2 * DAY_SECONDS) * 1000
+    return range(1 if sort_key >= usage_moment(is_late_from_ms) else USAGE_SHARDS)
+
+
+def rollups_partition(tenant_id: str) -> str:
+    """Return the partition of the state of a tenant's roll-ups, and of its days."""
+    return _joined("TENANT", tenant_id, "ROLLUPS")
+
+
+def rollup_state_key(tenant_id: str) -> Key:
+    """Return the key of the item that says up to when all of a tenant's usage is rolled up."""
+    return rollups_partition(tenant_id), "STATE"
+
+
+def rollup_day_key(tenant_id: str, day: str) -> Key:
+    """Return the key of the item about the roll-ups of one UTC day."""
+    return rollups_partition(tenant_id), day
+
+
+def quarters_partition(tenant_id: str, day: str) -> str:
+    """Return the partition of the roll-ups of the quarters of an hour of a UTC day."""
+    return _joined("TENANT", tenant_id, "QUARTERS", day)
+
+
+def days_partition(tenant_id: str, month: str) -> str:
+    """Return the partition of the roll-ups of the UTC days of a month (`202611`)."""
+    return _joined("TENANT", tenant_id, "DAYS", month)
+
+
+def rollup_sort_key(name: str, part: int) -> str:
+    """Return the sort key of a part of a roll-up: of a day (`20261128`), or a quarter (`0915`)."""
+    return f"{name}#{part:02d}"
+
+
+def rollup_name_of(sort_key: str) -> str:
+    """Return the name of the roll-up whose part has a sort key of `rollup_sort_key`."""
+    return sort_key.partition("#")[0]
+
+
+def after_rollup(name: str) -> str:
+    """Return a sort key after every part of a roll-up and before the next one."""
+    return f"{name}$"
 
 
 def reversal_key(tenant_id: str, record_id: str) -> Key:

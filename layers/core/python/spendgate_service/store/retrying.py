@@ -23,6 +23,9 @@ CHANGE_TRIES_MAX: Final = 5
 CLOSE_TRIES_MAX: Final = 4
 """A period is read again because a settlement or a credit changed its counter."""
 
+ROLLUP_READS_MAX: Final = 5
+"""Roll-ups that do not belong together are read again: they were being written."""
+
 BATCH_TRIES_MAX: Final = 6
 """A batch is written again without the commands whose conditions failed."""
 

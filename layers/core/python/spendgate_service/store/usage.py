@@ -9,13 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from spendgate_service.domain.amounts import amount_text, parse_amount
 from spendgate_service.domain.model_usage import COUNTS, Usage
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import Subject, parse_subject
+from spendgate_service.domain.usage_days import day_of
 from spendgate_service.domain.usage_records import BudgetShare, MeteredUsage, UsageRecord
 from spendgate_service.store import counters, keys, values
 from spendgate_service.store.client import Table
@@ -26,7 +26,9 @@ from spendgate_service.store.values import Item
 
 RECORDS_PER_ITEM_MAX = 100
 
-_ID = re.compile(r"use_(?P<day>\d{8})(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
+RECORD_ID_PREFIX = "use_"
+
+_ID = re.compile(RECORD_ID_PREFIX + r"(?P<day>\d{8})(?P<batch>[0-9a-z]{26})(?P<place>\d{2})")
 
 _DEFAULT_USAGE = Usage("", "")
 _PROVENANCE = tuple(provenance_field.name for provenance_field in fields(Provenance))
@@ -99,11 +101,6 @@ def usage_items_of(records: Sequence[tuple[str, UsageRecord]]) -> int:
     return sum(-(-count // RECORDS_PER_ITEM_MAX) for count in of_group.values())
 
 
-def day_of(moment_ms: int) -> str:
-    """Return the UTC day of a moment: `20261128`."""
-    return f"{datetime.fromtimestamp(moment_ms // 1000, UTC):%Y%m%d}"
-
-
 def find_usage_record(table: Table, tenant_id: str, record_id: str) -> UsageRecord | None:
     """Read one record consistently; None if there is none. One read unit."""
     if not _ID.fullmatch(record_id):
@@ -119,6 +116,13 @@ def key_of_record(tenant_id: str, record_id: str) -> keys.Key:
     assert named is not None
     moment = time_ms_of_ulid(named["batch"])
     return keys.usage_key(tenant_id, named["day"], named["batch"], recorded_at_ms=moment)
+
+
+def day_of_record(record_id: str) -> str:
+    """Return the UTC day of a record, which its id names."""
+    named = _ID.fullmatch(record_id)
+    assert named is not None
+    return named["day"]
 
 
 def find_reversal(table: Table, tenant_id: str, record_id: str) -> UsageRecord | None:
@@ -186,7 +190,7 @@ def read_usage(item: Item) -> list[UsageRecord]:
 
 def _record_id(day: str, batch_id: str, place: int) -> str:
     assert 0 <= place < RECORDS_PER_ITEM_MAX
-    return f"use_{day}{batch_id}{place:02d}"
+    return f"{RECORD_ID_PREFIX}{day}{batch_id}{place:02d}"
 
 
 def _expiry(records: Sequence[UsageRecord]) -> Item:

@@ -15,6 +15,7 @@ from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.listings import listed_in_all
 from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
+from spendgate_service.store.rollups import put_of_state
 from spendgate_service.store.tenants import (
     put_of_tenant,
     read_tenant,
@@ -58,6 +59,7 @@ def create_tenant(
     admin_key = new_key(tenant.tenant_id, "admin", name=FIRST_KEY_NAME, now_ms=now_ms)
     writes = [
         put_of_tenant(table, tenant),
+        put_of_state(table.name, tenant.tenant_id, now_ms=now_ms),
         *writes_of_key(table, admin_key, by),
         change_entry(
             table,

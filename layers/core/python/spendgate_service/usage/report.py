@@ -7,29 +7,22 @@ many intervals is never in memory as a whole.
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from itertools import batched, islice, product
+from itertools import islice
 
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.usage_report import (
     Group,
-    Interval,
     Report,
     ReportQuery,
-    UsageLine,
     UsageRow,
-    days_of,
     group_position,
-    line_of,
     position_of,
 )
-from spendgate_service.store import keys
 from spendgate_service.store.client import Table
-from spendgate_service.store.usage import read_usage, usage_items
+from spendgate_service.usage.sources import Source
 
 LINES_MAX = 400_000
 """How many lines one request may add: about ten of the function's fifteen seconds."""
-
-_DAYS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ def _rows(
     place = None if after is None else (after.starts_at, group_position(after.group))
     since = query.span if after is None else replace(query.span, starts_at=after.starts_at)
     report, lines, done = Report(query), 0, since.starts_at
-    for ended_at, day in _days(table, tenant_id, query, since, pool):
+    for ended_at, day in Source(table, tenant_id, replace(query, span=since), pool).days():
         for line in day:
             lines += 1
             if lines > LINES_MAX:
@@ -84,28 +77,6 @@ def _rows(
                 yield row
         done = ended_at
     assert done >= since.ends_at
-
-
-def _days(
-    table: Table, tenant_id: str, query: ReportQuery, span: Interval, pool: Executor
-) -> Iterator[tuple[int, list[UsageLine]]]:
-    """Yield the lines of some days at a time, with the end of the last one."""
-    metadata = query.metadata
-
-    def read(partition: str) -> list[UsageLine]:
-        return [
-            line_of(record, metadata=metadata)
-            for item in usage_items(table, partition)
-            for record in read_usage(item)
-        ]
-
-    for days in batched(days_of(span), _DAYS_AT_ONCE, strict=False):
-        partitions = [
-            keys.usage_partition(tenant_id, day, shard)
-            for (day, _), shard in product(days, range(keys.USAGE_SHARDS))
-        ]
-        lines = [line for found in pool.map(read, partitions) for line in found]
-        yield days[-1][1], lines
 
 
 def _refuse_size() -> None:

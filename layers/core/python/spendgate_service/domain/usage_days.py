@@ -1,0 +1,24 @@
+"""The UTC days by which the usage log is kept, each as `20261128`."""
+
+from datetime import UTC, date, datetime
+
+DAY_SECONDS = 86_400
+DAY_MS = DAY_SECONDS * 1000
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def day_of(moment_ms: int) -> str:
+    """Return the day of a moment (epoch milliseconds)."""
+    return f"{datetime.fromtimestamp(moment_ms // 1000, UTC):%Y%m%d}"
+
+
+def start_of_day(day: str) -> int:
+    """Return the first moment of a day (epoch seconds)."""
+    ordinal = date(int(day[:4]), int(day[4:6]), int(day[6:])).toordinal()
+    return (ordinal - _EPOCH) * DAY_SECONDS
+
+
+def days_between(from_ms: int, to_ms: int) -> list[str]:
+    """List the days from that of one moment to that of another, both included."""
+    return [day_of(day * DAY_MS) for day in range(from_ms // DAY_MS, to_ms // DAY_MS + 1)]
