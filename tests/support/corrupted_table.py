@@ -1,5 +1,7 @@
 """A table that was used in every way, and what a hand in it may do: for the tests of its audit."""
 
+import json
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,12 +15,16 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.domain.usage_days import DAY_MS, day_of
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys, values
 from spendgate_service.store.counters import SLICE_PREFIX, hold_attribute
 from spendgate_service.store.ledger import ledger_attributes, read_ledger
+from spendgate_service.store.rollups import put_of_state
 from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
+from spendgate_service.usage.reverse import reverse
+from spendgate_service.usage.roll_up import roll_up_usage
 from tests.support.ledger_invariants import scan
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 
@@ -44,6 +50,8 @@ class Lived:
 
     def _live(self) -> None:
         world = self.world
+        state = put_of_state(self.table.name, TENANT, now_ms=world.clock.now_ms())
+        self.table.put(state["Put"]["Item"])
         everybody = (ORGANIZATION, AGENT, SESSION)
         self.settled = world.reserve(4, by=everybody)
         self.first_hour = world.counter_key(self.hourly)
@@ -65,8 +73,20 @@ class Lived:
         world.record(2, by=(ORGANIZATION, OTHER))
         world.clock.advance(120)
         close_due_periods(self.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+        self._usage_is_known()
         self.open = world.reserve(3, by=everybody, ttl_seconds=4000)
         world.extend(self.open, 5000)
+
+    def _usage_is_known(self) -> None:
+        """A spend of yesterday, one that is reversed, and a minute later all is rolled up."""
+        world = self.world
+        yesterday_ms = world.clock.now_ms() - DAY_MS
+        world.record(1, by=("user:u",), occurred_at_ms=yesterday_ms)
+        self.day = day_of(yesterday_ms)
+        self.reversed = str(json.loads(world.record(1, by=(ORGANIZATION,)))["usage_id"])
+        reverse(self.table, TENANT, self.reversed, None, now_ms=world.clock.now_ms())
+        world.clock.advance(61)
+        roll_up_usage(self.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
     def audit(self) -> list[Finding]:
         found: list[Finding] = []
@@ -185,6 +205,82 @@ def _usage_unreadable(lived: Lived) -> None:
     lived.change(key, usage_lines={"B": b"not deflated"})
 
 
+def _quarter(lived: Lived) -> keys.Key:
+    """The first roll-up of a quarter of an hour."""
+    partition = keys.quarters_partition(TENANT, lived.day)
+    return min(
+        (partition, item["sk"]["S"]) for item in scan(lived.table) if item["pk"]["S"] == partition
+    )
+
+
+def _whole_day(lived: Lived) -> keys.Key:
+    return keys.days_partition(TENANT, lived.day[:6]), keys.rollup_sort_key(lived.day, 0)
+
+
+def _lines_changed(lived: Lived, key: keys.Key) -> None:
+    """One call more in a roll-up, of as many records."""
+    item = lived.table.get(values.key(key))
+    assert item is not None
+    lines = json.loads(zlib.decompress(item["rollup_lines"]["B"]))
+    lines[0][3] += 1
+    lived.change(key, rollup_lines={"B": zlib.compress(json.dumps(lines).encode())})
+
+
+def _quarter_changed(lived: Lived) -> None:
+    _lines_changed(lived, _quarter(lived))
+
+
+def _quarter_lost(lived: Lived) -> None:
+    lived.remove(_quarter(lived))
+
+
+def _whole_day_changed(lived: Lived) -> None:
+    _lines_changed(lived, _whole_day(lived))
+
+
+def _whole_day_lost(lived: Lived) -> None:
+    lived.remove(_whole_day(lived))
+
+
+def _quarter_unreadable(lived: Lived) -> None:
+    lived.change(_quarter(lived), rollup_lines={"B": b"not deflated"})
+
+
+def _rolled_day_unreadable(lived: Lived) -> None:
+    lived.remove_from(keys.rollup_day_key(TENANT, lived.day), "records")
+
+
+def _change(lived: Lived, action: str, about: str) -> keys.Key:
+    """The entry of the change log of what was done to an object."""
+    return next(
+        keys.read_key(item)
+        for item in scan(lived.table)
+        if item.get("about") == values.text(about)
+        and json.loads(item["entry"]["S"])["action"] == action
+    )
+
+
+def _change_of_reversal_lost(lived: Lived) -> None:
+    lived.remove(_change(lived, "usage.reversed", lived.reversed))
+
+
+def _change_of_creation_lost(lived: Lived) -> None:
+    lived.remove(_change(lived, "budget.created", lived.balance.budget_id))
+
+
+def _change_about_another(lived: Lived) -> None:
+    lived.change(_change(lived, "usage.reversed", lived.reversed), about=values.text("tenant"))
+
+
+def _change_unreadable(lived: Lived) -> None:
+    lived.change(_change(lived, "usage.reversed", lived.reversed), entry=values.text("not JSON"))
+
+
+def _reversal_of_another(lived: Lived) -> None:
+    key = keys.reversal_key(TENANT, lived.reversed)
+    lived.change(key, reversal_id=values.text(lived.reversed))
+
+
 def _settled_never_entered(lived: Lived) -> None:
     actual = values.amounts({"usd": ONE})
     key = lived.world.reservation_key(lived.released)
@@ -291,9 +387,20 @@ CORRUPTIONS: dict[Callable[[Lived], None], set[str]] = {
     _ledger_item_lost: {"counter_spent", "entry_missing", "usage_log_mismatch"},
     _entry_written_twice: {"ledger_entry_duplicate"},
     _entry_in_another_amount: {"ledger_entry_mismatch", "usage_log_mismatch"},
-    _usage_item_lost: {"usage_log_mismatch"},
-    _usage_item_written_twice: {"usage_log_mismatch"},
+    _usage_item_lost: {"usage_log_mismatch", "rollup_mismatch"},
+    _usage_item_written_twice: {"usage_log_mismatch", "rollup_mismatch"},
     _usage_unreadable: {"unreadable", "usage_log_mismatch"},
+    _quarter_changed: {"rollup_mismatch", "rollup_of_day"},
+    _quarter_lost: {"rollup_incomplete"},
+    _quarter_unreadable: {"unreadable"},
+    _whole_day_changed: {"rollup_of_day"},
+    _whole_day_lost: {"rollup_of_day"},
+    _rolled_day_unreadable: {"unreadable"},
+    _change_of_reversal_lost: {"change_missing"},
+    _change_of_creation_lost: {"change_missing"},
+    _change_about_another: {"change_mismatch", "change_missing"},
+    _change_unreadable: {"unreadable"},
+    _reversal_of_another: {"reversal_missing"},
     _settled_never_entered: {"entry_missing"},
     entered_never_settled: {"entry_of_unsettled"},
     _hold_gone: {"hold_missing"},

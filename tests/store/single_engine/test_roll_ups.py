@@ -119,8 +119,8 @@ def test_a_run_without_time_is_continued(table: Table, monkeypatch: pytest.Monke
         spend(table, at_ms=NOON_MS + number * 1_000_000, user=f"u-{number % 3}")
     now_ms = NOON_MS + DAY_MS
 
-    found = []
-    for _ in range(20):
+    found: list[int] = []
+    while (runs := len(found)) < 20:
         steps = count()
         rolled = run(table, now_ms, has_time=lambda steps=steps: next(steps) < 1)
         found.append(counted(table))
@@ -128,7 +128,7 @@ def test_a_run_without_time_is_continued(table: Table, monkeypatch: pytest.Monke
         if not rolled.ran_out_of_time:
             break
 
-    assert found[:4] == [2, 4, 6, 7] and not rolled.ran_out_of_time
+    assert found[:4] == [2, 4, 6, 7] and 4 <= runs < 20
 
 
 @pytest.mark.parametrize("write", range(3))

@@ -62,7 +62,7 @@ class Allowance(Model):
 
 
 class Difference(Model):
-    """A number of a counter that is not what the ledger adds up to."""
+    """A number of a counter, or of the usage log, that is not what the ledger adds up to."""
 
     subject: str
     """The subject whose counter it is, as type:id."""
@@ -70,11 +70,12 @@ class Difference(Model):
     """The key of the counter's period."""
     balance: str
     """Which number differs: entitlement is the limit with credits and what was carried in,
-    carried is what was carried in less what was carried out."""
+    carried is what was carried in less what was carried out; usage_log is what was spent by
+    the usage log."""
     expected: Decimal
     """What the ledger adds up to."""
     found: Decimal
-    """What the counter says."""
+    """What the counter, or the usage log, says."""
 
 
 class Audit(Model):
@@ -86,8 +87,11 @@ class Audit(Model):
     """How many counters were compared."""
     entries: int
     """How many ledger entries were added up."""
+    records: int | None
+    """How many usage records of the budget were added up. Null where the tenant has more than
+    100,000 records on the days of its periods: the audit of the whole table compares them."""
     differences: list[Difference]
-    """Every number of a counter that does not equal its ledger; empty if all are equal."""
+    """Every number that does not equal the ledger; empty if all are equal."""
     next_cursor: str | None
     """Where the next page begins; null on the last page."""
 

@@ -11,11 +11,13 @@ Model
 
         the sum of the ledger's spends and reversals = the sum of the records' counted shares
 
-    There are two audits. `GET /v1/budgets/{id}/audit` compares the counters of one budget with its
-    ledger. The command `python -m spendgate_service.audit` checks a whole table: also the usage
-    log, reservations, statements, policies and the lists of budgets.
+    There are two audits. `GET /v1/budgets/{id}/audit` compares the three books of one budget. The
+    command `python -m spendgate_service.audit` checks a whole table: also roll-ups, reservations,
+    statements, policies, the change log and the lists of budgets.
 
     budget       one budget: counters against ledger
+    books        one budget: ledger against usage log
+    rollups      one day of usage: roll-ups against the records
     table        a whole table: a scan in parallel segments, partition by partition
     partition    the checks within one partition
     scan_index   a scratch index on disk for what spans partitions (Suspect, BucketTotal)
@@ -30,8 +32,9 @@ Invariants
     - Memory is bounded by one partition per segment, for a table of any size.
 
 Cost
-    No write units. A budget: the read units of its counters (twice) and of its ledger. A table: one
-    consistent scan, and about as many read units again.
+    No write units. A budget: the read units of its counters (twice), of its ledger, and of the
+    tenant's usage log on the days of its periods, at most 100,000 records. A table: one consistent
+    scan, and about as many read units again.
 
 Boundaries
     The audit reports and never repairs. Periods whose retention is over are left out: TTL may have

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
+from spendgate_service.audit.changes import audit_change, audit_creations, audit_reversal
 from spendgate_service.audit.partition import (
     Finding,
     audit_counters,
@@ -23,6 +24,7 @@ from spendgate_service.audit.partition import (
     unreadable_items,
 )
 from spendgate_service.audit.recheck import missing_holds, wrong_entries
+from spendgate_service.audit.rollups import audit_rolled_day
 from spendgate_service.audit.scan_index import CLOCKS_DIFFER_MS, ScanIndex
 from spendgate_service.domain.amounts import amount_text
 from spendgate_service.domain.ledger import LedgerEntry
@@ -95,7 +97,6 @@ class TableAudit:
         for held in index.bucket_totals(now_ms=self._clock()):
             with self._reporting_unreadable(held.counter):
                 self._found(missing_holds(self._table, held, clock=self._clock))
-
         for spent in index.books():
             period_key = keys.period_key_of(spent.counter[1])
             if spent.ledger == spent.usage or is_forgotten(period_key, now_ms=self._clock()):
@@ -131,15 +132,27 @@ class TableAudit:
                 self._counters(index, partition)
             case ("TENANT", _, "SUBJECT", _):
                 self._found(self._twice(lambda: audit_policy(self._table, partition)))
+                self._found(audit_creations(self._table, partition))
             case ("TENANT", _, "BUDGETS" | "DELETED_BUDGETS"):
                 self._found(self._twice(lambda: audit_listing(self._table, key, item)))
             case ("TENANT", tenant_id, "RESERVATION", reservation_id):
                 index.add_reservation(tenant_id, read_reservation(reservation_id, item))
                 with self._lock:
                     self.seen.reservations += 1
-
             case ("TENANT", tenant_id, "USAGE", _, _):
                 self._usage(index, tenant_id, item)
+            case ("TENANT", tenant_id, "ROLLUPS") if key[1] != keys.ROLLUP_STATE:
+                self._found(
+                    self._twice(
+                        lambda: audit_rolled_day(
+                            self._table, tenant_id, key[1], now_ms=self._clock()
+                        )
+                    )
+                )
+            case ("TENANT", _, "CHANGES"):
+                self._found(audit_change(key, item))
+            case ("TENANT", tenant_id, "REVERSAL", record_id):
+                self._found(audit_reversal(self._table, tenant_id, record_id, item))
 
     @contextmanager
     def _reporting_unreadable(self, key: keys.Key) -> Iterator[None]:

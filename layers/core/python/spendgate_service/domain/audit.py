@@ -9,7 +9,7 @@ from spendgate_service.domain.subjects import Subject
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A balance that differs from the ledger.
+    """A balance that differs from the ledger, or the spend of the usage log.
 
     `entitlement` is the limit plus all credits and the carried-in amount; `carried` is the
     carried-in minus the carried-out amount.
@@ -17,16 +17,20 @@ class Difference:
 
     subject: Subject
     period_key: str
-    balance: Literal["spent", "entitlement", "carried"]
+    balance: Literal["spent", "entitlement", "carried", "usage_log"]
     expected: Amount
     found: Amount
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A page of an audit: the numbers of compared objects and the differences."""
+    """A page of an audit: the numbers of compared objects and the differences.
+
+    `records` is None where the usage log was not compared.
+    """
 
     counters: int
     entries: int
     differences: tuple[Difference, ...]
     next_cursor: str | None = None
+    records: int | None = None

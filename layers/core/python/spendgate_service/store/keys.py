@@ -60,6 +60,9 @@ TENANT_SHARDS = 16
 EXPIRING_REQUESTS_SHARD = "REQUESTS"
 """The partition of the index `due` with the pending increase requests, by their ends."""
 
+ROLLUP_STATE = "STATE"
+"""The sort key of the state of a tenant's roll-ups; the others are days."""
+
 ROLLUPS_DUE = "ROLLUPS"
 """The partition of the index `due` with the tenants, each by when its usage is rolled up next."""
 
@@ -190,7 +193,7 @@ def rollups_partition(tenant_id: str) -> str:
 
 def rollup_state_key(tenant_id: str) -> Key:
     """Return the key of the item that says up to when all of a tenant's usage is rolled up."""
-    return rollups_partition(tenant_id), "STATE"
+    return rollups_partition(tenant_id), ROLLUP_STATE
 
 
 def rollup_day_key(tenant_id: str, day: str) -> Key:

@@ -8,19 +8,20 @@ from spendgate_service.wire.fields import AmountText, Doc
 
 
 class DifferenceResponse(TypedDict):
-    """A number of a counter that is not what the ledger adds up to."""
+    """A number of a counter, or of the usage log, that is not what the ledger adds up to."""
 
     subject: Annotated[str, Doc("The subject whose counter it is, as type:id.")]
     period_key: Annotated[str, Doc("The key of the counter's period.")]
     balance: Annotated[
-        Literal["spent", "entitlement", "carried"],
+        Literal["spent", "entitlement", "carried", "usage_log"],
         Doc(
             "Which number differs: entitlement is the limit with credits and what was carried in, "
-            "carried is what was carried in less what was carried out."
+            "carried is what was carried in less what was carried out; usage_log is what was spent "
+            "by the usage log."
         ),
     ]
     expected: Annotated[AmountText, Doc("What the ledger adds up to.")]
-    found: Annotated[AmountText, Doc("What the counter says.")]
+    found: Annotated[AmountText, Doc("What the counter, or the usage log, says.")]
 
 
 class AuditResponse(TypedDict):
@@ -29,9 +30,17 @@ class AuditResponse(TypedDict):
     budget_id: Annotated[str, Doc("The budget that was audited.")]
     counters: Annotated[int, Doc("How many counters were compared.")]
     entries: Annotated[int, Doc("How many ledger entries were added up.")]
+    records: Annotated[
+        int | None,
+        Doc(
+            "How many usage records of the budget were added up. Null where the tenant has more "
+            "than 100,000 records on the days of its periods: the audit of the whole table "
+            "compares them."
+        ),
+    ]
     differences: Annotated[
         list[DifferenceResponse],
-        Doc("Every number of a counter that does not equal its ledger; empty if all are equal."),
+        Doc("Every number that does not equal the ledger; empty if all are equal."),
     ]
     next_cursor: Annotated[str | None, Doc("Where the next page begins; null on the last page.")]
 
@@ -42,6 +51,7 @@ def audit_response(budget_id: str, audit: Audit) -> AuditResponse:
         "budget_id": budget_id,
         "counters": audit.counters,
         "entries": audit.entries,
+        "records": audit.records,
         "differences": [_difference(difference) for difference in audit.differences],
         "next_cursor": audit.next_cursor,
     }

@@ -6,7 +6,7 @@ from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, ledger_par
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SORT, STATUS, SUBJECT, TO
 from spendgate_service.api.route import ADMIN_READER, APPROVER_READER, route, routes_in
-from spendgate_service.audit import budget as audit
+from spendgate_service.audit.books import Audited, audit_books
 from spendgate_service.budgets import balance_lists
 from spendgate_service.budgets import read as budgets
 from spendgate_service.budgets.balances import current_balances
@@ -160,20 +160,19 @@ def read_statements(request: Request) -> Response:
     query=(SUBJECT, LIMIT, CURSOR),
 )
 def audit_budget(request: Request) -> Response:
-    """Compare every counter of a budget with its ledger, and list the differences."""
+    """Compare every counter of a budget with its ledger and the usage log; list the differences."""
     budget_id, tenant_id = request.path_id("budget"), request.tenant_id
     wanted, asked = request.page(), request.subject()
     _, budget = find_budget(request.app.table, tenant_id, budget_id)
-    note = _Allowance(AUDITED_ENTRIES_MAX).take
-    if asked is None:
-        found = audit.audit_budget(
-            request.app.table, tenant_id, budget, wanted, now_ms=request.now_ms, note=note
-        )
-    else:
-        subject = counted_subject(budget.subject, asked)
-        found = audit.audit_subject(
-            request.app.table, tenant_id, budget_id, subject, now_ms=request.now_ms, note=note
-        )
+    subject = None if asked is None else counted_subject(budget.subject, asked)
+    found = audit_books(
+        request.app.table,
+        tenant_id,
+        Audited(budget, subject, wanted),
+        now_ms=request.now_ms,
+        pool=request.app.budgets_pool,
+        note=_Allowance(AUDITED_ENTRIES_MAX).take,
+    )
     return ok(audit_response(budget_id, found))
 
 
