@@ -5,6 +5,8 @@ from contextlib import suppress
 
 import pytest
 
+from spendgate_service.audit.partition import Finding
+from spendgate_service.audit.table import TableAudit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import (
@@ -16,7 +18,14 @@ from spendgate_service.domain.errors import (
 )
 from spendgate_service.store.client import TRIES_MAX
 from spendgate_service.store.errors import Throttled
-from tests.support.faulty_client import ANSWER_LOST, THROTTLED, faulty, meanwhile
+from tests.support.faulty_client import (
+    ANSWER_LOST,
+    KILLED_AFTER,
+    THROTTLED,
+    Killed,
+    faulty,
+    meanwhile,
+)
 from tests.support.ledger_invariants import read_books
 from tests.support.world import AGENT, ORGANIZATION, World
 
@@ -231,6 +240,25 @@ def test_a_lost_response_does_not_lose_the_grant(world: World) -> None:
     world.on(table).grow(lease, 8, ttl_seconds=60)
 
     assert world.spent_and_held(budget) == (0, 8)
+
+
+def test_a_crash_while_it_grows_leaves_a_hold_that_expires_and_no_finding(world: World) -> None:
+    budget = world.budget(10)
+    lease, neighbour = world.reserve(5, ttl_seconds=10), world.reserve(1, ttl_seconds=10)
+    table, client = faulty(world.table)
+    client.fail("update_item", KILLED_AFTER)
+
+    with pytest.raises(Killed):
+        world.on(table).grow(lease, 8, ttl_seconds=60)
+    world.settle(lease, 4)
+
+    found: list[Finding] = []
+    TableAudit(world.table, clock=world.clock.now_ms, report=found.append).run(segments=1)
+    assert found == []
+    world.settle(neighbour, 1)
+    world.clock.advance(70)
+    world.reserve(5)
+    assert world.counter(budget).available == 0
 
 
 def test_a_throttled_grant_gives_back_what_it_took(world: World) -> None:

@@ -1,7 +1,5 @@
 """What is spent beyond a reservation, in units that it did not hold."""
 
-from dataclasses import replace
-
 import pytest
 
 from spendgate_service.audit.partition import Finding
@@ -9,24 +7,8 @@ from spendgate_service.audit.table import TableAudit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.rates import Origin, Rate
-from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.ledger import ledger_entries
-from spendgate_service.tenants.tenants import change_settings, change_tenant, create_tenant
-from tests.support.world import TENANT, World
-
-
-def set_rates(world: World, *rates: Rate) -> None:
-    """Create the tenant with conversion rates."""
-    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), idempotency=None)
-    by_target: dict[str, dict[str, Rate]] = {}
-    for rate in rates:
-        by_target.setdefault(rate.target, {})[rate.source] = rate
-    change_tenant(
-        world.table,
-        TENANT,
-        change_settings(lambda tenant: replace(tenant, rates=by_target)),
-        now_ms=2,
-    )
+from tests.support.world import TENANT, World, set_rates
 
 
 def test_a_window_is_started_under_rules_that_changed_since_they_were_read(world: World) -> None:

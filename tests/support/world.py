@@ -17,9 +17,11 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Budget, CarryOver
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
+from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.requests import Capture, Record, Release, Settle, SpendRequest
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.domain.subjects import parse_subject
+from spendgate_service.domain.tenants import Tenant
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.check import Balances
 from spendgate_service.reservations.extend import extend
@@ -34,6 +36,7 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.counters import read_counter
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX, PolicyCache
+from spendgate_service.tenants.tenants import change_settings, change_tenant, create_tenant
 from tests.support.app import Inline, spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.faulty_client import faulty, meanwhile
@@ -237,6 +240,20 @@ class World:
         counter = self.counter(budget, subject)
         held = counter.held(now_ms=self.clock.now_ms())
         return counter.spent / ONE, held / ONE
+
+
+def set_rates(world: World, *rates: Rate) -> None:
+    """Create the tenant with conversion rates."""
+    create_tenant(world.table, Tenant(TENANT, created_at_ms=1), idempotency=None)
+    by_target: dict[str, dict[str, Rate]] = {}
+    for rate in rates:
+        by_target.setdefault(rate.target, {})[rate.source] = rate
+    change_tenant(
+        world.table,
+        TENANT,
+        change_settings(lambda tenant: replace(tenant, rates=by_target)),
+        now_ms=2,
+    )
 
 
 def id_in(answered: Answered) -> str:

@@ -131,7 +131,7 @@ def test_a_hold_that_runs_out_during_the_audit_is_not_missed(
 
     assert restored.audit() == []
     assert bucket not in world.counter(restored.balance).holds
-    seen_before = BucketTotal(world.counter_key(restored.balance), bucket, ONE, [abandoned])
+    seen_before = BucketTotal(world.counter_key(restored.balance), bucket, ONE, 0, [abandoned])
     assert missing_holds(restored.table, seen_before, clock=world.clock.now_ms) == []
 
 

@@ -109,10 +109,12 @@ def missing_holds(table: Table, held: BucketTotal, *, clock: Callable[[], int]) 
     """Compare one bucket of a counter with the open reservations in it, read again if needed.
 
     A bucket with more than its reservations hold is no finding: a crash leaves that until the
-    bucket expires. A bucket that expires meanwhile is none either: the next request reclaims it.
+    bucket expires. One with less is none if what is missing lies in later buckets beyond what
+    their own reservations hold: so does a crash leave a lease that was growing. A bucket that
+    expires meanwhile is none either: the next request reclaims it.
     """
     before = _holds(table, held)
-    if before >= held.amount:
+    if before >= held.amount + held.later:
         return []
     tenant_id = keys.tenant_of(held.counter[0])
     expected: Amount = 0
@@ -120,12 +122,12 @@ def missing_holds(table: Table, held: BucketTotal, *, clock: Callable[[], int]) 
         reservation = _reservation(table, tenant_id, reservation_id)
         if reservation is not None and reservation.state == "held":
             expected += _held_by(reservation, held, tenant_id)
-    in_bucket = max(before, _holds(table, held))
-    if in_bucket >= expected or is_expired(held.bucket, now_ms=clock() + CLOCKS_DIFFER_MS):
+    in_buckets = max(before, _holds(table, held))
+    if in_buckets >= expected or is_expired(held.bucket, now_ms=clock() + CLOCKS_DIFFER_MS):
         return []
     says = (
-        f"open reservations hold {amount_text(expected)} until {held.bucket}, "
-        f"the counter {amount_text(in_bucket)}"
+        f"open reservations hold {amount_text(expected)} until {held.bucket} or later, "
+        f"the counter {amount_text(in_buckets)}"
     )
     reservations = (
         keys.reservation_key(tenant_id, reservation_id) for reservation_id in held.reservation_ids
@@ -137,15 +139,17 @@ def _held_by(reservation: Reservation, held: BucketTotal, tenant_id: str) -> Amo
     return sum(
         reservation.held_on(line)
         for line in reservation.lines
-        if reservation.bucket == held.bucket
+        if reservation.bucket >= held.bucket
         and held.counter
         == keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
     )
 
 
 def _holds(table: Table, held: BucketTotal) -> Amount:
+    """Read what the counter holds until the bucket or later."""
     item = table.get(values.key(held.counter))
-    return 0 if item is None else read_counter(item).holds.get(held.bucket, 0)
+    holds = {} if item is None else read_counter(item).holds
+    return sum(amount for bucket, amount in holds.items() if bucket >= held.bucket)
 
 
 def _reservation(table: Table, tenant_id: str, reservation_id: str) -> Reservation | None:

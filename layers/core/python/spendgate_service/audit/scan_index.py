@@ -90,7 +90,8 @@ FROM ({_MISMATCHED} UNION {_DUPLICATED} UNION {_NOT_SETTLED}) AS suspect
 
 _HELD = """
 SELECT partition, period, bucket, group_concat(held, ' '), group_concat(DISTINCT reservation_id)
-FROM lines WHERE stage = 'held' AND bucket > ? GROUP BY partition, period, bucket
+FROM lines WHERE stage = 'held' AND bucket > ?
+GROUP BY partition, period, bucket ORDER BY partition, period, bucket DESC
 """
 
 
@@ -120,11 +121,12 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class BucketTotal:
-    """What open reservations hold in one bucket of one counter, and their ids."""
+    """What open reservations hold in one bucket of one counter, and in later ones; their ids."""
 
     counter: keys.Key
     bucket: int
     amount: Amount
+    later: Amount
     reservation_ids: Sequence[str]
 
 
@@ -211,12 +213,15 @@ class ScanIndex:
     def bucket_totals(self, *, now_ms: int) -> Iterator[BucketTotal]:
         """Yield what open reservations hold in each bucket that has not expired."""
         self._database.executescript(_INDEXES)
-        for partition, period, bucket, amounts, ids in self._database.execute(
-            _HELD, [now_ms // 1000]
-        ):
-            amount = sum(map(parse_amount, amounts.split(" ")))
-            counter = partition, keys.PERIOD_PREFIX + period
-            yield BucketTotal(counter, bucket, amount, ids.split(","))
+        rows = self._database.execute(_HELD, [now_ms // 1000])
+        for (partition, period), of_counter in groupby(rows, key=lambda row: row[:2]):
+            counter, later = (partition, keys.PERIOD_PREFIX + period), 0
+            later_ids: list[str] = []
+            for _, _, bucket, amounts, ids in of_counter:
+                amount = sum(map(parse_amount, amounts.split(" ")))
+                later_ids += ids.split(",")
+                yield BucketTotal(counter, bucket, amount, later, tuple(later_ids))
+                later += amount
 
     def close(self) -> None:
         """Delete the index."""
