@@ -10,17 +10,20 @@ import pytest
 
 from spendgate_service.api import export
 from spendgate_service.api.handlers import reports
+from spendgate_service.audit import books
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.requests import Record
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.settlements.apply import Settlements
+from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PolicyCache
 from tests.handlers.test_budgets import create, spend
 from tests.support.functions import HttpAnswer
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal
+from tests.support.ledger_invariants import scan
 
 MARCH_MS = 1_772_323_200_000
 DAY_MS = 86_400_000
@@ -62,6 +65,50 @@ def test_an_audit_reads_no_more_entries_than_one_request_may(
 
     assert refused.status == 422
     assert "at most 3 entries" in refused.body["error"]["message"]
+
+
+@pytest.mark.parametrize("period", [{"type": "none"}, {"type": "calendar", "unit": "month"}])
+@pytest.mark.parametrize("subject", ["agent:researcher", "agent:*"])
+def test_an_audit_compares_the_ledger_with_the_usage_log(
+    ask: Ask, memory_table: Table, subject: str, period: dict[str, str]
+) -> None:
+    """A lost or repeated usage item is a difference; other budgets and tenants are none."""
+    budget_id = create(ask, subject=subject, period=period)["budget_id"]
+    create(ask, subject="organization:acme")
+    for number in range(3):
+        spent_at(memory_table, MARCH_MS + number * 1000, "agent:researcher", usd=number + 1)
+    spent_at(memory_table, MARCH_MS, "agent:writer")
+    lines = [item for item in scan(memory_table) if "usage_lines" in item]
+    second = keys.usage_moment(MARCH_MS + 1000)
+    lost = next(item for item in lines if item["sk"]["S"].startswith(second))
+
+    def audit() -> dict[str, Any]:
+        return ask("GET", f"/v1/budgets/{budget_id}/audit").body
+
+    sound = audit()
+    assert (sound["differences"], sound["records"]) == ([], 3 + (subject == "agent:*"))
+    memory_table.delete({name: lost[name] for name in ("pk", "sk")})
+    (difference,) = audit()["differences"]
+    assert (difference["balance"], difference["subject"]) == ("usage_log", "agent:researcher")
+    assert (difference["expected"], difference["found"]) == ("6", "4")
+    for batch in ("0" * 26, "1" * 26):
+        again = values.text(f"{lost['sk']['S'][:-26]}{batch}")
+        memory_table.put({**lost, "sk": again})
+    assert audit()["differences"][0]["found"] == "8"
+
+
+def test_an_audit_says_where_the_usage_log_is_too_long_for_a_request(
+    ask: Ask, memory_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counters are compared all the same."""
+    budget_id = create(ask)["budget_id"]
+    spent_at(memory_table, MARCH_MS)
+    spent_at(memory_table, MARCH_MS)
+    monkeypatch.setattr(books, "RECORDS_MAX", 1)
+
+    answer = ask("GET", f"/v1/budgets/{budget_id}/audit").body
+
+    assert (answer["records"], answer["entries"], answer["differences"]) == (None, 2, [])
 
 
 def test_statements_are_listed_newest_first_and_page_by_page(ask: Ask, memory_table: Table) -> None:

@@ -121,7 +121,7 @@ class Invariants:
         assert change.before is None and change.after is not None, "the ledger only grows"
         for counter, entry in stored.entries_of(change.key, change.after):
             match entry.kind:
-                case "spend" | "opening":
+                case "spend" | "opening" | "reversal":
                     self.spent[counter] += entry.amount
                     if entry.reservation_id is not None:
                         self.settled[entry.reservation_id, counter] += entry.amount

@@ -70,6 +70,8 @@ PAUSE = Operation("pause", lambda world, stage: service.change(world, stage["bud
 DELETE = Operation("delete", lambda world, stage: world.delete(stage["budget"]))
 CREATE = Operation("create", lambda world, _: world.budget(3))
 CLOSE = Operation("close", lambda world, _: service.close(world))
+REVERSE = Operation("reverse", lambda world, stage: service.reverse_spend(world, stage["usage"]))
+ROLL_UP = Operation("roll up", lambda world, _: service.roll_up(world))
 
 ENFORCE = Operation(
     "enforce", lambda world, stage: service.change(world, stage["budget"], mode="enforce")
@@ -117,6 +119,13 @@ def _with_stale_rules(operations: Sequence[Operation]) -> list[Operation]:
 STAGES = (
     PairStage("balance", stages.balance, (*SPENDING, *CHANGING)),
     PairStage("end of a period", stages.end_of_period, (*SPENDING, *CHANGING, CLOSE), (64_000,)),
+    PairStage(
+        "a spend that is reversed",
+        stages.recorded,
+        (REVERSE, SETTLE, RECORD, LOWER, DELETE, CLOSE),
+        (64_000,),
+    ),
+    PairStage("usage that is rolled up", stages.rolled_up, (ROLL_UP, REVERSE, SETTLE, RECORD)),
     PairStage(
         "a hold that ends, clocks apart",
         stages.expiring_hold,

@@ -151,9 +151,11 @@ class PreparedScenario:
         run.now_ms += ALL_ENDS_MS
         service.close(world)
         service.close(world)
+        service.roll_up(world)
         self._books.now_ms = run.now_ms
         self._books.check_statements()
         books = assert_books_balance(world.table, now_ms=run.now_ms, orphans_allowed=True)
+        service.check_rollups(world, records=len(books.usage))
         ended = [key for key, ends_at in books.due.items() if ends_at * 1000 <= run.now_ms]
         assert not ended, f"still due: {ended}"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spendgate_service.audit.rollups import audit_rolled_day
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
@@ -16,6 +17,9 @@ from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import StoreError, Unavailable
 from spendgate_service.store.idempotency import IdempotencyRecord
+from spendgate_service.store.rollups import put_of_state, read_rolled_days, read_rollup_state
+from spendgate_service.usage.reverse import reverse
+from spendgate_service.usage.roll_up import roll_up_usage
 from tests.interleavings.clients import ScheduledPool, WaitingClient
 from tests.interleavings.runs import Run
 from tests.support.clock import FakeClock
@@ -60,6 +64,35 @@ def environment(run: Run, *, warm_for: Sequence[str] = ()) -> World:
 def close(world: World) -> object:
     """A run of the scheduled function."""
     return close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+
+def reverse_spend(world: World, record_id: str) -> object:
+    """What the reversal of a usage record does."""
+    now_ms = world.clock.now_ms()
+    return reverse(world.table, TENANT, record_id, None, now_ms=now_ms).record
+
+
+def list_for_rollups(world: World) -> None:
+    """What the creation of a tenant does: its usage will be rolled up."""
+    state = put_of_state(world.table.name, TENANT, now_ms=world.clock.now_ms())
+    world.table.transact([state])
+
+
+def roll_up(world: World) -> object:
+    """The other part of the scheduled function."""
+    return roll_up_usage(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+
+
+def check_rollups(world: World, *, records: int) -> None:
+    """What is rolled up is the sum of the records, each of which is counted once."""
+    state = read_rollup_state(world.table, TENANT)
+    if state is None:
+        return
+    rolled = read_rolled_days(world.table, TENANT, "0", "9")
+    assert sum(day.records for day in rolled.values()) == records
+    for day in rolled:
+        findings = audit_rolled_day(world.table, TENANT, day, now_ms=world.clock.now_ms())
+        assert not findings, findings
 
 
 def set_limit(world: World, budget: Budget, limit: int) -> object:

@@ -1,5 +1,7 @@
 """What scenarios begin with: a budget of each kind, something spent and something held."""
 
+import json
+
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
@@ -48,6 +50,25 @@ def end_of_period(world: World) -> Stage:
     world.clock.advance(3597)
     world.record(2)
     return {"budget": budget, "held": world.reserve(5, ttl_seconds=30)}
+
+
+def recorded(world: World) -> Stage:
+    """The same, and the usage of its tenant is rolled up: the spend of 2 may be reversed."""
+    service.list_for_rollups(world)
+    budget = world.budget(10, period=HOUR, carry_over=CARRIES_ALL)
+    world.clock.advance(3597)
+    usage_id = json.loads(world.record(2))["usage_id"]
+    return {"budget": budget, "usage": usage_id, "held": world.reserve(5, ttl_seconds=30)}
+
+
+def rolled_up(world: World) -> Stage:
+    """The same two minutes later: all that was recorded is rolled up, and more can be."""
+    stage = recorded(world)
+    world.clock.advance(120)
+    service.roll_up(world)
+    world.record(1)
+    world.clock.advance(7200)
+    return stage
 
 
 def default(world: World) -> Stage:

@@ -1,10 +1,13 @@
 """Three operations and more at once, where one sees what others have left half done."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.periods import DurationPeriod
+from spendgate_service.domain.usage_records import UsageRecord
+from spendgate_service.settlements.plan import Settled
 from tests.interleavings import service, stages
 from tests.interleavings.pairs import (
     CLOSE,
@@ -17,6 +20,8 @@ from tests.interleavings.pairs import (
     RELEASE,
     RESERVE,
     RESERVE_MUCH,
+    REVERSE,
+    ROLL_UP,
     SETTLE,
     SETTLE_ABOVE,
 )
@@ -78,6 +83,17 @@ def _counted_once(outcomes: Outcomes) -> None:
     past, current, *_ = (counter for _, counter in sorted(outcomes.books.counters.items()))
     assert past.spent == 6 * ONE
     assert current.carried_in == past.carried_out
+
+
+def _reversed_once(outcomes: Outcomes) -> None:
+    """Both responses name the same record; 2 were spent, and 4 are."""
+    reversals = {
+        result.record_id for result in outcomes.results.values() if isinstance(result, UsageRecord)
+    }
+    assert len(reversals) <= 1, "one spend was reversed twice"
+    (counter,) = outcomes.books.counters.values()
+    settled = isinstance(outcomes.results["settle"], Settled)
+    assert counter.spent == (4 * settled + 2 * (not reversals)) * ONE
 
 
 def _new_windows(world: World) -> Stage:
@@ -194,6 +210,28 @@ TRIPLES: tuple[Scenario, ...] = (
         stages.end_of_period,
         (CLOSE, SETTLE_ABOVE, RESERVE),
         ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "reverse, settle and close",
+        stages.recorded,
+        (REVERSE, SETTLE_ABOVE, CLOSE),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+    ),
+    Scenario(
+        "reverse twice and settle",
+        stages.recorded,
+        (REVERSE, replace(REVERSE, name="reverse again"), SETTLE),
+        check=_reversed_once,
+    ),
+    Scenario(
+        "roll up, a late record and a reversal",
+        stages.rolled_up,
+        (ROLL_UP, RECORD_PAST, REVERSE),
+    ),
+    Scenario(
+        "roll up twice and settle late",
+        stages.rolled_up,
+        (ROLL_UP, replace(ROLL_UP, name="roll up again"), SETTLE),
     ),
     Scenario(
         "a credit that ends, reserve, extend and close",
