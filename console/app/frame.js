@@ -3,13 +3,14 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Empty, Screen } from "./parts.js";
 import { to, useRoute } from "./route.js";
-import { SCREENS } from "./screens.js";
+import { screensOf } from "./screens.js";
 import * as session from "./session.js";
 
 export function Frame({ me }) {
   const { segments, query } = useRoute();
-  const [path = SCREENS[0].path, id] = segments;
-  const screen = SCREENS.find((candidate) => candidate.path === path);
+  const screens = screensOf(me);
+  const [path = screens[0].path, id] = segments;
+  const screen = screens.find((candidate) => candidate.path === path);
   const place = [path, id, query.subject].join("/");
   const [open, setOpen] = useState(false);
   const main = useRef(null);
@@ -28,7 +29,7 @@ export function Frame({ me }) {
     <header class="side ${open ? "open" : ""}">
       <div class="brand"><img src=${new URL("../icon.svg", import.meta.url)} alt="" />Spendgate</div>
       <button type="button" class="menu-button" aria-expanded=${open} aria-controls="menu" onClick=${() => setOpen(!open)}>Menu</button>
-      <${Menu} path=${path} />
+      <${Menu} screens=${screens} path=${path} />
       <div class="who">
         <div><strong>${me.tenant_id}</strong>${me.key?.name ?? me.key?.key_id} · ${me.role}</div>
         <button type="button" onClick=${() => session.end()}>Sign out</button>
@@ -40,12 +41,12 @@ export function Frame({ me }) {
   </div>`;
 }
 
-function Menu({ path }) {
-  const groups = [...new Set(SCREENS.map((screen) => screen.group))];
+function Menu({ screens, path }) {
+  const groups = [...new Set(screens.map((screen) => screen.group))];
   return html`<nav class="menu" id="menu" aria-label="Screens">
     ${groups.map((group) => html`<div key=${group}>
       <h2>${group}</h2>
-      <ul>${SCREENS.filter((screen) => screen.group === group).map((screen) => html`<li key=${screen.path}>
+      <ul>${screens.filter((screen) => screen.group === group).map((screen) => html`<li key=${screen.path}>
         <a href=${to(screen.path)} aria-current=${screen.path === path ? "page" : undefined}>${screen.title}</a>
       </li>`)}</ul>
     </div>`)}

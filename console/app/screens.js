@@ -10,15 +10,22 @@ import { Notifications } from "./screens/notifications.js";
 import { Overview } from "./screens/overview.js";
 import { Prices } from "./screens/prices.js";
 import { Refusals } from "./screens/refusals.js";
+import { Request } from "./screens/request.js";
+import { Requests } from "./screens/requests.js";
+import { maySeeAll } from "./roles.js";
 
-export const SCREENS = [
+const SCREENS = [
   { path: "overview", title: "Overview", group: "Spend", view: Overview },
   { path: "explorer", title: "Explorer", group: "Spend", view: Explorer },
   { path: "budgets", title: "Budgets", group: "Control", view: Budgets, one: Budget },
-  { path: "holds", title: "Open holds", group: "Control", view: Holds },
+  { path: "requests", title: "Requests", group: "Control", view: Requests, one: Request },
+  { path: "holds", title: "Open holds", group: "Control", view: Holds, when: maySeeAll },
   { path: "refusals", title: "Refusals", group: "Control", view: Refusals },
-  { path: "prices", title: "Prices and rates", group: "Settings", view: Prices },
-  { path: "notifications", title: "Notifications", group: "Settings", view: Notifications },
-  { path: "keys", title: "API keys", group: "Settings", view: Keys },
-  { path: "changes", title: "Changes", group: "Settings", view: Changes },
+  { path: "prices", title: "Prices and rates", group: "Settings", view: Prices, when: maySeeAll },
+  { path: "notifications", title: "Notifications", group: "Settings", view: Notifications, when: maySeeAll },
+  { path: "keys", title: "API keys", group: "Settings", view: Keys, when: maySeeAll },
+  { path: "changes", title: "Changes", group: "Settings", view: Changes, when: maySeeAll },
 ];
+
+/** The screens that a key may read. */
+export const screensOf = (me) => SCREENS.filter(({ when }) => !when || when(me));

@@ -55,6 +55,10 @@ const STATUS_WORDS = {
   exhausted: ["stop", "Exhausted"],
   paused: ["stop", "Paused"],
   disabled: ["", "Disabled"],
+  pending: ["warn", "Waiting"],
+  approved: ["good", "Approved"],
+  denied: ["stop", "Denied"],
+  expired: ["", "Expired"],
 };
 
 /** The tone and the word of a status. */

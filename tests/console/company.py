@@ -20,6 +20,17 @@ class Company:
     tenant: Tenant
     keys: dict[str, str]
     budgets: dict[str, str]
+    requests: dict[str, str]
+
+    def ask_for_more(self, subject: str, reason: str) -> str:
+        """Ask with the caller's key; return the id of the request."""
+        return ask_for_more(self.tenant, subject, reason)
+
+
+def ask_for_more(tenant: Tenant, subject: str, reason: str) -> str:
+    """Open an increase request of 20 usd, and return its id."""
+    wish = {"subject": subject, "unit": "usd", "amount": "20", "reason": reason}
+    return str(tenant.caller.post("/v1/increase-requests", wish, expected=201).body["id"])
 
 
 def found_company(tenant: Tenant) -> Company:
@@ -55,9 +66,15 @@ def found_company(tenant: Tenant) -> Company:
         role: tenant.admin.post("/v1/keys", {"role": role, "name": role}, expected=201).body[
             "secret"
         ]
-        for role in ("admin", "reader", "caller")
+        for role in ("admin", "approver", "reader", "caller")
     }
-    return Company(tenant, keys, budgets)
+    requests = {
+        "pending": ask_for_more(tenant, "agent:coder", MARKUP),
+        "decided": ask_for_more(tenant, "team:data", "a larger sample"),
+    }
+    path = f"/v1/increase-requests/{requests['decided']}/approve"
+    tenant.admin.post(path, {"note": MARKUP}, expected=200)
+    return Company(tenant, keys, budgets, requests)
 
 
 def per(unit: str) -> dict[str, Any]:

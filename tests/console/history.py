@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,7 +76,11 @@ class History:
         made = self.ask("POST", "/v1/tenants", body, principal=OPERATOR)
         self.keys["admin"] = made["admin_key"]
         self._admin = self._principal("admin")
-        for role, name in (("caller", "agents in production"), ("reader", "finance")):
+        for role, name in (
+            ("caller", "agents in production"),
+            ("reader", "finance"),
+            ("approver", "Ada"),
+        ):
             key = self.ask("POST", "/v1/keys", {"role": role, "name": name})
             self.keys[role] = key["secret"]
         self._caller = self._principal("caller")
@@ -125,9 +130,30 @@ class History:
             subjects = {"agent": agent, "team": team, "session": "s-now"}
             body = {"subjects": subjects, "amounts": {"usd": amount}, "ttl_seconds": seconds}
             self.service.ask("POST", "/v1/reservations", body, principal=self._caller)
+        self._ask_for_more()
         for agent, amount in (("analyst", "15"), ("helpdesk", "14"), ("scraper", "3")):
             body = {"subjects": {"agent": agent}, "amounts": {"usd": amount}}
             self.service.ask("POST", "/v1/reservations", body, principal=self._caller)
+
+    def _ask_for_more(self) -> None:
+        """Two requests wait; one was granted in part, and one denied."""
+        week = "%Y-%m-%dT%H:%M:%SZ"
+        until = time.strftime(week, time.gmtime(self.service.clock.at_ms / 1000 + 5 * 86_400))
+        approver = self._principal("approver")
+        for subject, amount, reason, decision in (
+            ("agent:migration", "5", "The old tables are read twice until the switch", "deny"),
+            ("team:search", "40", "Ranking is measured on twice as many queries", "approve"),
+            ("agent:analyst", "25", "The quarter's report has 40 more charts than planned", None),
+            ("agent:helpdesk", "10", "A backlog of tickets since the outage on Monday", None),
+        ):
+            wish = {"subject": subject, "unit": "usd", "amount": amount, "reason": reason}
+            asked = self.ask("POST", "/v1/increase-requests", {**wish, "until": until},
+                             principal=self._caller)  # fmt: skip
+            if decision is not None:
+                note = {"note": "Half of it for now", "amount": "20"}
+                path = f"/v1/increase-requests/{asked['id']}/{decision}"
+                body = note if decision == "approve" else {"note": "Switch this week instead"}
+                self.ask("POST", path, body, principal=approver)
 
     def _principal(self, role: str) -> Context:
         return self.service.principal({"authorization": f"Bearer {self.keys[role]}"})

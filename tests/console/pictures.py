@@ -21,6 +21,7 @@ PICTURES: dict[str, tuple[str, Theme]] = {
     "explorer": ("explorer?span=30d&by=agent", "light"),
     "budgets": ("budgets", "light"),
     "budget": ("budgets/{search}", "light"),
+    "requests": ("requests", "light"),
     "overview-dark": ("overview", "dark"),
 }
 

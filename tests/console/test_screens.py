@@ -6,19 +6,22 @@ from tests.console.browser import PHONE, Visit
 from tests.console.company import MARKUP, Company, Open
 
 SCREENS = (
-    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "holds", "refusals",
+    "overview", "explorer", "budgets", "budgets/{company}", "budgets/{agents}", "requests",
+    "requests?state=all", "requests/{pending}", "requests/{decided}", "holds", "refusals",
     "prices", "notifications", "keys", "changes",
 )  # fmt: skip
 MENU = [
-    "Overview", "Explorer", "Budgets", "Open holds", "Refusals",
+    "Overview", "Explorer", "Budgets", "Requests", "Open holds", "Refusals",
     "Prices and rates", "Notifications", "API keys", "Changes",
 ]  # fmt: skip
+OF_AN_APPROVER = ["Overview", "Explorer", "Budgets", "Requests", "Refusals"]
+"""What an approver's menu shows: the screens that a decision needs."""
 
 
 def test_every_screen_is_accessible_in_light_and_dark(admin: Visit, company: Company) -> None:
     found = {}
     for screen in SCREENS:
-        admin.open(screen.format(**company.budgets))
+        admin.open(screen.format(**company.budgets, **company.requests))
         for theme in ("light", "dark"):
             admin.theme(theme)
             found[screen, theme] = admin.violations()
@@ -31,7 +34,7 @@ def test_no_screen_is_wider_than_a_phone(visit: Open, company: Company) -> None:
     phone.sign_in(company.keys["admin"])
     wide = []
     for screen in SCREENS:
-        phone.open(screen.format(**company.budgets))
+        phone.open(screen.format(**company.budgets, **company.requests))
         if phone.page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
             wide.append(screen)
 
@@ -46,10 +49,93 @@ def test_a_reader_sees_every_screen_and_no_action(visit: Open, company: Company)
     assert page.get_by_role("navigation").get_by_role("link").all_inner_texts() == MENU
     actions = set()
     for screen in SCREENS:
-        reader.open(screen.format(**company.budgets))
+        reader.open(screen.format(**company.budgets, **company.requests))
         found = page.locator("main .head button, main td button:not([aria-expanded])")
         actions |= set(found.all_inner_texts())
     assert actions == set()
+
+
+def test_an_approver_sees_what_a_decision_needs_and_no_other_action(
+    visit: Open, company: Company
+) -> None:
+    approver = visit()
+    approver.sign_in(company.keys["approver"])
+    page = approver.page
+
+    assert page.get_by_role("navigation").get_by_role("link").all_inner_texts() == OF_AN_APPROVER
+    page.get_by_role("main").get_by_text("for a decision").wait_for()
+    actions = {}
+    for screen in SCREENS:
+        approver.open(screen.format(**company.budgets, **company.requests))
+        found = page.locator("main .head button, main td button:not([aria-expanded])")
+        if texts := found.all_inner_texts():
+            actions[screen] = texts
+        assert page.get_by_role("alert").count() == 0, screen
+    assert actions == {"requests/{pending}": ["Deny", "Approve"]}
+    for hidden in ("holds", "prices", "notifications", "keys", "changes"):
+        approver.open(hidden)
+        assert page.get_by_role("heading", level=1).inner_text() == "Not found"
+
+
+def test_a_link_leads_after_the_sign_in_to_its_request_which_the_keyboard_alone_approves(
+    visit: Open, company: Company
+) -> None:
+    request_id = company.ask_for_more("agent:researcher", "twice as many papers")
+    tab = visit()
+    page = tab.page
+    page.goto(f"{tab.url}#/requests/{request_id}")
+    page.get_by_label("API key").wait_for()
+    page.keyboard.type(company.keys["approver"])
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name="agent:researcher asks for 20.00 usd").wait_for()
+    assert "twice as many papers" in page.get_by_role("main").inner_text()
+    page.get_by_role("heading", level=1).focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.textContent") == "Approve"
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    assert tab.violations() == []
+    page.keyboard.press("Control+A")
+    page.keyboard.type("12.5")
+    page.get_by_label("Note").focus()
+    page.keyboard.type("half for now")
+    page.keyboard.press("Enter")
+
+    page.get_by_text("The request is approved").wait_for()
+    tab.settled()
+    assert page.evaluate("() => document.activeElement.tagName") == "H1"
+    decision = page.locator("section", has=page.get_by_role("heading", name="Decision"))
+    assert "approver approved it" in decision.inner_text()
+    assert "12.50 usd" in decision.inner_text() and "half for now" in decision.inner_text()
+    page.get_by_role("link", name="researcher").click()
+    page.get_by_text("+12.50").wait_for()
+
+
+def test_an_admin_denies_a_request_with_a_note(admin: Visit, company: Company) -> None:
+    request_id = company.ask_for_more("agent:writer", "another draft")
+    admin.open("requests")
+    page = admin.page
+    page.get_by_role("link", name="agent:writer").click()
+    page.get_by_role("button", name="Deny").click()
+    page.get_by_label("Note").fill("next month")
+    page.get_by_role("dialog").get_by_role("button", name="Deny").click()
+    page.get_by_text("The request is denied.").wait_for()
+    page.get_by_text("next month").wait_for()
+    admin.open("requests?state=denied")
+
+    assert "another draft" in page.get_by_role("table", name="Requests").inner_text()
+    assert page.locator(f'a[href="#/requests/{request_id}"]').count() == 1
+
+
+def test_a_reason_and_a_note_made_of_markup_stay_text(admin: Visit, company: Company) -> None:
+    shown = []
+    for screen in ("requests?state=all", *(f"requests/{id_}" for id_ in company.requests.values())):
+        admin.open(screen)
+        shown.append(MARKUP in admin.page.get_by_role("main").inner_text())
+
+    assert shown == [True, True, True]
+    assert admin.page.locator("main img").count() == 0
 
 
 def test_a_callers_key_is_refused_with_what_to_do(visit: Open, company: Company) -> None:

@@ -7,7 +7,7 @@ import { Change, REASON, because } from "../dialog.js";
 import { useLoad, usePages } from "../load.js";
 import { Amount, Bar, Empty, Failure, Listed, Loaded, Screen, Status, Tile, Time, entitlement } from "../parts.js";
 import { to } from "../route.js";
-import { mayChange } from "../roles.js";
+import { mayChange, maySeeAll } from "../roles.js";
 import { day, outlook, periodRule } from "../words.js";
 import { creditForm, limitForm, newCredit, newLimits } from "./budget-forms.js";
 import { BurnDown, hasBurnDown } from "./burn-down.js";
@@ -45,7 +45,7 @@ export function Budget({ me, id, query }) {
     ${hasBurnDown(balance) && html`<${BurnDown} balance=${balance} />`}
     ${balance && html`<${Activity} key=${done.count} id=${id} unit=${budget.unit} subject=${subject} />`}
     ${balance && budget.period.type === "calendar" && html`<${Statements} id=${id} unit=${budget.unit} subject=${subject} />`}
-    ${!subject && html`<${Log} key=${`changes-${done.count}`} query=${{ object: id }} caption="Changes" />`}
+    ${!subject && maySeeAll(me) && html`<${Log} key=${`changes-${done.count}`} query=${{ object: id }} caption="Changes" />`}
     ${changing && html`<${Change} ...${forms[changing]} onClose=${() => setChanging(null)} />`}
   <//>`;
 }

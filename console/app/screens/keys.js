@@ -10,6 +10,7 @@ import { subjectLine } from "../words.js";
 
 const ROLE_CHOICES = [
   ["caller", "Caller: reserves and settles"],
+  ["approver", "Approver: decides requests for more"],
   ["reader", "Reader: sees everything, changes nothing"],
   ["admin", "Admin: may change everything"],
 ];
@@ -18,6 +19,7 @@ const NEW_KEY = [
   { name: "name", label: "Name", maxlength: 100, help: "Who or what uses it, such as “research agents”." },
   { name: "role", label: "Role", type: "select", value: "caller", options: ROLE_CHOICES },
   { name: "subjects", label: "Subjects", optional: true, help: "Part of every request, such as user:ada, app:chat.", when: (values) => values.role === "caller" },
+  { name: "max_amount", label: "Approves at most", type: "amount", optional: true, help: "At once, in the unit of the budget. Empty: any amount.", when: (values) => values.role === "approver" },
   { name: "expires_at", label: "Expires", type: "datetime", optional: true, help: "In your time zone. Empty: never." },
   REASON,
 ];
@@ -51,7 +53,7 @@ export function Keys({ me }) {
 function columns(me, admin, setOpen) {
   return [
     { name: "Name", cell: (key) => html`${key.name ?? key.key_id}${key.key_id === me.key?.key_id && " (yours)"}<span class="sub"><code>${key.key_id}</code></span>` },
-    { name: "Role", cell: (key) => key.role },
+    { name: "Role", cell: (key) => html`${key.role}${key.max_amount && html`<span class="sub">up to ${key.max_amount} at once</span>`}` },
     { name: "Subjects", optional: true, cell: (key) => subjectLine(key.subjects ?? {}) || "–" },
     { name: "Created", optional: true, cell: (key) => html`<${Time} at=${key.created_at} />` },
     { name: "Expires", optional: true, cell: (key) => (key.expires_at ? html`<${Time} at=${key.expires_at} />` : "never") },
@@ -81,7 +83,7 @@ function forms(key) {
   };
 }
 
-function newKey({ name, role, subjects, expires_at: expires }) {
+function newKey({ name, role, subjects, max_amount: most, expires_at: expires }) {
   const pairs = subjects.split(",").map((pair) => pair.trim()).filter(Boolean).map((pair) => {
     const [type, ...id] = pair.split(":");
     return [type.trim(), id.join(":").trim()];
@@ -90,6 +92,7 @@ function newKey({ name, role, subjects, expires_at: expires }) {
     name: name.trim(),
     role,
     ...(role === "caller" && pairs.length ? { subjects: Object.fromEntries(pairs) } : {}),
+    ...(role === "approver" && most.trim() ? { max_amount: most.trim() } : {}),
     ...(expires ? { expires_at: new Date(expires).toISOString() } : {}),
   };
 }

@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/htm-preact.js";
 import { compare, exact, isZero, read, share, shown } from "../amounts.js";
-import { getAll } from "../api.js";
+import { get, getAll } from "../api.js";
 import { Lines } from "../chart.js";
 import { useLoad } from "../load.js";
 import { Amount, Bar, Empty, Loaded, Screen, ShareBar, Status, Table, Tile, Time } from "../parts.js";
@@ -31,10 +31,20 @@ async function readMonths(signal) {
 export function Overview() {
   const usage = useLoad(readMonths, []);
   const balances = useLoad((signal) => getAll("balances", {}, { signal }), []);
+  const waiting = useLoad((signal) => get("increase-requests", { state: "pending", limit: 100 }, { signal }), []);
   return html`<${Screen} title="Overview" intro="This month so far, in your time zone.">
+    ${waiting.data && html`<${Waiting} page=${waiting.data.body} />`}
     <${Loaded} state=${usage} what="this month's spend">${(data) => html`<${Month} data=${data} />`}<//>
     <${Loaded} state=${balances} what="balances">${(data) => html`<${RunsOut} balances=${data.rows} />`}<//>
   <//>`;
+}
+
+/** How many increase requests wait for a decision, if any. */
+function Waiting({ page }) {
+  const count = page.data.length;
+  if (!count) return null;
+  const waits = count === 1 && !page.next_cursor ? "request waits" : "requests wait";
+  return html`<div class="notice warn"><span>${count}${page.next_cursor && "+"} ${waits} for a decision.</span> <a href=${to("requests")}>See ${count === 1 ? "it" : "them"}</a></div>`;
 }
 
 function Month({ data }) {

@@ -43,12 +43,12 @@ export function SignIn({ reason, done }) {
       ${error && html`<${Failure} error=${error} />`}
       <button class="main-action" disabled=${sending}>${sending ? "Signing in…" : "Sign in"}</button>
     </form></div>
-    <p class="small muted">An admin of your organization issues keys. A key of the role reader sees everything and changes nothing.</p>
+    <p class="small muted">An admin of your organization issues keys. A key of the role reader sees everything and changes nothing; one of the role approver decides requests.</p>
   </main>`;
 }
 
 function roleSentence(role) {
   return role === "operator"
-    ? "This is an operator's key. The console shows one organization: sign in with a key of its admin or of a reader."
+    ? "This is an operator's key. The console shows one organization: sign in with a key of its admin, an approver or a reader."
     : `A key of the role ${role} cannot use the console. Ask an admin for a key of the role reader.`;
 }

@@ -64,7 +64,8 @@ APPROVING = {
     "POST /v1/increase-requests/{id}/approve", "POST /v1/increase-requests/{id}/deny",
     "GET /v1/budgets", "GET /v1/budgets/{id}", "GET /v1/budgets/{id}/balance",
     "GET /v1/budgets/{id}/balances", "GET /v1/budgets/{id}/ledger",
-    "GET /v1/budgets/{id}/statements", "GET /v1/balances", "GET /v1/usage", "GET /v1/refusals",
+    "GET /v1/budgets/{id}/statements", "GET /v1/balances", "GET /v1/usage",
+    "GET /v1/usage/records", "GET /v1/export/usage", "GET /v1/refusals",
     "GET /v1/spend", "GET /v1/allowance", "GET /v1/reservations/{id}",
 }  # fmt: skip
 """What an approver needs to decide, and no more."""

@@ -20,7 +20,7 @@ from spendgate_service.api.parameters import (
     TO,
     USAGE_FORMAT,
 )
-from spendgate_service.api.route import ADMIN, ADMIN_READER, APPROVER_READER, route, routes_in
+from spendgate_service.api.route import ADMIN, APPROVER_READER, route, routes_in
 from spendgate_service.api.usage_export import USAGE_FORMATS, UsageExportQuery, usage_part
 from spendgate_service.api.usage_query import (
     read_export_filter,
@@ -75,7 +75,7 @@ def read_usage_totals(request: Request) -> Response:
 
 @route(
     "GET /v1/usage/records",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=PageResponse[UsageRecordResponse],
     query=(SPAN_FROM, SPAN_TO, TIMEZONE, RESERVATION, FILTERS),
     paged=True,
@@ -127,7 +127,7 @@ def reverse_usage(request: Request[ReverseBody]) -> Response:
 
 @route(
     "GET /v1/export/usage",
-    role=ADMIN_READER,
+    role=APPROVER_READER,
     response=str,
     query=(FROM, TO, USAGE_FORMAT, FILTERS, CURSOR),
     media_types=("text/csv", "application/jsonl"),
