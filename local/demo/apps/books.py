@@ -1,6 +1,6 @@
 """Runs the applications, and holds the service's books against the provider's log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from spendgate.testing import FakeProvider
 from local.bootstrap import StackFile
 from local.demo.apps.cast import CAST, Application, Stage
 from local.demo.checks import Check
-from local.demo.prices import TOKENS, USD
+from local.demo.prices import USD
 from local.demo.tenant import DemoTenant
 
 _TIMEOUT_SECONDS = 60
@@ -56,10 +56,14 @@ def _run(application: Application, stage: Stage, provider: FakeProvider) -> Book
         story=story,
         calls=len(served),
         served_tokens=sum(call.total_tokens for call in served),
-        spent_tokens=int(spent.amounts.get(TOKENS, 0)),
+        spent_tokens=_tokens(spent.tokens),
         spent_usd=balance.spent,
         held_usd=balance.held,
     )
+
+
+def _tokens(counted: Mapping[str, int]) -> int:
+    return counted.get("input", 0) + counted.get("output", 0)
 
 
 def books_agree(books: Sequence[Books]) -> Check:

@@ -20,13 +20,13 @@ class Caller:
     """One application with its agent's name."""
 
     agent: str
-    guard: Spendgate
     http: httpx2.Client
 
-    def call(self, prompt: str) -> bool:
-        """Call the model; False if the budget refused it."""
+    def call(self, prompt: str) -> dict[str, Any] | None:
+        """Call the model and return its answer; None if the budget refused it."""
         response = self.http.post("chat/completions", json=self._body(prompt, stream=False))
-        return _granted(response)
+        answer: dict[str, Any] | None = response.json() if _granted(response) else None
+        return answer
 
     def stream(self, prompt: str, *, take: int | None = None) -> bool:
         """Read a stream to its end, or leave it after so many chunks; False if refused."""
@@ -49,13 +49,13 @@ class Caller:
 
 
 @contextmanager
-def caller(guard: Spendgate, provider_url: str, agent: str) -> Iterator[Caller]:
-    """Open the connections of one application."""
-    transport = guard.transport(httpx2, agent=agent)
+def caller(guard: Spendgate | None, provider_url: str, agent: str) -> Iterator[Caller]:
+    """Open the connections of one application, guarded or not."""
+    transport = guard.transport(httpx2, agent=agent) if guard else httpx2.HTTPTransport()
     with httpx2.Client(
         transport=transport, base_url=provider_url, timeout=_TIMEOUT_SECONDS
     ) as http:
-        yield Caller(agent, guard, http)
+        yield Caller(agent, http)
 
 
 def _granted(response: httpx2.Response) -> bool:

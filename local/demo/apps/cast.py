@@ -7,19 +7,24 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
-from spendgate import Spendgate
+from spendgate import Spendgate, Usage
 
 from local.console import LocalStackError
-from local.demo.apps.caller import caller
+from local.demo.apps.caller import MAX_OUTPUT_TOKENS, MODEL, caller
+from local.demo.prices import USD
 
-STREAMS, LEFT_STREAMS, CRASHED_CALLS, CALLS_MAX = 6, 4, 3, 20
+STREAMS, LEFT_STREAMS, LEASED_CALLS, CRASHED_CALLS, CALLS_MAX = 6, 4, 20, 3, 20
 
 _TAKEN_CHUNKS = 3
 _CRASH_SECONDS_MAX = 120
 _FLUSH_SECONDS_MAX = 60
 _INCREASE_USD = "0.01"
+_LEASED_USAGE = Usage(
+    provider="openai", model=MODEL, input_tokens=100, max_output_tokens=MAX_OUTPUT_TOKENS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,20 @@ def leave_streams(stage: Stage, agent: str) -> str:
     return f"left {LEFT_STREAMS} streams after {_TAKEN_CHUNKS} words"
 
 
+def lease(stage: Stage, agent: str) -> str:
+    """Hold a block of the budget once, and admit calls from it without asking."""
+    block = {USD: Decimal(LEASED_CALLS) * Decimal("0.003")}
+    with (
+        caller(None, stage.provider_url, agent) as app,
+        stage.guard.lease(amounts=block, agent=agent) as lease,
+    ):
+        for number in range(LEASED_CALLS):
+            with lease.admit(usage=_LEASED_USAGE) as admitted:
+                answer = app.call(f"question {number}") or {}
+                admitted.settle(provider_usage=answer["usage"])
+    return f"made {LEASED_CALLS} calls from a lease"
+
+
 def crash(stage: Stage, agent: str) -> str:
     """Die by kill -9 with settlements in a journal, which the next process delivers."""
     with tempfile.TemporaryDirectory() as journal:
@@ -85,14 +104,14 @@ def ask_for_more(stage: Stage, agent: str) -> str:
     """Spend the budget, ask for more, get it, and go on."""
     with caller(stage.guard, stage.provider_url, agent) as app:
         for number in range(CALLS_MAX):
-            if not app.call(f"question {number}"):
+            if app.call(f"question {number}") is None:
                 break
         asked = {"subject": f"agent:{agent}", "unit": "usd", "amount": _INCREASE_USD}
         reason = {"reason": "the questions are not answered yet"}
         request = stage.guard.request("POST", "increase-requests", body={**asked, **reason})
         stage.admin.request("POST", "increase-requests", request["id"], "approve", body={})
         went_on = app.call("the last question")
-    if not went_on:
+    if went_on is None:
         raise LocalStackError(f"agent:{agent} was refused although its increase was approved.")
     return f"was refused after {number} calls, asked for more and got it"
 
@@ -100,6 +119,7 @@ def ask_for_more(stage: Stage, agent: str) -> str:
 CAST = (
     Application("storyteller", "1", stream),
     Application("impatient", "1", leave_streams),
+    Application("busy", "1", lease),
     Application("unlucky", "1", crash),
     Application("curious", "0.0025", ask_for_more),
 )
