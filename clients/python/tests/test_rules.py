@@ -12,6 +12,7 @@ import pytest
 from spendgate import _retry, _subjects, errors, params
 from spendgate._deliveries import Delivery, fallback, is_temporary
 from spendgate._durations import about
+from spendgate._outcomes import settlement_at
 from spendgate._requests import actual_body, encode, request, spend_body
 from spendgate.errors import status_error
 from spendgate.estimators import (
@@ -265,3 +266,10 @@ def test_a_queue_message_has_its_version_and_tenant() -> None:
         '"actual":{"usd":"1"}}'
     )
     assert '"event_id":"evt-1"' in Delivery("record", "evt-1").message("acme")
+
+
+def test_a_long_id_of_a_response_is_cut_to_what_the_service_takes() -> None:
+    """LiteLLM's proxy makes ids of 300 characters, and a refused settlement would be lost."""
+    ref_id = settlement_at(None, "estimate", "resp_" + 300 * "x")["ref_id"]
+    assert ref_id is not None
+    assert len(ref_id) == 256

@@ -20,6 +20,7 @@ _NOT_BILLED = frozenset({400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503, 
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
 _PREVENTED = frozenset({"UnsupportedProtocol"})
 _REF_TYPE = "llm_generation"
+_REF_ID_MAX = 256  # what the service takes; gateways make longer ids
 
 
 def outcome_of_status(status: int) -> Outcome:
@@ -91,7 +92,8 @@ class Settled(TypedDict):
 def settlement_at(usage: Usage | None, source: str, response_id: str | None) -> Settled:
     """Settle at a usage, in the name of a response."""
     ref_type = _REF_TYPE if response_id else None
-    return {"usage": usage, "meter_source": source, "ref_type": ref_type, "ref_id": response_id}
+    ref_id = response_id[:_REF_ID_MAX] if response_id else None
+    return {"usage": usage, "meter_source": source, "ref_type": ref_type, "ref_id": ref_id}
 
 
 class ResponseObserver:

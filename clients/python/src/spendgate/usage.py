@@ -82,7 +82,7 @@ _SERVICE_TIERS = {"flex": "flex", "priority": "priority", "batch": "batch"}
 
 
 def usage_from_provider(provider: str, model: str, usage: object) -> Usage | None:
-    """Read the usage object of OpenAI (chat, Responses, embeddings) or of Anthropic.
+    """Read the usage object of OpenAI (chat, Responses, embeddings), Anthropic or LiteLLM.
 
     `usage` may be the SDK's object or its JSON. Returns None if it is neither.
     """
@@ -101,15 +101,20 @@ def usage_from_provider(provider: str, model: str, usage: object) -> Usage | Non
 def _read_openai_chat(provider: str, model: str, fields: Mapping[str, Any]) -> Usage:
     prompt = _as_mapping(fields.get("prompt_tokens_details"))
     completion = _as_mapping(fields.get("completion_tokens_details"))
+    lifetimes = _as_mapping(prompt.get("cache_creation_token_details"))
+    tools = _as_mapping(fields.get("server_tool_use"))
     return Usage(
         provider=provider,
         model=model,
         input_tokens=_count(fields, "prompt_tokens"),
         cached_input_tokens=_count(prompt, "cached_tokens"),
+        cache_write_tokens=_count(fields, "cache_creation_input_tokens"),
+        cache_write_1h_tokens=_count(lifetimes, "ephemeral_1h_input_tokens"),
         input_audio_tokens=_count(prompt, "audio_tokens"),
         output_tokens=_count(fields, "completion_tokens"),
         output_audio_tokens=_count(completion, "audio_tokens"),
         reasoning_tokens=_count(completion, "reasoning_tokens"),
+        web_searches=_count(tools, "web_search_requests"),
         service_tier=_SERVICE_TIERS.get(str(fields.get("service_tier"))),
     )
 

@@ -14,6 +14,7 @@ import tomllib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -117,11 +118,8 @@ def error_of(result: Any) -> str:
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_both_transports_serve_every_tool_and_the_resource(
-    server: Any, mode: str, account: Account, service: Service
+    server: Any, mode: str, account: Account
 ) -> None:
-    fault = {"path": "/v1/increase-requests", "status": 201}
-    service.fail_next({**fault, "body": {"id": "req_1", "state": "pending"}})
-
     async def work() -> None:
         async with Client(server, mode=mode) as client:
             listed = {tool.name for tool in (await client.list_tools()).tools}
@@ -132,7 +130,7 @@ def test_both_transports_serve_every_tool_and_the_resource(
             check = await client.call_tool("check_budget", {"amount": "100.5"})
             assert check.structured_content["allowed"] is False
             asked = await client.call_tool("request_increase", {"amount": 5, "reason": "a report"})
-            assert asked.structured_content["id"] == "req_1"
+            assert asked.structured_content["state"] == "pending"
             (content,) = (await client.read_resource(BUDGETS_URI)).contents
             assert {budget["unit"] for budget in json.loads(content.text)} == {"usd", "tokens"}
 
@@ -221,14 +219,7 @@ def test_the_model_cannot_choose_the_subject(service: Service, account: Account)
 def test_an_increase_is_asked_for_the_configured_subject(
     service: Service, account: Account
 ) -> None:
-    before = account.admin.budgets.retrieve(account.usd_id).limit
-    service.fail_next(
-        {
-            "path": "/v1/increase-requests",
-            "status": 201,
-            "body": {"id": "req_2", "state": "pending"},
-        }
-    )
+    team = account.admin.budgets.create(subject=f"team:{account.agent}", unit="usd", limit="10")
     asked = ask(
         service,
         lambda client: client.call_tool(
@@ -241,10 +232,26 @@ def test_an_increase_is_asked_for_the_configured_subject(
             },
         ),
         agent=account.agent,
-        team="search",
+        team=account.agent,
     )
-    assert asked.structured_content["summary"].startswith("2.5 usd more was asked for team:search.")
-    assert account.admin.budgets.retrieve(account.usd_id).limit == before
+    summary = asked.structured_content["summary"]
+    assert summary.startswith(f"2.5 usd more was asked for team:{account.agent}.")
+    request = account.admin.increase_requests.retrieve(asked.structured_content["id"])
+    assert (request.budget_id, request.reason) == (team.budget_id, "one more report")
+    assert request.amount == Decimal("2.5")
+    assert account.admin.budgets.balance(team.budget_id).available == 10, "no tool changes a limit"
+
+    account.admin.increase_requests.approve(request.id)
+    assert account.admin.budgets.balance(team.budget_id).available == Decimal("12.5")
+
+
+def test_a_second_request_says_to_wait_for_the_first(service: Service, account: Account) -> None:
+    arguments = {"amount": "1", "reason": "a report"}
+    assert not call(service, account.agent, "request_increase", **arguments).is_error
+    text = error_of(call(service, account.agent, "request_increase", **arguments))
+    assert re.fullmatch(
+        r"request_increase: req_\S+ asks for 1 usd more .* until it is decided", text
+    )
 
 
 def test_what_other_people_wrote_is_quoted_and_cut(service: Service, admin: Spendgate) -> None:

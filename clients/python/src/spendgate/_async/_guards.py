@@ -13,6 +13,7 @@ from spendgate._runtime import Runtime
 
 if TYPE_CHECKING:
     from spendgate._async.lease import AsyncLease
+    from spendgate.integrations.litellm import GuardedLiteLLM
 
 ClientT = TypeVar("ClientT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -118,6 +119,13 @@ class AsyncGuards:
             metadata=metadata,
         )
         return _io.pending(lambda: open_lease(self._runtime, terms, amounts, subjects))
+
+    @property
+    def litellm(self) -> GuardedLiteLLM:
+        """LiteLLM's `completion` and `acompletion`, guarded (extra `litellm`)."""
+        from spendgate.integrations.litellm import GuardedLiteLLM  # noqa: PLC0415 (an extra)
+
+        return GuardedLiteLLM(self._runtime)
 
     def subjects(self, **subjects: str) -> AbstractContextManager[None]:
         """Add subjects to every call within a `with` block, in this thread or task."""

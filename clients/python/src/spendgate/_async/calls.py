@@ -9,7 +9,7 @@ from spendgate import _subjects
 from spendgate._async.client import AsyncSpendgate
 from spendgate._async.settlement import AsyncSettlement, reserved
 from spendgate._calls import ModelCall
-from spendgate._outcomes import SeenResponse, outcome_of_error
+from spendgate._outcomes import Outcome, SeenResponse, outcome_of_error
 from spendgate.usage import Usage
 
 
@@ -61,11 +61,15 @@ class AsyncGuardedCall:
         self._settlement.observer = self._seen
         await self._settlement.settle()
 
-    async def fail(self, error: BaseException) -> None:
+    async def release(self) -> None:
+        """Give the hold back: nothing was spent."""
+        await self._settlement.release()
+
+    async def fail(self, error: BaseException, outcome: Outcome | None = None) -> None:
         """Settle what was seen; where no stream had begun, do as the error says."""
         if self._seen.is_stream:
             await self.cut()
-        elif outcome_of_error(error) == "release":
-            await self._settlement.release()
+        elif (outcome or outcome_of_error(error)) == "release":
+            await self.release()
         else:
             self._settlement.leave(repr(error))

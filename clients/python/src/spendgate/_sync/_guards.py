@@ -14,6 +14,7 @@ from spendgate._sync import _io
 
 if TYPE_CHECKING:
     from spendgate._sync.lease import Lease
+    from spendgate.integrations.litellm import GuardedLiteLLM
 
 ClientT = TypeVar("ClientT")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -119,6 +120,13 @@ class Guards:
             metadata=metadata,
         )
         return _io.pending(lambda: open_lease(self._runtime, terms, amounts, subjects))
+
+    @property
+    def litellm(self) -> GuardedLiteLLM:
+        """LiteLLM's `completion` and `acompletion`, guarded (extra `litellm`)."""
+        from spendgate.integrations.litellm import GuardedLiteLLM  # noqa: PLC0415 (an extra)
+
+        return GuardedLiteLLM(self._runtime)
 
     def subjects(self, **subjects: str) -> AbstractContextManager[None]:
         """Add subjects to every call within a `with` block, in this thread or task."""

@@ -8,7 +8,7 @@ from typing import Self
 
 from spendgate import _subjects
 from spendgate._calls import ModelCall
-from spendgate._outcomes import SeenResponse, outcome_of_error
+from spendgate._outcomes import Outcome, SeenResponse, outcome_of_error
 from spendgate._sync.client import Spendgate
 from spendgate._sync.settlement import Settlement, reserved
 from spendgate.usage import Usage
@@ -60,11 +60,15 @@ class GuardedCall:
         self._settlement.observer = self._seen
         self._settlement.settle()
 
-    def fail(self, error: BaseException) -> None:
+    def release(self) -> None:
+        """Give the hold back: nothing was spent."""
+        self._settlement.release()
+
+    def fail(self, error: BaseException, outcome: Outcome | None = None) -> None:
         """Settle what was seen; where no stream had begun, do as the error says."""
         if self._seen.is_stream:
             self.cut()
-        elif outcome_of_error(error) == "release":
-            self._settlement.release()
+        elif (outcome or outcome_of_error(error)) == "release":
+            self.release()
         else:
             self._settlement.leave(repr(error))

@@ -15,7 +15,6 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from spendgate import AsyncSpendgate, Usage, models
-from spendgate._requests import new_key
 from spendgate._version import __version__
 from spendgate.cli.values import amount as plain
 from spendgate.integrations.mcp._texts import (
@@ -168,17 +167,18 @@ def _add_asking(server: BudgetServer, guard: AsyncSpendgate) -> None:
         if kind not in subjects:
             raise WrongArgument(f"subject_type is one of {', '.join(subjects)}")
         subject = f"{kind}:{subjects[kind]}"
-        body = {"subject": subject, "unit": unit, "amount": amount, "reason": reason}
-        if until is not None:
-            body["until"] = until.isoformat()
-        made = await guard.request(
-            "POST", "increase-requests", body=body, idempotency_key=new_key()
+        made = await guard.increase_requests.create(
+            subject=subject,
+            unit=unit,
+            amount=amount,
+            reason=reason,
+            until=None if until is None else until.isoformat(),
         )
         summary = (
             f"{plain(amount)} {unit} more was asked for {subject_name(subject)}. "
             "The limit is unchanged until a person approves it; get_allowance shows when."
         )
-        return IncreaseRequested(id=made["id"], state=made["state"], summary=summary)
+        return IncreaseRequested(id=made.id, state=made.state, summary=summary)
 
 
 def _shown(check: models.Check) -> BudgetCheck:
