@@ -34,7 +34,7 @@ _WAITS_SECONDS_MAX = 8
 
 _UNTIL_A_HOLD_EXPIRED_SECONDS = 400
 _UNTIL_ALL_EXPIRED_SECONDS = 2 * 86_400
-_BUDGET_ID = re.compile(r"bud_[0-9a-z]{26}")
+_OBJECT_ID = re.compile(r"(?:bud|ntf)_[0-9a-z]{26}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,17 +235,17 @@ class Trial:
         )  # fmt: skip
 
     def _change_of(self, entry: Any) -> tuple[str, str]:
-        return entry["action"], _BUDGET_ID.sub(self._name_of, entry["object"])
+        return entry["action"], _OBJECT_ID.sub(self._name_of, entry["object"])
 
     def _without_new_ids(self, key: tuple[str, str]) -> tuple[str, str]:
-        return _BUDGET_ID.sub(self._name_of, key[0]), key[1]
+        return _OBJECT_ID.sub(self._name_of, key[0]), key[1]
 
     def _name_of(self, found: re.Match[str]) -> str:
         known = {value.get("budget_id") for value in self.known.values() if isinstance(value, dict)}
         return found[0] if found[0] in known else "new"
 
     def _rules_of(self, policy: Any) -> str:
-        return _BUDGET_ID.sub(self._name_of, str(sorted(policy.items())))
+        return _OBJECT_ID.sub(self._name_of, str(sorted(policy.items())))
 
 
 def _changes_in(stage: Stage) -> list[Any]:

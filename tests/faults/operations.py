@@ -165,6 +165,9 @@ def _consume(stage: Stage, known: Known) -> HttpAnswer:
     return stage.consume()
 
 
+NOTIFICATION = {
+    "format": "slack", "url": "https://example.com/hook", "event_types": ["budget.exhausted"],
+}  # fmt: skip
 NEW_BUDGET = {"subject": "session:s-42", "unit": "usd", "limit": "5", "period": HOUR}
 TOMORROW = in_seconds(FakeClock(NOON_MS), 86_400)
 OWN_BUDGET = {"subject": "agent:researcher", "unit": "usd", "limit": "5", "period": HOUR}
@@ -206,6 +209,11 @@ OPERATIONS = (
     Operation("record, with a key", in_use, _record),
     Operation("credit, with a key", in_use, _on_budget("POST", "/credits", CREDIT, key="k")),
     Operation("create a budget, with a key", in_use, _create),
+    Operation(
+        "create a notification, with a key",
+        one_budget,
+        lambda stage, _known: stage.ask("POST", "/v1/notifications", NOTIFICATION, key="k"),
+    ),
     Operation(
         "give a credit with an end",
         in_use,

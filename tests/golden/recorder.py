@@ -72,6 +72,7 @@ def fixed_surroundings(clock: Clock) -> Iterator[None]:
         patch.object(time, "monotonic", lambda: clock.now_ms / 1000),
         patch.object(secrets, "randbits", numbers.getrandbits),
         patch.object(secrets, "token_hex", lambda size=32: numbers.randbytes(size).hex()),
+        patch.object(secrets, "token_bytes", lambda size=32: numbers.randbytes(size)),
         patch.object(secrets, "token_urlsafe", lambda _size=32: _not_a_secret(numbers)),
         patch.object(futures, "ThreadPoolExecutor", InlineExecutor),
     ):

@@ -227,6 +227,23 @@ def _read_everything(service: Recorder, budgets: dict[str, str]) -> None:
     for path in ("prices/together/meta-llama/Llama-3-70b", "rates/eur/usd", "token-caps/agent/*"):
         service.call("admin", f"GET /v1/{path}", role="reader")
         service.call("admin", f"DELETE /v1/{path}")
+    _have_messages_sent(service)
+
+
+def _have_messages_sent(service: Recorder) -> None:
+    hook = {
+        "format": "webhook", "url": "https://example.com/hooks/0123456789",
+        "event_types": ["budget.exhausted"], "subject_prefix": "agent:",
+    }  # fmt: skip
+    chat = {**hook, "format": "slack", "subject_prefix": None}
+    for _first_and_replay in range(2):
+        made = service.call("admin", "POST /v1/notifications", hook, key="hook")
+    service.call("admin", "POST /v1/notifications", chat)
+    path = f"/v1/notifications/{made['id']}"
+    service.call("admin", f"PATCH {path}", {"event_types": ["request.opened"]})
+    service.call("admin", f"POST {path}/rotate", key="rotate")
+    service.call("admin", "GET /v1/notifications", role="reader")
+    service.call("admin", f"DELETE {path}")
 
 
 def _ask_for_more(service: Recorder, budgets: dict[str, str]) -> None:

@@ -269,3 +269,23 @@ def test_this_machine_is_a_receiver_only_where_the_environment_says_so(
     app.settings = Settings({LOCAL_RECEIVERS: "1"})
     assert ask("PATCH", path, {"url": here["url"]}).body["host"] == "127.0.0.1"
     create(ask, here)
+
+
+def test_two_admins_who_create_targets_at_once_lose_none_and_never_make_too_many(
+    ask: Ask, app: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the read and the write of the one, the other creates the last that there may be."""
+    for _ in range(TARGETS_MAX - 2):
+        create(ask, CHAT)
+    transact, others = app.table.transact, [CHAT, CHAT]
+
+    def after_another(writes: Any) -> None:
+        if others:
+            create(ask, others.pop())
+        transact(writes)
+
+    monkeypatch.setattr(app.table, "transact", after_another)
+    refused = ask("POST", "/v1/notifications", HOOK)
+
+    assert "20 notifications" in refused.body["error"]["message"]
+    assert len(ask("GET", "/v1/notifications").body["data"]) == TARGETS_MAX
