@@ -236,8 +236,9 @@ def _have_messages_sent(service: Recorder) -> None:
         "event_types": ["budget.exhausted"], "subject_prefix": "agent:",
     }  # fmt: skip
     chat = {**hook, "format": "slack", "subject_prefix": None}
-    for _first_and_replay in range(2):
-        made = service.call("admin", "POST /v1/notifications", hook, key="hook")
+    made, _replayed = (
+        service.call("admin", "POST /v1/notifications", hook, key="hook") for _ in range(2)
+    )
     service.call("admin", "POST /v1/notifications", chat)
     path = f"/v1/notifications/{made['id']}"
     service.call("admin", f"PATCH {path}", {"event_types": ["request.opened"]})

@@ -182,6 +182,22 @@ def test_keys_are_created_listed_rotated_and_revoked(as_tenant: Run) -> None:
     assert as_tenant("keys", "revoke", made["key_id"], "--yes").code == 1
 
 
+def test_notifications_are_created_tested_rotated_and_deleted(as_tenant: Run) -> None:
+    create = ("notifications", "create", "--format", "webhook", "--event", "budget.exhausted")
+    url = "https://example.com/hooks/0123456789-aBcD"
+    made = as_tenant(*create, "--url", url, "--subject-prefix", "agent:", "-o", "json").json
+    assert made["secret"].startswith("whsec_")
+    assert as_tenant(*create, "--url", "http://example.com/").code == 1
+    listed = as_tenant("notifications", "list").out
+    assert "aBcD" in listed and url not in listed and made["secret"] not in listed
+    assert as_tenant("notifications", "test", made["id"]).code == 0
+    rotated = as_tenant("notifications", "rotate", made["id"], "-o", "json").json
+    assert rotated["secret"] != made["secret"]
+    assert as_tenant("notifications", "delete", made["id"]).code == 64
+    assert as_tenant("notifications", "delete", made["id"], "--yes").code == 0
+    assert as_tenant("notifications", "list").err == "There is no notification.\n"
+
+
 def test_explain_names_the_tightest_budget(
     as_admin: Run, admin: Spendgate, account: Account
 ) -> None:
