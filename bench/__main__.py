@@ -7,7 +7,9 @@ from rich.console import Console
 
 from bench.report import machine, show, write
 
-PARTS = ("floor", "cold_start", "peers", "growth", "hot_budget", "rollover", "usage", "client")
+PARTS = (
+    "floor", "load", "cold_start", "peers", "growth", "hot_budget", "rollover", "usage", "client",
+)  # fmt: skip
 """The benchmarks in the order in which they run."""
 
 

@@ -14,7 +14,7 @@ HOT_AGENT = "hot"
 class Turns:
     """Takes turns on command of a pipe: `{"agents": ..., "seconds": ...}` per line.
 
-    Responds to each turn with the number of pairs and the time it took.
+    Responds to each turn with the number of pairs, the time it took, and how long each took.
     """
 
     def __init__(self, responses: TextIO) -> None:
@@ -33,16 +33,21 @@ class Turns:
             self._agents = wanted["agents"]
             self._respond(**self._turn(pairs, wanted["seconds"]))
 
-    def _turn(self, pairs: Iterator[None], seconds: float) -> dict[str, float]:
-        made, cpu, started = 0, time.process_time(), time.perf_counter()
-        while time.perf_counter() - started < seconds:
+    def _turn(self, pairs: Iterator[None], seconds: float) -> dict[str, object]:
+        waits: list[float] = []
+        cpu, started = time.process_time(), time.perf_counter()
+        before = started
+        while before - started < seconds:
             next(pairs)
-            made += 1
+            now = time.perf_counter()
+            waits.append((now - before) * 1000)
+            before = now
         return {
-            "pairs": made,
-            "seconds": time.perf_counter() - started,
+            "pairs": len(waits),
+            "seconds": before - started,
             "cpu": time.process_time() - cpu,
+            "waits_ms": waits,
         }
 
-    def _respond(self, **values: float) -> None:
+    def _respond(self, **values: object) -> None:
         print(json.dumps(values), file=self._responses, flush=True)

@@ -1,6 +1,6 @@
 """A client of Spendgate for `bench.peers`: reserves through the handler, settles ten at a time.
 
-Started as `python -m bench.peers_spendgate URL TABLE NUMBER`; each line on its input is a turn.
+Started as `python -m bench.peers_spendgate URL TABLE KIND NUMBER`; a line of its input is a turn.
 """
 
 import json
@@ -36,7 +36,7 @@ def pairs(service: Service, turns: Turns, number: int) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    url, table, number = sys.argv[1:]
+    url, table, kind, number = sys.argv[1:]
     turns = Turns(sys.stdout)
-    with redirect_stdout(Nowhere()), service_on(url, table) as service:
+    with redirect_stdout(Nowhere()), service_on(url, table, kind=kind) as service:
         turns.take(pairs(service, turns, int(number)))

@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from local.processes import base_environment
 from spendgate_service.api.routes import ROUTE_BY_KEY
 from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
-from tests.support.engines import REGION, boto_client_at, create_table
+from spendgate_service.store.clients.lean import LeanClient
+from spendgate_service.store.clients.selection import KIND_VARIABLE
+from tests.support.engines import REGION, create_table, patient_client_at
 from tests.support.functions import LambdaContext, load_function
 from tests.support.http_events import a_principal, http_event
+
+KINDS = ("lean", "boto3")
+"""The clients by which functions call DynamoDB; the first is the default."""
 
 ADMIN = a_principal("admin")
 CONTEXT = LambdaContext()
@@ -76,12 +82,15 @@ class Service:
 
 @contextmanager
 def service_at(
-    url: str, *, through: Callable[[Any], Any] = lambda client: client
+    url: str, *, kind: str = KINDS[0], through: Callable[[Any], Any] = lambda client: client
 ) -> Iterator[Service]:
-    """Yield the service over a new table with a tenant; `through` wraps the engine's client."""
+    """Yield the service over a new table with a tenant.
+
+    It calls the engine by a client of that kind, which `through` wraps.
+    """
     name = f"bench-{uuid.uuid4().hex}"
-    create_table(boto_client_at(url), name)
-    with redirect_stdout(Nowhere()), service_on(url, name, through=through) as service:
+    create_table(patient_client_at(url, kind="boto3"), name)
+    with redirect_stdout(Nowhere()), service_on(url, name, kind=kind, through=through) as service:
         operator = a_principal("operator", tenant_id="-")
         service.answer(
             http_event("POST", "/v1/tenants", body={"tenant_id": "acme"}, principal=operator)
@@ -91,11 +100,19 @@ def service_at(
 
 @contextmanager
 def service_on(
-    url: str, name: str, *, through: Callable[[Any], Any] = lambda client: client
+    url: str,
+    name: str,
+    *,
+    kind: str = KINDS[0],
+    through: Callable[[Any], Any] = lambda client: client,
 ) -> Iterator[Service]:
-    """Yield the service over an existing table."""
-    os.environ.update(_ENVIRONMENT, AWS_ENDPOINT_URL_DYNAMODB=url, TABLE_NAME=name)
+    """Yield the service over an existing table, in an environment like that of a function."""
+    for variable in set(os.environ) - set(base_environment()):
+        del os.environ[variable]
+    here = {"AWS_ENDPOINT_URL_DYNAMODB": url, "TABLE_NAME": name, KIND_VARIABLE: kind}
+    os.environ.update(_ENVIRONMENT | here)
     app = Spendgate.from_environment()
+    assert isinstance(app.table.client, LeanClient) == (kind == KINDS[0]), "it fell back"
     app.table.client = through(app.table.client)
     yield Service(url, app)
 
