@@ -6,12 +6,15 @@ who sends the same again, with the same idempotency key, until it is answered so
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from spendgate_service.budgets.increase_requests import expire_requests
+from spendgate_service.store.errors import Unavailable
 from tests.support.clock import NOON_MS, FakeClock, in_seconds
 from tests.support.fault_fixture import TENANT, Stage
 from tests.support.functions import HttpAnswer
+from tests.support.http_events import a_principal
 from tests.support.settlement_queue import finishing, records
 
 type Known = dict[str, Any]
@@ -159,6 +162,42 @@ def _create(stage: Stage, _known: Known) -> HttpAnswer:
     return stage.ask("POST", "/v1/budgets", NEW_BUDGET, key="k")
 
 
+def _asks_for_more(stage: Stage, known: Known) -> None:
+    """A caller has asked for more for a minute, with a key of its own."""
+    agent = replace(stage.party, principal=a_principal("caller", tenant_id=TENANT, key_id="key_2"))
+    wish = _more_on(known, until=in_seconds(stage.clock, 60))
+    known["request"] = agent.done("POST", "/v1/increase-requests", wish)
+
+
+def _more_on(known: Known, **more: str) -> dict[str, str]:
+    return {"budget_id": known["session"]["budget_id"], "amount": "5", "reason": "r", **more}
+
+
+def _its_end_comes(stage: Stage, _known: Known) -> None:
+    stage.clock.advance(60)
+
+
+def _ask_for_more(stage: Stage, known: Known) -> HttpAnswer:
+    return stage.ask("POST", "/v1/increase-requests", _more_on(known), key="k")
+
+
+def _decide(what: str) -> Act:
+    def act(stage: Stage, known: Known) -> HttpAnswer:
+        path = f"/v1/increase-requests/{known['request']['id']}/{what}"
+        return stage.ask("POST", path, {"note": "n"}, key="k")
+
+    return act
+
+
+def _expire(stage: Stage, _known: Known) -> HttpAnswer:
+    """What the scheduled function does for requests; one that fails is tried by the next run."""
+    try:
+        done = expire_requests(stage.table, now_ms=stage.clock.now_ms(), has_time=lambda: True)
+    except Unavailable:
+        return HttpAnswer(503, {}, {"Retry-After": "60"})
+    return HttpAnswer(503 if done.failed else 200, {}, {"Retry-After": "60"})
+
+
 def _consume(stage: Stage, known: Known) -> HttpAnswer:
     if not stage.waiting:
         stage.waiting += [dict(record) for record in known["records"]]
@@ -208,6 +247,10 @@ OPERATIONS = (
     Operation("extend", in_use, _on_held("extend", {"ttl_seconds": 900})),
     Operation("record, with a key", in_use, _record),
     Operation("credit, with a key", in_use, _on_budget("POST", "/credits", CREDIT, key="k")),
+    Operation("ask for more, with a key", in_use, _ask_for_more),
+    Operation("approve a request, with a key", _with(in_use, _asks_for_more), _decide("approve")),
+    Operation("deny a request, with a key", _with(in_use, _asks_for_more), _decide("deny")),
+    Operation("expire a request", _with(in_use, _asks_for_more, _its_end_comes), _expire),
     Operation("create a budget, with a key", in_use, _create),
     Operation(
         "create a notification, with a key",

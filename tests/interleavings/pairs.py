@@ -38,6 +38,11 @@ BATCH = Operation(
 CREDIT = Operation(
     "credit", lambda world, stage: service.credit(world, stage["budget"], 3, key="credit")
 )
+APPROVE = Operation(
+    "approve", lambda world, stage: service.approve_request(world, stage["request"])
+)
+DENY = Operation("deny", lambda world, stage: service.deny_request(world, stage["request"]))
+EXPIRE = Operation("expire", lambda world, _: service.expire(world))
 CREDIT_UNTIL = Operation(
     "credit until",
     lambda world, stage: service.credit(

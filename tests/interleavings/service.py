@@ -7,9 +7,12 @@ from typing import Any
 from spendgate_service.audit.rollups import audit_rolled_day
 from spendgate_service.budgets.change import change_budget
 from spendgate_service.budgets.credit import Credit, apply_credit
+from spendgate_service.budgets.decisions import Approval, approve, deny
+from spendgate_service.budgets.increase_requests import Wish, expire_requests, open_request
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.errors import SpendgateError
+from spendgate_service.domain.increase_requests import IncreaseRequest
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
@@ -122,6 +125,35 @@ def credit(
     counted = parse_subject(subject) if subject else None
     top_up = Credit(budget.budget_id, counted, amount * ONE, Provenance(), ends_at)
     return apply_credit(world.table, TENANT, top_up, idempotency=once, now_ms=world.clock.now_ms())
+
+
+def ask_for_more(world: World, budget: Budget, amount: int, *, ends_at: int) -> str:
+    """What a caller asks for, with a key of its own; the id of the request."""
+    wish = Wish(
+        f"req_{1:026d}", budget.budget_id, None, amount * ONE, ends_at, "r", "key_agent", None
+    )
+    asked = open_request(
+        world.table, TENANT, wish, bound_to={}, idempotency=None, now_ms=world.clock.now_ms()
+    )
+    assert isinstance(asked, IncreaseRequest)
+    return asked.request_id
+
+
+def approve_request(world: World, request_id: str) -> object:
+    """What an approver does who grants what was asked for."""
+    now_ms = world.clock.now_ms()
+    return approve(world.table, TENANT, request_id, Approval(), idempotency=None, now_ms=now_ms)
+
+
+def deny_request(world: World, request_id: str) -> object:
+    """What an approver does who denies."""
+    now_ms = world.clock.now_ms()
+    return deny(world.table, TENANT, request_id, note=None, idempotency=None, now_ms=now_ms)
+
+
+def expire(world: World) -> object:
+    """Another part of the scheduled function."""
+    return expire_requests(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 
 def apply_batch(world: World, *commands: SettlementCommand) -> object:

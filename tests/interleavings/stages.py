@@ -119,6 +119,21 @@ def ending_credit(world: World) -> Stage:
     return {"budget": budget, "held": world.reserve(5), "ends_at": ends_at}
 
 
+def asked_for_more(world: World) -> Stage:
+    """The same, and 3 more are asked for, for at most four minutes."""
+    stage = ending_credit(world)
+    ends_at = stage["ends_at"] + 240
+    request_id = service.ask_for_more(world, stage["budget"], 3, ends_at=ends_at)
+    return {**stage, "request": request_id}
+
+
+def asked_until_soon(world: World) -> Stage:
+    """The same, two seconds before the request ends."""
+    stage = asked_for_more(world)
+    world.clock.advance(241)
+    return {**stage, "held": world.reserve(1)}
+
+
 def ended_credit(world: World) -> Stage:
     """The same, and a credit of 2 for a while longer: the first has ended, none is taken out."""
     stage = ending_credit(world)

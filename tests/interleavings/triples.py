@@ -3,16 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from spendgate_service.budgets.increase_requests import Expiry
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import CarryOver
+from spendgate_service.domain.increase_requests import IncreaseRequest
 from spendgate_service.domain.periods import DurationPeriod
 from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.settlements.plan import Settled
 from tests.interleavings import service, stages
 from tests.interleavings.pairs import (
+    APPROVE,
     CLOSE,
     CREDIT,
     CREDIT_UNTIL,
+    DENY,
+    EXPIRE,
     EXTEND,
     LOWER,
     RECORD,
@@ -94,6 +99,22 @@ def _reversed_once(outcomes: Outcomes) -> None:
     (counter,) = outcomes.books.counters.values()
     settled = isinstance(outcomes.results["settle"], Settled)
     assert counter.spent == (4 * settled + 2 * (not reversals)) * ONE
+
+
+def _decided_once(outcomes: Outcomes) -> None:
+    """One decision at most was made, and an approval is in the books once, as a credit of 3."""
+    made = [result for result in outcomes.results.values() if isinstance(result, IncreaseRequest)]
+    expired = [result for result in outcomes.results.values() if isinstance(result, Expiry)]
+    assert len(made) + sum(expiry.expired for expiry in expired) <= 1, "it was decided twice"
+    (counter,) = outcomes.books.counters.values()
+    approved = any(request.stage == "approved" for request in made)
+    given = counter.ending.get(_end_of_request(outcomes), 0)
+    assert given in {0, 3 * ONE * approved}, "the credit was not given once"
+
+
+def _end_of_request(outcomes: Outcomes) -> int:
+    ends_at: int = outcomes.stage["ends_at"] + 240
+    return ends_at
 
 
 def _new_windows(world: World) -> Stage:
@@ -238,6 +259,30 @@ TRIPLES: tuple[Scenario, ...] = (
         stages.credit_in_a_period,
         (RESERVE_MUCH, EXTEND, CLOSE, SETTLE_ABOVE),
         ticks_ms=(2_500, _PAST_THE_GRACE_MS),
+    ),
+    Scenario(
+        "approve twice while another credit ends",
+        stages.asked_for_more,
+        (APPROVE, replace(APPROVE, name="approve again"), RESERVE_MUCH),
+        ticks_ms=(3_500,),
+        check=_decided_once,
+    ),
+    Scenario(
+        "approve, deny and reserve",
+        stages.asked_for_more,
+        (APPROVE, DENY, RESERVE_MUCH),
+        check=_decided_once,
+    ),
+    Scenario(
+        "approve and expire by clocks apart, and settle",
+        stages.asked_until_soon,
+        (
+            replace(APPROVE, clocks=_EITHER_CLOCK),
+            replace(EXPIRE, clocks=_EITHER_CLOCK),
+            SETTLE,
+        ),
+        ticks_ms=(2_500,),
+        check=_decided_once,
     ),
     Scenario(
         "two reserves and a credit between two that end",

@@ -55,7 +55,7 @@ def approve(
 ) -> IncreaseRequest | Replay:
     """Approve a pending request, once under an idempotency key: a credit on its budget.
 
-    The write units of a credit, and ten more. Raises NotFound, InvalidValue, RequestClosed,
+    The write units of a credit, and nine more. Raises NotFound, InvalidValue, RequestClosed,
     DecisionForbidden, IdempotencyConflict, Throttled.
     """
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
@@ -94,7 +94,7 @@ def deny(
     by: Author = BY_COMMAND,
     now_ms: int,
 ) -> IncreaseRequest | Replay:
-    """Deny a pending request, once under an idempotency key: eight write units.
+    """Deny a pending request, once under an idempotency key: nine write units.
 
     Raises NotFound, RequestClosed, DecisionForbidden, IdempotencyConflict, Throttled.
     """

@@ -78,7 +78,7 @@ def open_request(
 ) -> IncreaseRequest | Replay:
     """Open an increase request, once under an idempotency key.
 
-    `bound_to` are the subjects, ids by type, for which alone the key may ask. Eight write units,
+    `bound_to` are the subjects, ids by type, for which alone the key may ask. Seven write units,
     with the index and the event, and two more for the idempotency record.
     Raises NotFound, InvalidValue, ForeignSubject, RequestPending, IdempotencyConflict.
     """
@@ -197,7 +197,7 @@ class Expiry:
 
 
 def expire_requests(table: Table, *, now_ms: int, has_time: Callable[[], bool]) -> Expiry:
-    """Close the requests whose end has come, until `has_time` says no: six write units for each.
+    """Close the requests whose end has come, until `has_time` says no: five write units for each.
 
     Nothing waits for it: a request counts as expired from its end on. What cannot be closed is
     logged, counted, and tried again by the next run.

@@ -41,7 +41,7 @@ _WAITING = "pk = :pk"
 def puts_of_request(
     table: Table, tenant_id: str, request: IncreaseRequest, *, now_ms: int
 ) -> list[dict[str, Any]]:
-    """Build the writes that open a request: four write units, and the index of what is due.
+    """Build the writes that open a request: four write units, and one for the index of what is due.
 
     The second one fails if the key waits for a decision on the same budget and subject.
     """
