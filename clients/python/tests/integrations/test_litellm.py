@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.metadata
 import os
 import pickle
@@ -200,6 +201,24 @@ def test_a_dropped_stream_is_settled_at_what_was_streamed(
     with pytest.raises(litellm.ServiceUnavailableError):
         driver.stream("hello !words=20 !drop=3")
     books.are(account, "drop", requests=1)
+
+
+def test_a_stream_that_is_dropped_without_being_closed_is_settled(
+    provider: FakeProvider, service: Service, account: Account
+) -> None:
+    options: dict[str, Any] = {"url": service.url, "api_key": service.caller_key, "timeout": 60}
+    driver = Driver("sync-openai", "openai/gpt-4o", provider, options, account, runs_async=False)
+    with Spendgate(**options) as guard:
+        arguments = driver.arguments("hello !words=4")
+        stream = guard.litellm.completion(**arguments, stream=True)
+        while not text_of(next(stream)):
+            pass
+        del stream
+        gc.collect()
+        assert guard.flush(30)
+    spent, held = account.tokens
+    assert spent > 0
+    assert held == 0
 
 
 def test_a_429_of_the_provider_is_retried_and_costs_nothing(

@@ -18,7 +18,7 @@ import openai
 import pytest
 from litellm.proxy._types import UserAPIKeyAuth
 
-from spendgate import AsyncSpendgate, Spendgate
+from spendgate import AsyncSpendgate, ConfigurationError, Spendgate
 from spendgate.integrations.litellm_proxy import SpendgateGuard
 from spendgate.testing import FakeProvider
 from tests.support.litellm_proxy import MASTER_KEY, WORKERS, Proxy, running_proxy
@@ -291,3 +291,9 @@ def test_a_request_that_reaches_no_provider_is_released(
 
     asyncio.run(work())
     assert account.tokens == (0, 0)
+
+
+def test_a_client_with_leases_is_refused(service: Service) -> None:
+    client = AsyncSpendgate(url=service.url, api_key=service.caller_key, lease=True)
+    with pytest.raises(ConfigurationError, match="without lease="):
+        SpendgateGuard(client)

@@ -26,7 +26,7 @@ from spendgate._async.hold import AsyncHold
 from spendgate._calls import Kind, ModelCall
 from spendgate._outcomes import settled_usage, settlement_at
 from spendgate._refusals import refusal_response, status_and_error
-from spendgate.errors import SpendgateError
+from spendgate.errors import ConfigurationError, SpendgateError
 from spendgate.integrations._litellm import (
     is_cached,
     outcome_of_litellm_error,
@@ -79,6 +79,11 @@ class SpendgateGuard(CustomLogger):
             subjects=_subjects.parse_header(os.environ.get("SPENDGATE_SUBJECTS")),
             ttl_seconds=DEFAULT_TTL_SECONDS,
         )
+        if self._client._settings.lease is not None:
+            raise ConfigurationError(
+                "a request's reservation is kept in its metadata, where a lease has no place: pass "
+                "SpendgateGuard a client without lease="
+            )
         self._naming = naming
 
     async def async_pre_call_hook(
