@@ -75,7 +75,7 @@ class Tenure:
         return self.take(estimate, now, max_call_seconds)
 
     def take(self, estimate: Units, now: float, max_call_seconds: float) -> Admission:
-        """Admit a call that there is room for, whatever the time."""
+        """Admit a call that there is room for, at any time."""
         left = self.left
         for unit, amount in estimate.items():
             if amount:

@@ -1,4 +1,4 @@
-"""Decide increase requests: approving gives a credit; once, whoever decides at the same time.
+"""Decide increase requests: approving gives a credit, once, even if several decide at once.
 
 The credit, the state of the request, its event and the entries of the change log are one
 transaction, on condition that the request is still pending and has not ended.

@@ -28,7 +28,7 @@ def steps_between(
     """Divide what was spent between two totals among the entries of captures.
 
     An entry counts if nothing of it was captured before and it does not pass the total; the steps
-    add up to the whole, whatever the entries say.
+    add up to the whole, regardless of the entries.
     """
     reached = dict(before)
     for capture in sorted(captures, key=lambda capture: sum(capture.captured.values())):

@@ -1,7 +1,7 @@
 """The usage records of captures: one for each entry, and one for what no entry explains.
 
 What a part of a capture comes to on a budget is the difference of what the totals before and after
-it come to, so that the records add up to the ledger entry whatever was rounded or converted.
+it come to, so that the records add up to the ledger entry regardless of rounding and conversion.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
