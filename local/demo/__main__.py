@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from rich.console import Console
+from spendgate import Spendgate
+from spendgate.testing import FakeProvider
 
 from local.bootstrap import StackFile
 from local.console import number, run, say, step
@@ -18,7 +21,7 @@ from local.demo.limits import AGENT_BUDGET, budgets_for
 from local.demo.observed import Observed, observe, usage_of
 from local.demo.progress import Display
 from local.demo.record import Record
-from local.demo.replay import CALLERS, Replay
+from local.demo.replay import Replay
 from local.demo.report import COLUMNS_MAX, print_checks, print_table, print_usage, verdict
 from local.demo.scenario import RUNAWAY, PlannedRequest, plan
 from local.demo.settlements import Reporter, waiting_messages
@@ -28,6 +31,7 @@ from local.emulator.account import aws_client
 from local.up import INTERRUPTED, up
 
 DRAIN_SECONDS_MAX = 120.0
+TIMEOUT_SECONDS = 30
 
 
 def main() -> int:
@@ -53,9 +57,9 @@ def _run(console: Console, trace: Path, requests_max: int | None) -> bool:
     started = time.monotonic()
     run = f"demo-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
     with step(f'Creating the tenant "{run}" with its budgets and keys'):
-        tenant = create_tenant(stack.api_url, stack.operator_key, run, callers=CALLERS)
+        tenant = create_tenant(stack.api_url, stack.operator_key, run)
         budgets = create_budgets(tenant, budgets_for(requests, tenant_id=run))
-        apps = create_tenant(stack.api_url, stack.operator_key, f"{run}-apps", callers=1)
+        apps = create_tenant(stack.api_url, stack.operator_key, f"{run}-apps")
     sqs: Any = aws_client("sqs", stack.aws_endpoint_url)
     dead_before = waiting_messages(sqs, stack.dead_letter_queue_url)
     say(f"Replaying {len(requests)} requests of {trace.name}")
@@ -101,6 +105,7 @@ def _checks(
     runaway = f"agent:{RUNAWAY}"
     return [
         checks.everything_was_answered(record, requests),
+        checks.provider_served_the_grants(record),
         checks.no_grant_past_a_limit(record.grants, limits),
         checks.no_grant_past_a_limit_by_own_record(record.grants, limits),
         checks.runaway_was_stopped(record, limits, budget_id=agents, subject=runaway),
@@ -125,9 +130,15 @@ def _replay(
         return waiting_messages(sqs, stack.settlement_queue_url)
 
     reporter = Reporter(sqs, stack.settlement_queue_url, record, tenant_id=tenant.tenant_id)
-    replay = Replay(tenant.caller, reporter, record, run=tenant.tenant_id)
-    with Display(console, record, len(requests), waiting) as display:
+    with (
+        FakeProvider() as provider,
+        Spendgate(url=stack.api_url, api_key=tenant.caller_key, timeout=TIMEOUT_SECONDS) as guard,
+        httpx2.Client(base_url=provider.openai_url, timeout=TIMEOUT_SECONDS) as model,
+        Display(console, record, len(requests), waiting) as display,
+    ):
+        replay = Replay(guard, model, reporter, record, run=tenant.tenant_id)
         replay.play(requests, while_waiting=display.look)
+        record.served = provider.log()
         reporter.close(while_waiting=display.look)
         deadline = time.monotonic() + DRAIN_SECONDS_MAX
         while (left := waiting()) and time.monotonic() < deadline:

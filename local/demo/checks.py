@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from local.demo.commitments import by_counter, certainly_committed
 from local.demo.observed import Ending, Observed, Usage
-from local.demo.prices import USD
-from local.demo.record import CounterName, Grant, Record, holds_of
+from local.demo.prices import TOKENS, USD
+from local.demo.record import CounterName, Grant, Record, holds_of, number_in
 
 type Limits = Mapping[str, Decimal]
 """The limit of each budget, as the demo created it."""
@@ -39,6 +39,22 @@ def everything_was_answered(record: Record, requests: int) -> Check:
         failures.append(f"expected {requests} grants and refusals, found {answered}")
     looked_at = f"{requests} requests, {record.asked_twice} of them repeated"
     return Check("every request was granted or refused", looked_at, tuple(failures))
+
+
+def provider_served_the_grants(record: Record) -> Check:
+    """The model was called once for each grant, and never for a refusal, at the settled tokens."""
+    expected = {grant.request.number: [int(grant.final_amount(TOKENS))] for grant in record.grants}
+    served: dict[int, list[int]] = defaultdict(list)
+    for call in record.served:
+        served[number_in(call.prompt)].append(call.total_tokens)
+    failures = [
+        f"request {number}: expected calls of {expected.get(number, [])} tokens at the provider, "
+        f"found {served.get(number, [])}"
+        for number in sorted(expected.keys() | served.keys())
+        if expected.get(number, []) != served.get(number, [])
+    ]
+    looked_at = f"{len(record.served)} calls"
+    return Check("the model was called for each grant, once", looked_at, tuple(failures))
 
 
 def no_grant_past_a_limit(grants: Sequence[Grant], limits: Limits) -> Check:

@@ -1,7 +1,6 @@
 """An HTTP client of the API with persistent connections."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,9 @@ import httpx2
 
 from local.console import LocalStackError
 
-TRIES_MAX = 4
 PAGE_SIZE = 100
 
 _TIMEOUT_SECONDS = 30
-_PAUSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +39,13 @@ class Client:
         """Close its connections."""
         self._http.close()
 
-    def post(
-        self, path: str, body: Mapping[str, object], *, idempotency_key: str | None = None
-    ) -> Response:
-        """Send a POST; repeat it without a certain response if it has an idempotency key."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        for _ in range(TRIES_MAX - 1 if idempotency_key else 0):
-            response = self._send("POST", path, json.dumps(body), headers)
-            if response is not None and response.status < 500:
-                return response
-            time.sleep(_PAUSE_SECONDS)
-        return self._certain(self._send("POST", path, json.dumps(body), headers), path)
+    def post(self, path: str, body: Mapping[str, object]) -> Response:
+        """Send a POST."""
+        return self._certain(self._send("POST", path, json.dumps(body)), path)
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         """Send a GET. Raises LocalStackError unless the response is a 200."""
-        response = self._certain(self._send("GET", path, None, {}, query), path)
+        response = self._certain(self._send("GET", path, None, query), path)
         return _expect(response, f"GET {path}", 200)
 
     def create(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
@@ -77,14 +66,11 @@ class Client:
         method: str,
         path: str,
         content: str | None,
-        headers: Mapping[str, str],
         query: Mapping[str, str | int] | None = None,
     ) -> Response | None:
         """Return the response, or None if there was none."""
         try:
-            response = self._http.request(
-                method, path, content=content, headers=headers, params=query
-            )
+            response = self._http.request(method, path, content=content, params=query)
         except httpx2.TransportError:
             return None
         return Response(response.status_code, response.headers, _object(response.text))

@@ -1,10 +1,15 @@
 """Records what the demo's callers sent and received, as input of the checks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from spendgate import BudgetRefused, Hold
+from spendgate.models import ReservationGranted
+from spendgate.testing import Served
 
 from local.demo.scenario import PlannedRequest
 
@@ -72,6 +77,8 @@ class Record:
     asked_twice: int = 0
     reported: int = 0
     messages: int = 0
+    served: Sequence[Served] = ()
+    """The provider's log."""
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def granted(self, grant: Grant) -> None:
@@ -113,24 +120,40 @@ def holds_of(grants: Iterable[Grant]) -> Iterator[tuple[Grant, Held]]:
     return ((grant, held) for grant in grants for held in grant.holds)
 
 
-def read_holds(request: PlannedRequest, body: Mapping[str, Any]) -> tuple[Held, ...]:
-    """Return the holds in the response to a granted request."""
+def reservation_of(hold: Hold) -> ReservationGranted:
+    """Return what the service granted; the client grants nothing by itself here."""
+    granted = hold.reservation
+    assert granted is not None, "there is no local cap"
+    return granted
+
+
+def read_holds(request: PlannedRequest, granted: ReservationGranted) -> tuple[Held, ...]:
+    """Return the holds of a granted request."""
     return tuple(
         Held(
-            counter=CounterName(balance["budget_id"], balance["subject"], balance["period"]["key"]),
-            unit=balance["unit"],
-            amount=request.estimate[balance["unit"]],
-            spent=Decimal(balance["spent"]),
-            held=Decimal(balance["held"]),
+            counter=CounterName(balance.budget_id, balance.subject, balance.period.key),
+            unit=balance.unit,
+            amount=request.estimate[balance.unit],
+            spent=balance.spent,
+            held=balance.held,
         )
-        for balance in body["budgets"]
+        for balance in granted.budgets
     )
 
 
-def read_refusal(request: PlannedRequest, body: Mapping[str, Any]) -> Refusal:
-    """Return the refusal in a 429."""
-    error = body["error"]
-    violated = tuple(
-        (violation["budget_id"], violation["subject"]) for violation in error["violations"]
-    )
-    return Refusal(request, error["code"], violated)
+def read_refusal(request: PlannedRequest, refused: BudgetRefused) -> Refusal:
+    """Return the refusal of a request."""
+    violated = tuple((violation.budget_id, violation.subject) for violation in refused.violations)
+    return Refusal(request, str(refused.code), violated)
+
+
+def prompt_of(request: PlannedRequest) -> str:
+    """Return the prompt that a request begins with."""
+    return f"request {request.number}:"
+
+
+def number_in(prompt: str) -> int:
+    """Return the number of the request that made a call."""
+    found = re.search(r"request (\d+):", prompt)
+    assert found, prompt
+    return int(found[1])

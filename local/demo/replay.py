@@ -1,12 +1,22 @@
-"""Replays a scenario: reserves over HTTP at each request's time, and settles through SQS."""
+"""Replays a scenario: reserves by the client, calls the fake provider, and settles through SQS."""
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from decimal import Decimal
 
-from local.demo.client import Client, Response
-from local.demo.record import Grant, Record, read_holds, read_refusal
+import httpx2
+from spendgate import BudgetExceeded, Hold, Spendgate, SpendgateError, Unavailable, Usage
+from spendgate.models import ReservationGranted
+
+from local.console import LocalStackError
+from local.demo.record import (
+    Grant,
+    Record,
+    prompt_of,
+    read_holds,
+    read_refusal,
+    reservation_of,
+)
 from local.demo.scenario import PlannedRequest
 from local.demo.settlements import Reporter
 
@@ -20,8 +30,17 @@ REQUESTS_PER_SECOND = 100
 class Replay:
     """Sends every request of a scenario and records the responses."""
 
-    def __init__(self, client: Client, reporter: Reporter, record: Record, *, run: str) -> None:
-        self._client, self._reporter, self._record = client, reporter, record
+    def __init__(
+        self,
+        guard: Spendgate,
+        provider: httpx2.Client,
+        reporter: Reporter,
+        record: Record,
+        *,
+        run: str,
+    ) -> None:
+        self._guard, self._provider = guard, provider
+        self._reporter, self._record = reporter, record
         self._run = run
 
     def play(
@@ -49,62 +68,67 @@ class Replay:
 
     def _ask(self, request: PlannedRequest) -> None:
         asked_at = time.monotonic()
-        response = self._reserve(request)
+        try:
+            hold = self._reserve(request)
+        except BudgetExceeded as refusal:
+            self._record.refused(read_refusal(request, refusal))
+            return
+        except Unavailable as error:
+            raise LocalStackError(f"The API does not respond: {error}") from error
+        except SpendgateError as error:
+            self._surprised(request, f"expected a grant or a refusal, found {error!r}")
+            return
         answered_at = time.monotonic()
-        match response.status:
-            case 200 | 201:
-                grant = Grant(
-                    request,
-                    response.body["reservation_id"],
-                    asked_at,
-                    answered_at,
-                    read_holds(request, response.body),
-                )
-                self._check_price(request, response)
-                if request.asked_twice:
-                    self._ask_again(request, response)
-                self._record.granted(grant)
-                self._reporter.report(grant)
-            case 429 if response.body.get("error", {}).get("type") == "budget_exceeded":
-                self._record.refused(read_refusal(request, response.body))
-            case _:
-                self._record.surprised(
-                    f"request {request.number}: expected a grant or a refusal, "
-                    f"found {response.status} {response.body}"
-                )
+        granted = reservation_of(hold)
+        holds = read_holds(request, granted)
+        grant = Grant(request, granted.reservation_id, asked_at, answered_at, holds)
+        if granted.amounts != request.estimate:
+            self._surprised(
+                request, f"expected the estimate {request.estimate}, found {granted.amounts}"
+            )
+        if request.asked_twice:
+            self._ask_again(request, granted)
+        self._call_the_model(request)
+        self._record.granted(grant)
+        self._reporter.report(grant)
 
-    def _reserve(self, request: PlannedRequest) -> Response:
-        body = {
-            "subjects": request.subjects,
-            "usage": {
-                "provider": request.model.provider,
-                "model": request.model.name,
-                "input_tokens": request.input_tokens,
-                "max_output_tokens": request.max_output_tokens,
-            },
-            "ttl_seconds": request.ttl_seconds,
-        }
-        key = f"{self._run}-{request.number}"
-        return self._client.post("/v1/reservations", body, idempotency_key=key)
-
-    def _check_price(self, request: PlannedRequest, response: Response) -> None:
-        found = {unit: Decimal(amount) for unit, amount in response.body["amounts"].items()}
-        if found != request.estimate:
-            self._record.surprised(
-                f"request {request.number}: expected the estimate {request.estimate}, found {found}"
+    def _reserve(self, request: PlannedRequest) -> Hold:
+        usage = Usage(
+            provider=request.model.provider,
+            model=request.model.name,
+            input_tokens=request.input_tokens,
+            max_output_tokens=request.max_output_tokens,
+        )
+        with self._guard.subjects(**request.subjects):
+            return self._guard.reserve(
+                usage=usage,
+                ttl_seconds=request.ttl_seconds,
+                idempotency_key=f"{self._run}-{request.number}",
+                heartbeat=False,
             )
 
-    def _ask_again(self, request: PlannedRequest, first: Response) -> None:
+    def _ask_again(self, request: PlannedRequest, first: ReservationGranted) -> None:
         """Repeat a request with its key, as after a lost connection; expect the same response."""
         again = self._reserve(request)
-        replayed = again.headers.get("idempotency-replayed") == "true"
-        if again.status == 200 and replayed and again.body == first.body:
+        if again.is_replayed and again.reservation == first:
             self._record.asked_again()
             return
-        self._record.surprised(
-            f"request {request.number}, repeated: expected the first response again, "
-            f"found {again.status} {again.body}"
+        self._surprised(
+            request, f"repeated: expected the first response again, found {again.reservation}"
         )
+
+    def _call_the_model(self, request: PlannedRequest) -> None:
+        """Call the fake provider, which counts the tokens of the trace, or fails."""
+        fails = request.outcome == "release"
+        asks = f"!input={request.input_tokens} !output={request.output_tokens} !words=1"
+        prompt = f"{prompt_of(request)} {'!status=500' if fails else asks}"
+        body = {"model": request.model.name, "messages": [{"role": "user", "content": prompt}]}
+        status = self._provider.post("chat/completions", json=body).status_code
+        if (status == httpx2.codes.OK) is fails:
+            self._surprised(request, f"the fake provider responded {status}")
+
+    def _surprised(self, request: PlannedRequest, what: str) -> None:
+        self._record.surprised(f"request {request.number}: {what}")
 
 
 def _compression(requests: Sequence[PlannedRequest]) -> float:

@@ -9,13 +9,12 @@ from local.demo.limits import BudgetPlan
 
 @dataclass(frozen=True, slots=True)
 class DemoTenant:
-    """The tenant with its first admin key, and a client for its admin and its callers."""
+    """The tenant with its first admin key, the callers' key, and a client for its admin."""
 
     tenant_id: str
     admin_key: str
     caller_key: str
     admin: Client
-    caller: Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +25,14 @@ class DemoBudget:
     plan: BudgetPlan
 
 
-def create_tenant(api_url: str, operator_key: str, tenant_id: str, *, callers: int) -> DemoTenant:
+def create_tenant(api_url: str, operator_key: str, tenant_id: str) -> DemoTenant:
     """Create the tenant as the operator, and the callers' key as its admin."""
     operator = Client(api_url, operator_key)
     created = operator.create("/v1/tenants", {"tenant_id": tenant_id, "name": "Demo"})
     operator.close()
     admin = Client(api_url, created["admin_key"])
     key = admin.create("/v1/keys", {"role": "caller", "name": "the demo's callers"})
-    caller = Client(api_url, key["secret"], connections=callers)
-    return DemoTenant(tenant_id, created["admin_key"], key["secret"], admin, caller)
+    return DemoTenant(tenant_id, created["admin_key"], key["secret"], admin)
 
 
 def create_budgets(tenant: DemoTenant, plans: Sequence[BudgetPlan]) -> list[DemoBudget]:

@@ -3,10 +3,13 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+from spendgate.testing import Served
+
 from local.demo import checks
 from local.demo.commitments import certainly_committed
 from local.demo.observed import Balance, BudgetAudit, Ending, LedgerLine, Observed
-from local.demo.record import Grant
+from local.demo.record import Grant, Record
 from tests.support.demo import COUNTER, LIMITS, grant, record, refusal
 
 BALANCE = Balance(
@@ -49,6 +52,33 @@ def test_a_request_without_an_answer_is_found() -> None:
     assert "expected 2 grants and refusals, found 1" in the_failure(
         checks.everything_was_answered(record(grant()), 2)
     )
+
+
+def served(*calls: tuple[int, int]) -> Record:
+    """One grant of 110 tokens, and what the provider served: requests and their tokens."""
+    seen = record(grant(actual={"usd": Decimal(1), "tokens": Decimal(110)}))
+    seen.served = [
+        Served("/v1/chat/completions", "gpt-4o", 200, tokens, 0, f"usercontentrequest {number}: hi")
+        for number, tokens in calls
+    ]
+    return seen
+
+
+def test_a_call_of_each_grant_at_its_tokens_is_what_the_provider_served() -> None:
+    assert checks.provider_served_the_grants(served((0, 110))).holds
+
+
+@pytest.mark.parametrize(
+    ("calls", "found"),
+    [((), "[110] tokens at the provider, found []"),
+     (((0, 110), (0, 110)), "[110] tokens at the provider, found [110, 110]"),
+     (((0, 90),), "[110] tokens at the provider, found [90]"),
+     (((0, 110), (7, 50)), "request 7: expected calls of [] tokens at the provider, found [50]")],
+)  # fmt: skip
+def test_a_call_that_was_not_granted_or_not_made_is_found(
+    calls: tuple[tuple[int, int], ...], found: str
+) -> None:
+    assert found in the_failure(checks.provider_served_the_grants(served(*calls)))
 
 
 def test_an_answer_that_shows_more_than_the_limit_is_found() -> None:

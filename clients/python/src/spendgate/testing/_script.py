@@ -24,7 +24,7 @@ class Script:
     with an error, `!times=k` only to the first k requests of this prompt. `!reset` closes the
     connection after the request was read, `!drop=n` after n chunks. `!wait=n` stops after n chunks
     until the client leaves. `!slow=s` sleeps before the answer, `!pace=s` between chunks.
-    `!no_usage` leaves the usage out.
+    `!no_usage` leaves the usage out. `!input=n` and `!output=n` are the tokens that it counts.
     """
 
     words: int = 5
@@ -38,6 +38,8 @@ class Script:
     slow: float = 0.0
     pace: float = 0.0
     no_usage: bool = False
+    input: int | None = None
+    output: int | None = None
 
     def sent_words(self) -> int:
         """How many words leave before the answer ends or breaks off."""

@@ -117,12 +117,13 @@ class FakeProvider:
     def _answer(self, body: Mapping[str, Any], prompt: str, script: Script) -> Answer:
         call = tool_call(body, script.calls)
         words = _script.answer_words(script.words) if call is None else [call.arguments]
+        written = _script.text_tokens("".join(words)) if script.output is None else script.output
         return Answer(
             id=f"gen-{next(self._ids)}",
             model=body.get("model", ""),
             words=words,
-            input_tokens=_script.text_tokens(prompt),
-            output_tokens=_script.text_tokens("".join(words)) + script.reasoning,
+            input_tokens=_script.text_tokens(prompt) if script.input is None else script.input,
+            output_tokens=written + script.reasoning,
             reasoning_tokens=script.reasoning,
             with_usage=not script.no_usage,
             call=call,

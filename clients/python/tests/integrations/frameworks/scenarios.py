@@ -83,6 +83,8 @@ class Row:
     spent: int
     held: int
     served: int
+    spent_output: int
+    served_output: int
     subjects: list[dict[str, str]]
     """Who spent, by the usage log."""
     error: BaseException | None
@@ -110,9 +112,17 @@ def play(driver: Driver, scenario: Scenario, *, admin: Spendgate, fake: FakeProv
         error = raised
     served = fake.log_of(account.agent)
     spent, held = account.tokens
-    records = admin.usage.records(only={"agent": account.agent})
-    subjects = [record.subjects for record in records]
-    return Row(len(served), spent, held, sum(call.total_tokens for call in served), subjects, error)
+    records = list(admin.usage.records(only={"agent": account.agent}))
+    return Row(
+        requests=len(served),
+        spent=spent,
+        held=held,
+        served=sum(call.total_tokens for call in served),
+        spent_output=sum((record.usage or {}).get("output_tokens", 0) for record in records),
+        served_output=sum(call.output_tokens for call in served),
+        subjects=[record.subjects for record in records],
+        error=error,
+    )
 
 
 def problems(driver: Driver, scenario: Scenario, row: Row) -> list[str]:
@@ -145,7 +155,11 @@ def problems(driver: Driver, scenario: Scenario, row: Row) -> list[str]:
         expect(len(sessions) == 1 and all(sessions), f"the sessions are {sessions}")
     cut_short = scenario.take is not None or "!drop" in scenario.directives
     if cut_short and not driver.counts_input:
-        expect(row.spent > 0, "an aborted stream is free")
+        expect(row.spent > row.spent_output, "the input of an aborted stream is free")
+        expect(
+            row.spent_output == row.served_output,
+            f"output spent {row.spent_output}, served {row.served_output}",
+        )
     else:
         expect(row.spent == row.served, f"spent {row.spent}, served {row.served}")
     return found
