@@ -9,7 +9,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.events.envelope import TTL_SERVICE, event_of
 from spendgate_service.store import keys, values
 from tests.support.clock import NOON_MS, FakeClock
-from tests.support.functions import LambdaContext, load_function
+from tests.support.functions import LambdaContext, LongContext, load_function
 from tests.support.handlers import Ask
 
 pytestmark = pytest.mark.usefixtures("clock", "acme")
@@ -231,6 +231,30 @@ def test_a_hundred_entries_fit_and_no_more(ask: Ask) -> None:
         assert ask("POST", f"{lease}/capture", refused).status == 422
     day = ask("GET", "/v1/usage", query={"agent": "a"}).body["data"]
     assert [row["amounts"] for row in day] == [{"usd": "1.5"}]
+
+
+def test_a_lease_that_is_charged_on_its_expiry(app: Spendgate, ask: Ask, clock: FakeClock) -> None:
+    ask("POST", "/v1/budgets", {"subject": "agent:a", "unit": "usd", "limit": "10"})
+    wish = {
+        "subjects": {"agent": "a"}, "amounts": {"usd": "5"}, "ttl_seconds": 10,
+        "on_expiry": "charge",
+    }  # fmt: skip
+    lease = f"/v1/reservations/{ask('POST', '/v1/reservations', wish).body['reservation_id']}"
+    ask("POST", f"{lease}/capture", {"actual": {"usd": "1"}})
+    clock.advance(60)
+    assert balance(ask) == ("1", "4", "5")
+
+    load_function("rollover", app).handler({}, LongContext())
+
+    shown = ask("GET", lease).body
+    assert (shown["state"], shown["on_expiry"], shown["charged"]) == ("expired", "charge", True)
+    assert balance(ask) == ("5", "0", "5")
+    records = ask("GET", "/v1/usage/records", query={"agent": "a"}).body["data"]
+    assert [record["description"] for record in records if record["amounts"] == {"usd": "4"}] == [
+        "charged when the hold expired"
+    ]
+    ask("POST", f"{lease}/settle", {"actual": {"usd": "2"}})
+    assert balance(ask) == ("2", "0", "8")
 
 
 def test_a_capture_says_something(ask: Ask) -> None:

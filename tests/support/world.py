@@ -19,7 +19,7 @@ from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.periods import NoPeriod, PeriodRule, period_in_force
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.requests import Capture, Record, Release, Settle, SpendRequest
-from spendgate_service.domain.reservations import Reservation
+from spendgate_service.domain.reservations import OnExpiry, Reservation
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.events.threshold_events import ThresholdEvents
@@ -140,11 +140,12 @@ class World:
         key: str | None = None,
         ttl_seconds: int = 300,
         at_least: Mapping[str, int] = MappingProxyType({}),
+        on_expiry: OnExpiry = "release",
         **others: int,
     ) -> Answered:
         return self.ask_exactly(
             amounts_of(usd, **others), by=by, key=key, ttl_seconds=ttl_seconds,
-            min_amounts=amounts_of(**at_least),
+            min_amounts=amounts_of(**at_least), on_expiry=on_expiry,
         )  # fmt: skip
 
     def ask_exactly(
@@ -155,6 +156,7 @@ class World:
         key: str | None = None,
         ttl_seconds: int = 300,
         min_amounts: Mapping[str, Amount] = MappingProxyType({}),
+        on_expiry: OnExpiry = "release",
     ) -> Answered:
         """The same, with amounts as the rules count them."""
         request = SpendRequest(
@@ -165,6 +167,7 @@ class World:
             fingerprint=_fingerprint(amounts, by, ttl_seconds),
             idempotency_key=key,
             min_amounts=min_amounts,
+            on_expiry=on_expiry,
         )
         return self.reservations.reserve(request)
 

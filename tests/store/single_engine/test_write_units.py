@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,7 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.periods import SLICES_MAX, NoPeriod, PeriodRule
 from spendgate_service.domain.requests import Settle
-from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.reservations import OnExpiry, Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.usage_records import MeteredUsage
 from spendgate_service.settlements.plan import Settled
@@ -22,7 +23,7 @@ from spendgate_service.store.ids import new_id
 from tests.support.counting_client import CountingClient, counting, item_bytes
 from tests.support.crowded_counter import WINDOW, crowd
 from tests.support.ledger_invariants import scan
-from tests.support.world import AGENT, TENANT, World, release, settle
+from tests.support.world import AGENT, TENANT, World, capture, release, settle
 
 SUBJECTS = ("organization:acme", "user:u-1", "agent:researcher", "session:s-42", "tool:search:web",
             "model:gpt-4o")  # fmt: skip
@@ -304,3 +305,52 @@ def test_a_release_writes_no_usage_record(
     counting_world.settlements.apply_one(release(reservation))
 
     assert client.transacted == ["RESERVATION"]
+
+
+def test_a_lease_grows_without_a_transaction_for_a_unit_for_each_item(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    for subject in SUBJECTS[:3]:
+        world.budget(100, on=subject, period=CalendarPeriod("month"))
+    counting_world, client = counted
+    lease = world.reserve(1, by=SUBJECTS[:3], ttl_seconds=60)
+    world.extend(lease, 90)
+    warm(counting_world, client)
+
+    counting_world.grow(lease, 5, ttl_seconds=120)
+
+    assert client.calls == {"get_item": 1, "update_item": 4}
+    assert client.units["update_item"] == 4
+
+
+def test_captures_of_one_lease_in_a_batch_cost_as_much_as_one(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(100, period=CalendarPeriod("month"))
+    counting_world, client = counted
+    lease = world.reserve(50)
+    world.capture(lease, 1)
+    warm(counting_world, client)
+
+    counting_world.settlements.apply([capture(lease, total) for total in range(2, 12)])
+
+    assert client.units["transact_write_items"] <= 8, "lease, counter, ledger, usage: two each"
+
+
+def test_a_charge_on_expiry_costs_an_index_entry_more_and_two_for_each_extension(
+    world: World, counted: tuple[World, CountingClient]
+) -> None:
+    world.budget(100)
+    counting_world, client = counted
+    world.reserve(1)
+    taken: list[float] = []
+    extended: list[float] = []
+    for on_expiry in get_args(OnExpiry.__value__):
+        warm(counting_world, client)
+        lease = counting_world.reserve(1, ttl_seconds=660, on_expiry=on_expiry)
+        taken.append(sum(client.units.values()))
+        counting_world.grow(lease, 2, ttl_seconds=720)
+        extended.append(sum(client.units.values()) - taken[-1])
+
+    assert taken[1] - taken[0] == 1
+    assert extended[1] - extended[0] == 2

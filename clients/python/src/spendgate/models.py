@@ -511,6 +511,10 @@ class Reservation(Model):
     """What captures gave back since the start, by unit."""
     held: dict[str, Decimal]
     """What is held now: granted less captured and returned; 0 once the hold has ended."""
+    on_expiry: str
+    """What becomes of what is held when it expires: release or charge."""
+    charged: bool
+    """Whether what was held when it expired counts as spent; a settlement replaces that."""
     late: bool
     """Whether it was settled after its hold had expired."""
     overrun: bool
@@ -940,6 +944,10 @@ class ReservationExtended(Model):
     """What captures gave back since the start, by unit."""
     held: dict[str, Decimal]
     """What is held now: granted less captured and returned; 0 once the hold has ended."""
+    on_expiry: str
+    """What becomes of what is held when it expires: release or charge."""
+    charged: bool
+    """Whether what was held when it expired counts as spent; a settlement replaces that."""
     late: bool
     """Whether it was settled after its hold had expired."""
     overrun: bool

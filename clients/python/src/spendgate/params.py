@@ -574,6 +574,9 @@ class Reserve(TypedDict, total=False):
     """How long the hold lasts from now on."""
     metadata: Mapping[str, Any]
     """Any JSON object up to 4 KB; stored and returned unread."""
+    on_expiry: Literal["release", "charge"]
+    """What becomes of what is neither captured nor settled when the hold expires: it is free
+    again (release), or counts as spent (charge)."""
     models: Sequence[str]
     """Models whose prices the response shall carry, as provider/model: a lease prices its
     calls by them."""

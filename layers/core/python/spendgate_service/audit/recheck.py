@@ -63,7 +63,7 @@ def _wrong_entries_of(
     entries: list[LedgerEntry],
     involved: tuple[keys.Key, keys.Key],
 ) -> Iterator[Finding]:
-    if reservation.captured:
+    if reservation.captured or reservation.charged:
         yield from _wrong_captures_of(reservation, line, entries, involved)
         return
     if reservation.state != "settled":

@@ -150,7 +150,7 @@ class ScanIndex:
                 reservation.bucket,
                 amount_text(reservation.held_on(line)),
                 amount_text(reservation.spent_on(line)),
-                bool(reservation.captured),
+                bool(reservation.captured or reservation.charged),
                 reservation.created_at_ms - CLOCKS_DIFFER_MS,
             )
             for line in reservation.lines

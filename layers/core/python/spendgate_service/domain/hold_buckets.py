@@ -10,6 +10,9 @@ from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 TTL_SECONDS_DEFAULT = 300
 TTL_SECONDS_MAX = 86_400
 
+CHARGE_GRACE_SECONDS = 86_400
+"""How long after its expiry a hold that is charged then stays held at most: until it is charged."""
+
 BUCKETS_PER_TTL_MAX = 10
 """The maximum number of buckets of one time to live; keeps a counter's item below 1 KB."""
 
@@ -25,10 +28,14 @@ def bucket_width_seconds(ttl_seconds: int) -> int:
     return next(width for width in WIDTHS_SECONDS if ttl_seconds <= width * BUCKETS_PER_TTL_MAX)
 
 
-def bucket_of(*, expires_at_ms: int, ttl_seconds: int) -> int:
-    """Return the bucket of a hold: its expiry, rounded up to a multiple of the width."""
+def bucket_of(*, expires_at_ms: int, ttl_seconds: int, charges: bool = False) -> int:
+    """Return the bucket of a hold: its expiry, rounded up to a multiple of the width.
+
+    One that `charges` on its expiry lies a day later, so that it is never free before.
+    """
     width_ms = bucket_width_seconds(ttl_seconds) * 1000
-    return -(-expires_at_ms // width_ms) * width_ms // 1000
+    bucket = -(-expires_at_ms // width_ms) * width_ms // 1000
+    return bucket + CHARGE_GRACE_SECONDS if charges else bucket
 
 
 def is_expired(bucket: int, *, now_ms: int) -> bool:

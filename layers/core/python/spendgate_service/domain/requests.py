@@ -8,7 +8,7 @@ from spendgate_service.domain.budgets import Claim
 from spendgate_service.domain.caps import TokenCounts, tokens_of
 from spendgate_service.domain.errors import InvalidValue, SpendgateError
 from spendgate_service.domain.fitting import Room, UsageEstimate
-from spendgate_service.domain.reservations import Provenance
+from spendgate_service.domain.reservations import OnExpiry, Provenance
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import MeteredUsage
 
@@ -51,6 +51,7 @@ class SpendRequest:
     estimate: UsageEstimate | None = None
     min_amounts: Mapping[str, Amount] = field(default_factory=dict)
     min_output_tokens: int | None = None
+    on_expiry: OnExpiry = "release"
 
     @property
     def may_shrink(self) -> bool:
@@ -177,5 +178,13 @@ class Record:
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
-type SettlementCommand = Settle | Release | Capture | Record
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Counts as spent what a reservation that has expired holds, if it was reserved so."""
+
+    tenant_id: str
+    reservation_id: str
+
+
+type SettlementCommand = Settle | Release | Capture | Charge | Record
 """A command of the settlement queue."""

@@ -6,10 +6,12 @@ from typing import Literal
 
 from spendgate_service.domain.amounts import AMOUNT_MAX, Amount
 from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.domain.hold_buckets import CHARGE_GRACE_SECONDS
 from spendgate_service.domain.rates import Conversion, Origin, Rate, origin_of, usable_conversions
 from spendgate_service.domain.subjects import Subject
 
 type StoredState = Literal["held", "settled", "released"]
+type OnExpiry = Literal["release", "charge"]
 type ReservationState = Literal["held", "settled", "released", "expired"]
 
 LATE_SETTLEMENT_SECONDS = 86_400
@@ -133,6 +135,30 @@ class Reservation:
     captured: Mapping[str, Amount] = field(default_factory=dict)
     returned: Mapping[str, Amount] = field(default_factory=dict)
     revision: int = 0
+    on_expiry: OnExpiry = "release"
+    charged: bool = False
+
+    @property
+    def charges(self) -> bool:
+        """Whether what is held counts as spent when it expires."""
+        return self.on_expiry == "charge"
+
+    @property
+    def hold_ended_by_ms(self) -> int:
+        """When its hold has ended: its expiry, rounded up as its bucket is."""
+        return (self.bucket - CHARGE_GRACE_SECONDS * self.charges) * 1000
+
+    @property
+    def counted(self) -> Mapping[str, Amount]:
+        """What counts as spent, by unit: once it is charged, all that was not given back."""
+        if self.actual is not None:
+            return self.actual
+        if not self.charged:
+            return self.captured
+        charged = {
+            unit: max(left, self.captured.get(unit, 0)) for unit, left in self.not_returned.items()
+        }
+        return {**self.captured, **charged}
 
     def state_at(self, *, now_ms: int) -> ReservationState:
         """Return the public state: an unsettled hold past its expiry is `expired`."""
@@ -174,22 +200,19 @@ class Reservation:
 
     def held_on(self, line: Line) -> Amount:
         """Return what the reservation holds on the counter of a line; nothing once it is closed."""
-        if self.state != "held":
+        if self.state != "held" or self.charged:
             return 0
         return line.reach(self.uncaptured) if self.revision else line.amount
 
-    def captured_on(self, line: Line) -> Amount:
-        """Return what captures came to on the counter of a line; units not granted count apart."""
-        return self.reach_on(line, self.captured)
-
     def reach_on(self, line: Line, totals: Mapping[str, Amount]) -> Amount:
-        """Return what captured totals come to on the counter of a line."""
+        """Return what totals come to on the counter of a line; units not granted count apart."""
         return line.reach({unit: totals.get(unit, 0) for unit in self.amounts})
 
     def spent_on(self, line: Line) -> Amount:
-        """Return what the reservation has spent on the counter of a line, captured or settled."""
-        captured = self.captured_on(line)
-        return max(captured, line.cost(self.actual or {})) if self.state == "settled" else captured
+        """Return what counts as spent on the counter of a line: captured, charged or settled."""
+        if self.state != "settled":
+            return self.reach_on(line, self.counted)
+        return max(self.reach_on(line, self.captured), line.cost(self.actual or {}))
 
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
         """Return the settled amounts: a unit that is not named costs what was captured of it.

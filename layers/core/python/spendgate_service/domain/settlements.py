@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from spendgate_service.domain.amounts import Amount, amount_text
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import (
     InvalidValue,
     ReservationEnded,
@@ -113,6 +114,17 @@ def capture(reservation: Reservation, command: Capture) -> Reservation:
     return replace(
         reservation, captured=captured, returned=returned, revision=reservation.revision + 1
     )
+
+
+def charge(reservation: Reservation, *, now_ms: int) -> Reservation:
+    """Return the reservation with what it holds counted as spent; the same object if it is not due.
+
+    It has to have expired on every clock. A later settlement, release or capture replaces it.
+    """
+    is_due = reservation.state == "held" and reservation.charges and not reservation.charged
+    if not is_due or now_ms < reservation.expires_at_ms + CLOCKS_DIFFER_MS_MAX:
+        return reservation
+    return replace(reservation, charged=True, revision=reservation.revision + 1)
 
 
 def _largest(before: Mapping[str, Amount], reported: Mapping[str, Amount]) -> dict[str, Amount]:

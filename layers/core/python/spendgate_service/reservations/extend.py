@@ -63,7 +63,7 @@ def extended(before: Reservation, *, ttl_seconds: int | None, now_ms: int) -> Re
             f"body.ttl_seconds: a hold lasts at most {HOLD_SECONDS_MAX} seconds in all",
             param="body.ttl_seconds",
         )
-    bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=ttl_seconds)
+    bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=ttl_seconds, charges=before.charges)
     return before.extended(bucket=bucket, expires_at_ms=expires_at_ms)
 
 

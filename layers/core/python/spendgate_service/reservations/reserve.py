@@ -141,7 +141,11 @@ class Reservations:
         now_ms = self._now_ms()
         claims = self._claims(request, rules, now_ms)
         expires_at_ms = now_ms + request.ttl_seconds * 1000
-        bucket = bucket_of(expires_at_ms=expires_at_ms, ttl_seconds=request.ttl_seconds)
+        bucket = bucket_of(
+            expires_at_ms=expires_at_ms,
+            ttl_seconds=request.ttl_seconds,
+            charges=request.on_expiry == "charge",
+        )
         balances = self._hold_all(request.tenant_id, claims, bucket, now_ms)
         reservation = Reservation(
             reservation_id=reservation_id_of(request, now_ms=now_ms),
@@ -153,6 +157,7 @@ class Reservations:
             expires_at_ms=expires_at_ms,
             fingerprint=request.fingerprint,
             metadata=request.metadata,
+            on_expiry=request.on_expiry,
         )
         if self._now_ms() >= expires_at_ms:
             self._holds.return_all(claims, bucket=bucket)

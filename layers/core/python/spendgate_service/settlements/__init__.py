@@ -12,6 +12,7 @@ Model
     captures  plans the captures of one lease: totals, which come to the largest among them
     captured_usage  makes the usage records of captures, one for each entry
     lines     makes the postings and the shares of a change of a reservation
+    charges   charges what has expired, if it was reserved so; the scheduled function does it
     debits    finds the budgets that count spend on which nothing was held
     batches   divides a batch: commands that are applied together, plans that fit a transaction
     apply     applies a batch: reads what the commands are about, plans, writes one transaction

@@ -10,7 +10,7 @@ from typing import Any
 
 from spendgate_service.domain.counters import Counter
 from spendgate_service.domain.errors import SpendgateError
-from spendgate_service.domain.requests import Capture, SettlementCommand
+from spendgate_service.domain.requests import Capture, Charge, SettlementCommand
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.metrics import MetricName
 from spendgate_service.settlements.batches import chunks_of, groups_of, names_conditions
@@ -151,7 +151,10 @@ class Settlements:
             return plan
         [(place, command)] = group.items()
         assert not isinstance(command, Capture)
-        planned = self._planner.plan(place, command, item, now_ms)
+        if isinstance(command, Charge):
+            planned: Plan | Result = self._captures.plan_charge(place, command, item, now_ms)
+        else:
+            planned = self._planner.plan(place, command, item, now_ms)
         if isinstance(planned, Plan):
             return planned
         outcomes[place] = planned

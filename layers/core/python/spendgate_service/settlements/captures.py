@@ -1,13 +1,18 @@
-"""Plan the captures of one lease: several of a batch come to the largest totals among them."""
+"""Plan the captures of one lease, and its charge when it expires.
 
-from collections.abc import Mapping, Sequence
+Several captures of a batch come to the largest totals among them.
+"""
 
-from spendgate_service.domain.captures import steps_between
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from spendgate_service.domain.captures import Step, steps_between
 from spendgate_service.domain.errors import SpendgateError
 from spendgate_service.domain.ledger import LedgerEntry
-from spendgate_service.domain.requests import Capture
+from spendgate_service.domain.requests import Capture, Charge
 from spendgate_service.domain.reservations import Provenance, Reservation
-from spendgate_service.domain.settlements import capture
+from spendgate_service.domain.settlements import capture, charge
 from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.settlements.captured_usage import usage_of_captures
 from spendgate_service.settlements.debits import Debits, Spending
@@ -23,7 +28,7 @@ from spendgate_service.settlements.lines import (
 from spendgate_service.settlements.plan import Captured, Finished, Plan
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.store.reservations import capturing
+from spendgate_service.store.reservations import capturing, charging
 from spendgate_service.store.values import Item
 
 
@@ -55,6 +60,27 @@ class CapturePlanner:
             return None, {**results, **dict.fromkeys(accepted, Captured(before, replayed=True))}
         return self._plan(accepted, before, after, now_ms), results
 
+    def plan_charge(
+        self, place: int, command: Charge, item: Item | None, now_ms: int
+    ) -> Plan | Captured:
+        """Plan the charge of a reservation that has expired. Raises NotFound."""
+        before = stored_reservation(command.reservation_id, item)
+        after = charge(before, now_ms=now_ms)
+        if after is before:
+            return Captured(before, replayed=True)
+        provenance = Provenance(description="charged when the hold expired")
+        spending = Spending(after.subjects, provenance, now_ms, after.reservation_id)
+        postings = postings_of(command.tenant_id, before, after, spending)
+        steps = steps_of(before, after, ())
+        usage = [
+            replace(record, provenance=provenance)
+            for record in usage_of_captures(
+                after, steps, shares_of_postings(postings), (), now_ms=now_ms
+            )
+        ]
+        write = charging(self._table.name, command.tenant_id, before, after)
+        return Plan((place,), command.tenant_id, postings, usage, _finishing(write, after))
+
     def _plan(
         self,
         commands: Mapping[int, Capture],
@@ -74,12 +100,28 @@ class CapturePlanner:
             except_on={(line.budget_id, line.subject) for line in after.lines},
         )
         shares = (*shares_of_postings(postings), *shares_of_debits(debits))
-        steps = steps_between(before.captured, after.captured, commands.values())
+        steps = steps_of(before, after, commands.values())
         usage = usage_of_captures(after, steps, shares, debits, now_ms=now_ms)
         write = capturing(self._table.name, tenant_id, before, after)
-
-        def finish(_entries: list[LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
-            return write, Captured(after, replayed=False)
-
+        finish = _finishing(write, after)
         postings += [debit.posting for debit in debits if debit.posting]
         return Plan(tuple(commands), tenant_id, postings, usage, finish)
+
+
+def steps_of(
+    before: Reservation, after: Reservation, commands: Iterable[Capture]
+) -> Iterator[Step]:
+    """Divide what was spent; once a lease is charged, its calls are not told apart."""
+    if not after.charged:
+        yield from steps_between(before.captured, after.captured, commands)
+    elif before.counted != after.counted:
+        yield Step(before.counted, after.counted)
+
+
+def _finishing(
+    write: dict[str, Any], after: Reservation
+) -> Callable[[list[LedgerEntry], Sequence[UsageRecord]], Finished]:
+    def finish(_entries: list[LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
+        return write, Captured(after, replayed=False)
+
+    return finish

@@ -1,10 +1,12 @@
 """What a change of a reservation comes to on the counters of its lines, and in the usage log."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import NotFound
-from spendgate_service.domain.reservations import Reservation
+from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.domain.usage_records import BudgetShare
 from spendgate_service.settlements.debits import Debit, Spending, leaves_at
 from spendgate_service.store.postings import Posting
@@ -24,13 +26,13 @@ def is_first_report(before: Reservation, after: Reservation) -> bool:
 
     It has an entry on each counter and a usage record, also of an amount of 0.
     """
-    return after.state == "settled" and not before.captured
+    return after.state == "settled" and not before.counted
 
 
 def spent_between(before: Reservation, after: Reservation) -> dict[str, Amount]:
     """Return what was spent by a change, by unit."""
-    totals = after.captured if after.actual is None else after.actual
-    spent = {unit: total - before.captured.get(unit, 0) for unit, total in totals.items()}
+    counted = before.counted
+    spent = {unit: total - counted.get(unit, 0) for unit, total in after.counted.items()}
     if is_first_report(before, after):
         return spent
     return {unit: amount for unit, amount in spent.items() if amount}
@@ -57,16 +59,25 @@ def postings_of(
                 counter=counter_of(tenant_id, line),
                 returned=returned,
                 bucket=before.bucket,
-                entry=spending.on(line, spent, line.origin(named)) if has_entry else None,
+                entry=_entry(line, spent, named, spending) if has_entry else None,
                 leaves_at=leaves_at(line.period_key, slice_at_ms),
             )
             postings.append(posting)
     return postings
 
 
+def _entry(
+    line: Line, spent: Amount, named: Mapping[str, Amount], spending: Spending
+) -> LedgerEntry:
+    """Make the entry; it is a reversal where a charge is replaced by less."""
+    if spent < 0:
+        return replace(spending.on(line, spent, None), kind="reversal")
+    return spending.on(line, spent, line.origin(named))
+
+
 def spent_by(before: Reservation, *, now_ms: int) -> int:
     """Return the latest moment at which it can have been spent, also if it is reported late."""
-    return min(now_ms, before.bucket * 1000)
+    return min(now_ms, before.hold_ended_by_ms)
 
 
 def shares_of_postings(postings: Iterable[Posting]) -> tuple[BudgetShare, ...]:

@@ -14,7 +14,7 @@ from spendgate_service.domain.requests import (
 )
 from spendgate_service.domain.reservations import Provenance, Reservation
 from spendgate_service.domain.settlements import RecordedSpend, finalize
-from spendgate_service.domain.usage_records import UsageRecord, calls_of
+from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord, calls_of
 from spendgate_service.settlements.debits import Debit, Debits, Spending
 from spendgate_service.settlements.lines import (
     is_first_report,
@@ -155,8 +155,8 @@ class Planner:
         provenance = command.provenance if isinstance(command, Settle) else Provenance()
         spending = Spending(after.subjects, provenance, now_ms, after.reservation_id)
         postings = postings_of(command.tenant_id, before, after, spending)
+        spent, metered, debits = spent_between(before, after), None, list[Debit]()
         if isinstance(command, Settle):
-            spent = spent_between(before, after)
             beyond = not_granted(after, spent)
             debits = self._debits.of_settlement(
                 command.tenant_id,
@@ -167,9 +167,10 @@ class Planner:
                 except_on={(line.budget_id, line.subject) for line in after.lines},
             )
             uncounted = self._debits.uncounted(command.tenant_id, after, beyond, debits)
-            if spent or is_first_report(before, after):
-                usage.append(_usage_of_settlement(command, after, spent, postings, debits))
-            postings += [debit.posting for debit in debits if debit.posting]
+            metered = command.metered
+        if spent or is_first_report(before, after):
+            usage.append(_usage_of_settlement(spending, after, spent, postings, debits, metered))
+        postings += [debit.posting for debit in debits if debit.posting]
 
         def finish(_entries: list[LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
             return write, Settled(after, replayed=False, uncounted=uncounted)
@@ -222,11 +223,12 @@ class Planner:
 
 
 def _usage_of_settlement(
-    command: Settle,
+    spending: Spending,
     after: Reservation,
     spent: Mapping[str, Amount],
     settled: Sequence[Posting],
     debits: Sequence[Debit],
+    metered: MeteredUsage | None,
 ) -> UsageRecord:
     """Make the usage record; it occurred when it was reserved, as its budgets count it."""
     return UsageRecord(
@@ -234,9 +236,9 @@ def _usage_of_settlement(
         amounts=spent,
         occurred_at_ms=after.created_at_ms,
         budgets=(*shares_of_postings(settled), *shares_of_debits(debits)),
-        metered=command.metered,
-        provenance=command.provenance,
-        calls=calls_of(command.metered),
+        metered=metered,
+        provenance=spending.provenance,
+        calls=calls_of(metered),
         reservation_id=after.reservation_id,
         late=after.late,
         overrun=after.overrun,

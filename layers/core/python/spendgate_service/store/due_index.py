@@ -1,7 +1,8 @@
 """The index of due counters: those whose period has an end, until it is closed.
 
 Pending increase requests are in it as well, in a shard of their own (`store.increase_requests`);
-so are tenants, by when their usage is rolled up next (`store.rollups`).
+so are tenants, by when their usage is rolled up next (`store.rollups`), and reservations that are
+charged when they expire (`store.reservations`).
 
 A counter is listed by its attribute `due_shard` and leaves the index by losing it. One that is
 closed while something is still held goes to the shards that wait. The update that closes a counter

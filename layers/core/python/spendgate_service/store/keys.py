@@ -51,6 +51,9 @@ DUE_SHARDS = 16
 A partition takes 1,000 writes a second; an index that takes no more holds up the table's writes.
 """
 
+CHARGE_SHARDS = 4
+"""Over how many partitions the reservations that are charged on expiry are spread in it."""
+
 BUDGET_SHARDS = 8
 """Over how many partitions the index of a budget's counters is spread: 8,000 new ones a second."""
 
@@ -387,6 +390,16 @@ def due_shard(shard: int) -> str:
 def waiting_shard(shard: int) -> str:
     """Return a partition of the index `due`: closed counters that still have holds."""
     return f"WAITING#{shard:02d}"
+
+
+def charge_shard(shard: int) -> str:
+    """Return a partition of the index `due`: reservations that are charged when they expire."""
+    return f"CHARGE#{shard:02d}"
+
+
+def charge_shard_of(reservation_id: str) -> str:
+    """Return the partition of the index `due` that lists a reservation until it is charged."""
+    return charge_shard(_shard_of(reservation_id, CHARGE_SHARDS))
 
 
 def due_shard_of(counter: Key) -> str:

@@ -35,6 +35,8 @@ RECORDED = (
 # In a rolling window what is spent counts in slices; the total of all time is kept for the audit.
 COUNT_ALL_TIME = "spent_ever = if_not_exists(spent_ever, :zero) + :spent"
 
+COUNT_EVER = "spent_ever = if_not_exists(spent_ever, :zero) + :ever"
+
 # A reversal in a rolling window: the spend is in its slice, or the slice has been reclaimed.
 OUT_OF_SLICE = "#slice = #slice + :spent"
 IS_IN_WINDOW = "attribute_exists(#slice)"
@@ -67,6 +69,8 @@ class CounterDelta:
     spent: Amount = 0
     returned: dict[int, Amount] = field(default_factory=dict)
     slices: dict[int, Amount] = field(default_factory=dict)
+    left_window: Amount = 0
+    """The part of `spent` whose slice has left a rolling window: only `spent_ever` counts it."""
     creation: Item | None = None
     must_exist: bool = False
 
@@ -89,6 +93,12 @@ class CounterDelta:
             if holds.get(bucket)
         }
 
+    def leave_window(self, slices: Mapping[int, Amount]) -> None:
+        """Take nothing out of a slice that has been reclaimed."""
+        for moment, amount in list(self.slices.items()):
+            if slices.get(moment, 0) + amount < 0:
+                self.left_window += self.slices.pop(moment)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing has to be written; a counter may have to be created, or to exist."""
@@ -107,6 +117,7 @@ def writes_of_counters(
         deltas.setdefault(posting.counter, CounterDelta()).add(posting)
     for key in deltas.keys() & seen.keys():
         deltas[key].limit_returns(seen[key].holds)
+        deltas[key].leave_window(seen[key].slices)
     return [
         (key, {"Update": _counter_update(table_name, key, delta)})
         for key, delta in deltas.items()
@@ -116,8 +127,8 @@ def writes_of_counters(
 
 def _counter_update(table_name: str, key: keys.Key, delta: CounterDelta) -> dict[str, Any]:
     attribute_values: Item = {
-        ":spent": values.amount(delta.spent),
-        ":change": values.amount(sum(delta.returned.values()) - delta.spent),
+        ":spent": values.amount(delta.spent - delta.left_window),
+        ":change": values.amount(sum(delta.returned.values()) - delta.spent + delta.left_window),
         **(delta.creation or {}),
     }
     conditions: list[str] = []
@@ -137,9 +148,20 @@ def _counter_update(table_name: str, key: keys.Key, delta: CounterDelta) -> dict
         names |= holds.names
     if delta.slices:
         slices = counters.Buckets(_by_attribute(counters.slice_attribute, delta.slices), prefix="s")
-        expression = f"{expression}, {COUNT_ALL_TIME}, {slices.increased}"
-        attribute_values |= {**slices.values, ":zero": values.number(0)}
+        expression = f"{expression}, {COUNT_EVER}, {slices.increased}"
+        attribute_values |= {
+            **slices.values, ":zero": values.number(0), ":ever": values.amount(delta.spent)
+        }  # fmt: skip
         names |= slices.names
+        taken = {moment: -amount for moment, amount in delta.slices.items() if amount < 0}
+        if taken:
+            there = counters.Buckets(_by_attribute(counters.slice_attribute, taken), prefix="t")
+            conditions.append(there.sufficient)
+            attribute_values |= there.values
+            names |= there.names
+    elif delta.left_window:
+        expression = f"{expression}, {COUNT_EVER}"
+        attribute_values |= {":zero": values.number(0), ":ever": values.amount(delta.spent)}
     update: dict[str, Any] = {
         "TableName": table_name,
         "Key": values.key(key),

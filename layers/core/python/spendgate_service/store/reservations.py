@@ -11,6 +11,7 @@ from itertools import batched
 from typing import Any, cast
 
 from spendgate_service.domain.amounts import amount_text, parse_amount
+from spendgate_service.domain.clocks import CLOCKS_DIFFER_SECONDS_MAX
 from spendgate_service.domain.rates import Conversion
 from spendgate_service.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
 from spendgate_service.domain.settlements import FINALIZED_RETENTION_SECONDS
@@ -32,13 +33,15 @@ _HOLDS_AT_A_TIME = 100
 IS_HELD_AS_SEEN = "stage = :held AND held_until = :held_until AND attribute_not_exists(revision)"
 IS_LEASED_AS_SEEN = "stage = :held AND held_until = :held_until AND revision = :seen_revision"
 FINALIZE = (
-    "REMOVE holds_of SET stage = :stage, actual = :actual, finalized_at_ms = :now_ms, "
-    "settled_by = :settled_by, expires_ttl = :expires_ttl"
+    "REMOVE holds_of, due_shard, ends_at SET stage = :stage, actual = :actual, "
+    "finalized_at_ms = :now_ms, settled_by = :settled_by, expires_ttl = :expires_ttl"
 )
 FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
 CAPTURE = (
     "SET captured = :captured, returned = :returned, revision = :revision, holds_of = :holds_of"
 )
+CHARGE = "REMOVE due_shard, ends_at SET charged = :charged, revision = :revision"
+NEW_DUE = "ends_at = :ends_at"
 NEW_LINES = "#lines = :lines"
 EXTEND = (
     "SET held_until = :new_held_until, expires_at_ms = :expires_at_ms, expires_ttl = :expires_ttl, "
@@ -69,9 +72,20 @@ def held_attributes(reservation: Reservation) -> Item:
         "expires_ttl": number(reservation.bucket + LATE_SETTLEMENT_SECONDS),
         "fingerprint": text(reservation.fingerprint),
     }
+    if reservation.charges:
+        item |= {
+            "charges": {"BOOL": True},
+            "due_shard": text(keys.charge_shard_of(reservation.reservation_id)),
+            **_due(reservation),
+        }
     if reservation.metadata:
         item["metadata"] = text(json.dumps(dict(reservation.metadata), ensure_ascii=False))
     return item
+
+
+def _due(reservation: Reservation) -> Item:
+    """Make the moment at which it is charged: it has expired on every clock."""
+    return {"ends_at": number(reservation.expires_at_ms // 1000 + 1 + CLOCKS_DIFFER_SECONDS_MAX)}
 
 
 def open_hold_attributes(tenant_id: str, reservation: Reservation) -> Item:
@@ -106,6 +120,8 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         captured=values.read_amounts(item["captured"]) if "captured" in item else {},
         returned=values.read_amounts(item["returned"]) if "returned" in item else {},
         revision=values.read_optional_number(item, "revision") or 0,
+        on_expiry="charge" if "charges" in item else "release",
+        charged="charged" in item,
     )
 
 
@@ -169,6 +185,20 @@ def capturing(
     )  # fmt: skip
 
 
+def charging(
+    table_name: str, tenant_id: str, before: Reservation, after: Reservation
+) -> dict[str, Any]:
+    """Make the write that charges a reservation if it is held as it was read."""
+    return _update(
+        table_name, tenant_id, before, CHARGE,
+        {
+            ":held_until": number(before.bucket),
+            ":charged": {"BOOL": True},
+            ":revision": number(after.revision),
+        },
+    )  # fmt: skip
+
+
 def finalizing(
     table_name: str, tenant_id: str, after: Reservation, *, has_new_rates: bool, now_ms: int
 ) -> dict[str, Any]:
@@ -202,7 +232,7 @@ def extending(
 ) -> dict[str, Any]:
     """Make the write that moves the expiry of a reservation if it is held as it was read."""
     change = _new_expiry(tenant_id, before, after)
-    return _update(table_name, tenant_id, before, EXTEND, change)
+    return _update(table_name, tenant_id, before, _with_due(EXTEND, after), change)
 
 
 def _new_expiry(tenant_id: str, before: Reservation, after: Reservation) -> Item:
@@ -212,7 +242,13 @@ def _new_expiry(tenant_id: str, before: Reservation, after: Reservation) -> Item
         ":expires_at_ms": number(after.expires_at_ms),
         ":expires_ttl": number(after.bucket + LATE_SETTLEMENT_SECONDS),
         ":holds_of": text(keys.holds_of(tenant_id)),
+        **({":ends_at": _due(after)["ends_at"]} if after.charges else {}),
     }
+
+
+def _with_due(expression: str, after: Reservation) -> str:
+    """Move the moment of the charge with the expiry."""
+    return f"{expression}, {NEW_DUE}" if after.charges else expression
 
 
 def grow(
@@ -229,7 +265,7 @@ def grow(
         ":revision": number(after.revision),
         ":grown_by": text(attempt_mark),
     }
-    update = _update(table.name, tenant_id, before, GROW, change)["Update"]
+    update = _update(table.name, tenant_id, before, _with_due(GROW, after), change)["Update"]
     try:
         table.update(
             update["Key"],

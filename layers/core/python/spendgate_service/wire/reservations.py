@@ -7,7 +7,7 @@ from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgeted import UNBUDGETED
 from spendgate_service.domain.decisions import shadowed_after
-from spendgate_service.domain.reservations import Line, Reservation, ReservationState
+from spendgate_service.domain.reservations import Line, OnExpiry, Reservation, ReservationState
 from spendgate_service.wire.balances import BalanceResponse, balance_response, warnings_of
 from spendgate_service.wire.fields import Amounts, AmountText, Doc, Subjects, Time
 from spendgate_service.wire.prices import PriceResponse
@@ -135,6 +135,13 @@ class ReservationResponse(_Reservation):
         Amounts,
         Doc("What is held now: granted less captured and returned; 0 once the hold has ended."),
     ]
+    on_expiry: Annotated[
+        OnExpiry, Doc("What becomes of what is held when it expires: release or charge.")
+    ]
+    charged: Annotated[
+        bool,
+        Doc("Whether what was held when it expired counts as spent; a settlement replaces that."),
+    ]
     late: Annotated[bool, Doc("Whether it was settled after its hold had expired.")]
     overrun: Annotated[bool, Doc("Whether more was settled or captured than was granted.")]
     lines: Annotated[
@@ -218,6 +225,8 @@ def reservation_response(
         "captured": by_granted_unit(reservation.captured, reservation),
         "returned": by_granted_unit(reservation.returned, reservation),
         "held": by_granted_unit(reservation.held_at(now_ms=now_ms), reservation),
+        "on_expiry": reservation.on_expiry,
+        "charged": reservation.charged,
         "late": reservation.late,
         "overrun": reservation.overrun,
         "lines": [_line(line, reservation.amounts) for line in reservation.lines],

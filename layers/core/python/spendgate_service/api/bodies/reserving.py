@@ -26,6 +26,7 @@ from spendgate_service.domain.caps import TokenCounts, tokens_of
 from spendgate_service.domain.hold_buckets import TTL_SECONDS_DEFAULT
 from spendgate_service.domain.model_usage import TOKENS, Usage
 from spendgate_service.domain.requests import SpendRequest
+from spendgate_service.domain.reservations import OnExpiry
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.pricing.priced_amounts import PricedAmounts
 from spendgate_service.wire.fields import Doc
@@ -93,6 +94,13 @@ class ReserveBody(Body):
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
     ] = Field(default_factory=dict)
 
+    on_expiry: Annotated[
+        OnExpiry,
+        Doc(
+            "What becomes of what is neither captured nor settled when the hold expires: it is "
+            "free again (release), or counts as spent (charge)."
+        ),
+    ] = "release"
     models: Annotated[
         ModelsField,
         Doc(
@@ -165,6 +173,7 @@ class ReserveBody(Body):
             tokens=_token_counts(priced),
             estimate=priced.estimate(self.amounts),
             min_amounts=self.min_amounts,
+            on_expiry=self.on_expiry,
             min_output_tokens=self.usage.min_output_tokens if self.usage else None,
         )
 

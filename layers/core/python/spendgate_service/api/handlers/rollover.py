@@ -1,4 +1,4 @@
-"""The rollover, once a minute: close periods, expire increase requests, roll up the usage log.
+"""The rollover, once a minute: charges, ends of periods and of requests, and usage roll-ups.
 
 Enforcement, decisions and reports do not wait for this.
 """
@@ -10,6 +10,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.budgets.increase_requests import expire_requests
 from spendgate_service.observability import count, logger
 from spendgate_service.periods.run import close_due_periods
+from spendgate_service.settlements.charges import charge_expired
 from spendgate_service.usage.roll_up import roll_up_usage
 
 TIME_TO_STOP_MS = 10_000
@@ -36,6 +37,7 @@ def roll_over(_event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[s
         return lambda: context.get_remaining_time_in_millis() > until_ms
 
     in_time = has_time(until_ms=TIME_TO_STOP_MS + TIME_FOR_USAGE_MS)
+    charges = charge_expired(table, app.settlements, now_ms=now_ms, has_time=in_time)
     periods = close_due_periods(table, now_ms=now_ms, has_time=in_time, pool=pool)
     requests = expire_requests(table, now_ms=now_ms, has_time=in_time)
     usage = roll_up_usage(
@@ -45,6 +47,8 @@ def roll_over(_event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[s
         "closed": periods.closed,
         "waiting_for_holds": periods.waiting,
         "failed": periods.failed,
+        "charged": charges.charged,
+        "charges_failed": charges.failed,
         "requests_expired": requests.expired,
         "requests_failed": requests.failed,
         "usage_records": usage.records,
@@ -53,8 +57,11 @@ def roll_over(_event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[s
     }
     count("periods_closed", periods.closed)
     logger.info("periods closed", extra=summary)
-    if periods.failed or requests.failed or usage.failed:
+    if periods.failed or requests.failed or usage.failed or charges.failed:
         raise RolloverFailed(
-            periods=periods.failed, increase_requests=requests.failed, tenants=usage.failed
+            charges=charges.failed,
+            periods=periods.failed,
+            increase_requests=requests.failed,
+            tenants=usage.failed,
         )
     return summary
