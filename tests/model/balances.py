@@ -1,5 +1,6 @@
 """Which budgets apply, in which period, and how their balances look at one moment."""
 
+from collections import Counter as Sums
 from collections.abc import Collection, Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 
@@ -23,6 +24,8 @@ class Balances:
         self.windows: dict[tuple[str, str, int], int] = {}
         self.used: set[CounterKey] = set()
         """The counters that are there."""
+        self.logged: Sums[str] = Sums()
+        """What was spent by unit, for any number of budgets, and how many calls that were."""
 
     # Which budgets apply, and in which period.
 

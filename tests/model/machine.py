@@ -41,7 +41,7 @@ from tests.model.comparing import (
 )
 from tests.model.past import may_be_reported
 from tests.model.reference import Model
-from tests.model.state import Amounts, Opening, Refused, Reservation, Rule, plain
+from tests.model.state import Amounts, Opening, Refused, Reservation, Rule, Spend, plain
 from tests.model.time import Every
 from tests.scenarios.service import Party, Service, tenant
 from tests.support.any_engine import NewTable
@@ -70,11 +70,17 @@ from tests.support.strategies import (
 
 BUDGETS_MAX = 6
 RATES = {("usd", "eur"): Decimal("0.9")}
+USAGE_BEFORE_SECONDS = 36 * 86_400
+"""Spend may be recorded so long after it occurred."""
+
 WAIT_FOR_RULES_SECONDS = 6
 """A change to a default, or what is new, takes up to 5 s to be known everywhere."""
 
 type Known = tuple[str, Reservation] | None
 """A reservation by its id and as the model knows it; None where it was refused."""
+
+type Spent = tuple[str, Spend] | None
+"""A recorded spend by its id and as the model knows it; None where it was refused."""
 
 
 class Comparison(RuleBasedStateMachine):
@@ -85,16 +91,20 @@ class Comparison(RuleBasedStateMachine):
 
     budgets = Bundle("budgets")
     held = Bundle("held")
+    spends = Bundle("spends")
 
     def __init__(self) -> None:
         super().__init__()
         self.leaving = ExitStack()
-        self.clock = FakeClock()
+        self.clock = FakeClock(min(MOMENTS.values()))  # it never goes back
         self.table = type(self).new_table()
         self.aside = RecordingDeadLetters()
         self.service = Service(self.table, self.clock, {"dead_letters": self.aside})
         self.party: Party = tenant(self.service, TENANT)
         self.model = Model(self.clock.at_ms, RATES)
+        self.began_ms = self.clock.at_ms
+        self.changes: Tally[str] = Tally()
+        """How often admins did what leaves an entry of its own."""
         self.versions: dict[str, int] = {}
         """Of the policies, by their subject."""
 
@@ -102,12 +112,15 @@ class Comparison(RuleBasedStateMachine):
         try:
             self._same_snapshot({"agent": "b"})
             same_books(self.table, self.model)
+            self._same_usage()
+            self._same_changes()
         finally:
             self.leaving.close()
 
     @initialize(target=budgets, when=WHEN, terms=st.lists(TERMS, min_size=2, max_size=4))
     def begin(self, when: str, terms: list[Terms]) -> MultipleResults[Rule]:
         self._wait((MOMENTS[when] - self.clock.at_ms) / 1000)
+        self.began_ms = self.clock.at_ms
         for (source, target), rate in RATES.items():
             self.party.done("PUT", f"/v1/rates/{source}/{target}", {"rate": plain(rate)})
         return multiple(*(self._create(each_terms) for each_terms in terms))
@@ -139,6 +152,7 @@ class Comparison(RuleBasedStateMachine):
         if not terms.subject.endswith(":*"):
             self._starts(made, opening, replaced, body)
         self._count("create")
+        self.changes["budget.created"] += 1
         self._wait(WAIT_FOR_RULES_SECONDS)
         return made
 
@@ -214,6 +228,7 @@ class Comparison(RuleBasedStateMachine):
         else:
             fits = self.model.credit(budget, subject, amount, ends_at)
             assert answer.status == (201 if fits else 422), answer
+            self.changes["budget.credited"] += fits
         self._count("credit" if amount > 0 else "correction")
         if ends_at is not None and answer.status == 201:
             self._count("credit with an end")
@@ -337,17 +352,18 @@ class Comparison(RuleBasedStateMachine):
         assert answer.status == (200 if done else 409), answer
         self._count("extend")
 
-    @rule(caller=CALLER, amounts=AMOUNTS, twice=st.booleans(), ago=AGO)
+    @rule(target=spends, caller=CALLER, amounts=AMOUNTS, twice=st.booleans(), ago=AGO)
     def record(
         self, caller: Mapping[str, str], amounts: Amounts, twice: bool, ago: float | None
-    ) -> None:
+    ) -> Spent:
         body: dict[str, Any] = {"subjects": dict(caller), "actual": on_wire(amounts)}
         at_ms = self.clock.at_ms - int((ago or 0) * 1000)
         if ago is not None:
             body["occurred_at"] = moment(at_ms / 1000)
         key = {"Idempotency-Key": f"record-{self.done['record']}"}
         may_be = may_be_reported(at_ms, now_ms=self.clock.at_ms)
-        shares = self.model.record(subjects(caller), amounts, at_ms) if may_be else []
+        spend = self.model.record(subjects(caller), amounts, at_ms) if may_be else None
+        shares = spend.shares if spend else []
         for status in (201, 200) if twice else (201,):
             answer = self.party.ask("POST", "/v1/spend", body, headers=key)
             assert answer.status == (status if may_be else 422), answer
@@ -361,6 +377,17 @@ class Comparison(RuleBasedStateMachine):
             self._count("record of the past" if may_be else "record refused")
         if not all(counted for _, _, counted in shares):
             self._count("record not counted")
+        return (answer.body["usage_id"], spend) if spend else None
+
+    @rule(spent=spends)
+    def reverse(self, spent: Spent) -> None:
+        if spent is None:
+            return
+        answer = self.party.ask("POST", f"/v1/usage/{spent[0]}/reverse", {})
+        status = 201 if self.model.reverse(spent[1]) else 200
+        assert answer.status == status, answer
+        self.changes["usage.reversed"] += status == 201
+        self._count("reversal" if status == 201 else "reversal again")
 
     # What happens by itself.
 
@@ -379,6 +406,30 @@ class Comparison(RuleBasedStateMachine):
     def _same_snapshot(self, caller: Mapping[str, str]) -> None:
         snapshot = self.party.done("GET", "/v1/spend", query=caller)
         same_balances(snapshot["budgets"], self.model.views(subjects(caller)))
+
+    def _same_usage(self) -> None:
+        """The report of all time, from roll-ups and records, is what the model has added up."""
+        totals = {"calls": Decimal(0)}
+        first_day = moment(self.began_ms / 1000 - USAGE_BEFORE_SECONDS)[:10]
+        query = {"from": first_day}
+        for row in self.party.done("GET", "/v1/usage", query=query)["data"]:
+            totals = {unit: Decimal(amount) for unit, amount in row["amounts"].items()}
+            totals["calls"] = Decimal(row["calls"])
+        logged = {unit: amount for unit, amount in self.model.logged.items() if amount}
+        assert {unit: amount for unit, amount in totals.items() if amount} == logged
+
+    def _same_changes(self) -> None:
+        """What admins did is in the change log."""
+        done: Tally[str] = Tally()
+        query: dict[str, str] = {}
+        while True:
+            page = self.party.done("GET", "/v1/changes", query=query)
+            done.update(entry["action"] for entry in page["data"])
+            if page["next_cursor"] is None:
+                break
+            query = {"cursor": page["next_cursor"]}
+        for action, count in self.changes.items():
+            assert done[action] == count, (action, done)
 
     # How it is compared.
 

@@ -18,6 +18,7 @@ from tests.model.state import (
     Refused,
     Reservation,
     Rule,
+    Spend,
     View,
 )
 from tests.model.time import Every, gone_at
@@ -125,6 +126,7 @@ class Model(Past):
         if one.state != "held":
             return one.state == "settled" and dict(one.actual) == full
         one.state, one.actual, one.finalized_at_ms = "settled", full, self.now_ms
+        self._log(full)
         spent_at_ms = min(self.now_ms, one.gone_at * 1000)
         for line in one.lines:
             counted = self._counted(full, line.rule)
@@ -153,21 +155,35 @@ class Model(Past):
         one.gone_at = gone_at(one.expires_at_ms, ttl_seconds)
         return True
 
-    def record(
-        self, subjects: Sequence[str], actual: Amounts, at_ms: int
-    ) -> list[tuple[str, str, bool]]:
-        """Which budgets apply, each with its subject and whether it counts what was spent then.
+    def record(self, subjects: Sequence[str], actual: Amounts, at_ms: int) -> Spend:
+        """Count a spend.
 
         A moment in the near future counts as now: the caller's clock is ahead.
         """
         at_ms = min(at_ms, self.now_ms)
-        shares = []
+        spend = Spend(actual, [], [], at_ms)
         for subject, rule, amount in self._claims(subjects, actual):
             key = self.key_of_report(rule, subject, at_ms)
-            shares.append((rule.budget_id, subject, key is not None))
+            spend.shares.append((rule.budget_id, subject, key is not None))
             if key is not None:
                 self._spend(key, amount, at_ms)
-        return shares
+                spend.counted.append((key, amount))
+        self._log(actual)
+        return spend
+
+    def reverse(self, spend: Spend) -> bool:
+        """Whether it is undone now: each budget that counted it counts it no more."""
+        if spend.is_reversed:
+            return False
+        spend.is_reversed = True
+        for key, amount in spend.counted:
+            self._spend(key, -amount, spend.at_ms)
+        self._log({unit: -amount for unit, amount in spend.amounts.items()}, calls=-1)
+        return True
+
+    def _log(self, amounts: Amounts, *, calls: int = 1) -> None:
+        self.logged.update(amounts)
+        self.logged.update(calls=calls)
 
     def credit(self, rule: Rule, subject: str, amount: Decimal, ends_at: int | None = None) -> bool:
         """Whether it counts: a correction takes at most what is available, and of its credit."""

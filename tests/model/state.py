@@ -75,6 +75,17 @@ class Reservation:
     finalized_at_ms: int = 0
 
 
+@dataclass
+class Spend:
+    """What was recorded: which budgets apply and which of them count it, and on which counters."""
+
+    amounts: Amounts
+    shares: list[tuple[str, str, bool]]
+    counted: list[tuple[CounterKey, Decimal]]
+    at_ms: int
+    is_reversed: bool = False
+
+
 @dataclass(frozen=True)
 class View:
     """A balance."""

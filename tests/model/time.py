@@ -8,7 +8,9 @@ SHARE_OF_WINDOW = 24
 """What is spent in a rolling window counts in slices of this share of it, at least a second."""
 
 LONGEST_YEAR_SECONDS = 367 * 86_400
-WIDTHS = (1, 2, 3, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+WIDTHS = (1, 5, 15, 60, 300, 900, 3600, 14_400)
+BUCKETS = 10
+"""A hold comes back at a full step of the finest width of which so many make its time to live."""
 
 
 @dataclass(frozen=True)
@@ -75,5 +77,5 @@ def _on_the_wall(unit: str, zone: str, second: int) -> object:
 
 def gone_at(expires_at_ms: int, ttl_seconds: int) -> int:
     """When a hold comes back: its expiry, rounded up so that few moments are told apart."""
-    width = next(candidate for candidate in WIDTHS if ttl_seconds <= candidate * 24)
+    width = next(candidate for candidate in WIDTHS if ttl_seconds <= candidate * BUCKETS)
     return -(-expires_at_ms // (width * 1000)) * width
