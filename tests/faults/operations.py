@@ -103,6 +103,14 @@ def _a_period_ends(stage: Stage, known: Known) -> None:
     stage.clock.advance(3 * 3600)
 
 
+def _a_spend(stage: Stage, known: Known) -> None:
+    known["spend"] = stage.party.spend(1)
+
+
+def _reverse(stage: Stage, known: Known) -> HttpAnswer:
+    return stage.ask("POST", f"/v1/usage/{known['spend']['usage_id']}/reverse", {})
+
+
 def _messages(stage: Stage, known: Known) -> None:
     """A settlement twice, a release, a record twice: five messages about three things."""
     known["other"] = stage.party.reserve(1)
@@ -277,6 +285,7 @@ OPERATIONS = (
     Operation("change a period", in_use, _on_budget("PATCH", body={"period": FIVE_HOURS})),
     Operation("pause", in_use, _on_budget("POST", "/pause")),
     Operation("delete a budget", in_use, _on_budget("DELETE"), done_before=404),
+    Operation("reverse a spend", _with(in_use, _a_spend), _reverse),
     Operation("audit", in_use, _on_budget("GET", "/audit")),
     Operation(
         "close a period", _with(in_use, _a_period_ends), lambda stage, _known: stage.roll_over()

@@ -363,7 +363,7 @@ class Comparison(RuleBasedStateMachine):
         key = {"Idempotency-Key": f"record-{self.done['record']}"}
         may_be = may_be_reported(at_ms, now_ms=self.clock.at_ms)
         spend = self.model.record(subjects(caller), amounts, at_ms) if may_be else None
-        shares = spend.shares if spend else []
+        shares, usage_id = spend.shares if spend else [], ""
         for status in (201, 200) if twice else (201,):
             answer = self.party.ask("POST", "/v1/spend", body, headers=key)
             assert answer.status == (status if may_be else 422), answer
@@ -372,12 +372,13 @@ class Comparison(RuleBasedStateMachine):
                     (budget["budget_id"], budget["subject"], budget["counted"])
                     for budget in answer.body["budgets"]
                 ], answer
+                usage_id = answer.body["usage_id"]
         self._count("record")
         if ago is not None:
             self._count("record of the past" if may_be else "record refused")
         if not all(counted for _, _, counted in shares):
             self._count("record not counted")
-        return (answer.body["usage_id"], spend) if spend else None
+        return (usage_id, spend) if spend else None
 
     @rule(spent=spends)
     def reverse(self, spent: Spent) -> None:
