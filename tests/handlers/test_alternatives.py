@@ -214,3 +214,26 @@ def test_a_price_in_a_currency_that_no_budget_counts_is_a_warning(ask: Ask, path
     ask("DELETE", "/v1/rates/eur/usd")
     budget(ask, "10", unit="eur", on="organization:acme")
     assert warnings() == []
+
+
+def test_an_allowance_for_a_call_has_the_same_alternatives_as_its_check(ask: Ask) -> None:
+    budget(ask, "1.25")
+    query = {"agent": "a", **{name: str(value) for name, value in USAGE.items()}}
+
+    said = ask("GET", "/v1/allowance", query=query).body
+    check = asked(ask, "/v1/check").body
+
+    assert said["alternatives"] == check["alternatives"] != []
+    assert "alternatives" not in ask("GET", "/v1/allowance", query={"agent": "a"}).body
+    ask("POST", "/v1/spend", {"subjects": {"agent": "a"}, "actual": {"usd": "1.25"}})
+    assert ask("GET", "/v1/allowance", query=query).body["alternatives"] == []
+
+
+def test_an_allowance_for_a_call_counts_the_budget_of_its_model(ask: Ask) -> None:
+    budget(ask, "5", on="model:large")
+    query = {"agent": "a", **{name: str(value) for name, value in USAGE.items()}}
+
+    assert ask("GET", "/v1/allowance", query=query).body["max_amounts"] == {"usd": "5"}
+    for wrong in ({"input_tokens": "many"}, {"provider": ""}, {"max_output_tokens": "-1"}):
+        refused = ask("GET", "/v1/allowance", query={**query, **wrong})
+        assert (refused.status, refused.body["error"]["param"][:12]) == (422, "query.usage.")

@@ -63,9 +63,16 @@ def new_arena(stack: StackFile) -> Arena:
             for subject in _SUBJECTS
         ]
         wish = {"subjects": {"agent": "researcher"}, "amounts": {"usd": 1}}
+        more = {"amount": 1, "reason": "r"}
+        requests = [
+            make(caller_key, "/v1/increase-requests", {"budget_id": budget["budget_id"], **more})
+            for budget in budgets
+            if not budget["subject"].endswith("*")
+        ]
         reservations = [make(caller_key, "/v1/reservations", wish) for _ in range(6)]
     ids = {
         "budgets": [budget["budget_id"] for budget in budgets],
+        "increase-requests": [request["id"] for request in requests],
         "reservations": [reservation["reservation_id"] for reservation in reservations],
     }
     return Arena({"admin": admin_key, "caller": caller_key}, ids)

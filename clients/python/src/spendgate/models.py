@@ -46,6 +46,19 @@ class AllowanceBudget(Model):
     """Sent while the caller's key waits for more on it."""
 
 
+class Alternative(Model):
+    """A fallback model that fits now, with the same input and at most the same output."""
+
+    provider: str
+    """The provider that runs the model."""
+    model: str
+    """The model, as the tenant's fallback_models name it."""
+    max_output_tokens: int
+    """The most output tokens that fit, up to those asked for."""
+    amounts: dict[str, Decimal]
+    """The amounts that a reservation of that would hold, by unit."""
+
+
 class Allowance(Model):
     """What a caller may spend now."""
 
@@ -59,6 +72,8 @@ class Allowance(Model):
     """One sentence that an agent can act on, as in a check."""
     budgets: list[AllowanceBudget]
     """The budgets that apply, in the order of refusals."""
+    alternatives: list[Alternative] | None = None
+    """Of a call to a model, if the tenant has fallback_models: those that fit now."""
 
 
 class Difference(Model):
@@ -307,19 +322,6 @@ class Change(Model):
     """An id, or price:openai/gpt-4o, rate:eur/usd, token_cap:agent:*, tenant."""
     changes: list[FieldChange]
     """Every field that was changed."""
-
-
-class Alternative(Model):
-    """A fallback model that fits now, with the same input and at most the same output."""
-
-    provider: str
-    """The provider that runs the model."""
-    model: str
-    """The model, as the tenant's fallback_models name it."""
-    max_output_tokens: int
-    """The most output tokens that fit, up to those asked for."""
-    amounts: dict[str, Decimal]
-    """The amounts that a reservation of that would hold, by unit."""
 
 
 class GrantedUsage(Model):

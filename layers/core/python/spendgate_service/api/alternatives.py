@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 from spendgate_service.api.bodies.reserving import ReserveBody
 from spendgate_service.api.http import Request
@@ -18,9 +18,7 @@ DESCRIBED_BY_A_CHECK: tuple[type[SpendgateError], ...] = get_args(Refusal.__valu
 """The refusals that say what would help instead."""
 
 
-def alternatives_for(
-    request: Request[ReserveBody], body: ReserveBody
-) -> Sequence[Alternative] | None:
+def alternatives_for(request: Request[Any], body: ReserveBody) -> Sequence[Alternative] | None:
     """Find the fallback models that fit now; None if the request or the tenant names none.
 
     A key that is bound to a model has no alternative. What cannot be read now is left out: a

@@ -9,9 +9,11 @@ from spendgate_service.domain.balances import Balance, BalanceStatus
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.decisions import check_result_of
 from spendgate_service.domain.errors import BudgetExceeded, NoBudget
+from spendgate_service.domain.fitting import Alternative
 from spendgate_service.domain.periods import DurationPeriod, PeriodRule, RollingPeriod, window_text
 from spendgate_service.domain.subjects import CREDENTIAL_TYPES, Subject
 from spendgate_service.domain.wording import duration_text
+from spendgate_service.wire.alternatives import AlternativeResponse, alternatives_response
 from spendgate_service.wire.balances import warnings_of
 from spendgate_service.wire.fields import Amounts, AmountText, Doc, Time
 from spendgate_service.wire.hints import ASK_FOR_MORE, hint_of, hint_to_go_on
@@ -75,6 +77,12 @@ class AllowanceResponse(TypedDict):
     budgets: Annotated[
         list[AllowanceBudget], Doc("The budgets that apply, in the order of refusals.")
     ]
+    alternatives: NotRequired[
+        Annotated[
+            list[AlternativeResponse],
+            Doc("Of a call to a model, if the tenant has fallback_models: those that fit now."),
+        ]
+    ]
 
 
 type Waiting = Mapping[tuple[str, Subject], PendingIncrease]
@@ -92,8 +100,25 @@ def allowance_response(
     *,
     requires_budget: bool,
     waiting: Waiting,
+    alternatives: Sequence[Alternative] | None = None,
 ) -> AllowanceResponse:
-    """Build the response about the balances of every budget on the subjects; no shadow counts."""
+    """Build the response about the balances of every budget on the subjects; no shadow counts.
+
+    `alternatives` are the models that fit now; None if no call to a model was asked about.
+    """
+    response = _response(balances, subjects, requires_budget, waiting, alternatives)
+    if alternatives is not None:
+        response["alternatives"] = alternatives_response(alternatives)
+    return response
+
+
+def _response(
+    balances: Sequence[Balance],
+    subjects: Sequence[Subject],
+    requires_budget: bool,
+    waiting: Waiting,
+    alternatives: Sequence[Alternative] | None,
+) -> AllowanceResponse:
     enforced = [balance for balance in balances if not balance.budget.is_shadow]
     if not enforced:
         return _without_budgets(subjects, requires_budget=requires_budget)
@@ -105,6 +130,7 @@ def allowance_response(
         tightest = max(enforced, key=lambda balance: balance.tenths_pct_of(balance.committed))
         hint = hint_to_go_on(tightest, warnings)
     else:
+        refusal.alternatives = alternatives
         short = refusal.short if isinstance(refusal, BudgetExceeded) else refusal.violations
         status, first = "exhausted" if isinstance(refusal, BudgetExceeded) else "paused", short[0]
         tightest = next(

@@ -6,8 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
-from spendgate_service.api.bodies.binding import with_subjects_of_key
+from spendgate_service.api.bodies.binding import bound_to_key, with_subjects_of_key
 from spendgate_service.api.bodies.fields import (
+    TOKENS_MAX,
     AmountsField,
     Body,
     MetadataField,
@@ -185,6 +186,33 @@ def _token_counts(priced: PricedAmounts) -> TokenCounts | None:
     if TOKENS not in priced.amounts:
         return None
     return TokenCounts(total=-(-priced.amounts[TOKENS] // ONE))
+
+
+USAGE_IN_QUERY = ("provider", "model", "input_tokens", "max_output_tokens")
+"""The parameters that ask about a call to a model; `input_tokens` says that there is one."""
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= len(str(TOKENS_MAX))
+
+
+def usage_in_query(query: Mapping[str, str], principal: Principal) -> ReserveBody | None:
+    """Read the call to a model that a query asks about, with its subjects; None without one.
+
+    Raises InvalidValue, and ForeignSubject for another subject than the key is bound to.
+    """
+    if "input_tokens" not in query:
+        return None
+    usage = {
+        name: int(text) if name.endswith("_tokens") and _is_number(text) else text
+        for name, text in query.items()
+        if name in USAGE_IN_QUERY
+    }
+    subjects = {name: text for name, text in query.items() if name not in USAGE_IN_QUERY}
+    body = validated(
+        ReserveBody.model_validate, {"subjects": subjects, "usage": usage}, root="query"
+    )
+    return bound_to_key(body, principal)
 
 
 def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[Subject, ...]:

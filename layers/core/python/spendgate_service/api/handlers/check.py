@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from spendgate_service.api.alternatives import alternatives_for
 from spendgate_service.api.bodies.binding import bound_to_key
-from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query
+from spendgate_service.api.bodies.reserving import ReserveBody, subjects_in_query, usage_in_query
 from spendgate_service.api.errors import problem_of
 from spendgate_service.api.http import Request, Response, ok
 from spendgate_service.api.notes import wish_and_notes
@@ -18,7 +18,7 @@ from spendgate_service.domain.errors import (
     UnknownPrice,
     UnknownRate,
 )
-from spendgate_service.pricing.priced_amounts import priced_amounts
+from spendgate_service.pricing.priced_amounts import PricedAmounts, priced_amounts
 from spendgate_service.reservations.find import find_reservation
 from spendgate_service.store.increase_requests import waiting_requests
 from spendgate_service.wire.allowance import (
@@ -98,10 +98,17 @@ def read_spend(request: Request) -> Response:
 def read_allowance(request: Request) -> Response:
     """Say what subjects may spend now, each a parameter: agent=a&session=s.
 
-    The response is short, for an agent to read: at most 1 KB for three budgets.
+    The response is short, for an agent to read: at most 1 KB for three budgets. With `provider`,
+    `model`, `input_tokens` and, if there is one, `max_output_tokens` it is about that call, and
+    carries the tenant's fallback models that fit now as `alternatives`.
     """
     tenant_id = request.tenant_id
-    named = subjects_in_query(request.query(), request.principal)
+    query, caller = request.query(), request.principal
+    asked = usage_in_query(query, caller)
+    if asked is None:
+        named = subjects_in_query(query, caller)
+    else:
+        named = asked.to_request(caller, priced=PricedAmounts({})).subjects
     subjects = request.app.policy_cache.tenant(tenant_id).spenders(named)
     rules, balances = request.app.balances.under_rules(tenant_id, subjects)
     return ok(
@@ -110,6 +117,7 @@ def read_allowance(request: Request) -> Response:
             subjects,
             requires_budget=rules.tenant.require_budget,
             waiting=_waiting(request, balances),
+            alternatives=None if asked is None else alternatives_for(request, asked),
         )
     )
 
