@@ -134,11 +134,12 @@ demo: setup ## Start the local stack and replay a trace of LLM requests (TRACE=f
 fuzz: setup ## Fuzz the running API with requests generated from its OpenAPI document (EXAMPLES=n SEED=n)
 	@$(BIN)/python -m tests.e2e.fuzz
 
-docs: .venv/.stamp ## Regenerate the examples, docs/api.md, docs/events.schema.json, docs/cost.md and the plot
+docs: .venv/.stamp ## Regenerate the examples, docs/api.md, docs/events.schema.json, docs/cost.md and the plots
 	@$(BIN)/python -m tests.docs.story
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m bench.cost
 	@$(BIN)/python -m bench.simulation
+	@PYTHONPATH=clients/python/src $(BIN)/python -m bench.leases
 
 tone: .venv/.stamp ## Check wording and spelling, and the format of the workflows
 	@$(say) "Wording (tools/tone.py), spelling (codespell), workflows (check-jsonschema)"
@@ -150,7 +151,7 @@ wrap: .venv/.stamp ## Wrap the prose of the documents at 100 columns
 	@$(BIN)/python -m tools.wrap_prose
 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
-	@$(BIN)/python -m bench $(BENCH)
+	@PYTHONPATH=clients/python/src $(BIN)/python -m bench $(BENCH)
 
 check: .venv/.stamp lint tone scan ## Run the quick checks: lint, wording, template, unit tests
 	@$(say) "Unit and template tests (pytest)"

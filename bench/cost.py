@@ -40,6 +40,10 @@ _GB = 1024**3
 _MINUTES_A_MONTH = 43_800
 _ROLLOVER_MS = 100
 
+_CALLS_A_SECOND, _CAPTURE_SECONDS, _LINES_A_CAPTURE = 100, 5, 100
+_CALLS_AN_EXTENSION = 375
+"""Of a lease: what 5 seconds use, less the quarter that is left when it asks for more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -78,6 +82,7 @@ def cost_md(url: str) -> str:
         "concurrency": str(parameter_of("SettlementConcurrency")["Default"]),
         "admitted": f"{parameter_of('ApiRateLimit')['Default']:,}",
         "refused": "\n".join(_refused_table(url)),
+        "leases": "\n".join(_lease_table(url)),
         "idle": "\n".join(_idle_table(url)),
         "as-of": _price_file()["as_of"],
         "metric": str(price_of("metric_month")),
@@ -226,13 +231,42 @@ def _refused_table(url: str) -> Iterator[str]:
         asked = operation_costs.reserve_refused(table_at(url), budgets).write_units
         remembered = operation_costs.reserve_refused_from_memory(table_at(url), budgets).write_units
         yield (
-            f"| {budgets} | {_number(asked)} | {_refused_usd(asked, _REFUSE_MS):.2f} "
+            f"| {budgets} | {_number(asked)} | {usd_of_a_million_requests(asked, _REFUSE_MS):.2f} "
             f"| {_number(remembered)} "
-            f"| {_refused_usd(remembered, _REFUSE_FROM_MEMORY_MS):.2f} |"
+            f"| {usd_of_a_million_requests(remembered, _REFUSE_FROM_MEMORY_MS):.2f} |"
         )
 
 
-def _refused_usd(write_units: float, milliseconds: int) -> Decimal:
+def _lease_table(url: str) -> Iterator[str]:
+    extension = operation_costs.lease_grown(table_at(url), 1).write_units
+    yield "| lines of the usage log | calls a capture | write units a call | usd |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, lines, calls in (
+        ("gathered", 1, _CALLS_A_SECOND * _CAPTURE_SECONDS),
+        ("one per call", _LINES_A_CAPTURE, _LINES_A_CAPTURE),
+    ):
+        capture = operation_costs.lease_captured(table_at(url), 1, 1, lines=lines).write_units
+        usd = usd_of_a_million_requests(extension, _RESERVE_MS[1]) / _CALLS_AN_EXTENSION
+        usd += usd_of_a_million_messages(capture) / calls
+        units = extension / _CALLS_AN_EXTENSION + capture / calls
+        yield f"| {name} | {calls} | {units:.3f} | {usd:.3f} |"
+
+
+def usd_of_a_million_messages(write_units: float) -> Decimal:
+    """Return the cost of a million messages of so many write units, each a batch of its own."""
+    rows = [
+        Row("", "", Decimal(3), "sqs_million_requests"),
+        Row("", "", Decimal(1), "lambda_million_requests"),
+        _duration("", Decimal(_SETTLE_BATCH_MS[10][1])),
+        Row("", "", Decimal(str(write_units)), "dynamodb_million_write_units"),
+        _logs(requests=0, invocations=Decimal(1)),
+        _traces(Decimal(1)),
+    ]
+    return sum((row.usd for row in rows), Decimal())
+
+
+def usd_of_a_million_requests(write_units: float, milliseconds: int) -> Decimal:
+    """Return the cost of a million requests of so many write units and milliseconds."""
     rows = [
         Row("", "", Decimal(1), "api_gateway_million_requests"),
         Row("", "", Decimal(1), "lambda_million_requests"),

@@ -63,8 +63,8 @@ class Side:
     def turn(self, agents: int, seconds: float) -> None:
         """Run all clients at once for these seconds."""
         for client in self.clients:
-            _send(client, {"agents": agents, "seconds": seconds})
-        results = [_receive(client) for client in self.clients]
+            send(client, {"agents": agents, "seconds": seconds})
+        results = [receive(client) for client in self.clients]
         made = sum(result["pairs"] for result in results)
         self.rates.append(sum(result["pairs"] / result["seconds"] for result in results))
         self.cpu_ms.append(sum(result["cpu"] for result in results) / made * 1000)
@@ -81,8 +81,8 @@ def run(console: Console) -> Report:
         Progress(console=console, transient=True) as progress,
     ):
         service.budget("agent:*", "1000000000")
-        of_spendgate = [_spendgate(url, service.table.name, kind) for kind in KINDS]
-        contenders = [*of_spendgate, _zae_limiter(url), *_snipz(report)]
+        of_spendgate = [spendgate_side(url, service.table.name, kind) for kind in KINDS]
+        contenders = [*of_spendgate, zae_limiter_side(url), *_snipz(report)]
         task = progress.add_task("peers", total=total)
         for clients in CLIENTS:
             for budgets, agents in ((HOT, 1), (COLD, COLD_AGENTS)):
@@ -101,7 +101,8 @@ def run(console: Console) -> Report:
     return report
 
 
-def _spendgate(url: str, table: str, kind: str) -> Side:
+def spendgate_side(url: str, table: str, kind: str) -> Side:
+    """Return Spendgate, with a reservation for each pair."""
     reserve = operation_costs.reserve_granted(table_at(url), 1).write_units
     hot = operation_costs.settled(table_at(url), 1, SETTLED_TOGETHER).write_units
     cold = operation_costs.settled_cold(table_at(url), 1, SETTLED_TOGETHER).write_units
@@ -109,7 +110,7 @@ def _spendgate(url: str, table: str, kind: str) -> Side:
     return Side(f"spendgate, {kind}", command, {HOT: reserve + hot, COLD: reserve + cold})
 
 
-def _zae_limiter(url: str) -> Side:
+def zae_limiter_side(url: str) -> Side:
     """Return zae-limiter: a pair is two updates of one item, if the item exists."""
     command = _command_of_peer("peers_zae_limiter.py", url, _ZAE_TABLE)
     return Side("zae-limiter", command, {HOT: 2, COLD: 2})
@@ -153,7 +154,10 @@ def _add_rows(report: Report, clients: int, budgets: str, sides: Sequence[Side])
 @contextmanager
 def started(sides: Sequence[Side], clients: int) -> Iterator[None]:
     """Start the clients of all sides, wait until they are connected, and stop them at the end."""
-    environment = base_environment() | {"PYTHONPATH": f"{ROOT}:{ROOT}/layers/core/python"}
+    path = ":".join(
+        str(ROOT / folder) for folder in ("", "layers/core/python", "clients/python/src")
+    )
+    environment = base_environment() | {"PYTHONPATH": path}
     with ExitStack() as stack:
         for side in sides:
             for number in range(clients):
@@ -170,17 +174,19 @@ def started(sides: Sequence[Side], clients: int) -> Iterator[None]:
                 side.clients.append(client)
         for side in sides:
             for client in side.clients:
-                assert _receive(client)["ready"]
+                assert receive(client)["ready"]
         yield
 
 
-def _send(client: subprocess.Popen[str], message: dict[str, object]) -> None:
+def send(client: subprocess.Popen[str], message: dict[str, object]) -> None:
+    """Send a line to a client."""
     assert client.stdin is not None
     client.stdin.write(json.dumps(message) + "\n")
     client.stdin.flush()
 
 
-def _receive(client: subprocess.Popen[str]) -> dict[str, Any]:
+def receive(client: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a line of a client."""
     assert client.stdout is not None
     message: dict[str, Any] = json.loads(client.stdout.readline())
     return message

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bench.leases import BY_RATE, ENOUGH, GRANTED_AIM, PAGE, STRANDED_AIM, row
+from bench.leases import simulate as simulate_leases
 from bench.simulation import DESIGNS, LEDGER_KB, SVG, Design, Outcome, drawn
 from tests.support.operation_costs import FULL_BATCH
 
@@ -45,3 +47,19 @@ def test_what_conflicts_too_often_is_settled_later_and_never_lost(outcomes: Outc
 def test_the_simulation_has_the_batch_and_the_ledger_of_the_service() -> None:
     assert DESIGNS[0].batch == FULL_BATCH
     assert LEDGER_KB[10] < LEDGER_KB[FULL_BATCH] == 2
+
+
+def test_the_table_of_leases_is_what_the_simulation_counts() -> None:
+    assert row(BY_RATE, simulate_leases(BY_RATE, ENOUGH, 10)) in PAGE.read_text(encoding="utf-8")
+
+
+def test_leases_grant_nearly_all_and_strand_little_in_every_row_but_crashes() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|") for line in lines if line.startswith(f"| {BY_RATE.name} |")]
+    without_crash = [cells for cells in rows if "crash" not in cells[2]]
+
+    assert len(without_crash) == 15
+    for cells in without_crash:
+        granted, stranded = (float(cells[place].rstrip(" %")) for place in (4, 5))
+        assert granted >= 100 * GRANTED_AIM
+        assert stranded <= 100 * STRANDED_AIM

@@ -1,9 +1,13 @@
 """What operations cost in calls and units, counted on an engine: for tests and docs/cost.md."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 
+from spendgate_service.api.bodies.capturing import CaptureBody
+from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.subjects import parse_subject
@@ -137,6 +141,54 @@ def settled_cold(table: Table, budgets: int, batch: int) -> Cost:
     reserved = [tenant.world.reserve(2, by=tenant.by(agent)) for agent in agents]
     commands = [settle(reservation_id, 1) for reservation_id in reserved]
     return tenant.cost(lambda world: world.settlements.apply(commands)).each(batch)
+
+
+def lease_grown(table: Table, budgets: int) -> Cost:
+    """A lease that asks for more once again, and is renewed with it."""
+    tenant = Counted(table, budgets)
+    held = tenant.world.reserve(2, by=tenant.by(), ttl_seconds=60)
+
+    def grow(world: World, usd: int) -> None:
+        amounts = {"usd": usd * ONE}
+        world.app.leases.extend(TENANT, held, ttl_seconds=60, amounts=amounts)
+
+    grow(tenant.world, 4)
+    tenant.world.clock.advance(20)
+    return tenant.cost(lambda world: grow(world, 6))
+
+
+def lease_captured(table: Table, budgets: int, batch: int, *, lines: int = 1) -> Cost:
+    """Captures of leases on the same budgets, one batch, with so many lines: what one costs."""
+    tenant = Counted(table, budgets)
+    leases = [
+        tenant.world.reserve(2, by=tenant.by(), ttl_seconds=60, key=f"lease-{number}")
+        for number in range(batch)
+    ]
+    commands = [
+        CaptureBody.model_validate(
+            {
+                "actual": {"usd": "1"},
+                "entries": [_line(number, str(Decimal(1) / lines)) for number in range(lines)],
+            }
+        ).to_capture(tenant_id=TENANT, reservation_id=lease)
+        for lease in leases
+    ]
+    return tenant.cost(lambda world: world.settlements.apply(commands)).each(batch)
+
+
+def _line(number: int, usd: str) -> dict[str, object]:
+    return {
+        "amounts": {"usd": usd},
+        "subjects": {"session": f"s-{number % 10}"},
+        "usage": {
+            "provider": "openai",
+            "model": "gpt-4o",
+            "input_tokens": 1200 + number,
+            "output_tokens": 300,
+        },
+        "ref_type": "llm_generation",
+        "ref_id": f"chatcmpl-{uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex}",
+    }
 
 
 def rollover_idle(table: Table) -> Cost:

@@ -29,7 +29,7 @@ from spendgate._leases.amounts import ONE, parsed
 from spendgate._requests import Reply, Request
 from spendgate.errors import InternalServerError
 from tests.support.authority import Authority
-from tests.support.service import eventually
+from tests.support.service import Account, Service, eventually
 
 CENT = {"usd": "0.01"}
 PRICE = {"currency": "usd", "input_per_million": "2", "output_per_million": "8"}
@@ -228,6 +228,8 @@ def test_what_a_lease_cannot_judge_is_a_reservation(api: Api, authority: Authori
         hold.release()
         with guard.lease(agent="a") as lease:
             lease.admit(amounts=CENT, session="s").settle()
+            lease.admit(amounts=CENT, session="s").settle()
+            assert authority.calls.count("settle") == 0
             before = authority.calls.count("reserve")
             other = lease.admit(amounts=CENT, agent="b")
             assert authority.calls.count("reserve") == before + 1
@@ -338,3 +340,26 @@ def test_calls_of_an_sdk_are_leased_behind_the_transport(
                 client.post("http://provider/v1/chat/completions", json=body).status_code == status
             )
     assert books(authority) == (Decimal(spent), Decimal(0))
+
+
+def test_a_lease_on_the_service_spends_what_reservations_would(
+    service: Service, account: Account
+) -> None:
+    estimate = Usage(provider="openai", model="gpt-4o", input_tokens=1000, max_output_tokens=1000)
+    actual = Usage(provider="openai", model="gpt-4o", input_tokens=1000, output_tokens=200)
+    before = len(service.requests())
+    with (
+        Spendgate(url=service.url, api_key=service.caller_key, timeout=60) as guard,
+        guard.lease(agent=account.agent) as lease,
+    ):
+        for number in range(60):
+            with lease.admit(usage=estimate, session=f"s-{number % 3}") as call:
+                call.settle(usage=actual)
+        with pytest.raises(BudgetExceeded):
+            lease.admit(amounts={"usd": "1000"})
+    assert account.usd == (Decimal("0.27"), Decimal(0))  # 60 times 0.0025 + 0.002
+    assert account.tokens == (60 * 1200, 0)
+    assert len(service.requests()) - before < 60
+    with Spendgate(url=service.url, api_key=service.caller_key, lease=True) as guard:
+        guard.reserve(agent=account.agent, amounts={"usd": "0.5"}).settle(actual={"usd": "0.23"})
+    assert account.usd == (Decimal("0.5"), Decimal(0))

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spendgate._deliveries import is_temporary
 from spendgate._lease_engine import LeaseEngine, SharedLease
@@ -74,16 +74,19 @@ class LeaseBook:
         own = lease.holder.subjects
         if subjects is own:
             return True
-        types = lease.holder.budgeted_types
+        types = self._types
         return all(
             own.get(subject_type) == subject_id or (types is not None and subject_type not in types)
             for subject_type, subject_id in subjects.items()
         )
 
-    def learn(self, lease: SharedLease) -> None:
-        """Take note of the subject types that have budgets, as the lease's last response had."""
-        types = lease.holder.budgeted_types
-        if types is None or types == self._types:
+    def learn(self, response: Mapping[str, Any]) -> None:
+        """Take note of the subject types that have budgets, which a response names."""
+        if "budgeted_types" in response:
+            self._learn(frozenset(response["budgeted_types"]))
+
+    def _learn(self, types: frozenset[str]) -> None:
+        if types == self._types:
             return
         with self._lock:
             known, self._types = self._types, types

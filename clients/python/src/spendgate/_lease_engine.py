@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from spendgate._leases.amounts import Units
 from spendgate._leases.holder import Holder, Waiter
@@ -102,7 +103,7 @@ class LeaseEngine:
         send: Callable[[Request], Reply],
         report: Callable[[Report], object],
         clock: Callable[[], float] = time.monotonic,
-        noticed: Callable[[SharedLease], object] = lambda _: None,
+        noticed: Callable[[Mapping[str, Any]], object] = lambda _: None,
     ) -> None:
         self.clock = clock
         self._noticed = noticed
@@ -169,7 +170,7 @@ class LeaseEngine:
         try:
             if isinstance(step, Report):
                 self._report(step)
-                response: Mapping[str, object] = {}
+                response: Mapping[str, Any] = {}
             else:
                 response = self._send(step.request()).json()
         except Exception as error:  # noqa: BLE001 (the calls that wait must learn of it)
@@ -180,8 +181,7 @@ class LeaseEngine:
             return
         with lease.lock:
             lease.holder.succeeded(step, response, self.clock())
-        if response:
-            self._noticed(lease)
+        self._noticed(response)
 
     def _push(self, lease: SharedLease, due_at: float) -> None:
         lease.due_at = due_at

@@ -172,6 +172,8 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
             asked = request("POST", "reservations", body=body, idempotency_key=key)
             reply = await _io.undone_if_interrupted(lambda: self._api.send(asked), self._give_back)
             granted, replayed = reply.json(), reply.status == HTTPStatus.OK
+            if lease is not None:
+                self._runtime.leases.learn(granted)
         except Unavailable:
             if not self._runtime.grants_locally(amounts, usage):
                 raise

@@ -86,7 +86,6 @@ class Holder:
         """By `provider/model`; None for a model that the service has no price for."""
         self._models: dict[str, None] = {}
         """Those whose prices are renewed, the last ones used."""
-        self.budgeted_types: frozenset[str] | None = None
         self.is_closed = False
         self._reset()
 
@@ -327,8 +326,6 @@ class Holder:
     def _read(self, response: Mapping[str, Any], now: float) -> None:
         self._tenures.demand.read(response, now)
         self.prices.update(read_prices(response))
-        if "budgeted_types" in response:
-            self.budgeted_types = frozenset(response["budgeted_types"])
 
     def _admit_first(self, tenure: Tenure, waiter: Waiter | None, now: float) -> None:
         """Admit the call that a lease was opened for: what is granted is its estimate."""

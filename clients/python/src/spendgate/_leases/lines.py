@@ -116,7 +116,7 @@ class Line:
             usage = {"provider": info.usage.provider, "model": info.usage.model}
             if info.usage.service_tier:
                 usage["service_tier"] = info.usage.service_tier
-            line["usage"] = {**usage, **self.counts}
+            line["usage"] = {**usage, "input_tokens": 0, **self.counts}
         for name in ("ref_type", "ref_id", "metadata"):
             value = getattr(info, name)
             if value is not None:
