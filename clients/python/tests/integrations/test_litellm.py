@@ -142,14 +142,16 @@ def test_a_call_is_settled_at_the_usage_of_the_provider(
     books.are(account, "ok", requests=1)
 
 
-@pytest.mark.parametrize("fault", ["", "!no_usage"])
+@pytest.mark.parametrize(
+    ("fault", "scenario"), [("", "stream"), ("!no_usage", "stream without usage")]
+)
 def test_a_stream_is_settled_and_shows_no_chunk_that_was_not_asked_for(
-    driver: Driver, books: Books, account: Account, fault: str
+    driver: Driver, books: Books, account: Account, fault: str, scenario: str
 ) -> None:
     chunks = driver.stream(f"hello !words=7 {fault}")
     assert "".join(map(text_of, chunks)).split() == [f"word{number}" for number in range(7)]
     assert not any(getattr(chunk, "usage", None) for chunk in chunks)
-    books.are(account, f"stream {fault}".strip(), requests=1)
+    books.are(account, scenario, requests=1)
 
 
 def test_a_caller_that_asks_for_the_usage_of_a_stream_gets_it(

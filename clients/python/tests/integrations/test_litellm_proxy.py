@@ -258,7 +258,13 @@ def test_the_naming_of_the_page_adds_to_what_the_proxy_knows_of_its_key(
         "litellm_session_id": "s-42",
         "proxy_server_request": {"headers": {"spendgate-subjects": header}},
     }
-    asyncio.run(names["guard"].async_pre_call_hook(key, None, data, "acompletion"))
+
+    async def reserve() -> None:
+        guard = names["guard"]
+        async with guard._client:
+            await guard.async_pre_call_hook(key, None, data, "acompletion")
+
+    asyncio.run(reserve())
     assert data["metadata"]["spendgate"]["subjects"] == {
         "agent": account.agent,
         "app": "gateway",
