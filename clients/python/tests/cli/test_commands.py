@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import sys
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from spendgate import Spendgate
 from spendgate.cli import _main, printing
 from spendgate.cli.code.periods import period_of
 from tests.cli.conftest import Run
-from tests.support.service import Account
+from tests.support.service import Account, Service
 
 
 def spent_and_held(spent: str | int, held: str | int) -> tuple[Decimal, Decimal]:
@@ -165,6 +166,30 @@ def test_more_is_asked_for_approved_denied_and_listed(
     assert (denied["state"], denied["decision"]["note"]) == ("denied", "No")
     assert "decided_by" in as_tenant("requests", "show", own).out
     assert as_tenant("keys", "list").code == 77
+
+
+def test_refusals_are_listed(as_tenant: Run, tenant: Spendgate) -> None:
+    tenant.budgets.create(subject="agent:a", unit="usd", limit=1)
+    assert as_tenant("refusals").err == "Nothing was refused.\n"
+    assert as_tenant("reserve", "--agent", "a", "--usd", "2").code == 75
+
+    (refused,) = as_tenant("refusals", "--subject", "agent:a", "-o", "json").json
+    assert (refused["code"], refused["requested_max"]) == ("insufficient_quota", "2")
+    assert "insufficient_quota" in as_tenant("refusals").out
+
+
+def test_an_operator_creates_and_lists_tenants(
+    run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPENDGATE_URL", service.url)
+    monkeypatch.setenv("SPENDGATE_API_KEY", service.operator_key)
+    name = f"cli-{uuid.uuid4().hex[:8]}"
+    made = run("tenants", "create", name, "--name", "Acme", "-o", "json").json
+    assert made["admin_key"].startswith("sg.")
+    assert name in {tenant["tenant_id"] for tenant in run("tenants", "list", "-o", "json").json}
+    assert run("tenants", "create", name).code == 1
+    monkeypatch.setenv("SPENDGATE_API_KEY", made["admin_key"])
+    assert run("tenants", "list").code == 77
 
 
 def test_keys_are_created_listed_rotated_and_revoked(as_tenant: Run) -> None:
