@@ -100,6 +100,18 @@ def test_an_event_goes_to_every_target_of_its_tenant_that_wants_it(notifying: No
     assert (notifying.waiting, notifying.dead) == (0, [])
 
 
+def test_a_large_event_reaches_every_target(notifying: Notifying) -> None:
+    """Its messages are too large for one call to the queue."""
+    hosts = [f"chat{number}.example.com" for number in range(20)]
+    for host in hosts:
+        target(notifying, host)
+    notifying.publish(reached(name="\U0001f600" * 5_000))
+    notifying.run(60)
+
+    assert sorted(post.host for post in notifying.receivers.posts) == sorted(hosts)
+    assert (notifying.waiting, notifying.dead) == (0, [])
+
+
 def test_an_event_of_a_tenant_without_targets_is_dropped(notifying: Notifying) -> None:
     notifying.publish(*events(3))
     notifying.run(60)

@@ -11,7 +11,7 @@ from spendgate_service.dead_letters.queue import DeadLetters
 from spendgate_service.dead_letters.redelivery import Redelivery
 from spendgate_service.domain.receivers import Receiver
 from spendgate_service.notifications.deliver import SENTENCES_MAX, Notifier
-from spendgate_service.notifications.queue import NotificationQueue
+from spendgate_service.notifications.queue import BYTES_MAX, NotificationQueue
 from spendgate_service.notifications.sending import DeliveryFailed, Sender
 from spendgate_service.store.client import Table
 from tests.support.app import Inline, spendgate_over
@@ -48,7 +48,9 @@ class Queues:
         return {}
 
     def send_message_batch(self, **sent: Any) -> dict[str, Any]:
-        assert 1 <= len(sent["Entries"]) <= 10
+        bodies = [entry["MessageBody"] for entry in sent["Entries"]]
+        assert 1 <= len(bodies) <= 10
+        assert sum(len(body.encode()) for body in bodies) <= BYTES_MAX
         for entry in sent["Entries"]:
             self.send_message(QueueUrl=sent["QueueUrl"], MessageBody=entry["MessageBody"])
         return {}

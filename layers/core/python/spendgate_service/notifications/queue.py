@@ -5,9 +5,8 @@ that a target that is down is tried again without the others.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import batched
 from typing import Any
 
 from spendgate_service.domain.changes import Author
@@ -20,6 +19,8 @@ from spendgate_service.store.messaging import SqsClient, call
 from spendgate_service.wire.events import envelope
 
 _ENTRIES_MAX = 10
+BYTES_MAX = 262_144
+"""How large the messages of one call may be together, in every region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,30 @@ class NotificationQueue:
 
     def send(self, deliveries: Iterable[Delivery]) -> None:
         """Send deliveries. Raises Unavailable; those that were sent before stay sent."""
-        for batch in batched(deliveries, _ENTRIES_MAX, strict=False):
+        for bodies in _batches(delivery.body for delivery in deliveries):
             response = call(
                 self._client.send_message_batch,
                 QueueUrl=self._queue_url,
                 Entries=[
-                    {"Id": str(place), "MessageBody": delivery.body}
-                    for place, delivery in enumerate(batch)
+                    {"Id": str(place), "MessageBody": body} for place, body in enumerate(bodies)
                 ],
             )
             if response.get("Failed"):
                 raise Unavailable("SQS refused a notification; try again")
+
+
+def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
+    """Group messages into as few calls as the limits of SQS allow."""
+    batch: list[str] = []
+    room = BYTES_MAX
+    for body in bodies:
+        if batch and (len(batch) == _ENTRIES_MAX or len(body) > room):
+            yield batch
+            batch, room = [], BYTES_MAX
+        batch.append(body)
+        room -= len(body)
+    if batch:
+        yield batch
 
 
 def read_message(body: str) -> Event | Delivery:
