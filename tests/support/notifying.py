@@ -38,6 +38,7 @@ class Queues:
 
     clock: FakeClock
     messages: dict[str, dict[str, _Message]] = field(default_factory=lambda: {QUEUE: {}, DEAD: {}})
+    received: int = 0
     _ids: Iterator[int] = field(default_factory=count)
 
     def send_message(self, **sent: Any) -> dict[str, Any]:
@@ -76,6 +77,7 @@ class Queues:
     def _received(self, message_id: str, now_ms: int) -> dict[str, Any]:
         message = self.messages[QUEUE][message_id]
         message.receives += 1
+        self.received += 1
         message.visible_at_ms = now_ms + HIDDEN_SECONDS * 1000
         attributes = {
             "SentTimestamp": str(message.sent_at_ms),

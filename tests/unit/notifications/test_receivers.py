@@ -140,7 +140,9 @@ def test_no_address_of_a_special_network_is_public(network: tuple[str, int], hos
 @pytest.mark.parametrize(
     "address",
     ["fc00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "::", "::1", "2001:db8::1", "3fff::1",
-     "168.63.129.16", "255.255.255.255", "100.100.100.200", "2606:4700::1%eth0", "example.com", ""],
+     "192.88.99.1", "192.31.196.1", "192.52.193.1", "192.175.48.1", "2620:4f:8000::1",
+     "2002::1", "168.63.129.16", "255.255.255.255", "100.100.100.200", "2606:4700::1%eth0",
+     "example.com", ""],
 )  # fmt: skip
 def test_these_are_not_public(address: str) -> None:
     assert not is_public(address)

@@ -165,7 +165,7 @@ def test_a_receiver_that_drips_is_left_when_the_time_is_over(
     def drip(stream: socket.socket) -> None:
         while True:
             stream.sendall(b"x")
-            left.wait(0.02)
+            left.wait(0.001)
 
     left = threading.Event()
     with (
