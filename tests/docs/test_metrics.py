@@ -35,6 +35,7 @@ def _queries() -> list[str]:
 def scraped(ask: Ask) -> str:
     """A scrape of one budget."""
     ask("POST", "/v1/budgets", {"subject": "agent:a", "unit": "usd", "limit": "1"})
+    ask("POST", "/v1/spend", {"subjects": {"model": "gpt-4o"}, "actual": {"usd": "1"}})
     return ask("GET", "/v1/metrics", principal=a_principal("reader")).text
 
 
@@ -46,8 +47,10 @@ def test_the_page_and_the_dashboard_name_the_gauges_that_are_emitted(scraped: st
 
 
 def test_the_labels_of_the_queries_are_those_of_the_gauges(scraped: str) -> None:
-    (labels,) = set(re.findall(r"^spendgate_budget_spent\{(.*)\}", scraped, flags=re.MULTILINE))
-    emitted = set(re.findall(r'(\w+)="', labels))
+    series = re.findall(
+        r"^spendgate_(?:budget_spent|usage_today)\{(.*)\}", scraped, flags=re.MULTILINE
+    )
+    emitted = {label for labels in series for label in re.findall(r'(\w+)="', labels)}
     asked = {label for query in _queries() for label in _LABELS_OF_QUERIES.findall(query)}
     asked |= {label for query in _queries() for label in re.findall(r"by \((\w+)\)", query)}
     legends = "".join(target.get("legendFormat", "") for target in _targets())
@@ -78,6 +81,6 @@ def test_the_page_says_which_query_feeds_which_panel() -> None:
 
 
 def test_without_a_balance_every_gauge_is_declared_all_the_same() -> None:
-    text = openmetrics_text([], complete=True)
+    text = openmetrics_text([], [], complete=True)
 
-    assert text.count("# TYPE") == 5
+    assert text.count("# TYPE") == 6

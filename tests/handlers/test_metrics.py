@@ -10,7 +10,9 @@ from spendgate_service.budgets.balances import current_balances
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal
 
-_SERIES = re.compile(r'(?P<name>\w+)\{(?P<labels>(?:\w+="(?:[^"\\]|\\.)*",?)+)\} (?P<value>\S+)')
+_SERIES = re.compile(
+    r'(?P<name>spendgate_budget_\w+)\{(?P<labels>(?:\w+="(?:[^"\\]|\\.)*",?)+)\} (?P<value>\S+)'
+)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 TENANT_ID = str(a_principal()["tenant_id"])
@@ -140,3 +142,26 @@ def test_a_caller_and_another_tenant_see_none(ask: Ask) -> None:
 
     assert refused.status == 403
     assert "mine" not in others.text
+
+
+def test_what_was_spent_today_by_model_each_spend_once(ask: Ask, acme: None) -> None:  # noqa: ARG001
+    """However many budgets it touched, also what no budget counts."""
+    _budget(ask, "agent:a")
+    _budget(ask, "organization:acme")
+    for number, model in enumerate(("gpt-4o", "gpt-4o", 'odd "name"')):
+        sent = {
+            "subjects": {"agent": "a", "model": model},
+            "actual": {"usd": "0.5", "credits": "1"},
+        }
+        answer = ask("POST", "/v1/spend", sent, headers={"idempotency-key": f"{number}"})
+        assert answer.status == 201
+
+    _, text = _scraped(ask)
+
+    series = [line for line in text.splitlines() if line.startswith("spendgate_usage_today{")]
+    assert series == [
+        'spendgate_usage_today{provider="",model="gpt-4o",unit="credits"} 2',
+        'spendgate_usage_today{provider="",model="gpt-4o",unit="usd"} 1',
+        'spendgate_usage_today{provider="",model="odd \\"name\\"",unit="credits"} 1',
+        'spendgate_usage_today{provider="",model="odd \\"name\\"",unit="usd"} 0.5',
+    ]

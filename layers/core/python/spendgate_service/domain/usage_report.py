@@ -8,7 +8,7 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.periods import period_in_force
 from spendgate_service.domain.subjects import API_KEY, MODEL, ORGANIZATION, SESSION
-from spendgate_service.domain.usage_days import DAY_SECONDS, days_between, start_of_day
+from spendgate_service.domain.usage_days import DAY_MS, DAY_SECONDS, days_between, start_of_day
 from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
 
 QUARTER_HOUR_SECONDS = 900
@@ -179,6 +179,12 @@ class ReportQuery:
     def group_of(self, dimensions: Mapping[str, str]) -> Group:
         """Return the group of a line."""
         return tuple(dimensions.get(name) for name in self.group_by)
+
+
+def usage_of_day(now_ms: int, *, group_by: tuple[str, ...]) -> ReportQuery:
+    """Return the report of the UTC day of a moment."""
+    starts_at = now_ms // DAY_MS * DAY_SECONDS
+    return ReportQuery(Interval(starts_at, starts_at + DAY_SECONDS), group_by)
 
 
 class Report:

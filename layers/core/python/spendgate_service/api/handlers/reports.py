@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from spendgate_service.api.export import EXPORT_FORMATS, ExportQuery, ledger_part
 from spendgate_service.api.http import Request, Response, ok
-from spendgate_service.api.parameters import CURSOR, FORMAT, FROM, LIMIT, SORT, STATUS, SUBJECT, TO
+from spendgate_service.api.parameters import (
+    CURSOR,
+    FORMAT,
+    FROM,
+    LIMIT,
+    ROWS_MAX,
+    SORT,
+    STATUS,
+    SUBJECT,
+    TO,
+)
 from spendgate_service.api.route import ADMIN_READER, APPROVER_READER, route, routes_in
 from spendgate_service.audit.books import Audited, audit_books
 from spendgate_service.budgets import balance_lists
@@ -14,12 +24,15 @@ from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import counted_subject
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.ledger import LedgerEntry
+from spendgate_service.domain.subjects import MODEL
+from spendgate_service.domain.usage_report import PROVIDER, usage_of_day
 from spendgate_service.reports.export import export_ledger
 from spendgate_service.reports.ledger import ledger_page
 from spendgate_service.reports.statements import find_statements_of, statements_page
 from spendgate_service.store.listings import find_listed
 from spendgate_service.store.paging import Page
 from spendgate_service.store.policies import find_budget
+from spendgate_service.usage.report import report_page
 from spendgate_service.wire.audit import AuditResponse, audit_response
 from spendgate_service.wire.balances import BalanceResponse, balance_response
 from spendgate_service.wire.ledger import LedgerEntryResponse, ledger_entry_response
@@ -204,9 +217,18 @@ def export_tenant_ledger(request: Request) -> Response:
     media_types=("application/openmetrics-text",),
 )
 def read_metrics(request: Request) -> Response:
-    """Show every current balance as gauges, in the format that Prometheus reads."""
+    """Show every current balance, and today's spend by model, as gauges for Prometheus."""
     found = current_balances(request.app.table, request.tenant_id, now_ms=request.now_ms)
-    text = openmetrics_text(found.balances, complete=found.complete)
+    today = report_page(
+        request.app.table,
+        request.tenant_id,
+        usage_of_day(request.now_ms, group_by=(PROVIDER, MODEL)),
+        limit=ROWS_MAX,
+        pool=request.app.budgets_pool,
+    )
+    text = openmetrics_text(
+        found.balances, today.rows, complete=found.complete and today.last is None
+    )
     return Response(200, text, content_type=CONTENT_TYPE)
 
 
