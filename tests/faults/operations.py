@@ -253,6 +253,12 @@ OPERATIONS = (
     ),
     Operation("release", in_use, _on_held("release")),
     Operation("extend", in_use, _on_held("extend", {"ttl_seconds": 900})),
+    Operation("capture a lease", in_use, _on_held("capture", {"actual": {"usd": "1.5"}})),
+    Operation(
+        "grow a lease",
+        in_use,
+        _on_held("extend", {"ttl_seconds": 900, "amounts": {"usd": "4"}}),
+    ),
     Operation("record, with a key", in_use, _record),
     Operation("credit, with a key", in_use, _on_budget("POST", "/credits", CREDIT, key="k")),
     Operation("ask for more, with a key", in_use, _ask_for_more),

@@ -22,6 +22,25 @@ def balance(world: World) -> Stage:
     return {"budget": budget, "held": world.reserve(5)}
 
 
+def lease(world: World) -> Stage:
+    """Half of a budget is leased, and a part of that is spent."""
+    budget, held = world.budget(10), world.reserve(5)
+    world.capture(held, 1)
+    return {"budget": budget, "held": held}
+
+
+def expiring_lease(world: World) -> Stage:
+    return {"budget": world.budget(10), "held": world.reserve(6, ttl_seconds=5)}
+
+
+def charged_lease(world: World) -> Stage:
+    """A lease that is to be charged has just expired."""
+    budget, held = world.budget(10), world.reserve(6, ttl_seconds=5, on_expiry="charge")
+    world.capture(held, 1)
+    world.clock.advance(8)
+    return {"budget": budget, "held": held}
+
+
 def expiring_hold(world: World) -> Stage:
     """10 without a period, of which 6 are held for five seconds."""
     return {"budget": world.budget(10), "held": world.reserve(6, ttl_seconds=5)}

@@ -47,13 +47,12 @@ def entries_of(key: Key, item: Mapping[str, Any]) -> Iterator[tuple[Key, LedgerE
         yield (key[0], keys.PERIOD_PREFIX + entry.period_key), entry
 
 
-def lines_of(key: Key, reservation: Reservation) -> Iterator[tuple[Key, Amount, Amount | None]]:
-    """Each line's counter, what it holds, and what it came to if it was settled."""
+def lines_of(key: Key, reservation: Reservation) -> Iterator[tuple[Key, Amount, Amount]]:
+    """Each line's counter, what it holds, and what it has spent."""
     tenant_id = keys.tenant_of(key[0])
     for line in reservation.lines:
         counter = keys.counter_key(tenant_id, line.budget_id, line.subject, line.period_key)
-        settled = reservation.state == "settled"
-        yield counter, line.amount, line.cost(reservation.actual or {}) if settled else None
+        yield counter, reservation.held_on(line), reservation.spent_on(line)
 
 
 def decoded(key: Key, item: Mapping[str, Any]) -> object:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.interleavings.leases import LEASES
 from tests.interleavings.pairs import STAGES, PairStage, pairs_on
 from tests.interleavings.scenarios import Figures, Scenario, explore
 from tests.interleavings.triples import TRIPLES
@@ -38,6 +39,14 @@ def test_no_interleaving_of_two_breaks_the_books(
     figures = [explored(scenario) for scenario in pairs_on(stage)]
 
     tell(told(f"{len(figures)} pairs: {stage.label}", figures))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("scenario", LEASES, ids=lambda scenario: scenario.name)
+def test_no_interleaving_of_leases_breaks_the_books(
+    scenario: Scenario, tell: Callable[[str], None]
+) -> None:
+    tell(told(scenario.name, [explored(scenario)]))
 
 
 @pytest.mark.timeout(3600)

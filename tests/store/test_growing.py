@@ -17,7 +17,7 @@ from spendgate_service.domain.errors import (
     ReservationFinalized,
 )
 from spendgate_service.store.client import TRIES_MAX
-from spendgate_service.store.errors import Throttled
+from spendgate_service.store.errors import OutcomeUnknown, Throttled
 from tests.support.faulty_client import (
     ANSWER_LOST,
     KILLED_AFTER,
@@ -223,12 +223,27 @@ def test_a_lease_that_grows_meanwhile_grows_once(world: World, at: int) -> None:
     lease = world.reserve(5, ttl_seconds=10)
 
     def grow_meanwhile() -> None:
-        with suppress(ReservationExpired):  # if its hold is on its way to another bucket
+        with suppress(BudgetExceeded):  # if its hold is on its way to another bucket
             world.grow(lease, 7, ttl_seconds=60)
 
     overtaken(world, at, grow_meanwhile).grow(lease, 8, ttl_seconds=600)
 
     assert world.spent_and_held(budget) == (0, 8)
+
+
+def test_a_try_whose_response_was_lost_is_made_up_for_by_the_next(world: World) -> None:
+    budget = world.budget(20)
+    lease = world.reserve(5, ttl_seconds=10)
+    table, client = faulty(world.table)
+    client.fail("update_item", ANSWER_LOST)
+
+    with pytest.raises(OutcomeUnknown):
+        world.on(table).grow(lease, 8, ttl_seconds=60)
+    world.grow(lease, 8, ttl_seconds=60)
+
+    assert world.spent_and_held(budget) == (0, 16), "the first try's hold expires by itself"
+    world.clock.advance(70)
+    world.reserve(20)
 
 
 def test_a_lost_response_does_not_lose_the_grant(world: World) -> None:

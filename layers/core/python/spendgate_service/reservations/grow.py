@@ -19,7 +19,7 @@ from spendgate_service.domain.reservations import Reservation
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.extend import extend, extended
 from spendgate_service.reservations.find import find_reservation
-from spendgate_service.reservations.hold import HoldGone, Holds
+from spendgate_service.reservations.hold import Held, HoldGone, Holds
 from spendgate_service.store.claims import CounterClaim, read_balances
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import ConditionFailed, OutcomeUnknown, PolicyChanged, Throttled
@@ -76,22 +76,18 @@ class Leases:
         the reservation (more where it exceeds 1 KB) and one for each counter. Raises NotFound,
         ReservationEnded, BudgetExceeded, BudgetPaused, UnknownRate, InvalidValue, Unavailable.
         """
-        last: list[Exception] = []
-        for _ in attempts(RESERVATION_TRIES_MAX, exhausted=lambda: last[-1]):
-            before = find_reservation(self._table, tenant_id, reservation_id)
+        changing = "the reservation is being changed by others; try again"
+        before: Reservation | None = None
+        for _ in attempts(RESERVATION_TRIES_MAX, exhausted=lambda: Throttled(changing)):
+            last, before = before, find_reservation(self._table, tenant_id, reservation_id)
             now_ms = self._now_ms()
             _only_what_is_held(before, amounts)
             after = extended(before, ttl_seconds=ttl_seconds, now_ms=now_ms).grown(amounts)
             if after.revision == before.revision:
                 return Grown(self._only_extended(tenant_id, after, ttl_seconds))
             try:
-                balances = self._grow(tenant_id, before, after, now_ms)
-            except ConditionFailed:
-                last.append(Throttled("the reservation is being changed by others; try again"))
-                continue
-            except HoldGone:
-                why = "has lost its hold and cannot be extended; reserve again"
-                last.append(ReservationExpired(before, why=why))
+                balances = self._grow(tenant_id, before, after, now_ms, may_be_gone=before == last)
+            except (ConditionFailed, HoldGone):
                 continue
             if self._threshold_events:
                 self._threshold_events.after_request(tenant_id, balances)
@@ -109,22 +105,30 @@ class Leases:
         )  # fmt: skip
 
     def _grow(
-        self, tenant_id: str, before: Reservation, after: Reservation, now_ms: int
+        self,
+        tenant_id: str,
+        before: Reservation,
+        after: Reservation,
+        now_ms: int,
+        *,
+        may_be_gone: bool,
     ) -> Sequence[Balance]:
         """Take what is held more, and store the grant.
 
-        Raises ConditionFailed if others changed it first, HoldGone, and what `extend` raises.
+        Raises ConditionFailed and HoldGone if others changed it first, and what `extend` raises.
         """
         changing = "the budgets are being changed right now; try again"
-        moving = _moving(tenant_id, before) if after.bucket != before.bucket else None
+        moving = None
+        if after.bucket != before.bucket:
+            moving = _moving(tenant_id, before, may_be_gone=may_be_gone)
         for attempt in attempts(POLICY_READS_MAX, exhausted=lambda: Throttled(changing)):
             claims = self._claims(tenant_id, before, after, now_ms, fresh=attempt > 0)
             try:
-                balances = self._hold_all(claims, after.bucket, moving, now_ms)
+                held = self._hold_all(claims, after.bucket, moving, now_ms)
             except PolicyChanged:
                 continue
-            self._store(tenant_id, before, after, claims, moving)
-            return balances
+            self._store(tenant_id, before, after, held.taken, moving)
+            return held.balances
         raise LoopEnded
 
     def _claims(
@@ -168,7 +172,7 @@ class Leases:
 
     def _hold_all(
         self, claims: Sequence[CounterClaim], bucket: int, moving: Moving | None, now_ms: int
-    ) -> Sequence[Balance]:
+    ) -> Held:
         """Take every hold, or none that lasts."""
         held = self._holds.take_all(claims, bucket=bucket, now_ms=now_ms, moving=moving)
         refusal = refusal_of(held.refused)
@@ -178,7 +182,7 @@ class Leases:
             raise held.worst_error
         if refusal:
             raise refusal
-        return tuple(held.balances)
+        return held
 
     def _store(
         self,
@@ -208,10 +212,11 @@ class Leases:
         raise LoopEnded
 
 
-def _moving(tenant_id: str, before: Reservation) -> Moving:
+def _moving(tenant_id: str, before: Reservation, *, may_be_gone: bool) -> Moving:
     return Moving(
         before.bucket,
         {counter_of(tenant_id, line): before.held_on(line) for line in before.lines},
+        may_be_gone,
     )
 
 

@@ -26,6 +26,10 @@ from spendgate_service.store.retrying import HOLD_TRIES_MAX, LoopEnded, attempts
 class HoldGone(StoreError):
     """What a lease holds is no longer in its bucket."""
 
+    def __init__(self, moving: Moving) -> None:
+        super().__init__("the hold of a lease is gone")
+        self.moving = moving
+
 
 @dataclass(slots=True)
 class Held:
@@ -61,21 +65,32 @@ class Holds:
     ) -> Held:
         """Try to take every hold; k write units for k budgets whose policies are current.
 
-        What a lease holds already is `moving` to the same bucket.
+        What a lease holds already is `moving` to the same bucket; where it is gone, the whole is
+        held anew if it `may_be_gone`, which a lost response leaves, or it is an error.
         """
 
-        def try_hold(claim: CounterClaim) -> tuple[Verdict, Counter] | Exception:
+        def try_hold(claim: CounterClaim) -> tuple[CounterClaim, Verdict, Counter] | Exception:
             try:
-                return take_hold(self._table, claim, bucket=bucket, now_ms=now_ms, moving=moving)
-            except (PolicyChanged, HoldGone, Unavailable) as error:
+                return claim, *take_hold(
+                    self._table, claim, bucket=bucket, now_ms=now_ms, moving=moving
+                )
+            except HoldGone as gone:
+                if not gone.moving.may_be_gone:
+                    return gone
+                whole = gone.moving.instead(claim)
+                try:
+                    return whole, *take_hold(self._table, whole, bucket=bucket, now_ms=now_ms)
+                except (PolicyChanged, Unavailable) as error:
+                    return error
+            except (PolicyChanged, Unavailable) as error:
                 return error
 
         held = Held()
-        for claim, outcome in zip(claims, self._side_by_side(try_hold, claims), strict=True):
+        for outcome in self._side_by_side(try_hold, claims):
             if isinstance(outcome, Exception):
                 held.errors.append(outcome)
                 continue
-            verdict, counter = outcome
+            claim, verdict, counter = outcome
             balance = claim.balance(counter, now_ms=now_ms)
             held.balances.append(balance)
             if refuses(claim.budget, verdict):
@@ -92,7 +107,7 @@ class Holds:
 
         def try_return(claim: CounterClaim) -> None:
             with suppress(Unavailable):
-                if moving is None:
+                if moving is None or claim.address in moving.gone:
                     holds.return_hold(self._table, claim, bucket=bucket)
                 else:
                     holds.move_back(self._table, claim, moving, bucket=bucket)
@@ -164,7 +179,7 @@ def _hold(
         return holds.move_and_hold(table, claim, moving, bucket=bucket, now_ms=now_ms)
     except ConditionFailed as failed:
         if failed.item is None or not moving.is_there(claim, read_counter(failed.item)):
-            raise HoldGone from failed
+            raise HoldGone(moving) from failed
         raise
 
 

@@ -6,7 +6,7 @@ attribute of the hold's bucket. No flow: `reservations.hold` decides which updat
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spendgate_service.domain.amounts import Amount
@@ -125,6 +125,16 @@ class Moving:
 
     from_bucket: int
     amounts: Mapping[keys.Key, Amount]
+    may_be_gone: bool = False
+    """Whether the whole is held anew where the hold is no longer there."""
+    gone: set[keys.Key] = field(default_factory=set)
+    """Counters on which the whole was held anew."""
+
+    def instead(self, claim: CounterClaim) -> CounterClaim:
+        """Return the claim on all that shall be held, where nothing can be moved."""
+        self.gone.add(claim.address)
+        whole = claim.amount + self.amounts[claim.address]
+        return replace(claim, claim=replace(claim.claim, amount=whole))
 
     def is_there(self, claim: CounterClaim, counter: Counter) -> bool:
         """Tell whether the bucket has what the lease holds."""
