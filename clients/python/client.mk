@@ -45,7 +45,9 @@ CLIENT_ARGS_openai3 := openai3 tests/sdk
 CLIENT_ARGS_openai2 := openai2 tests/sdk --ignore=tests/sdk/test_readme.py
 CLIENT_ARGS_mcp := mcp tests/integrations/test_mcp.py
 CLIENT_ARGS_frameworks := frameworks tests/integrations/frameworks
-CLIENT_ARGS_litellm := litellm tests/integrations/test_litellm.py
+# LiteLLM leaves its asynchronous connections to the garbage collector.
+LITELLM_WARNINGS := -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
+CLIENT_ARGS_litellm := litellm $(LITELLM_WARNINGS) tests/integrations/test_litellm.py
 
 # $(call client-runs,names): run those, show what each printed, fail if one failed.
 define client-runs
@@ -90,7 +92,7 @@ LITELLM_ROWS := .local/litellm-rows.jsonl
 litellm-table: .venv/.stamp .local/venvs/client-litellm/.stamp .local/venvs/client-litellm-proxy/.stamp ## Test LiteLLM's SDK and proxy, and print the scenario table
 	@rm -f $(LITELLM_ROWS)
 	@export SPENDGATE_ROWS=$(CURDIR)/$(LITELLM_ROWS); cd $(CLIENT); for name in litellm litellm-proxy; do \
-	    ../../.local/venvs/client-$$name/bin/python -m pytest -q \
+	    ../../.local/venvs/client-$$name/bin/python -m pytest -q $(LITELLM_WARNINGS) \
 	        tests/integrations/test_$$(echo $$name | tr - _).py; \
 	done
 	@cd $(CLIENT) && PYTHONPATH=src ../../.local/venvs/client-litellm/bin/python -m tests.support.rows ../../$(LITELLM_ROWS)
