@@ -23,6 +23,7 @@ from tools import unasync
 
 SCENARIOS = "tests/sdk/test_scenarios.py"
 RANDOM = "tests/sdk/test_random.py"
+LEASES = "tests/test_lease_rules.py"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,22 @@ MUTANTS = (
     Mutant("a child shares its parent's connections", "_runtime.py",
            "    os.register_at_fork(after_in_child=_after_fork_in_child)", "    pass",
            "tests/test_process.py -k fork"),
+    Mutant("a lease outlives its period", "_leases/tenure.py",
+           "LAST_SECONDS = 1.0", "LAST_SECONDS = -5.0", f"{LEASES} -k second_before_the_period"),
+    Mutant("a lease admits until it expires", "_leases/tenure.py",
+           "self.ends_at - interval,", "self.ends_at,", f"{LEASES} -k renewal_interval_before"),
+    Mutant("entries explain nothing", "_leases/tenure.py",
+           "since = dict(self.captured)", "since: dict[str, int] = {}", f"{LEASES} -k 100_lines"),
+    Mutant("a refused block is final", "_leases/holder.py",
+           "step.amounts and not self._asks_only_for_need", "False", f"{LEASES} -k refused_block"),
+    Mutant("a late call of a lease is lost", "_leases/tenure.py",
+           "self.overdue.add(call)", "call.is_open = False", f"{LEASES} -k max_call_seconds"),
+    Mutant("an idle lease keeps its money", "_leases/tenures.py",
+           "back if is_idle else", "back if False else", f"{LEASES} -k idle_lease"),
+    Mutant("a surplus is kept", "_leases/sizing.py",
+           "KEEP_FACTOR = 2", "KEEP_FACTOR = 1000", f"{LEASES} -k above_twice"),
+    Mutant("a lease is not renewed for its calls", "_leases/tenures.py",
+           "bool(tenure.calls) or not", "not", f"{LEASES} -k in_flight_the_lease"),
 )  # fmt: skip
 
 
