@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from hypothesis import given, settings
@@ -34,6 +35,7 @@ PARTS = TRICKY | st.text(max_size=8)
 SUBJECTS = st.builds(Subject, st.from_regex(r"[a-z][a-z0-9_]{0,3}", fullmatch=True), PARTS)
 
 NUMBERS = st.integers(0, 10**11)
+DAYS = st.dates(date(1970, 1, 1), date(2999, 12, 31)).map(lambda day: f"{day:%Y%m%d}")
 PERIODS = st.builds(
     Period,
     st.from_regex(r"[0-9]{4}(-[0-9]{2}(T[0-9]{2}:00)?|\+0[0-9]:00)?(/[1-9][hdw])?", fullmatch=True),
@@ -58,6 +60,10 @@ def _usage(tenant_id: str, day: str, batch_id: str, at_ms: int) -> keys.Key:
     return keys.usage_key(tenant_id, day, batch_id, recorded_at_ms=at_ms)
 
 
+def _rollup(tenant_id: str, day: str, name: str, part: int) -> keys.Key:
+    return keys.quarters_partition(tenant_id, day), keys.rollup_sort_key(name, part)
+
+
 BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]]] = {
     "policy": (keys.policy_key, (PARTS, SUBJECTS)),
     "counter": (keys.counter_key, (PARTS, PARTS, SUBJECTS, PARTS)),
@@ -78,7 +84,10 @@ BUILDERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...]
     "window": (keys.window_key, (PARTS, PARTS, SUBJECTS, NUMBERS)),
     "slug": (keys.slug_key, (PARTS, PARTS)),
     "reversal": (keys.reversal_key, (PARTS, PARTS)),
-    "usage": (_usage, (PARTS, PARTS, PARTS, NUMBERS)),
+    "usage": (_usage, (PARTS, DAYS, PARTS, NUMBERS)),
+    "rollup_state": (keys.rollup_state_key, (PARTS,)),
+    "rollup_day": (keys.rollup_day_key, (PARTS, DAYS)),
+    "rollup": (_rollup, (PARTS, DAYS, st.sampled_from(["0000", "2345"]), st.integers(0, 99))),
     "ledger": (_entries, (PARTS, PARTS, SUBJECTS, NUMBERS, NUMBERS)),
     "statement": (_statement, (PARTS, PARTS, SUBJECTS, PERIODS, st.integers(0, 10**6 - 1))),
 }
