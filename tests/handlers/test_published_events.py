@@ -356,7 +356,7 @@ def test_a_settled_reservation_that_ttl_removes_is_no_event(world: World) -> Non
 def _is_of_another_log(record: Record) -> bool:
     item = record["dynamodb"].get("NewImage", {})
     is_entry = "sk" in item and item["sk"]["S"].startswith(keys.CHANGE_PREFIX)
-    return is_entry and "budget_id" not in item
+    return is_entry and "subject" not in item
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda case: case.__name__)

@@ -159,7 +159,6 @@ def prepare_credit(
         credit.budget_id,
         None,
         fields,
-        budget_id=credit.budget_id,
         subject=balance.subject,
     )
     writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))

@@ -18,14 +18,13 @@ from spendgate_service.wire.values import json_text
 class Changed:
     """An object before and after a change, by the fields that the log compares; None: absent.
 
-    A change to a budget names it, and the subject that the change is about.
+    A change to a budget, and no other, names the subject that it is about.
     """
 
     action: Action
     about: str
     before: Shown | None
     after: Shown | None
-    budget_id: str | None = None
     subject: Subject | None = None
 
 
@@ -37,14 +36,7 @@ def change_entry(
     change_id = new_id(ID_PREFIX, now_ms=now_ms)
     change = Change(change_id, now_ms, by, changed.action, changed.about, fields)
     response = json_text(change_response(change))
-    return put_of_change(
-        table,
-        tenant_id,
-        change,
-        response=response,
-        budget_id=changed.budget_id,
-        subject=changed.subject,
-    )
+    return put_of_change(table, tenant_id, change, response=response, subject=changed.subject)
 
 
 def budget_entry(  # noqa: PLR0913 (the change, its author, and what it starts with)
@@ -66,7 +58,6 @@ def budget_entry(  # noqa: PLR0913 (the change, its author, and what it starts w
         budget.budget_id,
         budget_fields(before),
         budget_fields(after, opening_spent=opening_spent),
-        budget_id=budget.budget_id,
         subject=budget.subject,
     )
     return change_entry(table, tenant_id, by, changed, now_ms=now_ms)

@@ -105,11 +105,11 @@ def _from_outbox(item: Item) -> Event:
 
 def _budget_changed(item: Item) -> Event | None:
     """Build the event of an entry of the change log, if it is about a budget."""
-    if "budget_id" not in item:
+    if "subject" not in item:
         return None
     key = keys.read_key(item)
     detail: BudgetChangedDetail = {
-        "budget_id": item["budget_id"]["S"],
+        "budget_id": item["about"]["S"],
         "subject": item["subject"]["S"],
         "change": json.loads(item["entry"]["S"]),
     }

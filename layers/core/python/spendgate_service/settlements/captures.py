@@ -111,7 +111,7 @@ class CapturePlanner:
 def steps_of(
     before: Reservation, after: Reservation, commands: Iterable[Capture]
 ) -> Iterator[Step]:
-    """Divide what was spent; once a lease is charged, its calls are not told apart."""
+    """Divide what was spent; once a lease is charged, its calls are no longer distinguished."""
     if not after.charged:
         yield from steps_between(before.captured, after.captured, commands)
     elif before.counted != after.counted:

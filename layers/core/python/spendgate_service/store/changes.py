@@ -36,14 +36,12 @@ def put_of_change(
     change: Change,
     *,
     response: str,
-    budget_id: str | None,
     subject: Subject | None,
 ) -> dict[str, Any]:
     """Build the write, for the transaction of a change, of its entry: two write units per KB.
 
-    `response` is the entry as JSON. A change to a budget names it, and the subject.
+    `response` is the entry as JSON. A change to a budget, and no other, has a subject.
     """
-    assert (budget_id is None) == (subject is None), "a change to a budget names its subject"
     item = {
         **values.key(keys.change_key(tenant_id, change.change_id)),
         "at_ms": values.number(change.at_ms),
@@ -52,7 +50,6 @@ def put_of_change(
         **values.optional_text(
             key_id=change.by.key_id,
             acted_for=change.by.actor,
-            budget_id=budget_id,
             subject=None if subject is None else str(subject),
         ),
     }
