@@ -163,6 +163,16 @@ EDGES: list[Call] = [
         "pk = :pk AND sk BETWEEN :first AND :last", ProjectionExpression="sk",
         ExpressionAttributeValues={":pk": {"S": "p"}, ":first": {"S": "t"}, ":last": {"S": "u"}},
     ),
+    *(
+        query(
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":pk": {"S": partition}, ":first": {"S": first}, ":last": {"S": "u"}
+            },
+        )
+        for partition in ("p", "empty")
+        for first in ("u", "u ")
+    ),
     query(
         "pk = :pk AND begins_with(sk, :start)",
         ExpressionAttributeValues={":pk": {"S": "p"}, ":start": {"S": "u"}},

@@ -5,6 +5,7 @@ It is for suites that make very many calls. What it does is held against DynamoD
 table is a shallow copy.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,7 @@ from tests.support.dynamo_expressions import (
     Attributes,
     InvalidExpression,
     Scope,
+    compare,
     condition_of,
     normalized,
     placeholders_of,
@@ -26,6 +28,8 @@ from tests.support.exact_indexes import Key, copied, indexes, key_of, page_of
 type Answer = dict[str, Any]
 
 TRANSACTION_WRITES_MAX = 100
+
+_SPAN = re.compile(r"BETWEEN (:\w+) AND (:\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class ExactTable:
         condition = _compiled(condition_of, text)
         filter_text = arguments.get("FilterExpression", "")
         names, values = _placeholders(arguments, text, filter_text)
+        _refuse_a_span_that_ends_before_it_begins(text, values)
         index = indexes()[arguments.get("IndexName", "")]
         items = self.items if "IndexName" in arguments else self._partition(values[text.split()[2]])
         found = [
@@ -281,6 +286,13 @@ def _cancel(
     answer = _error("TransactionCanceledException", "Transaction cancelled")
     answer["CancellationReasons"] = reasons
     raise ClientError(answer, "TransactWriteItems")  # type: ignore[arg-type]
+
+
+def _refuse_a_span_that_ends_before_it_begins(text: str, values: Mapping[str, Any]) -> None:
+    """Refuse it as DynamoDB does, also where there is nothing to be found."""
+    for low, high in _SPAN.findall(text):
+        if compare(values[low], ">", values[high]):
+            _refuse(f"Invalid KeyConditionExpression: BETWEEN {values[low]} AND {values[high]}")
 
 
 def _refuse(message: str) -> NoReturn:

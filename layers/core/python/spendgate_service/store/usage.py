@@ -157,7 +157,12 @@ def usage_items(
     last: str = keys.USAGE_LAST,
     newest_first: bool = False,
 ) -> Iterator[Item]:
-    """Read the items of a day's shard between two sort keys, both included, page by page."""
+    """Read the items of a day's shard between two sort keys, both included, page by page.
+
+    None lie between them if the first sorts after the last; DynamoDB refuses to look.
+    """
+    if first > last:
+        return iter(())
     return table.query_items(
         KeyConditionExpression=keys.SORTED_BETWEEN,
         ExpressionAttributeValues={
