@@ -215,7 +215,12 @@ class ExtendBody(Body):
     """The body of extend: the hold expires that long after now, or a lease grows, or both."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["ttl_seconds"]}, {"required": ["amounts"]}]}
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": kind}}}  # null is left out
+                for name, kind in (("ttl_seconds", "integer"), ("amounts", "object"))
+            ]
+        }
     )
 
     ttl_seconds: Annotated[

@@ -40,7 +40,7 @@ _KIND = "increase request"
     body=CreateIncreaseRequestBody,
     response=IncreaseRequestResponse,
     status=201,
-    errors=(*IDEMPOTENCY, "request_pending"),
+    errors=(*IDEMPOTENCY, "request_pending", "not_found"),
     idempotent=True,
 )
 def create_increase_request(request: Request[CreateIncreaseRequestBody]) -> Response:
