@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from spendgate_service.audit.partition import Finding
 from spendgate_service.audit.table import TableAudit
+from spendgate_service.budgets.change import change_budget
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import (
@@ -27,7 +29,7 @@ from tests.support.faulty_client import (
     meanwhile,
 )
 from tests.support.ledger_invariants import read_books
-from tests.support.world import AGENT, ORGANIZATION, World
+from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 
 BOTH = (ORGANIZATION, AGENT)
 
@@ -183,6 +185,39 @@ def test_a_deleted_and_created_budget_counts_nothing_of_the_lease(world: World) 
 
     assert world.spent_and_held(deleted) == (4, 1)
     assert world.spent_and_held(anew) == (0, 10)
+
+
+def test_a_lease_on_a_budget_that_is_newer_than_the_cached_rules_grows(world: World) -> None:
+    """The kind: what an environment has cached may be older than the lease."""
+    budgets = [world.budget(10)]
+    other = world.on(world.table)
+    other.policy_cache.rules(TENANT, [budgets[0].subject])
+    budgets.append(world.budget(20, period=CalendarPeriod("day")))
+    lease = world.reserve(5)
+
+    other.grow(lease, 8)
+
+    assert [world.spent_and_held(budget) for budget in budgets] == [(0, 8), (0, 8)]
+
+
+@pytest.mark.parametrize("is_used_since", [False, True])
+def test_a_resumed_budget_lets_a_lease_grow_at_once(world: World, is_used_since: bool) -> None:
+    budget = world.budget(10)
+    lease = world.reserve(5)
+    world.change(budget, paused=True)
+    other = world.on(world.table)
+    with pytest.raises(BudgetPaused):
+        other.grow(lease, 6)
+    change_budget(
+        world.table, TENANT, budget.budget_id, lambda paused: replace(paused, paused=False),
+        now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+    if is_used_since:
+        world.reserve(1)
+
+    other.grow(lease, 8)
+
+    assert world.spent_and_held(budget) == (0, 9 if is_used_since else 8)
 
 
 def overtaken(world: World, at: int, others_do: Callable[[], object]) -> World:

@@ -14,7 +14,7 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.budgets import Claim, claims_on
 from spendgate_service.domain.decisions import check_result_of, refusal_of
-from spendgate_service.domain.errors import InvalidValue, ReservationExpired
+from spendgate_service.domain.errors import BudgetRefusal, InvalidValue, ReservationExpired
 from spendgate_service.domain.reservations import Reservation
 from spendgate_service.events.threshold_events import ThresholdEvents
 from spendgate_service.reservations.extend import extend, extended
@@ -122,13 +122,22 @@ class Leases:
         if after.bucket != before.bucket:
             moving = _moving(tenant_id, before, may_be_gone=may_be_gone)
         for attempt in attempts(POLICY_READS_MAX, exhausted=lambda: Throttled(changing)):
-            claims = self._claims(tenant_id, before, after, now_ms, fresh=attempt > 0)
             try:
+                claims = self._claims(tenant_id, before, after, now_ms, fresh=attempt > 0)
                 held = self._hold_all(claims, after.bucket, moving, now_ms)
             except PolicyChanged:
                 continue
-            self._store(tenant_id, before, after, held.taken, moving)
-            return held.balances
+            except BudgetRefusal as refusal:
+                if attempt > 0 or not refusal.names_a_pause:
+                    raise
+                # It may have been resumed since the rules were read.
+            except ReservationExpired:
+                if attempt > 0:
+                    raise
+                # The lease may be newer than the rules.
+            else:
+                self._store(tenant_id, before, after, held.taken, moving)
+                return held.balances
         raise LoopEnded
 
     def _claims(
@@ -136,8 +145,8 @@ class Leases:
     ) -> list[CounterClaim]:
         """Claim on every counter of the lease what it shall hold more.
 
-        Raises ReservationExpired if other budgets or periods apply by now, and the refusal of a
-        pause.
+        Raises ReservationExpired if other budgets or periods apply by now, the refusal of a pause,
+        and PolicyChanged.
         """
         rules = self._policy_cache.rules(tenant_id, before.subjects, fresh=fresh)
         wanted = {
