@@ -99,16 +99,20 @@ def test_a_later_capture_takes_the_place_of_its_part_of_the_charge(world: World)
     assert world.spent_and_held(budget) == (8, 0)
 
 
-def test_a_release_gives_the_charge_back(world: World) -> None:
+@pytest.mark.parametrize("captured", [0, 1])
+def test_a_release_gives_the_charge_back(world: World, captured: int) -> None:
     budget = world.budget(10)
     lease = world.reserve(6, ttl_seconds=10, on_expiry="charge")
-    world.capture(lease, 1)
+    world.capture(lease, captured)
     world.clock.advance(60)
     charge(world)
 
     world.release(lease)
 
-    assert world.spent_and_held(budget) == (1, 0)
+    assert world.spent_and_held(budget) == (captured, 0)
+    records = [record for _, record in read_books(world.table).usage]
+    assert sum(record.amounts["usd"] for record in records) == captured * ONE
+    assert sum(share.amount for record in records for share in record.budgets) == captured * ONE
 
 
 def test_a_charge_counts_in_the_period_of_the_lease_which_closes_again(world: World) -> None:

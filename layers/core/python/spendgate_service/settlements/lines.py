@@ -30,9 +30,9 @@ def is_first_report(before: Reservation, after: Reservation) -> bool:
 
 
 def spent_between(before: Reservation, after: Reservation) -> dict[str, Amount]:
-    """Return what was spent by a change, by unit."""
-    counted = before.counted
-    spent = {unit: total - counted.get(unit, 0) for unit, total in after.counted.items()}
+    """Return what was spent by a change, by unit; less than 0 where it replaces a charge."""
+    was, counts = before.counted, after.counted
+    spent = {unit: counts.get(unit, 0) - was.get(unit, 0) for unit in {**counts, **was}}
     if is_first_report(before, after):
         return spent
     return {unit: amount for unit, amount in spent.items() if amount}
