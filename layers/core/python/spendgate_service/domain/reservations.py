@@ -144,11 +144,6 @@ class Reservation:
         return self.on_expiry == "charge"
 
     @property
-    def hold_ended_by_ms(self) -> int:
-        """When its hold has ended: its expiry, rounded up as its bucket is."""
-        return (self.bucket - CHARGE_GRACE_SECONDS * self.charges) * 1000
-
-    @property
     def counted(self) -> Mapping[str, Amount]:
         """What counts as spent, by unit: once it is charged, all that was not given back."""
         if self.actual is not None:
@@ -193,6 +188,13 @@ class Reservation:
             unit: max(0, left - self.captured.get(unit, 0))
             for unit, left in self.not_returned.items()
         }
+
+    def spent_by(self, *, now_ms: int) -> int:
+        """Return the latest moment at which it can have been spent, also if it is reported late.
+
+        By then its hold has ended: at its expiry, rounded up as its bucket is.
+        """
+        return min(now_ms, (self.bucket - CHARGE_GRACE_SECONDS * self.charges) * 1000)
 
     def held_at(self, *, now_ms: int) -> dict[str, Amount]:
         """Return what is held by unit; nothing once the hold has ended."""

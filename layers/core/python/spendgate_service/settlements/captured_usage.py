@@ -14,7 +14,6 @@ from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import BudgetShare, UsageRecord
 from spendgate_service.settlements.debits import Debit
-from spendgate_service.settlements.lines import spent_by
 
 type _Budget = tuple[str, Subject]
 
@@ -114,4 +113,4 @@ def _occurred_at_ms(lease: Reservation, *, now_ms: int) -> int:
     """Return when it was spent: now, or at the end of the hold or of a period that counts it."""
     ends = [period_of(line.period_key).ends_at for line in lease.lines]
     last = [ends_at * 1000 - 1 for ends_at in ends if ends_at is not None]
-    return min([spent_by(lease, now_ms=now_ms), *last])
+    return min([lease.spent_by(now_ms=now_ms), *last])

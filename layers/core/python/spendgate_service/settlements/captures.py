@@ -22,7 +22,6 @@ from spendgate_service.settlements.lines import (
     shares_of_debits,
     shares_of_postings,
     spent_between,
-    spent_by,
     stored_reservation,
 )
 from spendgate_service.settlements.plan import Captured, Finished, Plan
@@ -91,14 +90,8 @@ class CapturePlanner:
         tenant_id = next(iter(commands.values())).tenant_id
         spending = Spending(after.subjects, Provenance(), now_ms, after.reservation_id)
         postings = postings_of(tenant_id, before, after, spending)
-        debits = self._debits.of_settlement(
-            tenant_id,
-            spending,
-            not_granted(after, spent_between(before, after)),
-            reserved_at_ms=after.created_at_ms,
-            slice_at_ms=spent_by(before, now_ms=now_ms),
-            except_on={(line.budget_id, line.subject) for line in after.lines},
-        )
+        beyond = not_granted(after, spent_between(before, after))
+        debits = self._debits.of_settlement(tenant_id, spending, beyond, after)
         shares = (*shares_of_postings(postings), *shares_of_debits(debits))
         steps = steps_of(before, after, commands.values())
         usage = usage_of_captures(after, steps, shares, debits, now_ms=now_ms)

@@ -105,26 +105,24 @@ class Debits:
         self,
         tenant_id: str,
         spending: Spending,
-        actual: Mapping[str, Amount],
-        *,
-        reserved_at_ms: int,
-        slice_at_ms: int,
-        except_on: Collection[tuple[str, Subject]],
+        beyond: Mapping[str, Amount],
+        reservation: Reservation,
     ) -> list[Debit]:
         """Debit every budget that applies to units that were not held.
 
-        They count in the period of the reservation, and in a rolling window from `slice_at_ms`.
-        `except_on` are budgets on which the same spending counts already, in another unit. Raises
-        Throttled, UnknownRate, InvalidValue.
+        They count in the period of the reservation, and in a rolling window as its lines do. On the
+        budgets of these the same spending counts already, in another unit. Raises Throttled,
+        UnknownRate, InvalidValue.
         """
+        now_ms = spending.now_ms
+        slice_at_ms = reservation.spent_by(now_ms=now_ms)
 
         def debit(claim: Claim) -> Debit:
-            period = self._period_of_settlement(tenant_id, claim, reserved_at_ms, spending.now_ms)
+            period = self._period_of_settlement(tenant_id, claim, reservation.created_at_ms, now_ms)
             return _debit(tenant_id, claim, period, spending, slice_at_ms=slice_at_ms)
 
-        return self._debits(
-            tenant_id, spending, actual, debit, at_ms=spending.now_ms, except_on=except_on
-        )
+        held_on = {(line.budget_id, line.subject) for line in reservation.lines}
+        return self._debits(tenant_id, spending, beyond, debit, at_ms=now_ms, except_on=held_on)
 
     def uncounted(
         self,

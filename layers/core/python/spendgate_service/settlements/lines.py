@@ -48,7 +48,7 @@ def postings_of(
 ) -> list[Posting]:
     """Return to each counter what is no longer held there, and debit what was spent instead."""
     is_first, named = is_first_report(before, after), spent_between(before, after)
-    slice_at_ms = spent_by(before, now_ms=spending.now_ms)
+    slice_at_ms = before.spent_by(now_ms=spending.now_ms)
     postings = []
     for held, line in zip(before.lines, after.lines, strict=True):
         spent = after.spent_on(line) - before.spent_on(held)
@@ -73,11 +73,6 @@ def _entry(
     if spent < 0:
         return replace(spending.on(line, spent, None), kind="reversal")
     return spending.on(line, spent, line.origin(named))
-
-
-def spent_by(before: Reservation, *, now_ms: int) -> int:
-    """Return the latest moment at which it can have been spent, also if it is reported late."""
-    return min(now_ms, before.hold_ended_by_ms)
 
 
 def shares_of_postings(postings: Iterable[Posting]) -> tuple[BudgetShare, ...]:

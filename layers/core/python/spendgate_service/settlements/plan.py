@@ -23,7 +23,6 @@ from spendgate_service.settlements.lines import (
     shares_of_debits,
     shares_of_postings,
     spent_between,
-    spent_by,
     stored_reservation,
 )
 from spendgate_service.store import keys
@@ -145,29 +144,21 @@ class Planner:
         after: Reservation,
         now_ms: int,
     ) -> Plan:
+        provenance, metered = Provenance(), None
         if isinstance(command, Settle):
             after = self._debits.with_rates(command.tenant_id, after, now_ms=now_ms)
+            provenance, metered = command.provenance, command.metered
         write = finalizing(
             self._table.name, command.tenant_id, after,
             has_new_rates=after.lines != before.lines, now_ms=now_ms,
         )  # fmt: skip
-        usage, uncounted = list[UsageRecord](), tuple[str, ...]()
-        provenance = command.provenance if isinstance(command, Settle) else Provenance()
         spending = Spending(after.subjects, provenance, now_ms, after.reservation_id)
         postings = postings_of(command.tenant_id, before, after, spending)
-        spent, metered, debits = spent_between(before, after), None, list[Debit]()
-        if isinstance(command, Settle):
-            beyond = not_granted(after, spent)
-            debits = self._debits.of_settlement(
-                command.tenant_id,
-                spending,
-                beyond,
-                reserved_at_ms=after.created_at_ms,
-                slice_at_ms=spent_by(after, now_ms=now_ms),
-                except_on={(line.budget_id, line.subject) for line in after.lines},
-            )
-            uncounted = self._debits.uncounted(command.tenant_id, after, beyond, debits)
-            metered = command.metered
+        spent = spent_between(before, after)
+        beyond = not_granted(after, spent)
+        debits = self._debits.of_settlement(command.tenant_id, spending, beyond, after)
+        uncounted = self._debits.uncounted(command.tenant_id, after, beyond, debits)
+        usage = list[UsageRecord]()
         if spent or is_first_report(before, after):
             usage.append(_usage_of_settlement(spending, after, spent, postings, debits, metered))
         postings += [debit.posting for debit in debits if debit.posting]
