@@ -22,12 +22,11 @@ from spendgate_service.settlements.lines import (
     shares_of_debits,
     shares_of_postings,
     spent_between,
-    stored_reservation,
 )
 from spendgate_service.settlements.plan import Captured, Finished, Plan
 from spendgate_service.store.client import Table
 from spendgate_service.store.policy_cache import PolicyCache
-from spendgate_service.store.reservations import capturing, charging
+from spendgate_service.store.reservations import capturing, charging, found_reservation
 from spendgate_service.store.values import Item
 
 
@@ -47,7 +46,7 @@ class CapturePlanner:
         NotFound, InvalidValue, UnknownRate, Throttled.
         """
         first = next(iter(commands.values()))
-        before = after = stored_reservation(first.reservation_id, item)
+        before = after = found_reservation(first.reservation_id, item)
         results: dict[int, Captured | SpendgateError] = {}
         for place, command in commands.items():
             try:
@@ -63,7 +62,7 @@ class CapturePlanner:
         self, place: int, command: Charge, item: Item | None, now_ms: int
     ) -> Plan | Captured:
         """Plan the charge of a reservation that has expired. Raises NotFound."""
-        before = stored_reservation(command.reservation_id, item)
+        before = found_reservation(command.reservation_id, item)
         after = charge(before, now_ms=now_ms)
         if after is before:
             return Captured(before, replayed=True)

@@ -4,21 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from spendgate_service.domain.amounts import Amount
-from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.ledger import LedgerEntry
 from spendgate_service.domain.reservations import Line, Reservation
 from spendgate_service.domain.usage_records import BudgetShare
 from spendgate_service.settlements.debits import Debit, Spending, leaves_at
 from spendgate_service.store.postings import Posting
-from spendgate_service.store.reservations import counter_of, read_reservation
-from spendgate_service.store.values import Item
-
-
-def stored_reservation(reservation_id: str, item: Item | None) -> Reservation:
-    """Read the reservation that a command names. Raises NotFound."""
-    if item is None:
-        raise NotFound("reservation", reservation_id)
-    return read_reservation(reservation_id, item)
+from spendgate_service.store.reservations import counter_of
 
 
 def is_first_report(before: Reservation, after: Reservation) -> bool:

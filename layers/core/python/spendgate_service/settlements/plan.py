@@ -23,14 +23,13 @@ from spendgate_service.settlements.lines import (
     shares_of_debits,
     shares_of_postings,
     spent_between,
-    stored_reservation,
 )
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.idempotency import IdempotencyRecord
 from spendgate_service.store.policy_cache import PolicyCache
 from spendgate_service.store.postings import Posting
-from spendgate_service.store.reservations import finalizing
+from spendgate_service.store.reservations import finalizing, found_reservation
 from spendgate_service.store.values import Item
 from spendgate_service.wire.spend import recorded_spend_response
 from spendgate_service.wire.values import json_text
@@ -120,7 +119,7 @@ class Planner:
             if command.problem is not None:
                 raise command.problem
             return self._plan_record(place, command, once, now_ms)
-        before = stored_reservation(command.reservation_id, item)
+        before = found_reservation(command.reservation_id, item)
         after, is_new = finalize(before, command, now_ms=now_ms)
         if not is_new:
             return Settled(after, replayed=True)

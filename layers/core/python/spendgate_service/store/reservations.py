@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from spendgate_service.domain.amounts import amount_text, parse_amount
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_SECONDS_MAX
+from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.rates import Conversion
 from spendgate_service.domain.reservations import LATE_SETTLEMENT_SECONDS, Line, Reservation
 from spendgate_service.domain.settlements import FINALIZED_RETENTION_SECONDS
@@ -53,6 +54,13 @@ GROW = f"{EXTEND}, amounts = :amounts, {NEW_LINES}, revision = :revision, grown_
 def find_reservation_item(table: Table, tenant_id: str, reservation_id: str) -> Item | None:
     """Read a reservation's item consistently. One read unit."""
     return table.get(values.key(keys.reservation_key(tenant_id, reservation_id)))
+
+
+def found_reservation(reservation_id: str, item: Item | None) -> Reservation:
+    """Read a reservation that was looked for. Raises NotFound."""
+    if item is None:
+        raise NotFound("reservation", reservation_id)
+    return read_reservation(reservation_id, item)
 
 
 def held_attributes(reservation: Reservation) -> Item:
