@@ -73,6 +73,17 @@ def added(totals: Mapping[str, Decimal], more: Mapping[str, Decimal]) -> dict[st
     }
 
 
+def covers(totals: Mapping[str, Amount], others: Mapping[str, Amount]) -> bool:
+    """Tell whether totals are at least as large as others in every unit."""
+    return all(totals.get(unit, 0) >= amount for unit, amount in others.items())
+
+
+def largest(totals: Mapping[str, Amount], others: Mapping[str, Amount]) -> dict[str, Amount]:
+    """Return the larger total of each unit; another total of 0 says nothing."""
+    larger = {unit: amount for unit, amount in others.items() if amount > totals.get(unit, 0)}
+    return {**totals, **larger}
+
+
 def _decimal_of(text: str) -> Decimal:
     if len(text) > _TEXT_LENGTH_MAX or not text.isascii() or "_" in text or text != text.strip():
         raise ValueError('an amount is a plain decimal number, such as "0.05"')

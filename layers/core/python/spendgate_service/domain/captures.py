@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.amounts import Amount, covers, largest
 from spendgate_service.domain.requests import Capture, CapturedEntry
 
 
@@ -35,27 +35,18 @@ def steps_between(
         start = capture.since
         for entry in capture.entries:
             end = entry.upto
-            if _covers(start, reached) and _covers(after, end):
-                if not _covers(reached, start):
+            if covers(start, reached) and covers(after, end):
+                if not covers(reached, start):
                     yield Step(reached, start)
                 yield Step(start, end, entry)
                 reached = dict(end)
-            elif not _covers(reached, end):
-                further = _largest(reached, _least(end, after))
+            elif not covers(reached, end):
+                further = largest(reached, _least(end, after))
                 yield Step(reached, further)
                 reached = further
             start = end
-    if not _covers(reached, after):
+    if not covers(reached, after):
         yield Step(reached, after)
-
-
-def _covers(totals: Mapping[str, Amount], others: Mapping[str, Amount]) -> bool:
-    """Tell whether totals are at least as large as others in every unit."""
-    return all(totals.get(unit, 0) >= amount for unit, amount in others.items())
-
-
-def _largest(totals: Mapping[str, Amount], others: Mapping[str, Amount]) -> dict[str, Amount]:
-    return {unit: max(totals.get(unit, 0), others.get(unit, 0)) for unit in {**totals, **others}}
 
 
 def _least(totals: Mapping[str, Amount], others: Mapping[str, Amount]) -> dict[str, Amount]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from spendgate_service.domain.amounts import Amount, amount_text
+from spendgate_service.domain.amounts import Amount, amount_text, covers, largest
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import (
     InvalidValue,
@@ -101,14 +101,13 @@ def capture(reservation: Reservation, command: Capture) -> Reservation:
     a total above what the reservation was settled or released at.
     """
     if reservation.state != "held":
-        final = reservation.actual or {}
-        if any(amount > final.get(unit, 0) for unit, amount in command.captured.items()):
+        if not covers(reservation.actual or {}, command.captured):
             raise ReservationFinalized(
                 reservation, why=f"was {reservation.state} at less than this capture reports"
             )
         return reservation
-    captured = _largest(reservation.captured, command.captured)
-    returned = _largest(reservation.returned, command.returned)
+    captured = largest(reservation.captured, command.captured)
+    returned = largest(reservation.returned, command.returned)
     if (captured, returned) == (reservation.captured, reservation.returned):
         return reservation
     return replace(
@@ -125,12 +124,6 @@ def charge(reservation: Reservation, *, now_ms: int) -> Reservation:
     if not is_due or now_ms < reservation.expires_at_ms + CLOCKS_DIFFER_MS_MAX:
         return reservation
     return replace(reservation, charged=True, revision=reservation.revision + 1)
-
-
-def _largest(before: Mapping[str, Amount], reported: Mapping[str, Amount]) -> dict[str, Amount]:
-    """Return the larger total of each unit; a total of 0 says nothing."""
-    larger = {unit: amount for unit, amount in reported.items() if amount > before.get(unit, 0)}
-    return {**before, **larger}
 
 
 HOLD_SECONDS_MAX = 7 * 86_400
