@@ -69,7 +69,9 @@ class Holds:
         held anew if it `may_be_gone`, which a lost response leaves, or it is an error.
         """
 
-        def try_hold(claim: CounterClaim) -> tuple[CounterClaim, Verdict, Counter] | Exception:
+        def try_hold(
+            claim: CounterClaim, moving: Moving | None = moving
+        ) -> tuple[CounterClaim, Verdict, Counter] | Exception:
             try:
                 return claim, *take_hold(
                     self._table, claim, bucket=bucket, now_ms=now_ms, moving=moving
@@ -77,11 +79,7 @@ class Holds:
             except HoldGone as gone:
                 if not gone.moving.may_be_gone:
                     return gone
-                whole = gone.moving.instead(claim)
-                try:
-                    return whole, *take_hold(self._table, whole, bucket=bucket, now_ms=now_ms)
-                except (PolicyChanged, Unavailable) as error:
-                    return error
+                return try_hold(gone.moving.instead(claim), moving=None)
             except (PolicyChanged, Unavailable) as error:
                 return error
 
