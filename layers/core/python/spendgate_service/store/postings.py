@@ -35,6 +35,7 @@ RECORDED = (
 # In a rolling window what is spent counts in slices; the total of all time is kept for the audit.
 COUNT_ALL_TIME = "spent_ever = if_not_exists(spent_ever, :zero) + :spent"
 
+# The same where a part of what is spent has left the window, so that `:spent` lacks it.
 COUNT_EVER = "spent_ever = if_not_exists(spent_ever, :zero) + :ever"
 
 # A reversal in a rolling window: the spend is in its slice, or the slice has been reclaimed.
@@ -146,12 +147,13 @@ def _counter_update(table_name: str, key: keys.Key, delta: CounterDelta) -> dict
         conditions.append(holds.sufficient)
         attribute_values |= holds.values
         names |= holds.names
+    if delta.slices or delta.left_window:
+        expression = f"{expression}, {COUNT_EVER}"
+        attribute_values |= {":zero": values.number(0), ":ever": values.amount(delta.spent)}
     if delta.slices:
         slices = counters.Buckets(_by_attribute(counters.slice_attribute, delta.slices), prefix="s")
-        expression = f"{expression}, {COUNT_EVER}, {slices.increased}"
-        attribute_values |= {
-            **slices.values, ":zero": values.number(0), ":ever": values.amount(delta.spent)
-        }  # fmt: skip
+        expression = f"{expression}, {slices.increased}"
+        attribute_values |= slices.values
         names |= slices.names
         taken = {moment: -amount for moment, amount in delta.slices.items() if amount < 0}
         if taken:
@@ -159,9 +161,6 @@ def _counter_update(table_name: str, key: keys.Key, delta: CounterDelta) -> dict
             conditions.append(there.sufficient)
             attribute_values |= there.values
             names |= there.names
-    elif delta.left_window:
-        expression = f"{expression}, {COUNT_EVER}"
-        attribute_values |= {":zero": values.number(0), ":ever": values.amount(delta.spent)}
     update: dict[str, Any] = {
         "TableName": table_name,
         "Key": values.key(key),
