@@ -9,7 +9,7 @@ from spendgate_service.domain.periods import RollingPeriod
 from spendgate_service.periods.run import close_due_periods
 from spendgate_service.settlements.charges import charge_expired
 from tests.support.ledger_invariants import read_books
-from tests.support.world import World
+from tests.support.world import World, settle
 
 
 def charge(world: World) -> int:
@@ -152,3 +152,19 @@ def test_a_charge_that_has_left_a_rolling_window_is_replaced_in_the_books_alone(
     assert counter.grantable_at(now_ms=world.clock.now_ms()) == (
         4 * ONE if seconds_later == 60 else 6 * ONE
     )
+
+
+def test_a_replaced_charge_and_as_much_new_spend_in_one_batch_count_in_their_slices(
+    world: World,
+) -> None:
+    budget = world.budget(20, period=RollingPeriod(3600))
+    lease = world.reserve(6, ttl_seconds=10, on_expiry="charge")
+    world.clock.advance(60)
+    charge(world)
+    world.clock.advance(1800)
+
+    world.settlements.apply([settle(lease, 2), settle(world.reserve(0), 4)])
+
+    assert world.counter(budget).spent_at(now_ms=world.clock.now_ms()) == 6 * ONE
+    world.clock.advance(1950)  # the charge has left the window
+    assert world.counter(budget).spent_at(now_ms=world.clock.now_ms()) == 4 * ONE

@@ -102,8 +102,12 @@ class CounterDelta:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing has to be written; a counter may have to be created, or to exist."""
-        return not (self.spent or self.returned or self.creation or self.must_exist)
+        """Whether nothing has to be written; a counter may have to be created, or to exist.
+
+        What is spent may be nothing in all, and something in each of two slices.
+        """
+        is_spent = self.spent or any(self.slices.values())
+        return not (is_spent or self.returned or self.creation or self.must_exist)
 
 
 def writes_of_counters(
