@@ -84,16 +84,16 @@ def held_attributes(reservation: Reservation) -> Item:
         item |= {
             "charges": {"BOOL": True},
             "due_shard": text(keys.charge_shard_of(reservation.reservation_id)),
-            **_due(reservation),
+            "ends_at": _due(reservation),
         }
     if reservation.metadata:
         item["metadata"] = text(json.dumps(dict(reservation.metadata), ensure_ascii=False))
     return item
 
 
-def _due(reservation: Reservation) -> Item:
+def _due(reservation: Reservation) -> Value:
     """Make the moment at which it is charged: it has expired on every clock."""
-    return {"ends_at": number(reservation.expires_at_ms // 1000 + 1 + CLOCKS_DIFFER_SECONDS_MAX)}
+    return number(reservation.expires_at_ms // 1000 + 1 + CLOCKS_DIFFER_SECONDS_MAX)
 
 
 def open_hold_attributes(tenant_id: str, reservation: Reservation) -> Item:
@@ -184,7 +184,6 @@ def capturing(
     return _update(
         table_name, tenant_id, before, CAPTURE,
         {
-            ":held_until": number(before.bucket),
             ":captured": values.amounts(after.captured),
             ":returned": values.amounts(after.returned),
             ":revision": number(after.revision),
@@ -200,7 +199,6 @@ def charging(
     return _update(
         table_name, tenant_id, before, CHARGE,
         {
-            ":held_until": number(before.bucket),
             ":charged": {"BOOL": True},
             ":revision": number(after.revision),
         },
@@ -218,7 +216,6 @@ def finalizing(
     write = _update(
         table_name, tenant_id, after, FINALIZE_OVERRUN if overran else FINALIZE,
         {
-            ":held_until": number(after.bucket),
             ":stage": text(after.state),
             ":actual": values.amounts(after.actual or {}),
             ":now_ms": number(now_ms),
@@ -239,18 +236,17 @@ def extending(
     table_name: str, tenant_id: str, before: Reservation, after: Reservation
 ) -> dict[str, Any]:
     """Make the write that moves the expiry of a reservation if it is held as it was read."""
-    change = _new_expiry(tenant_id, before, after)
+    change = _new_expiry(tenant_id, after)
     return _update(table_name, tenant_id, before, _with_due(EXTEND, after), change)
 
 
-def _new_expiry(tenant_id: str, before: Reservation, after: Reservation) -> Item:
+def _new_expiry(tenant_id: str, after: Reservation) -> Item:
     return {
-        ":held_until": number(before.bucket),
         ":new_held_until": number(after.bucket),
         ":expires_at_ms": number(after.expires_at_ms),
         ":expires_ttl": number(after.bucket + LATE_SETTLEMENT_SECONDS),
         ":holds_of": text(keys.holds_of(tenant_id)),
-        **({":ends_at": _due(after)["ends_at"]} if after.charges else {}),
+        **({":ends_at": _due(after)} if after.charges else {}),
     }
 
 
@@ -267,7 +263,7 @@ def grow(
     Repeated with the same mark it changes nothing. Raises ConditionFailed, Unavailable.
     """
     change = {
-        **_new_expiry(tenant_id, before, after),
+        **_new_expiry(tenant_id, after),
         ":amounts": values.amounts(after.amounts),
         ":lines": _lines_value(after.lines),
         ":revision": number(after.revision),
@@ -349,7 +345,8 @@ def read_open_holds(table: Table, tenant_id: str, rows: Sequence[OpenHoldRow]) -
 def _update(
     table_name: str, tenant_id: str, reservation: Reservation, expression: str, change: Item
 ) -> dict[str, Any]:
-    seen: Item = {":held": text("held")}
+    """Make a write that objects unless a reservation is held as it was read."""
+    seen: Item = {":held": text("held"), ":held_until": number(reservation.bucket)}
     if reservation.revision:
         seen[":seen_revision"] = number(reservation.revision)
     return {
@@ -357,7 +354,7 @@ def _update(
             "TableName": table_name,
             "Key": values.key(keys.reservation_key(tenant_id, reservation.reservation_id)),
             "UpdateExpression": expression,
-            "ConditionExpression": (IS_LEASED_AS_SEEN if reservation.revision else IS_HELD_AS_SEEN),
+            "ConditionExpression": IS_LEASED_AS_SEEN if reservation.revision else IS_HELD_AS_SEEN,
             "ExpressionAttributeValues": {**seen, **change},
         }
     }
