@@ -2,11 +2,10 @@
 
 Model
     A command settles, captures or releases one reservation, or records spend that was never
-    reserved. It
-    comes to postings: what returns from a bucket to `available` of one counter, and what is spent
-    there, each spend with its ledger entry (`store.postings`), and one usage record of the whole
-    spend (`store.usage`), however many budgets applied. Commands arrive one by one over HTTP
-    and in batches from the queue.
+    reserved. It comes to postings: what returns from a bucket to `available` of one counter, and
+    what is spent there, each spend with its ledger entry (`store.postings`), and one usage record
+    of the whole spend (`store.usage`), however many budgets applied. Commands arrive one by one
+    over HTTP and in batches from the queue.
 
     plan      plans one command: decides by what is stored whether it is new, and what it writes
     captures  plans the captures of one lease: totals, which come to the largest among them

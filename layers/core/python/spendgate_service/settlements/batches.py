@@ -1,6 +1,6 @@
 """Divide a batch: commands that are applied together, and plans that fit one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from spendgate_service.domain.requests import Capture, SettlementCommand
 from spendgate_service.settlements.plan import Plan, own_key
@@ -12,20 +12,14 @@ from spendgate_service.store.usage import usage_items_of
 
 def groups_of(
     commands: Sequence[SettlementCommand], places: Sequence[int]
-) -> Iterator[Mapping[int, SettlementCommand]]:
+) -> Iterable[Mapping[int, SettlementCommand]]:
     """Group the captures of each lease, by their places; any other command stands alone."""
-    captures: dict[keys.Key | None, dict[int, SettlementCommand]] = {}
-    groups: list[dict[int, SettlementCommand]] = []
+    groups: dict[keys.Key | int | None, dict[int, SettlementCommand]] = {}
     for place in places:
         command = commands[place]
-        key = own_key(command)
-        if isinstance(command, Capture) and key in captures:
-            captures[key][place] = command
-            continue
-        groups.append({place: command})
-        if isinstance(command, Capture):
-            captures[key] = groups[-1]
-    yield from groups
+        shared = own_key(command) if isinstance(command, Capture) else place
+        groups.setdefault(shared, {})[place] = command
+    return groups.values()
 
 
 def names_conditions(failed: TransactionFailed) -> bool:

@@ -69,7 +69,7 @@ class CapturePlanner:
         provenance = Provenance(description="charged when the hold expired")
         spending = Spending(after.subjects, provenance, now_ms, after.reservation_id)
         postings = postings_of(command.tenant_id, before, after, spending)
-        steps = steps_of(before, after, ())
+        steps = _steps_of(before, after, ())
         usage = [
             replace(record, provenance=provenance)
             for record in usage_of_captures(
@@ -92,7 +92,7 @@ class CapturePlanner:
         beyond = not_granted(after, spent_between(before, after))
         debits = self._debits.of_settlement(tenant_id, spending, beyond, after)
         shares = (*shares_of_postings(postings), *shares_of_debits(debits))
-        steps = steps_of(before, after, commands.values())
+        steps = _steps_of(before, after, commands.values())
         usage = usage_of_captures(after, steps, shares, debits, now_ms=now_ms)
         write = capturing(self._table.name, tenant_id, before, after)
         finish = _finishing(write, after)
@@ -100,7 +100,7 @@ class CapturePlanner:
         return Plan(tuple(commands), tenant_id, postings, usage, finish)
 
 
-def steps_of(
+def _steps_of(
     before: Reservation, after: Reservation, commands: Iterable[Capture]
 ) -> Iterator[Step]:
     """Divide what was spent; once a lease is charged, its calls are no longer distinguished."""
