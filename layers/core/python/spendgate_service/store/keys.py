@@ -302,8 +302,8 @@ def token_caps_partition(tenant_id: str) -> str:
 
 def token_cap_key(tenant_id: str, subject: Subject) -> Key:
     """Return the key under which a token cap is listed: by subject, shortened and made unique."""
-    digest = hashlib.sha256(str(subject).encode()).hexdigest()[:_DIGEST_DIGITS]
-    return token_caps_partition(tenant_id), f"{str(subject)[:_SORTED_CHARACTERS]}#{digest}"
+    shortened = str(subject)[:_SORTED_CHARACTERS]
+    return token_caps_partition(tenant_id), f"{shortened}#{_digest_of(subject)}"
 
 
 def increase_requests_partition(tenant_id: str) -> str:
@@ -323,8 +323,7 @@ def waiting_requests_partition(tenant_id: str) -> str:
 
 def waiting_request_key(tenant_id: str, key_id: str, budget_id: str, subject: Subject) -> Key:
     """Return the key under which an API key waits for more on the budget of a subject."""
-    digest = hashlib.sha256(str(subject).encode()).hexdigest()[:_DIGEST_DIGITS]
-    return waiting_requests_partition(tenant_id), _joined(key_id, budget_id, digest)
+    return waiting_requests_partition(tenant_id), _joined(key_id, budget_id, _digest_of(subject))
 
 
 def is_waiting_of(sort_key: str, key_id: str) -> bool:
@@ -410,6 +409,11 @@ def due_shard_of(counter: Key) -> str:
 def waiting_shard_of(counter: Key) -> str:
     """Return the partition of the index `due` in which a closed counter waits for its holds."""
     return waiting_shard(_shard_of(counter[0], DUE_SHARDS))
+
+
+def _digest_of(subject: Subject) -> str:
+    """Return what stands for a subject in a sort key, which it may be too long for."""
+    return hashlib.sha256(str(subject).encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
 def _shard_of(text: str, shards: int) -> int:
