@@ -99,7 +99,7 @@ def parse_receiver(url: str, *, allow_local: bool = False) -> Receiver:
 
 def url_host(url: str) -> str:
     """Return the host of a URL that `parse_receiver` has accepted."""
-    return url.partition("://")[2].partition("/")[0].partition("?")[0].partition(":")[0].lower()
+    return parse_receiver(url, allow_local=True).host
 
 
 def url_last4(url: str) -> str | None:
