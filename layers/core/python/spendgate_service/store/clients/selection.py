@@ -40,7 +40,7 @@ def create_dynamo_client(
     """Create the client of the table: the lean one if the environment allows it."""
 
     def botocore_client() -> DynamoClient:
-        from spendgate_service.store.clients import boto  # noqa: PLC0415
+        from spendgate_service.store.clients import boto  # noqa: PLC0415 (slow to import)
 
         return boto.create_function_client(now_ms)
 
