@@ -1,9 +1,10 @@
 """Leases at once: captures, growth, expiry, charges and the close of a period, in any order."""
 
 from spendgate_service.domain.amounts import ONE
-from tests.interleavings import service, stages
+from tests.interleavings import stages
 from tests.interleavings.pairs import CLOSE, RELEASE, RESERVE, RESERVE_MUCH, SETTLE
 from tests.interleavings.scenarios import Operation, Outcomes, Scenario, Stage
+from tests.support import rollover
 from tests.support.world import World, capture, release, settle
 
 _PAST_THE_GRACE_MS = 64_000
@@ -33,7 +34,7 @@ def _queued_captures(world: World, stage: Stage) -> object:
 
 QUEUE = Operation("queue", _queue)
 QUEUED_CAPTURES = Operation("queued captures", _queued_captures)
-CHARGE = Operation("charge", lambda world, _: service.charge(world))
+CHARGE = Operation("charge", lambda world, _: rollover.charge(world))
 QUEUED_RELEASE = Operation(
     "queued release", lambda world, stage: world.settlements.apply([release(stage["held"])])
 )

@@ -17,7 +17,6 @@ from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.periods.run import close_due_periods
-from spendgate_service.settlements.charges import charge_expired
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import StoreError, Unavailable
 from spendgate_service.store.idempotency import IdempotencyRecord
@@ -68,13 +67,6 @@ def environment(run: Run, *, warm_for: Sequence[str] = ()) -> World:
 def close(world: World) -> object:
     """A run of the scheduled function."""
     return close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
-
-
-def charge(world: World) -> object:
-    """A further part of the scheduled function."""
-    return charge_expired(
-        world.table, world.settlements, now_ms=world.clock.now_ms(), has_time=lambda: True
-    )
 
 
 def reverse_spend(world: World, record_id: str) -> object:

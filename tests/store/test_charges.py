@@ -6,17 +6,15 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded, ReservationFinalized
 from spendgate_service.domain.periods import RollingPeriod
-from spendgate_service.periods.run import close_due_periods
-from spendgate_service.settlements.charges import charge_expired
+from tests.support import rollover
 from tests.support.ledger_invariants import read_books
+from tests.support.rollover import close
 from tests.support.world import World, settle
 
 
 def charge(world: World) -> int:
     """What the scheduled function does; how many were charged."""
-    done = charge_expired(
-        world.table, world.settlements, now_ms=world.clock.now_ms(), has_time=lambda: True
-    )
+    done = rollover.charge(world)
     assert not done.failed
     return done.charged
 
@@ -121,11 +119,11 @@ def test_a_charge_counts_in_the_period_of_the_lease_which_closes_again(world: Wo
     lease = world.reserve(6, ttl_seconds=60, on_expiry="charge")
     first_hour = world.counter_key(budget)
     world.clock.advance(120)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
     charge(world)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
     world.settle(lease, 2)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
 
     books = read_books(world.table)
     statements = books.statements[first_hour]

@@ -7,8 +7,8 @@ from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import RollingPeriod
 from spendgate_service.domain.rates import Rate
-from spendgate_service.periods.run import close_due_periods
 from tests.support.ledger_invariants import read_books
+from tests.support.rollover import close
 from tests.support.world import World, set_rates
 
 HOUR = CalendarPeriod("hour")
@@ -35,12 +35,12 @@ def test_a_lease_counts_in_its_period_and_carries_over_what_it_leaves(world: Wor
     first_hour = world.counter_key(budget)
     world.capture(lease, 1)
     world.clock.advance(700)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
     assert world.counter(budget).carried_in == 4 * ONE, "what is held may still be spent"
 
     world.capture(lease, 4)
     world.release(lease)
-    close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+    close(world)
 
     books = read_books(world.table)
     assert books.counters[first_hour].spent == 4 * ONE
