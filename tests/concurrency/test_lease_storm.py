@@ -14,11 +14,11 @@ LIMIT = 60
 BOTH = (ORGANIZATION, AGENT)
 
 
-def _again[T](call: Callable[[], T]) -> T:
+def _again[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Try what changes nothing when it is repeated, until it is answered."""
     while True:
         try:
-            return call()
+            return call(*args, **kwargs)
         except Unavailable:
             continue
 
@@ -28,30 +28,30 @@ def _lease(world: World, seed: int) -> int:
     chance = random.Random(seed)
     granted = 1
     try:
-        lease = id_in(_again(lambda: world.ask(1, by=BOTH, key=f"lease-{seed}")))
+        lease = id_in(_again(world.ask, 1, by=BOTH, key=f"lease-{seed}"))
     except BudgetExceeded:
         return 0
     for _ in range(3):
         wanted = granted + chance.randint(1, 3)
         try:
-            _again(lambda: world.grow(lease, wanted, ttl_seconds=chance.choice([300, 600])))  # noqa: B023
+            _again(world.grow, lease, wanted, ttl_seconds=chance.choice([300, 600]))
             granted = wanted
         except BudgetExceeded:
             pass
         reports = [chance.randint(0, granted), chance.randint(0, granted)]
         for total in reports:
-            _again(lambda: world.capture(lease, total))  # noqa: B023
+            _again(world.capture, lease, total)
     spent = max(granted - 1, world.find(lease).captured.get("usd", 0) // ONE)
-    _again(lambda: world.settle(lease, spent))
+    _again(world.settle, lease, spent)
     return spent
 
 
 def _plain(world: World, seed: int) -> int:
     try:
-        held = id_in(_again(lambda: world.ask(2, by=BOTH, key=f"plain-{seed}")))
+        held = id_in(_again(world.ask, 2, by=BOTH, key=f"plain-{seed}"))
     except BudgetExceeded:
         return 0
-    _again(lambda: world.settle(held, 2))
+    _again(world.settle, held, 2)
     return 2
 
 
