@@ -146,11 +146,9 @@ class _Visit:
 
         counted = list((self.pool.map if self.pool else map)(count, sorted(days)))
         records = sum(of_day for of_day, _ in counted)
-        wait = AGAIN_SECONDS if records else AGAIN_IDLE_SECONDS
         after = RollupState(
             counted_to_ms=until_ms if all(done for _, done in counted) else state.counted_to_ms,
-            due_at=self.now_ms // 1000
-            + (AGAIN_SOON_SECONDS if records >= RECORDS_AT_ONCE else wait),
+            due_at=self.now_ms // 1000 + _wait_after(records),
         )
         advance_state(self.table, self.tenant_id, state, after)
         return Rolled(tenants=1, records=records)
