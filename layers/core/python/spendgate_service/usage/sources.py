@@ -21,7 +21,7 @@ from spendgate_service.domain.usage_report import ReportQuery, UsageLine, days_o
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled
-from spendgate_service.store.retrying import ROLLUP_READS_MAX, attempts
+from spendgate_service.store.retrying import ROLLUP_READS_MAX, LoopEnded, attempts
 from spendgate_service.store.rollups import (
     RolledDay,
     RollupState,
@@ -113,10 +113,10 @@ class Source:
         changing = "the usage is being summed up right now; try again"
         for attempt in attempts(ROLLUP_READS_MAX, exhausted=lambda: Throttled(changing)):
             missing = [day for day in days if day not in found]
-            if not missing:
-                break
             found |= self._try_to_read(missing, self._state, consistent=attempt > 0)
-        return found
+            if len(found) == len(days):
+                return found
+        raise LoopEnded
 
     def _try_to_read(
         self, days: Sequence[str], state: RollupState, *, consistent: bool
