@@ -14,8 +14,8 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.ids import first_ulid
+from spendgate_service.store.paging import read_newest
 from spendgate_service.store.usage import RECORD_ID_PREFIX
-from spendgate_service.store.values import Item
 
 ID_PREFIX = "chg_"
 LAST_MOMENT_MS = 2**48 - 1
@@ -24,10 +24,6 @@ OF_OBJECT = "about = :about"
 OF_ACTOR = "key_id = :actor OR acted_for = :actor"
 OF_USAGE = "begins_with(about, :usage)"
 OF_OBJECT_AND_ACTOR = f"{OF_OBJECT} AND ({OF_ACTOR})"
-
-_PAGES_MAX = 5
-_FILTERED_AT_A_TIME = 500
-"""A filter reads at most so many entries, times the pages; a cursor leads on from there."""
 
 
 def put_of_change(
@@ -101,23 +97,16 @@ def read_changes(
     """
     partition = keys.changes_partition(tenant_id)
     first, last = wanted.sort_keys
-    arguments = _query(partition, wanted, limit)
+    query = _query(partition, wanted)
     if after is not None:
         place = keys.CHANGE_PREFIX + after
         if place < first:
             return [], None
         if place <= last:  # otherwise the cursor stands before all that is wanted now
-            arguments["ExclusiveStartKey"] = values.key((partition, place))
-    found: list[Item] = []
-    for _ in range(_PAGES_MAX):
-        page = table.query(**arguments)
-        found += page["Items"]
-        if len(found) > limit:
-            return _entries(found[:limit]), _id_of(found[limit - 1])
-        if "LastEvaluatedKey" not in page:
-            return _entries(found), None
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-    return _entries(found), _id_of(arguments["ExclusiveStartKey"])
+            query["ExclusiveStartKey"] = values.key((partition, place))
+    found, rest_after = read_newest(table, query, limit=limit)
+    entries = [item["entry"]["S"] for item in found]
+    return entries, rest_after and rest_after.removeprefix(keys.CHANGE_PREFIX)
 
 
 def reversed_since(table: Table, tenant_id: str, moment_ms: int) -> Iterator[str]:
@@ -137,9 +126,9 @@ def reversed_since(table: Table, tenant_id: str, moment_ms: int) -> Iterator[str
     return (entry["about"]["S"] for entry in entries)
 
 
-def _query(partition: str, wanted: ChangeFilter, limit: int) -> dict[str, Any]:
+def _query(partition: str, wanted: ChangeFilter) -> dict[str, Any]:
     first, last = wanted.sort_keys
-    arguments: dict[str, Any] = {
+    query: dict[str, Any] = {
         "KeyConditionExpression": keys.SORTED_BETWEEN,
         "ExpressionAttributeValues": {
             ":pk": values.text(partition),
@@ -147,18 +136,7 @@ def _query(partition: str, wanted: ChangeFilter, limit: int) -> dict[str, Any]:
             ":last": values.text(last),
             **values.optional_text(**{":about": wanted.about, ":actor": wanted.actor}),
         },
-        "ScanIndexForward": False,
-        "ConsistentRead": True,
-        "Limit": limit + 1,
     }
     if wanted.expression is not None:
-        arguments |= {"FilterExpression": wanted.expression, "Limit": _FILTERED_AT_A_TIME}
-    return arguments
-
-
-def _entries(items: list[Item]) -> list[str]:
-    return [item["entry"]["S"] for item in items]
-
-
-def _id_of(item: Item) -> str:
-    return keys.read_key(item)[1].removeprefix(keys.CHANGE_PREFIX)
+        query["FilterExpression"] = wanted.expression
+    return query

@@ -16,6 +16,7 @@ from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.counters import RETENTION_SECONDS
+from spendgate_service.store.paging import read_newest
 from spendgate_service.store.values import Item
 
 IS_PENDING = "stage = :pending AND ends_at > :now"
@@ -29,10 +30,6 @@ WAITS_FOR_THIS = "request_id = :request_id"
 IS_IN_STATE = "stage = :stage"
 IS_OR_HAS_EXPIRED = f"stage = :expired OR ({HAS_EXPIRED})"
 IS_OF_KEY = "key_id = :key_id"
-
-_PAGES_MAX = 5
-_FILTERED_AT_A_TIME = 500
-"""A filter reads at most so many requests, times the pages; a cursor leads on from there."""
 
 _AFTER_ALL_IDS = "~"
 _WAITING = "pk = :pk"
@@ -221,7 +218,7 @@ def read_requests(
     """
     partition = keys.increase_requests_partition(tenant_id)
     condition, attribute_values = wanted.condition(now_ms=now_ms)
-    arguments: dict[str, Any] = {
+    query: dict[str, Any] = {
         "KeyConditionExpression": keys.SORTED_BETWEEN,
         "ExpressionAttributeValues": {
             ":pk": values.text(partition),
@@ -229,26 +226,15 @@ def read_requests(
             ":last": values.text(_AFTER_ALL_IDS),
             **attribute_values,
         },
-        "ScanIndexForward": False,
-        "ConsistentRead": True,
-        "Limit": _FILTERED_AT_A_TIME if condition else limit + 1,
     }
     if condition:
-        arguments["FilterExpression"] = condition
+        query["FilterExpression"] = condition
     if before is not None:
         if before < since:
             return [], None
-        arguments["ExclusiveStartKey"] = _key(tenant_id, before)
-    found: list[IncreaseRequest] = []
-    for _ in range(_PAGES_MAX):
-        page = table.query(**arguments)
-        found += map(read_request, page["Items"])
-        if len(found) > limit:
-            return found[:limit], found[limit - 1].request_id
-        if "LastEvaluatedKey" not in page:
-            return found, None
-        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-    return found, keys.read_key(arguments["ExclusiveStartKey"])[1]
+        query["ExclusiveStartKey"] = _key(tenant_id, before)
+    found, rest_before = read_newest(table, query, limit=limit)
+    return list(map(read_request, found)), rest_before
 
 
 def _attributes(request: IncreaseRequest) -> Item:

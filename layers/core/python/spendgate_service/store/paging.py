@@ -4,11 +4,19 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spendgate_service.domain.errors import InvalidValue
+from spendgate_service.store.client import Table
+from spendgate_service.store.keys import read_key
+from spendgate_service.store.values import Item
 
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
+
+_PAGES_MAX = 5
+_FILTERED_AT_A_TIME = 500
+"""A filter reads at most so many items, times the pages; a cursor leads on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,27 @@ class PageRequest:
 def cursor_after(position: str) -> str:
     """Return the cursor of the page after a position."""
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def read_newest(
+    table: Table, query: dict[str, Any], *, limit: int
+) -> tuple[list[Item], str | None]:
+    """Read items, the last sort key first; and the one after which the rest begins (None: no rest).
+
+    A filter may return fewer than `limit` although there are more.
+    """
+    size = _FILTERED_AT_A_TIME if "FilterExpression" in query else limit + 1
+    arguments = {**query, "ScanIndexForward": False, "ConsistentRead": True, "Limit": size}
+    found: list[Item] = []
+    for _ in range(_PAGES_MAX):
+        page = table.query(**arguments)
+        found += page["Items"]
+        if len(found) > limit:
+            return found[:limit], read_key(found[limit - 1])[1]
+        if "LastEvaluatedKey" not in page:
+            return found, None
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return found, read_key(arguments["ExclusiveStartKey"])[1]
 
 
 def _decoded(cursor: str) -> str:
