@@ -13,7 +13,6 @@ from itertools import batched, chain
 
 from spendgate_service.audit.budget import audit_budget, audit_subject
 from spendgate_service.audit.scan_index import CLOCKS_DIFFER_MS
-from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.audit import Audit, Difference
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.ledger import LedgerEntry
@@ -97,11 +96,11 @@ def audit_books(
         if record.recorded_at_ms < ledger.until_ms:
             compared += _add_shares(logged, record, budget.budget_id)
     found = tuple(
-        Difference(counted, period_key, "usage_log", ledger.spent[counted, period_key], amount)
-        for (counted, period_key), amount in _all_of(ledger.spent, logged)
-        if counted in subjects
-        and ledger.spent[counted, period_key] != amount
-        and not is_forgotten(period_key, now_ms=now_ms)
+        Difference(*place, "usage_log", ledger.spent[place], logged[place])
+        for place in sorted(ledger.spent.keys() | logged.keys(), key=str)
+        if place[0] in subjects
+        and ledger.spent[place] != logged[place]
+        and not is_forgotten(place[1], now_ms=now_ms)
     )
     return replace(audit, differences=audit.differences + found, records=compared)
 
@@ -142,9 +141,3 @@ def _add_shares(logged: _Spent, record: UsageRecord, budget_id: str) -> bool:
         assert share.period_key is not None
         logged[share.subject, share.period_key] += share.amount
     return bool(shares)
-
-
-def _all_of(ledger: _Spent, logged: _Spent) -> Iterator[tuple[tuple[Subject, str], Amount]]:
-    """Yield what the log says of each subject and period that any of the books has."""
-    for place in sorted(ledger.keys() | logged.keys(), key=str):
-        yield place, logged[place]
