@@ -31,9 +31,13 @@ class Packing:
     def read(self, value: Value) -> str:
         """Read a text. Raises ValueError."""
         try:
-            return zlib.decompressobj(zdict=self.dictionary).decompress(value["B"]).decode()
+            unpacker = zlib.decompressobj(zdict=self.dictionary)
+            text = unpacker.decompress(value["B"]).decode()
         except zlib.error as error:
             raise ValueError(f"the text cannot be inflated: {error}") from error
+        if not unpacker.eof:
+            raise ValueError("the text cannot be inflated: its end is missing")
+        return text
 
     def pack_lines(self, lines: Sequence[Mapping[str, object]]) -> Value:
         """Make the attribute of several lines, as JSON."""

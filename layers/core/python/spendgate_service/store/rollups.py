@@ -10,7 +10,6 @@ The lines of a roll-up are sorted JSON, deflated, in parts of less than DynamoDB
 """
 
 import json
-import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,9 +21,13 @@ from spendgate_service.domain.usage_days import DAY_MS, day_of
 from spendgate_service.domain.usage_report import UsageTotal
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
+from spendgate_service.store.packing import Packing
 from spendgate_service.store.values import Item, Value
 
 PART_BYTES_MAX = 300_000
+
+_PACKED = Packing(b"")
+"""Without a dictionary: most lines repeat those before them."""
 
 IS_AS_READ = "counted_to = :seen"
 STATE_IS_AS_READ = "counted_to_ms = :seen"
@@ -225,9 +228,9 @@ def _packed(totals: Sequence[tuple[Combination, UsageTotal]]) -> Iterator[Value]
         for combination, total in totals
     ]
     text = json.dumps(lines, separators=(",", ":"), ensure_ascii=False)
-    packed = zlib.compress(text.encode(), level=9)
-    if len(packed) <= PART_BYTES_MAX:
-        yield {"B": packed}
+    packed = _PACKED.pack(text)
+    if len(packed["B"]) <= PART_BYTES_MAX:
+        yield packed
         return
     middle = len(totals) // 2
     yield from _packed(totals[:middle])
@@ -235,11 +238,7 @@ def _packed(totals: Sequence[tuple[Combination, UsageTotal]]) -> Iterator[Value]
 
 
 def _unpacked(value: Value) -> Mapping[Combination, UsageTotal]:
-    try:
-        lines = json.loads(zlib.decompress(value["B"]))
-    except zlib.error as error:
-        raise ValueError(f"the lines cannot be inflated: {error}") from error
     return {
         tuple(dimensions.items()): UsageTotal(amounts, tokens, calls)
-        for dimensions, amounts, tokens, calls in lines
+        for dimensions, amounts, tokens, calls in json.loads(_PACKED.read(value))
     }
