@@ -81,7 +81,15 @@ class PreparedCredit:
         self, table: Table, objections: Sequence[Objection | None], *, now_ms: int
     ) -> None:
         """Catch up a stale counter, and reclaim what has expired, before it is prepared again."""
-        _make_room(table, self.claim, objections[_TOP_UP], now_ms=now_ms)
+        objection = objections[_TOP_UP]
+        if objection is None or objection.item is None:
+            return
+        counter = counters.read_counter(objection.item)
+        if freshness(counter, self.claim.policy_version) == "stale":
+            catch_up(table, self.claim, counter)
+        expired = holds.expired_in(counter, now_ms=now_ms)
+        if expired.buckets:
+            holds.reclaim(table, self.claim.address, expired)
 
 
 def apply_credit(
@@ -154,13 +162,7 @@ def prepare_credit(
     claim = replace(claim, period=period)
     writes, credited = _writes(table, claim, balance, credit, now_ms=now_ms)
     fields = credit_fields(credited.entry, expires_at=credit.expires_at)
-    changed = Changed(
-        "budget.credited",
-        credit.budget_id,
-        None,
-        fields,
-        subject=balance.subject,
-    )
+    changed = Changed("budget.credited", credit.budget_id, None, fields, subject=balance.subject)
     writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
     return PreparedCredit(claim, writes, credited)
 
@@ -211,20 +213,6 @@ def _check_end(balance: Balance, credit: Credit, ends_at: int) -> None:
             "send one that another credit has",
             param=param,
         )
-
-
-def _make_room(
-    table: Table, claim: CounterClaim, objection: Objection | None, *, now_ms: int
-) -> None:
-    """Catch up a stale counter, and reclaim what has expired, before a correction tries again."""
-    if objection is None or objection.item is None:
-        return
-    counter = counters.read_counter(objection.item)
-    if freshness(counter, claim.policy_version) == "stale":
-        catch_up(table, claim, counter)
-    expired = holds.expired_in(counter, now_ms=now_ms)
-    if expired.buckets:
-        holds.reclaim(table, claim.address, expired)
 
 
 def _claim_on(
