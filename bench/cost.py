@@ -25,8 +25,8 @@ SETTLED_TOGETHER = 10
 """A usual batch; a busy queue delivers full ones (`FULL_BATCH`)."""
 
 # Assumptions, which the page states: these values cannot be counted here.
-_RESERVE_MS = {1: 15, 3: 17, 6: 20}
-_SETTLE_BATCH_MS = {10: {1: 40, 3: 50, 6: 60}, FULL_BATCH: {1: 60, 3: 70, 6: 95}}
+RESERVE_MS = {1: 15, 3: 17, 6: 20}
+_SETTLE_BATCH_MS = {SETTLED_TOGETHER: {1: 40, 3: 50, 6: 60}, FULL_BATCH: {1: 60, 3: 70, 6: 95}}
 _REFUSE_MS, _REFUSE_FROM_MEMORY_MS = 12, 2
 _LOG_BYTES = 1000
 _PLATFORM_LOG_BYTES = 500
@@ -131,9 +131,9 @@ def _cycle(url: str, budgets: int, levers: Levers) -> list[Row]:
     """Return the rows of a million cycles."""
     reserve = _counted(url, budgets, None)
     settled = _counted(url, budgets, levers.batch)
-    part = {10: "a tenth", FULL_BATCH: "a thirtieth"}[levers.batch]
+    part = {SETTLED_TOGETHER: "a tenth", FULL_BATCH: "a thirtieth"}[levers.batch]
     batches = Decimal(1) / levers.batch
-    milliseconds = _RESERVE_MS[budgets] + _SETTLE_BATCH_MS[levers.batch][budgets] * batches
+    milliseconds = RESERVE_MS[budgets] + _SETTLE_BATCH_MS[levers.batch][budgets] * batches
     capacity = "provisioned_million" if levers.provisioned else "million"
     rows = [
         Row("API Gateway", "one request to reserve", Decimal(1), "api_gateway_million_requests"),
@@ -246,7 +246,7 @@ def _lease_table(url: str) -> Iterator[str]:
         ("one per call", _LINES_A_CAPTURE, _LINES_A_CAPTURE),
     ):
         capture = operation_costs.lease_captured(table_at(url), 1, 1, lines=lines).write_units
-        usd = usd_of_a_million_requests(extension, _RESERVE_MS[1]) / _CALLS_AN_EXTENSION
+        usd = usd_of_a_million_requests(extension, RESERVE_MS[1]) / _CALLS_AN_EXTENSION
         usd += usd_of_a_million_messages(capture) / calls
         units = extension / _CALLS_AN_EXTENSION + capture / calls
         yield f"| {name} | {calls} | {units:.3f} | {usd:.3f} |"
@@ -257,12 +257,12 @@ def usd_of_a_million_messages(write_units: float) -> Decimal:
     rows = [
         Row("", "", Decimal(3), "sqs_million_requests"),
         Row("", "", Decimal(1), "lambda_million_requests"),
-        _duration("", Decimal(_SETTLE_BATCH_MS[10][1])),
+        _duration("", Decimal(_SETTLE_BATCH_MS[SETTLED_TOGETHER][1])),
         Row("", "", Decimal(str(write_units)), "dynamodb_million_write_units"),
         _logs(requests=0, invocations=Decimal(1)),
         _traces(Decimal(1)),
     ]
-    return sum((row.usd for row in rows), Decimal())
+    return _sum(rows)
 
 
 def usd_of_a_million_requests(write_units: float, milliseconds: int) -> Decimal:

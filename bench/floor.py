@@ -147,12 +147,13 @@ def settle_records(reservation_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return SQS records with a settlement per reservation."""
     message = {"version": 1, "type": "settle", "tenant_id": "acme", "actual": {"usd": "0.031"}}
     return [
-        _record(place, json.dumps({**message, "reservation_id": reservation_id}))
+        settle_record(json.dumps({**message, "reservation_id": reservation_id}), place=place)
         for place, reservation_id in enumerate(reservation_ids)
     ]
 
 
-def _record(place: int, body: str) -> dict[str, Any]:
+def settle_record(body: str, *, place: int = 0) -> dict[str, Any]:
+    """Return the SQS record of a message."""
     return {
         "messageId": f"message-{place}",
         "receiptHandle": "handle",

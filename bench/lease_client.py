@@ -18,6 +18,7 @@ from spendgate._deliveries import Delivery
 from spendgate._requests import Reply, Request
 from spendgate.errors import APIConnectionError, status_error
 
+from bench.floor import settle_record
 from bench.report import percentile
 from bench.service import ADMIN, CONTEXT, Nowhere, Service, service_on
 from spendgate_service.api.routes import ROUTE_BY_KEY
@@ -55,20 +56,8 @@ class InProcessApi:
 
     def take(self, delivery: Delivery) -> None:
         """Give the consumer a message of the queue. Raises APIConnectionError if it fails."""
-        record = {
-            "messageId": "message",
-            "receiptHandle": "handle",
-            "body": delivery.message("acme"),
-            "attributes": {
-                "ApproximateReceiveCount": "1",
-                "SentTimestamp": str(time.time_ns() // 1_000_000),
-            },
-            "messageAttributes": {},
-            "md5OfBody": "",
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:settlements",
-            "awsRegion": "us-east-1",
-        }
+        record = settle_record(delivery.message("acme"))
+        record["attributes"]["SentTimestamp"] = str(time.time_ns() // 1_000_000)
         with self._lock:
             self.messages += 1
             try:

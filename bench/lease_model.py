@@ -41,7 +41,12 @@ class FixedDemand(Demand):
         super().__init__()
         self._size = size
 
-    def sizes(self, tenure: Any, tenures: Any, now: float) -> dict[str, int]:  # noqa: ARG002
+    def sizes(
+        self,
+        tenure: Any,  # noqa: ARG002 (what a size by the rate needs)
+        tenures: Any,  # noqa: ARG002 (the same)
+        now: float,  # noqa: ARG002 (the same)
+    ) -> dict[str, int]:
         """Return the size."""
         self.low = {USD: self._size // 4}
         return {USD: self._size}
@@ -243,7 +248,7 @@ class LeasingClient(Client):
 
         if delivery.kind == "release":
             self.outcome.took("release")
-            self.service.close(delivery.target, 0, lambda: self.clock.after(NETWORK_MS, done))
+            self.service.release(delivery.target, lambda: self.clock.after(NETWORK_MS, done))
             return
         captured = parsed(delivery.body["actual"].get(USD, "0"))
         returned = parsed(delivery.body.get("returned", {}).get(USD, "0"))

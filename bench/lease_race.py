@@ -4,7 +4,6 @@ Each process is an application with the Python client; the service runs in it, f
 and every capture, renewal and line of the usage log reaches the table.
 """
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -12,9 +11,14 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.cost import price_of, usd_of_a_million_messages, usd_of_a_million_requests
+from bench.cost import (
+    RESERVE_MS,
+    price_of,
+    usd_of_a_million_messages,
+    usd_of_a_million_requests,
+)
 from bench.lease_client import AGENT
-from bench.peers import Side, receive, send, spendgate_side, started, zae_limiter_side
+from bench.peers import Side, spendgate_side, started, zae_limiter_side
 from bench.report import Aim, Report, median
 from bench.service import KINDS, Service, service_at
 from local.dynamodb_local import dynamodb_local
@@ -28,9 +32,8 @@ PLAIN_SECONDS = 3.0
 ADMISSIONS_AIM = 100_000
 UNITS_AIMS = {"gathered": 0.15, "each": 0.35}
 USD_AIMS = {"gathered": 0.20, "each": 0.45}
-_REQUEST_MS = 15
 
-Turn = dict[str, Any]
+type Turn = dict[str, Any]
 
 
 def measured(console: Console) -> Report:
@@ -59,11 +62,10 @@ def _fast(report: Report, console: Console, url: str, service: Service) -> None:
     for processes in PROCESSES:
         console.print(f"  {processes} leasing processes, as fast as they can")
         turns = _turns(url, service, processes, seconds=SECONDS, per_second=0, entries="gathered")
-        rate = sum(turn["admitted"] / turn["seconds"] for turn in turns)
-        _add_row(report, f"leases, {processes} processes", rate, turns)
+        _add_row(report, f"leases, {processes} processes", turns)
         if processes == PACED_PROCESSES:
             name = f"admissions a second, {processes} processes"
-            report.aim_at_least(name, rate, ADMISSIONS_AIM)
+            report.aim_at_least(name, _rate(turns), ADMISSIONS_AIM)
 
 
 def _paced(report: Report, console: Console, url: str, service: Service) -> None:
@@ -74,26 +76,29 @@ def _paced(report: Report, console: Console, url: str, service: Service) -> None
             url, service, PACED_PROCESSES,
             seconds=PACED_SECONDS, per_second=PACED_PER_SECOND, entries=entries,
         )  # fmt: skip
-        rate = sum(turn["admitted"] / turn["seconds"] for turn in turns)
-        units, usd = _add_row(report, f"leases, {pace}", rate, turns)
+        units, usd = _add_row(report, f"leases, {pace}", turns)
         report.aim_at_most(
             f"write units per admission, entries {entries}", units, UNITS_AIMS[entries]
         )
         report.aim_at_most(f"usd per million, entries {entries}", usd, USD_AIMS[entries])
 
 
-def _add_row(report: Report, name: str, rate: float, turns: Sequence[Turn]) -> tuple[float, float]:
+def _rate(turns: Sequence[Turn]) -> float:
+    return sum(turn["admitted"] / turn["seconds"] for turn in turns)
+
+
+def _add_row(report: Report, name: str, turns: Sequence[Turn]) -> tuple[float, float]:
     total = {key: sum(turn[key] for turn in turns) for key in turns[0]}
     admitted = total["admitted"]
     units = total["write_units"] / admitted
     usd = (
-        float(usd_of_a_million_requests(0, _REQUEST_MS)) * total["requests"]
+        float(usd_of_a_million_requests(0, RESERVE_MS[1])) * total["requests"]
         + float(usd_of_a_million_messages(0)) * total["messages"]
     ) / admitted + units * float(price_of("dynamodb_million_write_units"))
     report.rows.append(
         {
             "what": name,
-            "admissions/s": round(rate, 1),
+            "admissions/s": round(_rate(turns), 1),
             "requests/s": round((total["requests"] + total["messages"]) / turns[0]["seconds"], 1),
             "write units each": round(units, 4),
             "usd per million": round(usd, 3),
@@ -108,13 +113,7 @@ def _turns(url: str, service: Service, processes: int, **wanted: object) -> list
     command = [sys.executable, "-m", "bench.lease_client", url, service.table.name]
     side = Side("leases", command, {})
     with started([side], processes):
-        return _taken(side.clients, wanted)
-
-
-def _taken(clients: Sequence[subprocess.Popen[str]], wanted: dict[str, object]) -> list[Turn]:
-    for client in clients:
-        send(client, wanted)
-    return [receive(client) for client in clients]
+        return side.results_of(wanted)
 
 
 def _plain(report: Report, console: Console, url: str, service: Service) -> None:

@@ -139,11 +139,10 @@ class Service:
 
         self._attempt(conditional_update, apply, again(CLIENT_REPEATS))
 
-    def close(self, reservation_id: str, spent: int, done: Callable[[], None]) -> None:
-        """Settle or release by HTTP: a transaction of its own."""
+    def release(self, reservation_id: str, done: Callable[[], None]) -> None:
+        """Release by HTTP: a transaction of its own."""
 
         def apply() -> None:
-            self.capture(reservation_id, spent, None)
             self.give_back(reservation_id)
             done()
 

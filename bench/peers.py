@@ -62,13 +62,17 @@ class Side:
 
     def turn(self, agents: int, seconds: float) -> None:
         """Run all clients at once for these seconds."""
-        for client in self.clients:
-            send(client, {"agents": agents, "seconds": seconds})
-        results = [receive(client) for client in self.clients]
+        results = self.results_of({"agents": agents, "seconds": seconds})
         made = sum(result["pairs"] for result in results)
         self.rates.append(sum(result["pairs"] / result["seconds"] for result in results))
         self.cpu_ms.append(sum(result["cpu"] for result in results) / made * 1000)
         self.waits_ms.append([wait for result in results for wait in result["waits_ms"]])
+
+    def results_of(self, wanted: dict[str, object]) -> list[dict[str, Any]]:
+        """Let all clients take a turn at once."""
+        for client in self.clients:
+            _send(client, wanted)
+        return [_receive(client) for client in self.clients]
 
 
 def run(console: Console) -> Report:
@@ -174,19 +178,17 @@ def started(sides: Sequence[Side], clients: int) -> Iterator[None]:
                 side.clients.append(client)
         for side in sides:
             for client in side.clients:
-                assert receive(client)["ready"]
+                assert _receive(client)["ready"]
         yield
 
 
-def send(client: subprocess.Popen[str], message: dict[str, object]) -> None:
-    """Send a line to a client."""
+def _send(client: subprocess.Popen[str], message: dict[str, object]) -> None:
     assert client.stdin is not None
     client.stdin.write(json.dumps(message) + "\n")
     client.stdin.flush()
 
 
-def receive(client: subprocess.Popen[str]) -> dict[str, Any]:
-    """Wait for a line of a client."""
+def _receive(client: subprocess.Popen[str]) -> dict[str, Any]:
     assert client.stdout is not None
     message: dict[str, Any] = json.loads(client.stdout.readline())
     return message
