@@ -12,6 +12,7 @@ from local.console import LocalStackError
 PAGE_SIZE = 100
 
 _TIMEOUT_SECONDS = 30
+_CONNECTIONS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +20,18 @@ class Response:
     """An HTTP response."""
 
     status: int
-    headers: Mapping[str, str]
     body: dict[str, Any]
 
 
 class Client:
     """Calls the API with one key; any number of threads may share it."""
 
-    def __init__(self, api_url: str, key: str, *, connections: int = 8) -> None:
+    def __init__(self, api_url: str, key: str) -> None:
         self._http = httpx2.Client(
             base_url=api_url,
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
             timeout=_TIMEOUT_SECONDS,
-            limits=httpx2.Limits(max_connections=connections),
+            limits=httpx2.Limits(max_connections=_CONNECTIONS_MAX),
             trust_env=False,
         )
 
@@ -39,18 +39,13 @@ class Client:
         """Close its connections."""
         self._http.close()
 
-    def post(self, path: str, body: Mapping[str, object]) -> Response:
-        """Send a POST."""
-        return self._certain(self._send("POST", path, json.dumps(body)), path)
-
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         """Send a GET. Raises LocalStackError unless the response is a 200."""
-        response = self._certain(self._send("GET", path, None, query), path)
-        return _expect(response, f"GET {path}", 200)
+        return _expect(self._send("GET", path, None, query), f"GET {path}", 200)
 
     def create(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Create an object. Raises LocalStackError unless the response is a 201."""
-        return _expect(self.post(path, body), f"POST {path}", 201)
+        return _expect(self._send("POST", path, json.dumps(body)), f"POST {path}", 201)
 
     def pages(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
         """Yield every page of a list."""
@@ -67,19 +62,13 @@ class Client:
         path: str,
         content: str | None,
         query: Mapping[str, str | int] | None = None,
-    ) -> Response | None:
-        """Return the response, or None if there was none."""
+    ) -> Response:
+        """Return the response. Raises LocalStackError if there is none."""
         try:
             response = self._http.request(method, path, content=content, params=query)
-        except httpx2.TransportError:
-            return None
-        return Response(response.status_code, response.headers, _object(response.text))
-
-    @staticmethod
-    def _certain(response: Response | None, path: str) -> Response:
-        if response is None:
-            raise LocalStackError(f"The API does not respond to {path}.")
-        return response
+        except httpx2.TransportError as error:
+            raise LocalStackError(f"The API does not respond to {path}.") from error
+        return Response(response.status_code, _object(response.text))
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -25,19 +25,20 @@ class Caller:
     def call(self, prompt: str) -> dict[str, Any] | None:
         """Call the model and return its answer; None if the budget refused it."""
         response = self.http.post("chat/completions", json=self._body(prompt, stream=False))
-        answer: dict[str, Any] | None = response.json() if _granted(response) else None
+        if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+            return None
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
         return answer
 
-    def stream(self, prompt: str, *, take: int | None = None) -> bool:
-        """Read a stream to its end, or leave it after so many chunks; False if refused."""
+    def stream(self, prompt: str, *, take: int | None = None) -> None:
+        """Read a stream to its end, or leave it after so many chunks."""
         body = self._body(prompt, stream=True)
         with self.http.stream("POST", "chat/completions", json=body) as response:
-            if not _granted(response):
-                return False
+            response.raise_for_status()
             for number, _ in enumerate(_chunks(response), start=1):
                 if number == take:
                     break
-        return True
 
     def _body(self, prompt: str, *, stream: bool) -> dict[str, Any]:
         return {
@@ -56,13 +57,6 @@ def caller(guard: Spendgate | None, provider_url: str, agent: str) -> Iterator[C
         transport=transport, base_url=provider_url, timeout=_TIMEOUT_SECONDS
     ) as http:
         yield Caller(agent, http)
-
-
-def _granted(response: httpx2.Response) -> bool:
-    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-        return False
-    response.raise_for_status()
-    return True
 
 
 def _chunks(response: httpx2.Response) -> Iterator[dict[str, Any]]:

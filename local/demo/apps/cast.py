@@ -106,10 +106,13 @@ def ask_for_more(stage: Stage, agent: str) -> str:
         for number in range(CALLS_MAX):
             if app.call(f"question {number}") is None:
                 break
-        asked = {"subject": f"agent:{agent}", "unit": "usd", "amount": _INCREASE_USD}
-        reason = {"reason": "the questions are not answered yet"}
-        request = stage.guard.request("POST", "increase-requests", body={**asked, **reason})
-        stage.admin.request("POST", "increase-requests", request["id"], "approve", body={})
+        request = stage.guard.increase_requests.create(
+            subject=f"agent:{agent}",
+            unit=USD,
+            amount=_INCREASE_USD,
+            reason="the questions are not answered yet",
+        )
+        stage.admin.increase_requests.approve(request.id)
         went_on = app.call("the last question")
     if went_on is None:
         raise LocalStackError(f"agent:{agent} was refused although its increase was approved.")
