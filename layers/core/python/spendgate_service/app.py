@@ -152,21 +152,21 @@ class Spendgate:
         """The backoff of failed messages of the settlement queue."""
         from spendgate_service.dead_letters.redelivery import Redelivery
 
-        return Redelivery(self._sqs_client(), self.settings.settlement_queue_url)
+        return Redelivery(self._sqs, self.settings.settlement_queue_url)
 
     @cached_property
     def notification_queue(self) -> "NotificationQueue":
         """The queue of notifications."""
         from spendgate_service.notifications.queue import NotificationQueue
 
-        return NotificationQueue(self._sqs_client(), self.settings.notification_queue_url)
+        return NotificationQueue(self._sqs, self.settings.notification_queue_url)
 
     @cached_property
     def notification_redelivery(self) -> "Redelivery":
         """The backoff of failed messages of the queue of notifications."""
         from spendgate_service.dead_letters.redelivery import Redelivery
 
-        return Redelivery(self._sqs_client(), self.settings.notification_queue_url)
+        return Redelivery(self._sqs, self.settings.notification_queue_url)
 
     @cached_property
     def undelivered_notifications(self) -> "DeadLetters":
@@ -234,9 +234,11 @@ class Spendgate:
     def _queue(self, url: str) -> "DeadLetters":
         from spendgate_service.dead_letters.queue import DeadLetters
 
-        return DeadLetters(self._sqs_client(), url)
+        return DeadLetters(self._sqs, url)
 
-    def _sqs_client(self) -> "SqsClient":
+    @cached_property
+    def _sqs(self) -> "SqsClient":
+        """The client of every queue; creating one takes tens of milliseconds."""
         from spendgate_service.store.clients.boto import MESSAGING_CONFIG, create_client
 
         return cast("SqsClient", create_client("sqs", MESSAGING_CONFIG, self.clock.now_ms))
