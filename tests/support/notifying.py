@@ -11,9 +11,10 @@ from spendgate_service.dead_letters.queue import DeadLetters
 from spendgate_service.dead_letters.redelivery import Redelivery
 from spendgate_service.domain.receivers import Receiver
 from spendgate_service.notifications.deliver import SENTENCES_MAX, Notifier
-from spendgate_service.notifications.queue import BYTES_MAX, NotificationQueue
+from spendgate_service.notifications.queue import NotificationQueue
 from spendgate_service.notifications.sending import DeliveryFailed, Sender
 from spendgate_service.store.client import Table
+from spendgate_service.store.messaging import BYTES_MAX
 from tests.support.app import Inline, spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.functions import LongContext, load_function

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from spendgate_service.dead_letters.queue import DeadLetters
-from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, EventBus, Refusal
+from spendgate_service.events.bus import BusEntry, EventBus, Refusal
 from spendgate_service.events.publish import publish
 from spendgate_service.store.errors import NeverTaken, Unavailable
+from spendgate_service.store.messaging import BYTES_MAX, ENTRIES_MAX
 from spendgate_service.store.outbox import OutboxEvent
 from tests.support.stream_records import CREATED_AT, Record, change, sequence_number
 

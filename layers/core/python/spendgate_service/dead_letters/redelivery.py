@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from itertools import batched
 
 from spendgate_service.store.errors import Unavailable
-from spendgate_service.store.messaging import SqsClient, call
+from spendgate_service.store.messaging import ENTRIES_MAX, SqsClient, call
 
 BACKOFF_SECONDS = (1, 5, 30, 120)
 """After the first, second and third failure of a message, and after every later one."""
-
-_ENTRIES_MAX = 10
 
 
 def backoff_seconds(receives: int) -> int:
@@ -30,7 +28,7 @@ class Redelivery:
         Raises Unavailable; those messages return when their visibility timeout ends.
         """
         refused = 0
-        for batch in batched(waits.items(), _ENTRIES_MAX, strict=False):
+        for batch in batched(waits.items(), ENTRIES_MAX, strict=False):
             response = call(
                 self._client.change_message_visibility_batch,
                 QueueUrl=self._queue_url,

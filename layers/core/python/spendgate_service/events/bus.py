@@ -4,13 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spendgate_service.store.messaging import CallFailed, EventsClient, call
-
-ENTRIES_MAX = 10
-"""How many events EventBridge accepts in one call."""
-
-BYTES_MAX = 262_144
-"""How large the events of one call may be together."""
+from spendgate_service.store.messaging import ENTRIES_MAX, CallFailed, EventsClient, call
 
 _TIME_BYTES = 14
 

@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from spendgate_service.dead_letters.queue import DeadLetters
-from spendgate_service.events.bus import BYTES_MAX, ENTRIES_MAX, BusEntry, EventBus, Refusal
+from spendgate_service.events.bus import BusEntry, EventBus, Refusal
 from spendgate_service.events.envelope import Event, Record, event_of
 from spendgate_service.observability import count, logger
 from spendgate_service.store.errors import NeverTaken, Unavailable
+from spendgate_service.store.messaging import BYTES_MAX, call_batches
 from spendgate_service.store.values import UNREADABLE
 
 
@@ -32,6 +33,11 @@ class _Change:
     def entry(self) -> BusEntry:
         assert self.event is not None
         return self.event.entry
+
+    @property
+    def size(self) -> int:
+        """How much of a call it takes: nothing if it is not published."""
+        return 0 if self.refusal else self.entry.bytes
 
     def age_seconds(self, now_ms: int) -> float:
         return now_ms / 1000 - float(self.record["dynamodb"]["ApproximateCreationDateTime"])
@@ -50,7 +56,7 @@ def publish(
     Lambda delivers that change and all that follow it, so an event may be published twice.
     `undelivered` is called only if an event needs the queue.
     """
-    for changes in _batches(_changes(records)):
+    for changes in call_batches(_changes(records), size_of=lambda change: change.size):
         refusals = _put(changes, bus)
         for change, refusal in zip(changes, refusals, strict=True):
             if refusal is None:
@@ -82,21 +88,6 @@ def _changes(records: Sequence[Record]) -> Iterator[_Change]:
             refusal = Refusal("too_large", f"{size} bytes are too many for a bus", is_final=True)
             change = _Change(record, event, refusal)
         yield change
-
-
-def _batches(changes: Iterator[_Change]) -> Iterator[list[_Change]]:
-    """Group the changes into as few calls as EventBridge's limits allow."""
-    batch: list[_Change] = []
-    room = BYTES_MAX
-    for change in changes:
-        size = 0 if change.refusal else change.entry.bytes
-        if batch and (len(batch) == ENTRIES_MAX or size > room):
-            yield batch
-            batch, room = [], BYTES_MAX
-        batch.append(change)
-        room -= size
-    if batch:
-        yield batch
 
 
 def _put(changes: Sequence[_Change], bus: EventBus) -> list[Refusal | None]:

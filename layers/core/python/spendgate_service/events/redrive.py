@@ -13,9 +13,9 @@ from itertools import batched
 from typing import Any
 
 from spendgate_service.dead_letters.redrive import DeadLetter, Send, SendRefused
-from spendgate_service.events.bus import ENTRIES_MAX, BusEntry, EventBus
+from spendgate_service.events.bus import BusEntry, EventBus
 from spendgate_service.events.envelope import SOURCE, Record, event_of
-from spendgate_service.store.messaging import StreamsClient
+from spendgate_service.store.messaging import ENTRIES_MAX, StreamsClient
 from spendgate_service.store.values import UNREADABLE
 from spendgate_service.wire.values import json_text
 

@@ -5,7 +5,7 @@ that a target that is down is tried again without the others.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,8 @@ from spendgate_service.notifications.targets import TEST_INTERVAL_MS, find_targe
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from spendgate_service.store.ids import new_ulid
-from spendgate_service.store.messaging import SqsClient, call
+from spendgate_service.store.messaging import SqsClient, call, call_batches
 from spendgate_service.wire.events import envelope
-
-_ENTRIES_MAX = 10
-BYTES_MAX = 262_144
-"""How large the messages of one call may be together, in every region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class NotificationQueue:
 
     def send(self, deliveries: Iterable[Delivery]) -> None:
         """Send deliveries. Raises Unavailable; those that were sent before stay sent."""
-        for bodies in _batches(delivery.body for delivery in deliveries):
+        for bodies in call_batches((delivery.body for delivery in deliveries), size_of=len):
             response = call(
                 self._client.send_message_batch,
                 QueueUrl=self._queue_url,
@@ -64,20 +60,6 @@ class NotificationQueue:
             )
             if response.get("Failed"):
                 raise Unavailable("SQS refused a notification; try again")
-
-
-def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
-    """Group messages into as few calls as the limits of SQS allow."""
-    batch: list[str] = []
-    room = BYTES_MAX
-    for body in bodies:
-        if batch and (len(batch) == _ENTRIES_MAX or len(body) > room):
-            yield batch
-            batch, room = [], BYTES_MAX
-        batch.append(body)
-        room -= len(body)
-    if batch:
-        yield batch
 
 
 def read_message(body: str) -> Event | Delivery:

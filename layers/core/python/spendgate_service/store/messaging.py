@@ -4,11 +4,17 @@ boto3 has no types for its clients, so those that the service uses are declared 
 calls that are made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from spendgate_service.store.clients import ErrorAnswer, explain
 from spendgate_service.store.errors import Unavailable
+
+ENTRIES_MAX = 10
+"""How many entries SQS and EventBridge accept in one call."""
+
+BYTES_MAX = 262_144
+"""How large the entries of one call may be together, in every region."""
 
 
 class SqsClient(Protocol):
@@ -73,3 +79,18 @@ def call(method: Callable[..., dict[str, Any]], **arguments: Any) -> dict[str, A
             raise
         code = failure.code if isinstance(failure, ErrorAnswer) else ""
         raise CallFailed(str(error), code=code) from error
+
+
+def call_batches[T](entries: Iterable[T], *, size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Group entries into as few calls as the limits allow; one that is too large is alone."""
+    batch: list[T] = []
+    room = BYTES_MAX
+    for entry in entries:
+        size = size_of(entry)
+        if batch and (len(batch) == ENTRIES_MAX or size > room):
+            yield batch
+            batch, room = [], BYTES_MAX
+        batch.append(entry)
+        room -= size
+    if batch:
+        yield batch
