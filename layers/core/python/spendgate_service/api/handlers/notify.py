@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spendgate_service.app import Spendgate
-from spendgate_service.notifications.deliver import Retry, Undeliverable
+from spendgate_service.notifications.deliver import Outcome, Retry
 from spendgate_service.observability import count, logger
 from spendgate_service.store.errors import Unavailable
 
@@ -20,19 +20,17 @@ def serve(event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[str, o
     outcomes = app.notifier.handle(
         event["Records"], lambda: context.get_remaining_time_in_millis() > TIME_TO_STOP_MS
     )
-    retries = [
-        outcome
-        for outcome in outcomes
-        if isinstance(outcome, Retry) or not _dead_letter(outcome, app)
-    ]
+    retries = [retry for outcome in outcomes if (retry := _retry_of(outcome, app))]
     _delay(retries, app)
     return {
         "batchItemFailures": [{"itemIdentifier": retry.record["messageId"]} for retry in retries]
     }
 
 
-def _dead_letter(outcome: Undeliverable, app: Spendgate) -> bool:
-    """Dead-letter a message; return whether the queue accepted it."""
+def _retry_of(outcome: Outcome, app: Spendgate) -> Retry | None:
+    """Return the retry of a message; None if it was dead-lettered instead."""
+    if isinstance(outcome, Retry):
+        return outcome
     message_id = outcome.record["messageId"]
     details = {"correlation_id": message_id, "code": outcome.code, "reason": outcome.reason}
     try:
@@ -44,21 +42,19 @@ def _dead_letter(outcome: Undeliverable, app: Spendgate) -> bool:
         )
     except Unavailable:
         logger.error("a notification could not be dead-lettered", extra=details)
-        return False
+        return Retry(outcome.record, _RETRY_SECONDS)
     logger.error("a notification was dead-lettered", extra=details)
     count("notifications_dead_lettered")
-    return True
+    return None
 
 
-def _delay(retries: Sequence[Retry | Undeliverable], app: Spendgate) -> None:
+def _delay(retries: Sequence[Retry], app: Spendgate) -> None:
     """Return messages to the queue, each after its time."""
     if not retries:
         return
-    waits = {
-        outcome.record["receiptHandle"]: getattr(outcome, "seconds", _RETRY_SECONDS)
-        for outcome in retries
-    }
     try:
-        app.notification_redelivery.delay(waits)
+        app.notification_redelivery.delay(
+            {retry.record["receiptHandle"]: retry.seconds for retry in retries}
+        )
     except Unavailable as error:
         logger.warning("failed notifications return later than they should: %s", error)
