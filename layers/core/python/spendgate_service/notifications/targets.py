@@ -100,7 +100,7 @@ def change_target(
 
     def replace_it(targets: Targets) -> _Step:
         before = _find(targets, notification_id)
-        after = _revised(before, change(before), now_ms=now_ms)
+        after = _revised(change(before), now_ms=now_ms)
         return _step(targets, "notification.changed", before, after)
 
     return _applied(table, tenant_id, replace_it, by=by, now_ms=now_ms)
@@ -122,7 +122,7 @@ def rotate_secret(
 
     def rotate(targets: Targets) -> _Step:
         before = _find(targets, notification_id)
-        after = _revised(before, _with_new_secret(before, now_ms=now_ms), now_ms=now_ms)
+        after = _with_new_secret(_revised(before, now_ms=now_ms), now_ms=now_ms)
         return _step(targets, "notification.rotated", before, after)
 
     return _changed(table, tenant_id, rotate, idempotency=idempotency, by=by, now_ms=now_ms)
@@ -194,13 +194,13 @@ def _step(
     return _Step(left, Changed(action, subject.notification_id, *shown), subject)
 
 
-def _revised(before: Notification, after: Notification, *, now_ms: int) -> Notification:
+def _revised(target: Notification, *, now_ms: int) -> Notification:
     """Return the target with its next revision, and without the secrets whose grace has ended."""
     return replace(
-        after,
-        revision=before.revision + 1,
-        updated_at_ms=max(now_ms, before.updated_at_ms + 1),
-        older_secrets=tuple(old for old in after.older_secrets if old.ends_at_ms > now_ms),
+        target,
+        revision=target.revision + 1,
+        updated_at_ms=max(now_ms, target.updated_at_ms + 1),
+        older_secrets=tuple(old for old in target.older_secrets if old.ends_at_ms > now_ms),
     )
 
 
@@ -210,14 +210,13 @@ def _with_new_secret(target: Notification, *, now_ms: int) -> Notification:
             f"the notification {target.notification_id} goes to a chat, which has no secret to "
             "rotate; change its url instead"
         )
-    older = tuple(old for old in target.older_secrets if old.ends_at_ms > now_ms)
-    if len(older) >= OLDER_SECRETS_MAX:
+    if len(target.older_secrets) >= OLDER_SECRETS_MAX:
         raise InvalidValue(
             f"{OLDER_SECRETS_MAX} older secrets of {target.notification_id} are still in their "
             "grace of 24 hours; wait until one has ended"
         )
     replaced = OlderSecret(target.secret, now_ms + GRACE_SECONDS * 1000)
-    return replace(target, secret=new_secret(), older_secrets=(replaced, *older))
+    return replace(target, secret=new_secret(), older_secrets=(replaced, *target.older_secrets))
 
 
 def _applied(
