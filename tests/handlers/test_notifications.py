@@ -161,6 +161,25 @@ def test_a_change_with_the_tag_of_an_older_revision_is_refused(ask: Ask) -> None
     assert ask("GET", path).code == "not_found"
 
 
+def test_a_change_shows_what_it_has_made_though_another_follows_at_once(
+    ask: Ask, app: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tag of the other change would let the next one overwrite it unseen."""
+    path = f"/v1/notifications/{create(ask, HOOK).body['id']}"
+    transact, others = app.table.transact, [{"event_types": ["budget.resumed"]}]
+
+    def before_another(writes: Any) -> None:
+        transact(writes)
+        if others:
+            ask("PATCH", path, others.pop())
+
+    monkeypatch.setattr(app.table, "transact", before_another)
+    changed = ask("PATCH", path, {"event_types": ["budget.paused"]})
+
+    assert (changed.body["event_types"], changed.headers["ETag"]) == (["budget.paused"], '"2"')
+    assert ask("GET", path).body["event_types"] == ["budget.resumed"]
+
+
 def test_a_tenant_has_at_most_twenty(ask: Ask) -> None:
     made = [create(ask, CHAT).body["id"] for _ in range(TARGETS_MAX)]
 

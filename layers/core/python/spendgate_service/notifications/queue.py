@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spendgate_service.domain.changes import Author
+from spendgate_service.domain.notifications import DeliveryState, Notification
 from spendgate_service.notifications.sentences import TEST_EVENT, Event
 from spendgate_service.notifications.targets import TEST_INTERVAL_MS, find_target, note_test
 from spendgate_service.store.client import Table
@@ -85,16 +86,17 @@ def send_test(
     *,
     by: Author,
     now_ms: int,
-) -> None:
+) -> tuple[Notification, DeliveryState | None]:
     """Send a test message to a target, unless one was sent just now. Raises NotFound, Unavailable.
 
-    The message is sent before the entry of the change log is written: a crash in between leaves a
-    message that the log does not explain, and not an entry of a message that was never sent.
+    Returns the target with its state. The message is sent before the entry of the change log is
+    written: a crash in between leaves a message that the log does not explain, and not an entry of
+    a message that was never sent.
     """
-    _, state = find_target(table, tenant_id, notification_id)
+    target, state = find_target(table, tenant_id, notification_id)
     tested_at_ms = state.tested_at_ms if state else None
     if tested_at_ms is not None and now_ms < tested_at_ms + TEST_INTERVAL_MS:
-        return
+        return target, state
     event = envelope(
         event_id=f"evt_{new_ulid(now_ms=now_ms)}",
         event_type=TEST_EVENT,
@@ -103,3 +105,4 @@ def send_test(
     )
     queue.send([Delivery(tenant_id, notification_id, event)])
     note_test(table, tenant_id, notification_id, by=by, now_ms=now_ms)
+    return target, state

@@ -160,7 +160,12 @@ def find_target(
 ) -> tuple[Notification, DeliveryState | None]:
     """Read a target and its state. Raises NotFound."""
     target = _find(read_targets(table, tenant_id).targets, notification_id)
-    return target, read_states(table, tenant_id, [notification_id]).get(notification_id)
+    return target, state_of(table, tenant_id, notification_id)
+
+
+def state_of(table: Table, tenant_id: str, notification_id: str) -> DeliveryState | None:
+    """Read the state of a target; None if nothing was sent to it."""
+    return read_states(table, tenant_id, [notification_id]).get(notification_id)
 
 
 def note_test(

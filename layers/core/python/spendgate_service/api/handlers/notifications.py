@@ -12,7 +12,7 @@ from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, TAG, route, routes_in
 from spendgate_service.api.tags import precondition_of, tagged
-from spendgate_service.domain.notifications import Notification
+from spendgate_service.domain.notifications import DeliveryState, Notification
 from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.notifications import targets
 from spendgate_service.notifications.queue import send_test
@@ -65,7 +65,8 @@ def list_notifications(request: Request) -> Response:
 @route("GET /v1/notifications/{id}", role=ADMIN_READER, response=NotificationResponse, headers=TAG)
 def read_notification(request: Request) -> Response:
     """Show a target of notifications, without its URL and its secret."""
-    return _shown(request, request.path_id("notification"))
+    notification_id = request.path_id("notification")
+    return _shown(*targets.find_target(request.app.table, request.tenant_id, notification_id))
 
 
 @route(
@@ -85,7 +86,7 @@ def change_notification(request: Request[PatchNotificationBody]) -> Response:
         _check(request, target)
         return body.applied_to(target, allow_local=allow_local)
 
-    targets.change_target(
+    changed = targets.change_target(
         request.app.table,
         request.tenant_id,
         notification_id,
@@ -93,7 +94,8 @@ def change_notification(request: Request[PatchNotificationBody]) -> Response:
         by=author_of(request),
         now_ms=request.now_ms,
     )
-    return _shown(request, notification_id)
+    state = targets.state_of(request.app.table, request.tenant_id, notification_id)
+    return _shown(changed, state)
 
 
 @route(
@@ -158,7 +160,7 @@ def test_notification(request: Request[EmptyBody]) -> Response:
     """
     notification_id = request.path_id("notification")
     request.read_body()
-    send_test(
+    target, state = send_test(
         request.app.table,
         request.app.notification_queue,
         request.tenant_id,
@@ -166,7 +168,7 @@ def test_notification(request: Request[EmptyBody]) -> Response:
         by=author_of(request),
         now_ms=request.now_ms,
     )
-    return _shown(request, notification_id)
+    return _shown(target, state)
 
 
 def _check(request: Request, target: Notification) -> None:
@@ -174,8 +176,7 @@ def _check(request: Request, target: Notification) -> None:
     precondition_of(request).check(what, revision_tag(target.revision))
 
 
-def _shown(request: Request, notification_id: str) -> Response:
-    target, state = targets.find_target(request.app.table, request.tenant_id, notification_id)
+def _shown(target: Notification, state: DeliveryState | None) -> Response:
     return _tagged(target, ok(notification_response(target, state)))
 
 
