@@ -1,17 +1,23 @@
 """Tags of objects: `ETag` on responses, and `If-Match` on changes (RFC 9110).
 
-A budget counts its revisions. The tag of any other object is a hash of what its response shows, so
-an object that is set back to what it was has its earlier tag again.
+A budget and a target of notifications count their revisions. The tag of any other object is a hash
+of what its response shows, so an object that is set back to what it was has its earlier tag again.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spendgate_service.api.http import Request, Response
+from spendgate_service.api.http import Request, Response, replayed
 from spendgate_service.api.query import refuse
-from spendgate_service.domain.preconditions import ANY_TAG, UNCONDITIONAL, Precondition
+from spendgate_service.domain.preconditions import (
+    ANY_TAG,
+    UNCONDITIONAL,
+    Precondition,
+    revision_tag,
+)
 from spendgate_service.wire.values import json_text
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
@@ -45,3 +51,8 @@ def content_tag(shown: Mapping[str, object]) -> str:
 def tagged(response: Response, tag: str) -> Response:
     """Return the response with the tag of the object that it shows."""
     return replace(response, headers={**response.headers, "ETag": tag})
+
+
+def replayed_revision(answer: str) -> Response:
+    """Return a first response again, with the tag of the revision that it shows."""
+    return tagged(replayed(answer), revision_tag(json.loads(answer)["revision"]))

@@ -1,6 +1,5 @@
 """Budgets: create, read, change, pause, disable, credit, delete."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.api.parameters import SLUG, SUBJECT
 from spendgate_service.api.route import ADMIN, APPROVER_READER, IDEMPOTENCY, TAG, route, routes_in
-from spendgate_service.api.tags import precondition_of, tagged
+from spendgate_service.api.tags import precondition_of, replayed_revision, tagged
 from spendgate_service.budgets import change as budget_changes
 from spendgate_service.budgets import create as budget_creation
 from spendgate_service.budgets import put
@@ -26,7 +25,6 @@ from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.budgets.read import StoredBudget, stored_budget_response
 from spendgate_service.domain.budgets import Budget, OpeningSpent
 from spendgate_service.domain.changes import Action
-from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.store.idempotency import Replay
 from spendgate_service.store.ids import new_id
 from spendgate_service.wire.budgets import BudgetResponse
@@ -59,7 +57,7 @@ def create_budget(request: Request[CreateBudgetBody]) -> Response:
         now_ms=now_ms,
     )
     if isinstance(made, Replay):
-        return tagged(replayed(made.answer), revision_tag(json.loads(made.answer)["revision"]))
+        return replayed_revision(made.answer)
     return tagged(created(_response(made)), made.budget.tag)
 
 

@@ -1,17 +1,15 @@
 """Targets of notifications: chats and webhooks that get messages about events."""
 
-import json
-
 from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.bodies.notifications import (
     CreateNotificationBody,
     PatchNotificationBody,
 )
-from spendgate_service.api.http import Request, Response, created, ok, replayed
+from spendgate_service.api.http import Request, Response, created, ok
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.api.route import ADMIN, ADMIN_READER, IDEMPOTENCY, TAG, route, routes_in
-from spendgate_service.api.tags import precondition_of, tagged
+from spendgate_service.api.tags import precondition_of, replayed_revision, tagged
 from spendgate_service.domain.notifications import DeliveryState, Notification
 from spendgate_service.domain.preconditions import revision_tag
 from spendgate_service.notifications import targets
@@ -50,7 +48,7 @@ def create_notification(request: Request[CreateNotificationBody]) -> Response:
         now_ms=request.now_ms,
     )
     if isinstance(made, Replay):
-        return _replayed(made)
+        return replayed_revision(made.answer)
     return _tagged(made, created(notification_with_secret(made, secret=made.secret)))
 
 
@@ -141,7 +139,7 @@ def rotate_notification(request: Request[EmptyBody]) -> Response:
         now_ms=request.now_ms,
     )
     if isinstance(made, Replay):
-        return _replayed(made)
+        return replayed_revision(made.answer)
     return _tagged(made, ok(notification_with_secret(made, secret=made.secret)))
 
 
@@ -182,10 +180,6 @@ def _shown(target: Notification, state: DeliveryState | None) -> Response:
 
 def _tagged(target: Notification, response: Response) -> Response:
     return tagged(response, revision_tag(target.revision))
-
-
-def _replayed(made: Replay) -> Response:
-    return tagged(replayed(made.answer), revision_tag(json.loads(made.answer)["revision"]))
 
 
 ROUTES = routes_in(vars())
