@@ -66,6 +66,13 @@ ThresholdsField = Annotated[list[PercentField], Field(max_length=THRESHOLDS_MAX)
 SubjectField = Annotated[str, AfterValidator(_subject), WithJsonSchema(SUBJECT_SCHEMA)]
 
 
+def own_subject(text: str, *, tenant_id: str) -> Subject:
+    """Read the `subject` of a body. Raises InvalidValue for another organization."""
+    subject = parse_subject(text)
+    check_own_organization(subject, tenant_id=tenant_id, param="body.subject")
+    return subject
+
+
 _OPENING_SPENT = (
     "What a budget on one subject, or its new period, starts with as spent in the current period: "
     "an amount, or inherit for what was spent under the default or in the period that it replaces."
@@ -113,8 +120,7 @@ class PutBudgetBody(Body):
         Raises InvalidValue for another tenant than the caller's, or for a budget whose parts
         contradict each other.
         """
-        subject = parse_subject(self.subject)
-        check_own_organization(subject, tenant_id=tenant_id, param="body.subject")
+        subject = own_subject(self.subject, tenant_id=tenant_id)
         budget = Budget(
             budget_id=budget_id,
             subject=subject,
@@ -252,13 +258,4 @@ class CreditBody(ProvenanceBody):
 
     def to_subject(self, *, tenant_id: str) -> Subject | None:
         """Whom it is for, if anybody is named. Raises InvalidValue for another organization."""
-        if self.subject is None:
-            return None
-        subject = parse_subject(self.subject)
-        check_own_organization(subject, tenant_id=tenant_id, param="body.subject")
-        return subject
-
-    @property
-    def expires_at_seconds(self) -> int | None:
-        """The end in whole seconds: a fraction is cut off."""
-        return None if self.expires_at is None else self.expires_at // 1000
+        return None if self.subject is None else own_subject(self.subject, tenant_id=tenant_id)

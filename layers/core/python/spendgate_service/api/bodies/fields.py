@@ -360,6 +360,11 @@ def named_models(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(provider, model) for provider, _, model in (name.partition("/") for name in names)]
 
 
+def whole_seconds(moment_ms: int | None) -> int | None:
+    """Return a moment in whole seconds: a fraction is cut off."""
+    return None if moment_ms is None else moment_ms // 1000
+
+
 ModelsField = Annotated[list[ModelNameField], Field(max_length=MODELS_MAX)]
 EventIdField = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
 ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, model_validator
 from pydantic.config import JsonDict
 
-from spendgate_service.api.bodies.budgets import SubjectField
+from spendgate_service.api.bodies.budgets import SubjectField, own_subject
 from spendgate_service.api.bodies.fields import (
     Body,
     DescriptionField,
@@ -14,7 +14,7 @@ from spendgate_service.api.bodies.fields import (
     PositiveAmountField,
     UnitField,
 )
-from spendgate_service.domain.subjects import Subject, check_own_organization, parse_subject
+from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.fields import Doc
 
 _BY_BUDGET: JsonDict = {
@@ -67,11 +67,7 @@ class CreateIncreaseRequestBody(Body):
 
     def to_subject(self, *, tenant_id: str) -> Subject | None:
         """Return who wants more, if that is named. Raises InvalidValue."""
-        if self.subject is None:
-            return None
-        subject = parse_subject(self.subject)
-        check_own_organization(subject, tenant_id=tenant_id, param="body.subject")
-        return subject
+        return None if self.subject is None else own_subject(self.subject, tenant_id=tenant_id)
 
 
 class ApproveBody(Body):
@@ -94,8 +90,3 @@ class DenyBody(Body):
     """A denial."""
 
     note: Annotated[DescriptionField | None, Doc("What to tell the caller.")] = None
-
-
-def whole_seconds(moment_ms: int | None) -> int | None:
-    """Return a moment in whole seconds: a fraction is cut off."""
-    return None if moment_ms is None else moment_ms // 1000

@@ -10,7 +10,7 @@ from spendgate_service.api.bodies.budgets import (
     PatchBudgetBody,
     PutBudgetBody,
 )
-from spendgate_service.api.bodies.fields import EmptyBody
+from spendgate_service.api.bodies.fields import EmptyBody, whole_seconds
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
 from spendgate_service.api.parameters import SLUG, SUBJECT
@@ -249,7 +249,7 @@ def credit_budget(request: Request[CreditBody]) -> Response:
             body.to_subject(tenant_id=request.tenant_id),
             body.amount,
             body.to_provenance(),
-            body.expires_at_seconds,
+            whole_seconds(body.expires_at),
         ),
         idempotency=idempotency_record_of(request, "credit_budget", body, target=budget_id),
         precondition=precondition_of(request),

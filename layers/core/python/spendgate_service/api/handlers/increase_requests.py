@@ -1,11 +1,11 @@
 """Increase requests: callers ask for more, admins and approvers decide."""
 
 from spendgate_service.api.author import author_of
+from spendgate_service.api.bodies.fields import whole_seconds
 from spendgate_service.api.bodies.increase_requests import (
     ApproveBody,
     CreateIncreaseRequestBody,
     DenyBody,
-    whole_seconds,
 )
 from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.idempotency import idempotency_record_of
