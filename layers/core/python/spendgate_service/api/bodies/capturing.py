@@ -1,6 +1,5 @@
 """The body of capture: the totals of a lease, and the calls that explain them."""
 
-import json
 from decimal import Decimal
 from typing import Annotated, Self
 
@@ -22,14 +21,14 @@ from spendgate_service.domain.requests import Capture, CapturedEntry
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.pricing.priced_amounts import PricedAmounts
 from spendgate_service.wire.fields import Doc
+from spendgate_service.wire.values import json_text
 
 ENTRIES_MAX = 100
 ENTRY_METADATA_BYTES_MAX = 512
 
 
 def _short(metadata: dict[str, object]) -> dict[str, object]:
-    size = len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode())
-    if size > ENTRY_METADATA_BYTES_MAX:
+    if len(json_text(metadata).encode()) > ENTRY_METADATA_BYTES_MAX:
         raise ValueError(
             f"the metadata of an entry has at most {ENTRY_METADATA_BYTES_MAX} bytes as JSON"
         )
