@@ -57,11 +57,12 @@ def roll_over(_event: Mapping[str, Any], context: Any, app: Spendgate) -> dict[s
     }
     count("periods_closed", periods.closed)
     logger.info("periods closed", extra=summary)
-    if periods.failed or requests.failed or usage.failed or charges.failed:
-        raise RolloverFailed(
-            charges=charges.failed,
-            periods=periods.failed,
-            increase_requests=requests.failed,
-            tenants=usage.failed,
-        )
+    failed = {
+        "charges": charges.failed,
+        "periods": periods.failed,
+        "increase_requests": requests.failed,
+        "tenants": usage.failed,
+    }
+    if any(failed.values()):
+        raise RolloverFailed(**failed)
     return summary
