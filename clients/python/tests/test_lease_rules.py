@@ -9,10 +9,10 @@ import pytest
 from spendgate._leases import pricing
 from spendgate._leases.amounts import ONE, parsed, text_of, units_of
 from spendgate._leases.holder import NotLeasable
-from spendgate._leases.lines import LINES_MAX, NO_INFO, CallInfo
+from spendgate._leases.lines import LINES_MAX, NO_INFO, CallInfo, Lines
 from spendgate._leases.steps import Report
 from spendgate.errors import BudgetExceeded, Unavailable
-from spendgate.usage import Usage
+from spendgate.usage import COUNTS, Usage
 from tests.support.lease_desk import USD, Desk, usd
 
 
@@ -292,6 +292,42 @@ def usage(**counts: Any) -> Usage:
 def test_usage_costs_what_the_service_would_count(counts: Any, expected: str | None) -> None:
     cost = pricing.cost(usage(**counts), PRICE)
     assert cost == (None if expected is None else parsed(expected))
+
+
+def test_billed_calls_and_cached_audio_cost_what_the_service_would_count() -> None:
+    price = {
+        **PRICE,
+        "input_audio_per_million": "10",
+        "cached_audio_per_million": "2",
+        "per_request": "0.01",
+    }
+    spoken = usage(
+        input_tokens=1000,
+        cached_input_tokens=300,
+        input_audio_tokens=500,
+        cached_audio_tokens=200,
+        requests=3,
+    )
+    # 400 plain tokens, 100 from the cache, 300 of audio, 200 of audio from the cache
+    assert pricing.cost(spoken, price) == parsed("0.004525") + parsed("0.03")
+
+
+def test_a_line_carries_every_count_of_its_calls() -> None:
+    names = [name for name in COUNTS if name != "requests"]
+    one_call = usage(service_tier="batch", requests=2, **dict.fromkeys(names, 5))
+    lines = Lines("gathered")
+    for _ in range(2):
+        lines.add({USD: ONE}, CallInfo(usage=one_call))
+    lines.add({USD: ONE}, CallInfo(usage=usage(service_tier="batch")))
+    _, (line,) = lines.take()
+    assert line["calls"] == 5
+    assert line["usage"] == {
+        "provider": "openai",
+        "model": "gpt-4o",
+        "service_tier": "batch",
+        "requests": 5,
+        **dict.fromkeys(names, 10),
+    }
 
 
 def test_a_usage_is_admitted_by_the_price_that_the_service_sent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -66,6 +66,14 @@ class Usage:
             body["requests"] = self.requests
         return body
 
+
+COUNTS = tuple(
+    usage_field.name
+    for usage_field in fields(Usage)
+    if usage_field.name
+    not in {"provider", "model", "service_tier", "max_output_tokens", "min_output_tokens"}
+)
+"""The fields of a usage that add up over calls."""
 
 _INPUT_PARTS = (
     "cached_input_tokens",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from spendgate._leases.amounts import Units, add, texts_of
 from spendgate._requests import encode
-from spendgate.usage import Usage
+from spendgate.usage import COUNTS, Usage
 
 LINES_MAX = 100
 """Lines that one capture may carry."""
@@ -20,18 +20,6 @@ METADATA_BYTES_MAX = 512
 
 Entries = Literal["gathered", "each"]
 """Whether the calls of the same subjects and model share a line, or have one each."""
-
-_COUNTS = (
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "input_audio_tokens",
-    "output_tokens",
-    "output_audio_tokens",
-    "reasoning_tokens",
-    "web_searches",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +80,19 @@ class Line:
     def __init__(self, info: CallInfo) -> None:
         self.info = info
         self.amounts: dict[str, int] = {}
-        self.counts: dict[str, int] = {}
+        self.counts = dict.fromkeys(COUNTS, 0)
         self.calls = 0
 
     def add(self, actual: Units, usage: Usage | None) -> None:
         """Count one more call."""
-        self.calls += 1
+        self.calls += 1 if usage is None else max(1, usage.requests)
         add(self.amounts, actual)
         if usage is not None:
             counts = self.counts
-            for name in _COUNTS:
+            for name in COUNTS:
                 count = getattr(usage, name)
                 if count:
-                    counts[name] = counts.get(name, 0) + count
+                    counts[name] += count
 
     def to_json(self) -> dict[str, Any]:
         """The line as a capture carries it."""
@@ -113,10 +101,8 @@ class Line:
         if info.subjects:
             line["subjects"] = dict(info.subjects)
         if info.usage is not None:
-            usage = {"provider": info.usage.provider, "model": info.usage.model}
-            if info.usage.service_tier:
-                usage["service_tier"] = info.usage.service_tier
-            line["usage"] = {**usage, "input_tokens": 0, **self.counts}
+            counts: dict[str, Any] = self.counts
+            line["usage"] = replace(info.usage, **counts).actual_body()
         for name in ("ref_type", "ref_id", "metadata"):
             value = getattr(info, name)
             if value is not None:

@@ -42,7 +42,7 @@ def cost(usage: Usage, price: Price) -> int | None:
             if rate is None:
                 return None
             tokens_cost += count * parsed(rate)
-    calls_cost = parsed(price.get("per_request") or 0)
+    calls_cost = usage.requests * parsed(price.get("per_request") or 0)
     if usage.web_searches:
         per_search = price.get("per_web_search")
         if per_search is None:
@@ -81,11 +81,13 @@ def _kinds(usage: Usage, rates: Price) -> Iterator[tuple[str, int]]:
         - usage.cached_input_tokens
         - usage.cache_write_tokens
         - usage.input_audio_tokens
+        + usage.cached_audio_tokens  # it is a part of both
     )
     yield "input_per_million", plain_input
-    yield cached_rate, usage.cached_input_tokens
+    yield cached_rate, usage.cached_input_tokens - usage.cached_audio_tokens
     yield "cache_write_per_million", usage.cache_write_tokens - usage.cache_write_1h_tokens
     yield "cache_write_1h_per_million", usage.cache_write_1h_tokens
-    yield "input_audio_per_million", usage.input_audio_tokens
+    yield "input_audio_per_million", usage.input_audio_tokens - usage.cached_audio_tokens
+    yield "cached_audio_per_million", usage.cached_audio_tokens
     yield "output_per_million", output_tokens - usage.output_audio_tokens
     yield "output_audio_per_million", usage.output_audio_tokens
