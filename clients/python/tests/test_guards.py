@@ -238,6 +238,29 @@ def test_a_local_grant_is_recorded_when_the_service_is_back(
     assert account.usd == (Decimal("0.4"), Decimal(0))
 
 
+@pytest.mark.parametrize("model", ["gpt-4o", "no-price"])
+def test_a_local_grant_that_settles_at_its_estimate_is_recorded(
+    service: Service, account: Account, model: str
+) -> None:
+    estimate = Usage(
+        provider="openai",
+        model=model,
+        input_tokens=100,
+        max_output_tokens=20,
+        min_output_tokens=5,
+    )
+    cap = LocalCap({"tokens": 1000})
+    with Spendgate(
+        url=service.url, api_key=service.caller_key, max_retries=0, on_unavailable=cap
+    ) as guard:
+        service.fail_next({"path": "/v1/reservations", "status": 503})
+        with guard.reserve(agent=account.agent, usage=estimate) as hold:
+            assert hold.is_local
+            hold.settle()
+        assert guard.flush(30)
+    assert account.tokens == (120, 0)
+
+
 class FakeQueue:
     """Stands for boto3's SQS client; the service's own consumer reads what is sent."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -105,7 +106,7 @@ class AsyncHold:
             ref_id=ref_id,
             description=description,
         )
-        await self.deliver(self.settlement(body, tokens=usage.total_tokens if usage else 0))
+        await self.deliver(self.settlement(body, usage))
 
     async def release(self) -> None:
         """Give the hold back; only if it is certain that nothing was spent."""
@@ -133,7 +134,7 @@ class AsyncHold:
         """Settle in the background, from where nothing can be awaited."""
         self.leave()
         body = actual_body(usage=usage, meter_source=meter_source, ref_type=ref_type, ref_id=ref_id)
-        self._runtime.keep(self.settlement(body, tokens=usage.total_tokens if usage else 0))
+        self._runtime.keep(self.settlement(body, usage))
 
     def leave(self) -> None:
         """Neither settle nor release: what happened is unknown, so the hold expires."""
@@ -141,8 +142,10 @@ class AsyncHold:
         if self._beat is not None:
             self._beat.stop()
 
-    def settlement(self, body: Mapping[str, Any], *, tokens: int) -> Delivery:
+    def settlement(self, body: Mapping[str, Any], usage: Usage | None) -> Delivery:
         """The settlement with that body; for a local grant the record that stands for it."""
+        metered = usage or self._usage
+        tokens = metered.total_tokens if metered is not None else 0
         if self.id is not None:
             return Delivery("settle", self.id, body, tokens)
         fields: dict[str, Any] = {"subjects": dict(self.subjects), **body}
@@ -202,10 +205,8 @@ class AsyncHold:
         usage = self._usage
         if usage is None:
             return {}
-        output = max(usage.output_tokens, usage.max_output_tokens or 0)
-        body = {**usage.estimate_body(), "output_tokens": output}
-        body.pop("max_output_tokens", None)
-        return {"usage": body}
+        output_tokens = max(usage.output_tokens, usage.max_output_tokens or 0)
+        return actual_body(usage=replace(usage, output_tokens=output_tokens))
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -106,7 +107,7 @@ class Hold:
             ref_id=ref_id,
             description=description,
         )
-        self.deliver(self.settlement(body, tokens=usage.total_tokens if usage else 0))
+        self.deliver(self.settlement(body, usage))
 
     def release(self) -> None:
         """Give the hold back; only if it is certain that nothing was spent."""
@@ -134,7 +135,7 @@ class Hold:
         """Settle in the background, from where nothing can be awaited."""
         self.leave()
         body = actual_body(usage=usage, meter_source=meter_source, ref_type=ref_type, ref_id=ref_id)
-        self._runtime.keep(self.settlement(body, tokens=usage.total_tokens if usage else 0))
+        self._runtime.keep(self.settlement(body, usage))
 
     def leave(self) -> None:
         """Neither settle nor release: what happened is unknown, so the hold expires."""
@@ -142,8 +143,10 @@ class Hold:
         if self._beat is not None:
             self._beat.stop()
 
-    def settlement(self, body: Mapping[str, Any], *, tokens: int) -> Delivery:
+    def settlement(self, body: Mapping[str, Any], usage: Usage | None) -> Delivery:
         """The settlement with that body; for a local grant the record that stands for it."""
+        metered = usage or self._usage
+        tokens = metered.total_tokens if metered is not None else 0
         if self.id is not None:
             return Delivery("settle", self.id, body, tokens)
         fields: dict[str, Any] = {"subjects": dict(self.subjects), **body}
@@ -203,10 +206,8 @@ class Hold:
         usage = self._usage
         if usage is None:
             return {}
-        output = max(usage.output_tokens, usage.max_output_tokens or 0)
-        body = {**usage.estimate_body(), "output_tokens": output}
-        body.pop("max_output_tokens", None)
-        return {"usage": body}
+        output_tokens = max(usage.output_tokens, usage.max_output_tokens or 0)
+        return actual_body(usage=replace(usage, output_tokens=output_tokens))
 
     def __enter__(self) -> Self:
         return self
