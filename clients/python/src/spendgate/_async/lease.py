@@ -118,12 +118,9 @@ class AsyncLeasedCall(AsyncHold):
         metadata = self._metadata
         if description is not None:
             metadata = {**(metadata or {}), "description": description}
-        model = self._usage
-        if usage is None and model is not None:
-            usage = Usage(provider=model.provider, model=model.model)
-            units: Units = {} if actual is None else units_of(actual)
-        else:
-            units = self._units(actual, usage)
+        units = self._units(actual, usage)
+        if usage is None and self._usage is not None:
+            usage = Usage(provider=self._usage.provider, model=self._usage.model)
         info = CallInfo(self.subjects, usage, ref_type, ref_id, metadata)
         if not self._lease.settle(self._admission, units, info):
             _log.warning("spendgate: a call of %s was settled before", self.id)
