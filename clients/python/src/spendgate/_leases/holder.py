@@ -16,7 +16,6 @@ from typing import Any
 from spendgate._deliveries import is_temporary
 from spendgate._leases.amounts import Units, fits
 from spendgate._leases.lines import LINES_MAX, CallInfo
-from spendgate._leases.prices import read_prices
 from spendgate._leases.pricing import Price, units_of_usage
 from spendgate._leases.steps import Extend, Open, Report, Step
 from spendgate._leases.tenure import Admission, Tenure, read_period_end
@@ -325,7 +324,7 @@ class Holder:
 
     def _read(self, response: Mapping[str, Any], now: float) -> None:
         self._tenures.demand.read(response, now)
-        self.prices.update(read_prices(response))
+        self.prices.update(response.get("prices", {}))
 
     def _admit_first(self, tenure: Tenure, waiter: Waiter | None, now: float) -> None:
         """Admit the call that a lease was opened for: what is granted is its estimate."""

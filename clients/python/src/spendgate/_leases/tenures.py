@@ -39,9 +39,6 @@ class Tenures:
         self._terms = terms
         self._all: list[Tenure] = []
 
-    def __contains__(self, tenure: object) -> bool:
-        return tenure in self._all
-
     def __iter__(self) -> Iterator[Tenure]:
         return iter(self._all)
 
