@@ -44,8 +44,7 @@ class SharedLease:
         """Admit a call if there is room; never waits for the service."""
         with self.lock:
             call = self.holder.admit(estimate, self._engine.clock())
-        if self.holder.wants_step and not self.is_awake:
-            self._engine.wake(self)
+        self._wake_if_wanted()
         return call
 
     def estimate_of(self, usage: Usage) -> Units | None:
@@ -69,14 +68,14 @@ class SharedLease:
         """Count what a call came to; False if it has ended before."""
         with self.lock:
             done = self.holder.settle(call, actual, info)
-        self._after_call()
+        self._wake_if_wanted()
         return done
 
     def release(self, call: Admission) -> None:
         """Give back what a call was admitted for."""
         with self.lock:
             self.holder.release(call)
-        self._after_call()
+        self._wake_if_wanted()
 
     def leave(self, call: Admission) -> None:
         """What the call spent is unknown."""
@@ -90,7 +89,7 @@ class SharedLease:
         self.due_at = None
         self.holder.after_fork()
 
-    def _after_call(self) -> None:
+    def _wake_if_wanted(self) -> None:
         if self.holder.wants_step and not self.is_awake:
             self._engine.wake(self)
 
