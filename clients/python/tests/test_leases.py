@@ -26,6 +26,7 @@ from spendgate import (
 )
 from spendgate._deliveries import Delivery
 from spendgate._leases.amounts import ONE, parsed
+from spendgate._leases.holder import Waiter
 from spendgate._requests import Reply, Request
 from spendgate.errors import InternalServerError
 from tests.support.authority import Authority
@@ -154,6 +155,34 @@ def test_a_cancelled_task_gives_back_what_it_was_admitted_for(
 
     asyncio.run(main())
     assert books(authority) == (Decimal(0), Decimal(0))
+
+
+def test_a_call_abandoned_while_it_is_admitted_is_given_back(guard: Spendgate) -> None:
+    with guard.lease(amounts={"usd": "5"}, agent="a") as lease:
+        shared, waiter = lease._lease, Waiter({"usd": ONE}, None)
+        leaves = threading.Thread(target=shared.abandon, args=(waiter,))
+        with shared.lock:  # as the thread that admits it
+            assert waiter.admitted.set_running_or_notify_cancel()
+            leaves.start()
+            leaves.join(0.1)
+            admission = shared.holder.admit({"usd": ONE}, time.monotonic())
+            assert admission is not None
+            waiter.admitted.set_result(admission)
+        leaves.join()
+        assert not admission.is_open
+
+
+def test_a_usage_is_priced_under_the_lock(
+    guard: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The holder notes the model, and forgets the oldest: two threads would forget the same."""
+    with guard.lease(agent="a") as lease:
+        shared, was_locked = lease._lease, list[bool]()
+        monkeypatch.setattr(
+            shared.holder, "estimate_of", lambda _: was_locked.append(shared.lock.locked())
+        )
+        shared.estimate_of(Usage(provider="openai", model="gpt-4o"))
+    assert was_locked == [True]
 
 
 def test_calls_do_not_wait_for_a_renewal_in_flight(guard: Spendgate, api: Api) -> None:

@@ -49,7 +49,8 @@ class SharedLease:
 
     def estimate_of(self, usage: Usage) -> Units | None:
         """What a usage comes to by the service's price; None if no response had one."""
-        return self.holder.estimate_of(usage)
+        with self.lock:
+            return self.holder.estimate_of(usage)
 
     def wait(self, estimate: Units | None, usage: Usage | None) -> Waiter:
         """Let a call wait for room."""
@@ -61,7 +62,9 @@ class SharedLease:
     def abandon(self, waiter: Waiter) -> None:
         """Let a call wait no longer; if it was admitted meanwhile, give that back."""
         admitted = waiter.admitted
-        if not admitted.cancel() and admitted.done() and admitted.exception() is None:
+        with self.lock:  # so that it is not just being admitted
+            was_admitted = not admitted.cancel() and admitted.exception() is None
+        if was_admitted:
             self.release(admitted.result())
 
     def settle(self, call: Admission, actual: Units, info: CallInfo) -> bool:
