@@ -98,9 +98,7 @@ class LeaseBook:
                 else:
                     gone.append(found)
         for found in gone:
-            with found.lock:
-                found.holder.retire()
-            self.engine.wake(found)
+            found.retire()
 
     def close(self, timeout: float) -> bool:
         """Report what was spent and give back what is left; False if the time was too short."""
@@ -108,9 +106,7 @@ class LeaseBook:
         with self._lock:
             leases = [*self._leases.values(), *self._own]
         for lease in leases:
-            with lease.lock:
-                lease.holder.close()
-            self.engine.wake(lease)
+            lease.close()
         late = [
             lease
             for lease in leases

@@ -85,6 +85,24 @@ class SharedLease:
         with self.lock:
             self.holder.leave(call, self._engine.clock())
 
+    def retire(self) -> None:
+        """Admit nothing more from what is held."""
+        with self.lock:
+            self.holder.retire()
+        self._engine.wake(self)
+
+    def close(self) -> None:
+        """Admit nothing more at all."""
+        with self.lock:
+            self.holder.close()
+        self._engine.wake(self)
+
+    @property
+    def left(self) -> dict[str, int]:
+        """What may be admitted without asking the service."""
+        with self.lock:
+            return self.holder.left
+
     def after_fork(self) -> None:
         """Begin anew: what is held, and the calls that run, are the parent's."""
         self.lock = threading.Lock()
@@ -147,10 +165,8 @@ class LeaseEngine:
 
     def drain(self, lease: SharedLease, timeout: float) -> bool:
         """Close a lease, report what was spent and give back what is left; False if it is late."""
-        with lease.lock:
-            lease.holder.close()
         deadline = time.monotonic() + timeout
-        self.wake(lease)
+        lease.close()
         while not lease.holder.is_drained:
             if time.monotonic() >= deadline:
                 return False

@@ -172,10 +172,7 @@ class AsyncLease:
     @property
     def left(self) -> dict[str, Decimal]:
         """What may be admitted without asking the service."""
-        with self._lease.lock:
-            return {
-                unit: Decimal(amount).scaleb(-9) for unit, amount in self._lease.holder.left.items()
-            }
+        return {unit: Decimal(amount).scaleb(-9) for unit, amount in self._lease.left.items()}
 
     async def aclose(self) -> None:
         """Report what was spent and give back what is left; calls that run settle later."""
