@@ -38,14 +38,14 @@ class LeaseBook:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.engine = LeaseEngine(runtime.api.send, self._report, noticed=self.learn)
+        self._leases: dict[Key, SharedLease] = {}
+        self._own: list[SharedLease] = []
         self._reset()
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._types: frozenset[str] | None = None
         self._prices: dict[str, Price | None] = {}
-        self._leases: dict[Key, SharedLease] = {}
-        self._own: list[SharedLease] = []
         self._journaled: set[str] = set()
 
     def find(self, subjects: Mapping[str, str], usage: Usage | None) -> SharedLease:
@@ -122,9 +122,7 @@ class LeaseBook:
         self.engine.after_fork()
         for lease in [*self._leases.values(), *self._own]:
             lease.after_fork()
-        leases, own = self._leases, self._own
         self._reset()
-        self._leases, self._own = leases, own
 
     def _new(self, terms: LeaseTerms, subjects: Mapping[str, str]) -> SharedLease:
         return SharedLease(self.engine, Holder(subjects, terms, self._prices))
