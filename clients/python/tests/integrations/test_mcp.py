@@ -25,7 +25,7 @@ from spendgate import AsyncSpendgate, Spendgate
 from spendgate.integrations.mcp._command import DEFAULT_PORT, HOST, _parser, run
 from spendgate.integrations.mcp._server import BUDGETS_URI, budget_server
 from tests.support.pages import blocks_of
-from tests.support.service import ROOT, Account, Service, eventually
+from tests.support.service import ROOT, Account, Service, eventually, free_port
 
 COMMAND = [sys.executable, "-m", "spendgate.integrations.mcp"]
 PAGE = "docs/integrations/mcp.md"
@@ -46,12 +46,6 @@ def environment(service: Service, agent: str) -> dict[str, str]:
         "SPENDGATE_API_KEY": service.caller_key,
         "SPENDGATE_SUBJECTS": f"agent={agent}",
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def accepts(port: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any
 import openai
 
 from spendgate.testing import FakeProvider
-from tests.support.service import ROOT, Service, eventually
+from tests.support.service import ROOT, Service, eventually, free_port
 
 WORKERS = 4
 MASTER_KEY = "sk-" + "0123456789abcdef" * 2
@@ -62,13 +61,6 @@ def configuration(provider: FakeProvider) -> dict[str, Any]:
         "router_settings": {"num_retries": 2, "retry_after": 0, "disable_cooldowns": True},
         "general_settings": {"master_key": MASTER_KEY},
     }
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

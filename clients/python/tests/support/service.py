@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 import uuid
@@ -82,6 +83,13 @@ def eventually(holds: Callable[[], bool], *, seconds: float = 30) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def new_account(admin: Spendgate, *, usd: str = "100", tokens: int = 100_000_000) -> Account:
