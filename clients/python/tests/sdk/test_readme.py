@@ -14,6 +14,7 @@ import pytest
 
 from spendgate import Spendgate
 from spendgate.testing import FakeProvider
+from tests.support.pages import blocks_in
 from tests.support.service import ROOT, Service
 
 Reader = Callable[..., str]
@@ -23,7 +24,6 @@ CALL_ANTHROPIC = """client.messages.create(
     model="claude-sonnet-4-6", max_tokens=64, messages=[{"role": "user", "content": "hello"}]
 )"""
 
-_BLOCK = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = re.compile(r"about \d+ \w+|bud_\w+")
 
 
@@ -31,7 +31,7 @@ def blocks_of(language: str) -> list[str]:
     """The blocks of the section in one language, in their order."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("\n## Use it\n")[2].partition("\n## ")[0]
-    return [text for name, text in _BLOCK.findall(section) if name == language]
+    return blocks_in(section, language)
 
 
 def comparable(text: str) -> str:
