@@ -257,7 +257,7 @@ def test_admins_see_what_was_spent_and_undo_it(admin: Spendgate, account: Accoun
     assert record.id in "".join(admin.usage.export())
     with pytest.raises(BudgetExceeded):
         admin.reserve(agent=account.agent, amounts={"usd": "1000000"})
-    assert account.usd_id in {refusals.budget_id for refusals in admin.refusals.list()}
+    assert account.usd_id in {refusal.budget_id for refusal in admin.refusals.list()}
 
 
 def test_admins_manage_notifications(admin: Spendgate) -> None:

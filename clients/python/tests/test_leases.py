@@ -74,10 +74,15 @@ def api(authority: Authority) -> Api:
     return Api(authority)
 
 
-def guard_on(api: Api, **options: Any) -> Spendgate:
+def guard_on(api: Any, **options: Any) -> Spendgate:
     guard = Spendgate(url="http://nowhere", api_key="sg.t.k.s", **options)
-    guard._runtime.api = api  # type: ignore[assignment]
-    guard._api = api  # type: ignore[assignment]
+    guard._runtime.api = guard._api = api
+    return guard
+
+
+def async_guard_on(api: Any) -> AsyncSpendgate:
+    guard = AsyncSpendgate(url="http://nowhere", api_key="sg.t.k.s")
+    guard._runtime.api = api
     return guard
 
 
@@ -130,8 +135,7 @@ def test_tasks_spend_from_one_lease(api: Api, authority: Authority) -> None:
             assert all(await asyncio.gather(*(call() for _ in range(150))))
 
     async def main() -> None:
-        async with AsyncSpendgate(url="http://nowhere", api_key="sg.t.k.s") as guard:
-            guard._runtime.api = api  # type: ignore[assignment]
+        async with async_guard_on(api) as guard:
             await work(guard)
 
     asyncio.run(main())
@@ -142,16 +146,14 @@ def test_a_cancelled_task_gives_back_what_it_was_admitted_for(
     api: Api, authority: Authority
 ) -> None:
     async def main() -> None:
-        async with AsyncSpendgate(url="http://nowhere", api_key="sg.t.k.s") as guard:
-            guard._runtime.api = api  # type: ignore[assignment]
-            async with guard.lease(agent="a") as lease:
-                api.open.clear()
-                task = asyncio.ensure_future(lease.admit(amounts={"usd": "7"}).__aenter__())
-                while not api.waiting.is_set():  # noqa: ASYNC110 (another thread sets it)
-                    await asyncio.sleep(0.005)
-                task.cancel()
-                await asyncio.wait([task])
-                api.open.set()
+        async with async_guard_on(api) as guard, guard.lease(agent="a") as lease:
+            api.open.clear()
+            task = asyncio.ensure_future(lease.admit(amounts={"usd": "7"}).__aenter__())
+            while not api.waiting.is_set():  # noqa: ASYNC110 (another thread sets it)
+                await asyncio.sleep(0.005)
+            task.cancel()
+            await asyncio.wait([task])
+            api.open.set()
 
     asyncio.run(main())
     assert books(authority) == (Decimal(0), Decimal(0))

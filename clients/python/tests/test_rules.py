@@ -202,7 +202,8 @@ def test_provider_usage_is_read_by_its_shape() -> None:
 
 def test_a_usage_can_say_everything_that_the_service_takes() -> None:
     names = [field.name for field in fields(Usage)]
-    every = Usage(**{name: number for number, name in enumerate(names, start=2)})  # type: ignore[arg-type]
+    values: dict[str, Any] = {name: number for number, name in enumerate(names, start=2)}
+    every = Usage(**values)
 
     asked, spent = every.estimate_body(), every.actual_body()
 

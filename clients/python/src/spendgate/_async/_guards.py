@@ -109,7 +109,7 @@ class AsyncGuards:
         line of the usage log.
         """
         from spendgate._async.lease import open_lease  # noqa: PLC0415 (only for those who lease)
-        from spendgate._leases.tenures import LeaseTerms  # noqa: PLC0415
+        from spendgate._leases.tenures import LeaseTerms  # noqa: PLC0415 (only for those who lease)
 
         terms = LeaseTerms(
             ttl_seconds=ttl,

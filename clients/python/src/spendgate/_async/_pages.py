@@ -26,7 +26,7 @@ async def export(
     *,
     start: str | None,
     end: str | None,
-    format: str,  # noqa: A002
+    format: str,  # noqa: A002 (the name of the API)
 ) -> AsyncIterator[str]:
     """Export `what`, a page of text at a time."""
     query = {"from": start, "to": end, "format": format}

@@ -109,7 +109,7 @@ class Guards:
         `on_expiry="charge"`. `entries` says whether calls of the same subjects and model share a
         line of the usage log.
         """
-        from spendgate._leases.tenures import LeaseTerms  # noqa: PLC0415
+        from spendgate._leases.tenures import LeaseTerms  # noqa: PLC0415 (only for those who lease)
         from spendgate._sync.lease import open_lease  # noqa: PLC0415 (only for those who lease)
 
         terms = LeaseTerms(
