@@ -1,5 +1,6 @@
 """Every block of the documents does what it says, over the real functions and real HTTP."""
 
+import ast
 import json
 import re
 import subprocess
@@ -21,6 +22,13 @@ from tests.docs.snippets import snippets_in
 FOLLOWED = ["docs/concepts.md", "docs/api.md", "docs/prices.md"]
 DOCUMENTS = ["README.md", *FOLLOWED]
 """The blocks of the README need the SDKs: clients/python/tests/sdk/test_readme.py runs them."""
+
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAMS = [
+    pytest.param(program, id=f"{document.name}-{number}")
+    for document in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+    for number, program in enumerate(_PYTHON.findall(document.read_text(encoding="utf-8")))
+]
 
 
 @pytest.fixture
@@ -53,6 +61,11 @@ def session(service: Service, tmp_path: Path) -> Iterator[Session]:
 @pytest.mark.parametrize("document", FOLLOWED)
 def test_every_block_of_a_document_does_what_it_says(document: str, session: Session) -> None:
     session.follow(list(snippets_in(ROOT / document)))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_block_of_python_compiles_also_where_no_test_runs_it(program: str) -> None:
+    assert compile(program, "block", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def commands_of_tools() -> set[str]:
