@@ -8,6 +8,9 @@ from typing import Any
 from spendgate._calls import Kind
 from spendgate.errors import APIStatusError, BudgetPaused, SpendgateError, Unavailable
 
+ERROR_EXTENSION = "spendgate_error"
+"""Under this name a response that stands for an error carries the error."""
+
 _STATUS_UNAVAILABLE = 503
 _STATUS_CONFIGURATION = 400
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from spendgate._refusals import ERROR_EXTENSION
 from spendgate._runtime import Runtime
 from spendgate.errors import ConfigurationError, SpendgateError
 
 _HTTP_LIBRARIES = ("httpx2", "httpx")
-_ERROR_EXTENSION = "spendgate_error"
 
 
 def wrap(
@@ -86,7 +86,7 @@ def _translate_errors(client: Any) -> Any:
 
     def make_status_error(message: str, *, body: object, response: Any) -> Exception:
         theirs: Exception = make_error(message, body=body, response=response)
-        ours = response.extensions.get(_ERROR_EXTENSION)
+        ours = response.extensions.get(ERROR_EXTENSION)
         return theirs if ours is None else both(ours, theirs)
 
     def copied(*args: Any, **kwargs: Any) -> Any:

@@ -12,11 +12,9 @@ from spendgate._async.client import AsyncSpendgate
 from spendgate._async.settlement import AsyncSettlement, reserved
 from spendgate._calls import ModelCall, kind_of, provider_of, read_call
 from spendgate._outcomes import ResponseObserver, outcome_of_status
-from spendgate._refusals import refusal_response
+from spendgate._refusals import ERROR_EXTENSION, refusal_response
 from spendgate._runtime import Runtime
 from spendgate.errors import SpendgateError
-
-ERROR_EXTENSION = "spendgate_error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,12 @@ from typing import Any
 from spendgate import _subjects
 from spendgate._calls import ModelCall, kind_of, provider_of, read_call
 from spendgate._outcomes import ResponseObserver, outcome_of_status
-from spendgate._refusals import refusal_response
+from spendgate._refusals import ERROR_EXTENSION, refusal_response
 from spendgate._runtime import Runtime
 from spendgate._sync import _io
 from spendgate._sync.client import Spendgate
 from spendgate._sync.settlement import Settlement, reserved
 from spendgate.errors import SpendgateError
-
-ERROR_EXTENSION = "spendgate_error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spendgate._outcomes import causes_of
+from spendgate._refusals import ERROR_EXTENSION
 from spendgate.errors import SpendgateError
 
 
@@ -12,7 +13,7 @@ def find_error(error: BaseException) -> SpendgateError | None:
         if isinstance(cause, SpendgateError):
             return cause
         response = getattr(cause, "response", None)
-        ours = getattr(response, "extensions", {}).get("spendgate_error")
+        ours = getattr(response, "extensions", {}).get(ERROR_EXTENSION)
         if isinstance(ours, SpendgateError):
             return ours
     return None
