@@ -22,16 +22,22 @@ def refusal_response(error: SpendgateError, kind: Kind) -> tuple[int, dict[str, 
     names the type beside the error.
     """
     status, body = status_and_error(error)
-    headers = {"content-type": "application/json", "x-should-retry": "false"}
-    if isinstance(error, APIStatusError):
-        for name in ("retry-after", "x-request-id"):
-            if name in error.headers:
-                headers[name] = error.headers[name]
+    headers = {"content-type": "application/json", **refusal_headers(error)}
     if kind == "messages":
         shown: dict[str, Any] = {"type": "error", "error": body}
     else:
         shown = {"error": body}
     return status, headers, json.dumps(shown).encode()
+
+
+def refusal_headers(error: SpendgateError) -> dict[str, str]:
+    """The headers that keep an SDK from retrying, and those of the service that help a caller."""
+    headers = {"x-should-retry": "false"}
+    if isinstance(error, APIStatusError):
+        for name in ("retry-after", "x-request-id"):
+            if name in error.headers:
+                headers[name] = error.headers[name]
+    return headers
 
 
 def status_and_error(error: SpendgateError) -> tuple[int, dict[str, Any]]:

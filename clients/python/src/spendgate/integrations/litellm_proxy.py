@@ -25,7 +25,7 @@ from spendgate._async.client import AsyncSpendgate
 from spendgate._async.hold import AsyncHold
 from spendgate._calls import Kind, ModelCall
 from spendgate._outcomes import settled_usage, settlement_at
-from spendgate._refusals import refusal_response, status_and_error
+from spendgate._refusals import refusal_headers, status_and_error
 from spendgate.errors import ConfigurationError, SpendgateError
 from spendgate.integrations._litellm import (
     is_cached,
@@ -101,7 +101,7 @@ class SpendgateGuard(CustomLogger):
             usage = call.estimate(self._client._settings.estimator, subjects.get("agent", ""))
             hold = await self._client._reserve(subjects, usage=usage, heartbeat=False)
         except SpendgateError as error:
-            raise _refusal(error, kind) from None
+            raise _refusal(error) from None
         metadata[STATE] = {
             "reservation_id": hold.id,
             "proof": proof_of(hold.id),
@@ -265,17 +265,15 @@ def _model_that_served(kwargs: Mapping[str, Any], state: Mapping[str, Any]) -> t
     return provider_and_model(model, {"custom_llm_provider": provider})
 
 
-def _refusal(error: SpendgateError, kind: Kind) -> ProxyException:
+def _refusal(error: SpendgateError) -> ProxyException:
     """The proxy's own exception: its sentence, type and status reach the caller's SDK."""
     status, body = status_and_error(error)
-    _, headers, _ = refusal_response(error, kind)
-    headers.pop("content-type")
     return ProxyException(
         message=body["message"],
         type=body["type"] or "invalid_request_error",
         param=body["param"],
         code=status,
-        headers=headers,
+        headers=refusal_headers(error),
         provider_specific_fields={"spendgate": body},
     )
 
