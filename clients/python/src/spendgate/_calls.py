@@ -26,7 +26,8 @@ _MAX_OUTPUT: Mapping[Kind, tuple[str, ...]] = {
     "messages": ("max_tokens",),
 }
 _REASONING_MODELS = ("o1", "o3", "o4", "gpt-5", "gemini-2.5", "gemini-3", "deepseek-reasoner")
-_REASONING_FIELDS = ("reasoning", "reasoning_effort", "thinking")
+REASONING_FIELDS = ("reasoning", "reasoning_effort", "thinking")
+"""The fields of a request that turn reasoning on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ModelCall:
     def may_reason(self) -> bool:
         """Whether the model may write tokens that a stream does not show."""
         name = self.model.rsplit("/", 1)[-1]
-        named = any(self.body.get(field) for field in _REASONING_FIELDS)
+        named = any(self.body.get(field) for field in REASONING_FIELDS)
         return named or name.startswith(_REASONING_MODELS)
 
     @property

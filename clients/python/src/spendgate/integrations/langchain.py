@@ -30,7 +30,7 @@ from langgraph.runtime import Runtime
 
 from spendgate import _subjects
 from spendgate._async.transport import guard_transport as async_guard_transport
-from spendgate._calls import ModelCall
+from spendgate._calls import REASONING_FIELDS, ModelCall
 from spendgate._refusals import status_and_error
 from spendgate._sync.calls import GuardedCall
 from spendgate._sync.client import Spendgate
@@ -48,7 +48,6 @@ _ERRORS: Mapping[int, type[ModelError]] = {
 }
 _MAX_OUTPUT = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _PROMPT = ("tools", "functions", "response_format", "text", "system")
-_REASONING = ("reasoning", "reasoning_effort", "thinking")
 
 
 def http_clients(
@@ -235,7 +234,7 @@ def _model_call(
             {"role": message.type, "content": message.content, "calls": _arguments(message)}
             for message in messages
         ],
-        **{name: parameters[name] for name in (*_PROMPT, *_REASONING) if name in parameters},
+        **{name: parameters[name] for name in (*_PROMPT, *REASONING_FIELDS) if name in parameters},
         "max_output_tokens": most,
     }
     return ModelCall("responses", provider, model, body)

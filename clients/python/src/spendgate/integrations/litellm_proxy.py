@@ -23,7 +23,7 @@ from litellm.proxy._types import ProxyException
 from spendgate import _subjects
 from spendgate._async.client import AsyncSpendgate
 from spendgate._async.hold import AsyncHold
-from spendgate._calls import Kind, ModelCall
+from spendgate._calls import REASONING_FIELDS, Kind, ModelCall
 from spendgate._outcomes import settled_usage, settlement_at
 from spendgate._refusals import refusal_headers, status_and_error
 from spendgate.errors import ConfigurationError, SpendgateError
@@ -61,8 +61,6 @@ _KINDS: Mapping[str, Kind] = {
 
 Naming = Callable[[Any, Mapping[str, Any]], Mapping[str, object]]
 """From the proxy's key (UserAPIKeyAuth) and the request to more subjects."""
-
-_REASONING = ("reasoning", "reasoning_effort", "thinking")
 
 
 class SpendgateGuard(CustomLogger):
@@ -108,7 +106,7 @@ class SpendgateGuard(CustomLogger):
             "subjects": subjects,
             "kind": kind,
             "usage": {name: value for name, value in asdict(usage).items() if value is not None},
-            "options": {name: data[name] for name in _REASONING if data.get(name)},
+            "options": {name: data[name] for name in REASONING_FIELDS if data.get(name)},
             "unknown_attempts": 0,
         }
 
