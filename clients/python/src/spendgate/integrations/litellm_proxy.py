@@ -95,7 +95,7 @@ class SpendgateGuard(CustomLogger):
         provider, model = _served_by(data["model"], getattr(user_api_key_dict, "team_id", None))
         call = ModelCall(kind, provider, model, data)
         try:
-            subjects = self._subjects_of(user_api_key_dict, data)
+            subjects = self._subjects_of(user_api_key_dict, data, metadata)
             usage = call.estimate(self._client._settings.estimator, subjects.get("agent", ""))
             hold = await self._client._reserve(subjects, usage=usage, heartbeat=False)
         except SpendgateError as error:
@@ -173,7 +173,9 @@ class SpendgateGuard(CustomLogger):
                 state["reservation_id"], original_exception,
             )  # fmt: skip
 
-    def _subjects_of(self, key: Any, data: dict[str, Any]) -> dict[str, str]:
+    def _subjects_of(
+        self, key: Any, data: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> dict[str, str]:
         """What the caller names in a header, and over it what the proxy knows of its key."""
         request = data.get("proxy_server_request") or {}
         named = (request.get("headers") or {}).get(_subjects.SUBJECTS_HEADER)
@@ -184,7 +186,7 @@ class SpendgateGuard(CustomLogger):
             "key": getattr(key, "key_alias", None) or getattr(key, "token", None),
             "end_user": getattr(key, "end_user_id", None),
         }
-        session = data.get("litellm_session_id") or metadata_of(data).get("session_id")
+        session = data.get("litellm_session_id") or metadata.get("session_id")
         more = self._naming(key, data) if self._naming is not None else {}
         return _subjects.merged(
             {"session": session},
