@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+from spendgate._outcomes import causes_of
 from spendgate.errors import APIStatusError, SpendgateError, Unavailable
 
 SHOWN_TEXT_MAX = 40
@@ -48,14 +49,13 @@ def with_quotes(sentence: str, *, subjects: Iterable[str], names: Iterable[str])
     return _cut(_one_line(sentence))
 
 
-def sentence_of(error: BaseException | None) -> str | None:
+def sentence_of(error: BaseException) -> str | None:
     """What the model reads about an error, in one sentence; None if the error is a bug."""
-    while error is not None:
-        if isinstance(error, SpendgateError):
-            return _sentence_of_service(error)
-        if isinstance(error, ValidationError):
-            return _sentence_of_arguments(error)
-        error = error.__cause__
+    for cause in causes_of(error):
+        if isinstance(cause, SpendgateError):
+            return _sentence_of_service(cause)
+        if isinstance(cause, ValidationError):
+            return _sentence_of_arguments(cause)
     return None
 
 
