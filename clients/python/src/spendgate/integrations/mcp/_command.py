@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from spendgate import AsyncSpendgate
 from spendgate._subjects import parse_header
+from spendgate.cli.exits import Exit
 from spendgate.errors import ConfigurationError
 from spendgate.integrations.mcp._server import budget_server
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
-_EXIT_CONFIGURATION = 78
 _TIMEOUT_SECONDS = 20.0
 
 _HELP = """\
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         server = budget_server(_client(options.subject))
     except ConfigurationError as error:
         print(f"spendgate-mcp: {error}", file=sys.stderr)
-        return _EXIT_CONFIGURATION
+        return Exit.CONFIG
     try:
         if options.transport == "http":
             server.run("streamable-http", host=HOST, port=options.port, stateless_http=True)
