@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict
 from spendgate import _calls
 from spendgate._calls import ModelCall
 from spendgate._sse import EventSplitter, event_data
-from spendgate.estimators import Estimator
+from spendgate.estimators import Estimator, text_size
 from spendgate.usage import Usage, usage_from_provider
 
 Outcome = Literal["settle", "release", "unknown"]
@@ -182,7 +182,7 @@ class ResponseObserver:
         if data is None:
             return True
         for text in _calls.visible_text(self._call.kind, data):
-            self._text_bytes += len(text.encode("utf-8", "surrogatepass"))
+            self._text_bytes += text_size(text)
         self._note(data)
         return not (self._swallows and _calls.is_usage_only(data))
 

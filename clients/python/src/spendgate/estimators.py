@@ -147,7 +147,12 @@ def prompt_size(body: Mapping[str, Any]) -> tuple[int, int]:
     """The UTF-8 bytes of all texts of a prompt, and the tokens of its binary parts."""
     texts: list[str] = []
     part_tokens = _collect(_prompt_of(body), texts)
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts), part_tokens
+    return sum(map(text_size, texts)), part_tokens
+
+
+def text_size(text: str) -> int:
+    """The UTF-8 bytes of a text; JSON may bring half of a surrogate pair."""
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _prompt_of(body: Mapping[str, Any]) -> list[object]:

@@ -10,6 +10,7 @@ from spendgate._async.client import AsyncSpendgate
 from spendgate._async.settlement import AsyncSettlement, reserved
 from spendgate._calls import ModelCall
 from spendgate._outcomes import Outcome, SeenResponse, outcome_of_error
+from spendgate.estimators import text_size
 from spendgate.usage import Usage
 
 
@@ -43,7 +44,7 @@ class AsyncGuardedCall:
     def saw(self, text: str) -> None:
         """Count a part of what a stream has written."""
         self._seen.is_stream = True
-        self._seen.text_bytes += len(text.encode("utf-8", "surrogatepass"))
+        self._seen.text_bytes += text_size(text)
         self._settlement.observer = self._seen
 
     def reported(self, usage: Usage | None, response_id: str | None = None) -> None:

@@ -11,6 +11,7 @@ from spendgate._calls import ModelCall
 from spendgate._outcomes import Outcome, SeenResponse, outcome_of_error
 from spendgate._sync.client import Spendgate
 from spendgate._sync.settlement import Settlement, reserved
+from spendgate.estimators import text_size
 from spendgate.usage import Usage
 
 
@@ -42,7 +43,7 @@ class GuardedCall:
     def saw(self, text: str) -> None:
         """Count a part of what a stream has written."""
         self._seen.is_stream = True
-        self._seen.text_bytes += len(text.encode("utf-8", "surrogatepass"))
+        self._seen.text_bytes += text_size(text)
         self._settlement.observer = self._seen
 
     def reported(self, usage: Usage | None, response_id: str | None = None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spendgate._calls import visible_text
+from spendgate.estimators import text_size
 
 STATE = "spendgate"
 """The key of the request's metadata under which a reservation is kept."""
@@ -79,7 +80,7 @@ def _count(state: dict[str, Any], chunk: Any) -> None:
     state.setdefault("reported", None)
     state.setdefault("is_final", False)
     for text in visible_text("chat", chunk.model_dump(exclude_none=True)):
-        state["text_bytes"] += len(text.encode("utf-8", "surrogatepass"))
+        state["text_bytes"] += text_size(text)
         state["is_final"] = state["is_final"] and not text
     usage = getattr(chunk, "usage", None)
     if usage is not None:
