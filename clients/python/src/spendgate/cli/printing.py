@@ -110,6 +110,11 @@ def print_rows(
         draw(table_of(listed, columns))
 
 
+def fields_of(item: object, columns: Iterable[Column]) -> dict[str, object]:
+    """The fields of one object by the columns of its table."""
+    return {column.name: column.value(item) for column in columns}
+
+
 def print_object(item: object, fields: Mapping[str, object], output: Output) -> None:
     """Print one object: its fields for people and CSV, the whole of it as JSON."""
     if output is Output.JSON:

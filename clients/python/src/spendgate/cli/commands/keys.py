@@ -18,7 +18,7 @@ from spendgate.cli.options import (
     group,
     subject_of,
 )
-from spendgate.cli.printing import Column, Output, print_object, print_rows
+from spendgate.cli.printing import Column, Output, fields_of, print_object, print_rows
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def revoke(key: KeyId, *, yes: Yes = False, output: Out = Output.TEXT) -> None:
 
 
 def _print(key: models.Key, output: Output) -> None:
-    fields: dict[str, object] = {column.name: column.value(key) for column in COLUMNS}
+    fields = fields_of(key, COLUMNS)
     if key.secret is not None:
         fields["secret"] = key.secret
     print_object(key, fields, output)

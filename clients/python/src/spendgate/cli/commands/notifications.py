@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spendgate.cli.options import SET_UP, Out, Yes, command, confirm, group
-from spendgate.cli.printing import Column, Output, print_object, print_rows
+from spendgate.cli.printing import Column, Output, fields_of, print_object, print_rows
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def delete(notification: NotificationId, *, yes: Yes = False, output: Out = Outp
 
 
 def _print(target: models.Notification, output: Output) -> None:
-    fields: dict[str, object] = {column.name: column.value(target) for column in COLUMNS}
+    fields = fields_of(target, COLUMNS)
     if target.secret is not None:
         fields["secret"] = target.secret
     print_object(target, fields, output)

@@ -10,7 +10,7 @@ import typer
 from spendgate.cli.commands.budgets import id_of
 from spendgate.cli.exits import CommandError, Exit
 from spendgate.cli.options import CHANGE, Limit, Out, command, decimal_of, group
-from spendgate.cli.printing import Column, Output, print_object, print_rows
+from spendgate.cli.printing import Column, Output, fields_of, print_object, print_rows
 from spendgate.cli.session import session
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def deny(request: RequestId, *, note: Note = None, output: Out = Output.TEXT) ->
 
 
 def _print(asked: models.IncreaseRequest, output: Output) -> None:
-    fields: dict[str, object] = {column.name: column.value(asked) for column in COLUMNS}
+    fields = fields_of(asked, COLUMNS)
     fields |= {"budget_id": asked.budget_id, "expires_at": asked.expires_at}
     if asked.decision is not None:
         decision = asked.decision

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from spendgate.cli.options import SET_UP, Limit, Out, command, group
-from spendgate.cli.printing import Column, Output, print_object, print_rows
+from spendgate.cli.printing import Column, Output, fields_of, print_object, print_rows
 from spendgate.cli.session import session
 
 COLUMNS = (
@@ -49,5 +49,4 @@ def create(
         body["name"] = name
     with session.client() as client:
         made = client.tenants.create(**body)
-    fields: dict[str, object] = {column.name: column.value(made) for column in COLUMNS}
-    print_object(made, {**fields, "admin_key": made.admin_key}, output)
+    print_object(made, {**fields_of(made, COLUMNS), "admin_key": made.admin_key}, output)
