@@ -87,6 +87,11 @@ def subjects_of(agent: str | None, others: Iterable[str] | None) -> dict[str, An
     return named
 
 
+def given(**fields: object) -> dict[str, Any]:
+    """The fields that were named; a body without a field differs from one with null."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def decimal_of(text: str) -> Decimal:
     """An exact number."""
     try:

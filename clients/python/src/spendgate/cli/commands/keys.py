@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from spendgate.cli.options import (
     command,
     confirm,
     decimal_of,
+    given,
     group,
     subject_of,
 )
@@ -71,16 +72,13 @@ def create(
     output: Out = Output.TEXT,
 ) -> None:
     """Create a key. Its secret is shown once."""
-    given = {
-        "role": role,
-        "name": name,
-        "subjects": dict(map(subject_of, subjects)) if subjects else None,
-        "expires_at": expires_at,
-        "max_amount": max_amount and decimal_of(max_amount),
-    }
-    body: Any = {"role": role} | {
-        field: value for field, value in given.items() if value is not None
-    }
+    body = given(
+        role=role,
+        name=name,
+        subjects=dict(map(subject_of, subjects)) if subjects else None,
+        expires_at=expires_at,
+        max_amount=max_amount and decimal_of(max_amount),
+    )
     with session.client() as client:
         _print(client.keys.create(**body), output)
 

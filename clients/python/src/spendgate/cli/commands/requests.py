@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spendgate.cli.commands.budgets import id_of
 from spendgate.cli.exits import CommandError, Exit
-from spendgate.cli.options import CHANGE, Limit, Out, command, decimal_of, group
+from spendgate.cli.options import CHANGE, Limit, Out, command, decimal_of, given, group
 from spendgate.cli.printing import Column, Output, fields_of, print_object, print_rows
 from spendgate.cli.session import session
 
@@ -94,14 +94,10 @@ def ask(
     """Ask for more on a budget. An admin or approver decides."""
     if (unit is None) == (budget is None):
         raise CommandError("pass --unit, or --budget", Exit.USAGE)
-    body: Any = {"subject": subject, "amount": decimal_of(amount), "reason": reason}
-    if until is not None:
-        body["until"] = until
+    body = given(subject=subject, unit=unit, amount=decimal_of(amount), reason=reason, until=until)
     with session.client() as client:
         if budget is not None:
             body["budget_id"] = id_of(client, budget)
-        else:
-            body["unit"] = unit
         _print(client.increase_requests.create(**body), output)
 
 
@@ -116,17 +112,15 @@ def approve(
     output: Out = Output.TEXT,
 ) -> None:
     """Credit the budget, with the end that was asked for or is given."""
-    given = {"amount": amount and decimal_of(amount), "until": until, "note": note}
-    body: Any = {name: value for name, value in given.items() if value is not None}
+    body = given(amount=amount and decimal_of(amount), until=until, note=note)
     with session.client() as client:
         _print(client.increase_requests.approve(request, **body), output)
 
 
 def deny(request: RequestId, *, note: Note = None, output: Out = Output.TEXT) -> None:
     """Close a request without a credit."""
-    body: Any = {} if note is None else {"note": note}
     with session.client() as client:
-        _print(client.increase_requests.deny(request, **body), output)
+        _print(client.increase_requests.deny(request, **given(note=note)), output)
 
 
 def _print(asked: models.IncreaseRequest, output: Output) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from spendgate.cli.options import SET_UP, Limit, Out, command, group
+from spendgate.cli.options import SET_UP, Limit, Out, command, given, group
 from spendgate.cli.printing import Column, Output, fields_of, print_object, print_rows
 from spendgate.cli.session import session
 
@@ -44,9 +44,7 @@ def create(
     output: Out = Output.TEXT,
 ) -> None:
     """Create a tenant. The secret of its first admin key is shown once."""
-    body: Any = {"tenant_id": tenant_id, "require_budget": require_budget}
-    if name is not None:
-        body["name"] = name
+    body = given(tenant_id=tenant_id, name=name, require_budget=require_budget)
     with session.client() as client:
         made = client.tenants.create(**body)
     print_object(made, {**fields_of(made, COLUMNS), "admin_key": made.admin_key}, output)
