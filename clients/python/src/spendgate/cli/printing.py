@@ -80,17 +80,9 @@ def warn(warnings: Iterable[str] | None) -> None:
         note(f"warning: {warning}")
 
 
-def as_json(item: object) -> Any:
-    """What the API sent, as JSON."""
-    dump = getattr(item, "model_dump", None)
-    if not callable(dump):
-        return item
-    return json.loads(json.dumps(dump(by_alias=True), default=_plain))
-
-
 def print_json(item: object) -> None:
     """Print an object or a list as JSON."""
-    shown = [as_json(part) for part in item] if isinstance(item, list) else as_json(item)
+    shown = [_dumped(part) for part in item] if isinstance(item, list) else _dumped(item)
     say(json.dumps(shown, indent=2, ensure_ascii=False, default=_plain))
 
 
@@ -172,6 +164,12 @@ def draw(renderable: object) -> None:
         target.print(renderable)
     for line in captured.get().splitlines():
         say(line.rstrip())
+
+
+def _dumped(item: object) -> Any:
+    """What the API sent, by its names of fields."""
+    dump = getattr(item, "model_dump", None)
+    return dump(by_alias=True) if callable(dump) else item
 
 
 def _print_csv(rows: Iterable[Any], columns: Sequence[Column]) -> None:
