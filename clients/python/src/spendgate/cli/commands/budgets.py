@@ -87,7 +87,7 @@ def id_of(client: Spendgate, budget: str) -> str:
     """The id of a budget that is named by its id or its slug."""
     if budget.startswith("bud_"):
         return budget
-    for listed in client.budgets.list():
+    for listed in client.budgets.list(limit=100):
         if listed.slug == budget:
             return listed.budget_id
     raise CommandError(f"there is no budget with the slug {budget}: spendgate budgets list")
