@@ -134,12 +134,12 @@ def _stream(model: BaseChatModel, ask: Ask) -> str:
 
 async def _astream(model: BaseChatModel, ask: Ask) -> str:
     words: list[str] = []
-    stream = model.astream(ask.prompt)
+    stream: Any = model.astream(ask.prompt)  # a generator, which LangChain types as an iterator
     async for chunk in stream:
         words += filter(None, [chunk.text])
         if ask.take is not None and len(words) >= ask.take:
             break
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     return "".join(words)
 
 

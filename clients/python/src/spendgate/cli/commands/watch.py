@@ -74,7 +74,7 @@ def _screens(
 
 
 def _live(screens: Iterator[RenderableType]) -> None:
-    from rich.live import Live  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415 (only where a terminal is drawn on)
 
     with Live(
         console=printing.console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
