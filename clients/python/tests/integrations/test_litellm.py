@@ -9,7 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,12 +34,6 @@ VERSIONS = f"litellm {importlib.metadata.version('litellm')}"
 litellm.suppress_debug_info = True
 
 pytestmark = pytest.mark.filterwarnings("default")  # LiteLLM warns of its own models
-
-
-@pytest.fixture(scope="session")
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as provider:
-        yield provider
 
 
 @pytest.fixture

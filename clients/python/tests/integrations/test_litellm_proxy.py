@@ -36,12 +36,6 @@ pytestmark = pytest.mark.filterwarnings("default")  # LiteLLM warns of its own m
 
 
 @pytest.fixture(scope="session")
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="session")
 def proxy(
     service: Service, provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:

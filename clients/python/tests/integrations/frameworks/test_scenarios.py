@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ def combinations() -> list[Any]:
             if plays_all or scenario.streams
         ]
     return found
-
-
-@pytest.fixture(scope="session")
-def provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as provider:
-        yield provider
 
 
 @pytest.mark.parametrize(("kind", "is_async", "scenario"), combinations())
