@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from agents import (
     Agent,
@@ -20,26 +19,15 @@ from openai import AsyncOpenAI, OpenAIError
 
 from spendgate import AsyncSpendgate, BudgetExceeded
 from spendgate.integrations.openai_agents import BudgetModel, with_subjects
-from spendgate.testing import FakeProvider
-from tests.integrations.frameworks.scenarios import Ask, run_async
-from tests.support.service import Service
+from tests.integrations.frameworks.scenarios import Ask, Driver, run_async
 
 QUIET = RunConfig(tracing_disabled=True)
 
 
-@dataclass
-class AgentsDriver:
+class AgentsDriver(Driver):
     """Runs an agent with a tool that asks a model itself."""
 
-    service: Service
-    provider: FakeProvider
-    is_async: bool = True
-
-    name: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]] = ("openai-agents", "openai")
-    refusal: ClassVar[type[Exception]]
-    failure: ClassVar[type[Exception]] = Exception
-    counts_input: ClassVar[bool]
+    packages = ("openai-agents", "openai")
 
     def model(self, guard: AsyncSpendgate, client: AsyncOpenAI) -> Model:
         """The guarded model."""

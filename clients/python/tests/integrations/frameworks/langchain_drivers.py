@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from langchain.agents import create_agent
@@ -19,26 +18,16 @@ from pydantic import SecretStr
 
 from spendgate import Spendgate
 from spendgate.integrations.langchain import BudgetCallback, SubjectsMiddleware, http_clients
-from spendgate.testing import FakeProvider
-from tests.integrations.frameworks.scenarios import Ask, run_async
-from tests.support.service import Service
+from tests.integrations.frameworks.scenarios import Ask, Driver, run_async
 
 KEY = "not-a-key"
 
 
-@dataclass
-class LangChainDriver:
+class LangChainDriver(Driver):
     """Asks a model, or an agent with a tool that asks a model itself."""
 
-    service: Service
-    provider: FakeProvider
-    is_async: bool = False
-
-    name: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]]
-    refusal: ClassVar[type[Exception]] = ModelRateLimitError
+    refusal = ModelRateLimitError
     failure: ClassVar[type[Exception]] = ModelError
-    counts_input: ClassVar[bool]
 
     def model(self, guard: Spendgate, ask: Ask) -> BaseChatModel:
         """The guarded model."""

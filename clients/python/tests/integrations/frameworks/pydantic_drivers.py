@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
@@ -17,26 +16,15 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from spendgate import AsyncSpendgate
 from spendgate.integrations.pydantic_ai import BudgetModel, SubjectsCapability
-from spendgate.testing import FakeProvider
-from tests.integrations.frameworks.scenarios import Ask, run_async
-from tests.support.service import Service
+from tests.integrations.frameworks.scenarios import Ask, Driver, run_async
 
 KEY = "not-a-key"
 
 
-@dataclass
-class PydanticDriver:
+class PydanticDriver(Driver):
     """Runs an agent with a tool that asks a model itself."""
 
-    service: Service
-    provider: FakeProvider
-    is_async: bool = True
-
-    name: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]]
-    refusal: ClassVar[type[Exception]] = ModelQuotaExceededError
-    failure: ClassVar[type[Exception]] = Exception
-    counts_input: ClassVar[bool]
+    refusal = ModelQuotaExceededError
 
     def model(self, guard: AsyncSpendgate, ask: Ask) -> Model:
         """The guarded model."""

@@ -8,12 +8,12 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from spendgate import Spendgate
 from spendgate.integrations import find_error
 from spendgate.testing import FakeProvider
-from tests.support.service import new_account
+from tests.support.service import Service, new_account
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,26 @@ class Ask:
     """Of the provider's SDK."""
 
 
-class Driver(Protocol):
+@dataclass
+class Driver:
     """Uses one framework in one way."""
 
-    name: str
-    packages: tuple[str, ...]
-    refusal: type[Exception]
+    service: Service
+    provider: FakeProvider
+    is_async: bool
+
+    name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
+    refusal: ClassVar[type[Exception]]
     """What the framework raises where a provider refuses with 429."""
-    failure: type[Exception]
+    failure: ClassVar[type[Exception]] = Exception
     """What it raises where a provider fails."""
-    counts_input: bool
+    counts_input: ClassVar[bool]
     """Whether an aborted stream is settled at the input that the provider counts."""
 
     def run(self, ask: Ask) -> str:
         """The text of the answer."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

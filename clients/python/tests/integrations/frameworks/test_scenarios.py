@@ -10,13 +10,13 @@ import pytest
 from spendgate import Spendgate
 from spendgate.testing import FakeProvider
 from tests.integrations.frameworks.drivers import DRIVERS, name_of
-from tests.integrations.frameworks.scenarios import SCENARIOS, Scenario, play, problems
+from tests.integrations.frameworks.scenarios import SCENARIOS, Driver, Scenario, play, problems
 from tests.support.service import Service
 
 
 def combinations() -> list[Any]:
     """Every scenario with every way in; the second of two ways runs where it may differ."""
-    seen: set[Any] = set()
+    seen: set[type[Driver]] = set()
     found = []
     for kind, is_async in DRIVERS:
         plays_all = kind not in seen or "WHOLE_TABLE" in os.environ
@@ -31,7 +31,7 @@ def combinations() -> list[Any]:
 
 @pytest.mark.parametrize(("kind", "is_async", "scenario"), combinations())
 def test_the_books_agree_with_the_providers_log(
-    kind: Any,
+    kind: type[Driver],
     is_async: bool,
     scenario: Scenario,
     service: Service,
