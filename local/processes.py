@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +79,9 @@ class Program:
         """Start it in a new session, so that it survives the terminal."""
         for folder in (LOGS, RUN):
             folder.mkdir(parents=True, exist_ok=True)
-        child = start_detached(command, environment, self.log)
-        self._remember(psutil.Process(child.pid))
+        process = psutil.Process(start_detached(command, environment, self.log).pid)
+        self._remember(process)
+        _wait_for_its_command(process)
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Wait until it is ready.
@@ -114,6 +115,13 @@ class Program:
         psutil.wait_procs([*left, *left_children], timeout=5)
         self._identity_file.unlink(missing_ok=True)
         return True
+
+
+def _wait_for_its_command(process: psutil.Process) -> None:
+    """Wait until it can be found by its command; Linux lets the parent go on before that."""
+    with suppress(psutil.Error):  # it has exited already
+        while not process.cmdline():
+            time.sleep(0.001)
 
 
 def start_detached(

@@ -216,7 +216,7 @@ def test_a_program_whose_identity_file_is_damaged_is_found_by_its_command(
 ) -> None:
     monkeypatch.setattr(processes, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(processes, "RUN", tmp_path / "run")
-    program = Program("listener", f"unique-{tmp_path.name}")
+    program = Program("listener", str(tmp_path))  # another worker's folder has the same name
     program.start([sys.executable, "-c", LISTENING, program.module], bare_environment())
     started = program.process()
     assert started is not None
@@ -230,6 +230,18 @@ def test_a_program_whose_identity_file_is_damaged_is_found_by_its_command(
         assert json.loads((tmp_path / "run" / "listener.json").read_text())["pid"] == started.pid
     finally:
         program.stop(grace_seconds=5)
+
+
+def test_a_program_that_was_started_can_be_found_by_its_command(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command of a process is empty for a moment after its start."""
+    commands: list[list[str]] = [[], [], [sys.executable]]
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _process: commands.pop(0))
+
+    start(program)
+
+    assert commands == []
 
 
 def test_a_damaged_identity_file_of_a_program_that_has_ended_is_no_obstacle(
