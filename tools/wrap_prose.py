@@ -1,6 +1,6 @@
 """`make wrap`: wraps the prose of the documents at 100 columns.
 
-Code, tables, headings and comments stay as they are; a code span is never broken.
+Code, tables, headings and comments stay as they are; no code span or comment is broken.
 """
 
 import re
@@ -16,7 +16,8 @@ GENERATED = {"api.md", "cost.md"}
 
 _ITEM = re.compile(r"\s*(?:[-*]|\d+\.)\s+")
 _INDENT = re.compile(r"\s*")
-_CODE_SPAN = re.compile(r"`[^`]*`")
+_COMMENT = re.compile(r"<!--.*?-->")
+_UNBROKEN = re.compile(rf"`[^`]*`|{_COMMENT.pattern}")
 _UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
 
@@ -30,7 +31,8 @@ def _lines(text: str) -> Iterator[str]:
     is_code = False
     for line in text.split("\n"):
         is_fence = line.lstrip().startswith("```")
-        is_prose = bool(line.strip()) and not line.startswith(("|", "#", "<!--"))
+        is_comment = _COMMENT.fullmatch(line) is not None
+        is_prose = bool(line.strip()) and not line.startswith(("|", "#")) and not is_comment
         if is_code or is_fence or not is_prose or _ITEM.match(line):
             yield from _paragraph(paragraph)
             paragraph = []
@@ -49,7 +51,7 @@ def _paragraph(lines: list[str]) -> list[str]:
     item = _ITEM.match(lines[0])
     lead = item[0] if item else _INDENT.match(lines[0])[0]  # type: ignore[index]
     text = " ".join(line.strip() for line in lines).removeprefix(lead.strip()).strip()
-    kept = _CODE_SPAN.sub(lambda span: span[0].replace(" ", _UNBREAKABLE), text)
+    kept = _UNBROKEN.sub(lambda span: span[0].replace(" ", _UNBREAKABLE), text)
     broken = wrap(
         kept,
         COLUMNS,

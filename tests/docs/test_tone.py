@@ -72,3 +72,12 @@ def test_prose_is_wrapped_and_everything_else_stays() -> None:
     assert result.splitlines()[2].startswith("- word")
     assert all(line.startswith("  word") for line in result.splitlines()[3:5])
     assert wrapped(result) == result
+
+
+def test_a_comment_in_prose_is_neither_broken_nor_taken_for_a_line_of_its_own() -> None:
+    text = f"<!-- above -->\n{'word ' * 19}<!-- a number --> more words"
+
+    lines = wrapped(text).splitlines()
+
+    assert lines == ["<!-- above -->", ("word " * 19).strip(), "<!-- a number --> more words"]
+    assert wrapped("\n".join(lines)).splitlines() == lines

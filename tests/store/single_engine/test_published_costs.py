@@ -146,5 +146,9 @@ def test_the_consumer_settles_more_a_second_than_the_api_admits(budgets: int) ->
     assert settlements_a_second(budgets) > parameter_of("ApiRateLimit")["Default"]
 
 
+def test_every_place_of_the_page_about_costs_is_filled() -> None:
+    assert "<!--" not in COST_MD.read_text(encoding="utf-8")
+
+
 def test_the_page_about_costs_says_what_is_counted(dynamodb_local_url: str) -> None:
     assert cost_md(dynamodb_local_url) == COST_MD.read_text(encoding="utf-8"), "run `make docs`"
