@@ -103,5 +103,11 @@ class Likeness:
                 raise Unlike(f"{at} is {other}, and {one} has been {self.real_ids[one]} before")
 
 
+def kind_of(object_id: str) -> str:
+    """The beginning of an id that says what it is the id of."""
+    return object_id[:4]
+
+
 def _plain(text: str) -> str:
-    return _TIMES.sub("<time>", ID.sub("<id>", SECRET.sub("<secret>", text.strip())))
+    ids = ID.sub(lambda match: f"<{kind_of(match[0])}>", SECRET.sub("<secret>", text.strip()))
+    return _TIMES.sub("<time>", ids)

@@ -12,7 +12,7 @@ from typing import Any
 
 from spendgate_service.api.openapi.examples import PATH
 from spendgate_service.store.client import Table
-from tests.docs.likeness import ID, SECRET, Likeness, Unlike
+from tests.docs.likeness import ID, SECRET, Likeness, Unlike, kind_of
 from tests.docs.service import Reply, Service, bearer, service_over
 from tests.support.exact_table import ExactTable
 
@@ -78,9 +78,11 @@ def _kept_or_new(likeness: Likeness, documented: Any, real: Any) -> Any:
         likeness.compare(documented, real)
     except Unlike:
         old, new = ID.findall(json.dumps(documented)), json.dumps(real)
-        for kept, real_id in zip(old, ID.findall(new), strict=False):
-            likeness.real_ids.setdefault(kept, real_id)
         kept_ids = {real_id: kept for kept, real_id in likeness.real_ids.items()}
+        for kept, real_id in zip(old, ID.findall(new), strict=False):
+            is_known = kept in likeness.real_ids or real_id in kept_ids
+            if not is_known and kind_of(kept) == kind_of(real_id):
+                likeness.real_ids[kept], kept_ids[real_id] = real_id, kept
         return json.loads(ID.sub(lambda match: kept_ids.get(match[0], match[0]), new))
     return documented
 
