@@ -139,7 +139,7 @@ docs: .venv/.stamp ## Regenerate the examples, docs/api.md, docs/events.schema.j
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m bench.cost
 	@$(BIN)/python -m bench.simulation
-	@PYTHONPATH=clients/python/src $(BIN)/python -m bench.leases
+	@PYTHONPATH=$(CLIENT)/src $(BIN)/python -m bench.leases
 
 tone: .venv/.stamp ## Check wording and spelling, and the format of the workflows
 	@$(say) "Wording (tools/tone.py), spelling (codespell), workflows (check-jsonschema)"
@@ -151,7 +151,7 @@ wrap: .venv/.stamp ## Wrap the prose of the documents at 100 columns
 	@$(BIN)/python -m tools.wrap_prose
 
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
-	@PYTHONPATH=clients/python/src $(BIN)/python -m bench $(BENCH)
+	@PYTHONPATH=$(CLIENT)/src $(BIN)/python -m bench $(BENCH)
 
 check: .venv/.stamp lint tone scan ## Run the quick checks: lint, wording, template, unit tests
 	@$(say) "Unit and template tests (pytest)"
