@@ -7,6 +7,7 @@ from itertools import combinations_with_replacement
 from tests.interleavings import service, stages
 from tests.interleavings.scenarios import CLOCKS_APART_MS, Operation, Scenario, Stage
 from tests.support.clock import NOON_MS
+from tests.support.rollover import close
 from tests.support.world import AGENT, World, record, settle
 
 RESERVE = Operation("reserve", lambda world, _: world.reserve(2))
@@ -74,7 +75,7 @@ LOWER = Operation(
 PAUSE = Operation("pause", lambda world, stage: service.change(world, stage["budget"], paused=True))
 DELETE = Operation("delete", lambda world, stage: world.delete(stage["budget"]))
 CREATE = Operation("create", lambda world, _: world.budget(3))
-CLOSE = Operation("close", lambda world, _: service.close(world))
+CLOSE = Operation("close", lambda world, _: close(world))
 REVERSE = Operation("reverse", lambda world, stage: service.reverse_spend(world, stage["usage"]))
 ROLL_UP = Operation("roll up", lambda world, _: service.roll_up(world))
 

@@ -14,6 +14,7 @@ from tests.support.dynamo_expressions import Attributes
 from tests.support.exact_indexes import Key
 from tests.support.exact_table import ExactTable
 from tests.support.ledger_invariants import assert_books_balance
+from tests.support.rollover import close
 from tests.support.world import World
 
 CLOCKS_APART_MS = 1000
@@ -152,8 +153,8 @@ class PreparedScenario:
         """All holds expire and all periods are closed; then the books again."""
         world = service.environment(run)
         run.now_ms += ALL_ENDS_MS
-        service.close(world)
-        service.close(world)
+        close(world)
+        close(world)
         service.roll_up(world)
         self._books.now_ms = run.now_ms
         self._books.check_statements()

@@ -16,11 +16,10 @@ from spendgate_service.domain.increase_requests import IncreaseRequest
 from spendgate_service.domain.requests import SettlementCommand
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import StoreError, Unavailable
 from spendgate_service.store.idempotency import IdempotencyRecord
-from spendgate_service.store.rollups import put_of_state, read_rolled_days, read_rollup_state
+from spendgate_service.store.rollups import read_rolled_days, read_rollup_state
 from spendgate_service.usage.reverse import reverse
 from spendgate_service.usage.roll_up import roll_up_usage
 from tests.interleavings.clients import ScheduledPool, WaitingClient
@@ -64,25 +63,14 @@ def environment(run: Run, *, warm_for: Sequence[str] = ()) -> World:
     return world
 
 
-def close(world: World) -> object:
-    """A run of the scheduled function."""
-    return close_due_periods(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
-
-
 def reverse_spend(world: World, record_id: str) -> object:
     """What the reversal of a usage record does."""
     now_ms = world.clock.now_ms()
     return reverse(world.table, TENANT, record_id, None, now_ms=now_ms).record
 
 
-def list_for_rollups(world: World) -> None:
-    """What the creation of a tenant does: its usage will be rolled up."""
-    state = put_of_state(world.table.name, TENANT, now_ms=world.clock.now_ms())
-    world.table.transact([state])
-
-
 def roll_up(world: World) -> object:
-    """The other part of the scheduled function."""
+    """A part of the scheduled function."""
     return roll_up_usage(world.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
 
 

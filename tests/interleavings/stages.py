@@ -8,6 +8,7 @@ from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from tests.interleavings import service
 from tests.interleavings.scenarios import Stage
+from tests.support.rollover import list_for_rollups
 from tests.support.world import TENANT, World
 
 HOUR = CalendarPeriod("hour")
@@ -73,7 +74,7 @@ def end_of_period(world: World) -> Stage:
 
 def recorded(world: World) -> Stage:
     """The same, and the usage of its tenant is rolled up: the spend of 2 may be reversed."""
-    service.list_for_rollups(world)
+    list_for_rollups(world.table, TENANT, since_ms=world.clock.now_ms())
     budget = world.budget(10, period=HOUR, carry_over=CARRIES_ALL)
     world.clock.advance(3597)
     usage_id = json.loads(world.record(2))["usage_id"]

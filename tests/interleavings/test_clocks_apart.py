@@ -15,10 +15,10 @@ from spendgate_service.domain.periods import PeriodRule, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.store.client import Table
 from spendgate_service.store.clients import DynamoClient
-from tests.interleavings import service
 from tests.support.clock import FakeClock
 from tests.support.exact_table import ExactTable
 from tests.support.ledger_invariants import assert_books_balance
+from tests.support.rollover import close
 from tests.support.world import World
 
 HOLD_SECONDS = 5
@@ -135,7 +135,7 @@ def test_a_period_is_not_closed_for_good_over_a_hold_that_the_clock_behind_honou
     bucket = behind.find(held).bucket
     until(behind, bucket, ms=-1)
 
-    service.close(ahead)
+    close(ahead)
 
     books = assert_books_balance(behind.table, now_ms=ahead.clock.now_ms())
     assert [statement.carried_out for statement in books.all_statements] == [0]

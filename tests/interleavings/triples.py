@@ -31,6 +31,7 @@ from tests.interleavings.pairs import (
     SETTLE_ABOVE,
 )
 from tests.interleavings.scenarios import CLOCKS_APART_MS, Operation, Outcomes, Scenario, Stage
+from tests.support.rollover import close
 from tests.support.world import AGENT, ORGANIZATION, World, record, release, settle
 
 _EITHER_CLOCK = (0, CLOCKS_APART_MS)
@@ -77,7 +78,7 @@ def _closed_period(world: World) -> Stage:
     stage = stages.end_of_period(world)
     world.release(stage["held"])
     world.clock.advance(_PAST_THE_GRACE_MS / 1000)
-    service.close(world)
+    close(world)
     return stage
 
 

@@ -16,16 +16,15 @@ from spendgate_service.domain.periods import DurationPeriod, RollingPeriod
 from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.domain.usage_days import DAY_MS, day_of
-from spendgate_service.periods.run import close_due_periods
 from spendgate_service.store import keys, values
 from spendgate_service.store.counters import SLICE_PREFIX, hold_attribute
 from spendgate_service.store.ledger import ledger_attributes, read_ledger
-from spendgate_service.store.rollups import put_of_state
 from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
 from spendgate_service.usage.reverse import reverse
 from spendgate_service.usage.roll_up import roll_up_usage
 from tests.support.ledger_invariants import scan
+from tests.support.rollover import close, list_for_rollups
 from tests.support.world import AGENT, ORGANIZATION, TENANT, World
 
 HOUR = CalendarPeriod("hour")
@@ -50,8 +49,7 @@ class Lived:
 
     def _live(self) -> None:
         world = self.world
-        state = put_of_state(self.table.name, TENANT, now_ms=world.clock.now_ms())
-        self.table.put(state["Put"]["Item"])
+        list_for_rollups(self.table, TENANT, since_ms=world.clock.now_ms())
         everybody = (ORGANIZATION, AGENT, SESSION)
         self.settled = world.reserve(4, by=everybody)
         self.first_hour = world.counter_key(self.hourly)
@@ -72,7 +70,7 @@ class Lived:
         world.settle(late, 6)
         world.record(2, by=(ORGANIZATION, OTHER))
         world.clock.advance(120)
-        close_due_periods(self.table, now_ms=world.clock.now_ms(), has_time=lambda: True)
+        close(world)
         self._usage_is_known()
         self.open = world.reserve(3, by=everybody, ttl_seconds=4000)
         world.extend(self.open, 5000)

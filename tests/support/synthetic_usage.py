@@ -15,11 +15,11 @@ from spendgate_service.domain.subjects import Subject
 from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
 from spendgate_service.domain.usage_report import Interval, ReportQuery, UsageRow
 from spendgate_service.store.client import Table
-from spendgate_service.store.rollups import put_of_state
 from spendgate_service.store.usage import UsageBatch
 from spendgate_service.usage.report import report_page
 from spendgate_service.usage.reverse import reverse
 from tests.support.app import Inline
+from tests.support.rollover import list_for_rollups
 
 TENANTS = tuple(f"tenant-{number}" for number in range(5))
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash")
@@ -88,9 +88,9 @@ def _by_day(spends: Iterable[Spend]) -> Iterator[list[Spend]]:
 
 
 def list_tenants_for_rollups(table: Table, *, since_ms: int) -> None:
-    """Write the state of each tenant's roll-ups, as their creation at that moment does."""
+    """Have the usage of each tenant rolled up."""
     for tenant_id in TENANTS:
-        table.put(put_of_state(table.name, tenant_id, now_ms=since_ms)["Put"]["Item"])
+        list_for_rollups(table, tenant_id, since_ms=since_ms)
 
 
 def reverse_some(table: Table, spends: Sequence[Spend], count: int, *, now_ms: int) -> list[Spend]:

@@ -16,7 +16,6 @@ from spendgate_service.store import keys, rollups, values
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled
 from spendgate_service.store.rollups import (
-    put_of_state,
     read_rolled_days,
     read_rollup_state,
     read_rollups,
@@ -29,6 +28,7 @@ from spendgate_service.usage.reverse import reverse
 from spendgate_service.usage.roll_up import BEHIND_MS, Rolled, roll_up_usage
 from tests.support.app import Inline
 from tests.support.faulty_client import faulty, meanwhile
+from tests.support.rollover import list_for_rollups
 from tests.support.world import TENANT
 
 DAY = "20260410"
@@ -40,8 +40,7 @@ NOON_MS = 1_775_822_400_000
 @pytest.fixture
 def table(memory_table: Table) -> Table:
     """A tenant since the start of the day."""
-    state = put_of_state(memory_table.name, TENANT, now_ms=NOON_MS - DAY_MS // 2)
-    memory_table.put(state["Put"]["Item"])
+    list_for_rollups(memory_table, TENANT, since_ms=NOON_MS - DAY_MS // 2)
     return memory_table
 
 
