@@ -2,12 +2,12 @@
 
 import json
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.console.service import OPERATOR, Service
+from tests.support.clock import in_seconds
 from tests.support.http_events import Context
 
 DAY_MS = 86_400_000
@@ -137,9 +137,12 @@ class History:
 
     def _ask_for_more(self) -> None:
         """Two requests wait; one was granted in part, and one denied."""
-        week = "%Y-%m-%dT%H:%M:%SZ"
-        until = time.strftime(week, time.gmtime(self.service.clock.at_ms / 1000 + 5 * 86_400))
+        until = in_seconds(self.service.clock, 5 * 86_400)
         approver = self._principal("approver")
+        decisions = {
+            "approve": {"note": "Half of it for now", "amount": "20"},
+            "deny": {"note": "Switch this week instead"},
+        }
         for subject, amount, reason, decision in (
             ("agent:migration", "5", "The old tables are read twice until the switch", "deny"),
             ("team:search", "40", "Ranking is measured on twice as many queries", "approve"),
@@ -150,10 +153,8 @@ class History:
             asked = self.ask("POST", "/v1/increase-requests", {**wish, "until": until},
                              principal=self._caller)  # fmt: skip
             if decision is not None:
-                note = {"note": "Half of it for now", "amount": "20"}
                 path = f"/v1/increase-requests/{asked['id']}/{decision}"
-                body = note if decision == "approve" else {"note": "Switch this week instead"}
-                self.ask("POST", path, body, principal=approver)
+                self.ask("POST", path, decisions[decision], principal=approver)
 
     def _principal(self, role: str) -> Context:
         return self.service.principal({"authorization": f"Bearer {self.keys[role]}"})

@@ -25,6 +25,14 @@ def sentences(receiver: LocalReceiver) -> list[str]:
     ]
 
 
+def delivery_to(tenant: Tenant, path: str) -> Json:
+    """How the first message to a target went, once it was sent."""
+    return eventually(
+        lambda: tenant.admin.get(path)["last_delivery"],
+        lambda delivery: delivery["state"] != "none",
+    )
+
+
 def is_signed(request: Received, secret: str) -> bool:
     """Whether the signature of a webhook is right, computed without the service's code."""
     message_id, sent_at = request.headers["webhook-id"], request.headers["webhook-timestamp"]
@@ -66,13 +74,7 @@ def test_a_test_message_shows_how_it_went(tenant: Tenant) -> None:
         ]
         for path in paths:
             tenant.admin.post(f"{path}/test", expected=200)
-        delivered, failing = (
-            eventually(
-                lambda path=path: tenant.admin.get(path)["last_delivery"],  # type: ignore[misc]
-                lambda delivery: delivery["state"] != "none",
-            )
-            for path in paths
-        )
+        delivered, failing = (delivery_to(tenant, path) for path in paths)
 
     assert (delivered["state"], delivered["reason"]) == ("delivered", None)
     assert failing["state"] == "failing"

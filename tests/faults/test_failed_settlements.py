@@ -224,10 +224,10 @@ class RefusingSqs:
 
 
 def test_the_visibility_follows_the_number_of_deliveries() -> None:
-    sqs = RefusingSqs()
+    sqs: Any = RefusingSqs()
 
     with pytest.raises(Unavailable, match="1 messages"):
-        Redelivery(sqs, "url").delay(  # type: ignore[arg-type]
+        Redelivery(sqs, "url").delay(
             {f"r{receives}": backoff_seconds(receives) for receives in (1, 2, 3, 4, 900)}
         )
 

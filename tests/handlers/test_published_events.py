@@ -361,7 +361,7 @@ def _is_of_another_log(record: Record) -> bool:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda case: case.__name__)
 def test_the_filters_let_through_exactly_what_is_an_event(world: World, story: Story) -> None:
-    """Of every change of a story, and of every removal, by somebody and by TTL.
+    """Of every change of a story, and of every removal, by a caller and by TTL.
 
     And the entries of the change log that are not about a budget, which no filter tells apart.
     """

@@ -41,7 +41,7 @@ QUEUED_RELEASE = Operation(
 
 
 def _largest_counts(outcomes: Outcomes) -> None:
-    """The lease has spent the largest total, whatever came first."""
+    """The lease has spent the largest total, in any order."""
     (lease,) = outcomes.books.reservations.values()
     assert lease.captured == {"usd": 4 * ONE}
 

@@ -144,7 +144,7 @@ def asked_for_more(world: World) -> Stage:
     stage = ending_credit(world)
     ends_at = stage["ends_at"] + 240
     request_id = service.ask_for_more(world, stage["budget"], 3, ends_at=ends_at)
-    return {**stage, "request": request_id}
+    return {**stage, "request": request_id, "request_ends_at": ends_at}
 
 
 def asked_until_soon(world: World) -> Stage:

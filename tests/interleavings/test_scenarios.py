@@ -17,7 +17,7 @@ from tests.interleavings.triples import TRIPLES
 COMPLETE_MAX = int(os.environ.get("SPENDGATE_INTERLEAVINGS", "5"))
 
 
-def told(label: str, figures: Sequence[Figures]) -> str:
+def row_of(label: str, figures: Sequence[Figures]) -> str:
     """A row of the table that the end of the run shows."""
     complete = sum(figure.complete for figure in figures)
     exhausted = sum(figure.is_exhausted for figure in figures)
@@ -38,7 +38,7 @@ def test_no_interleaving_of_two_breaks_the_books(
 ) -> None:
     figures = [explored(scenario) for scenario in pairs_on(stage)]
 
-    tell(told(f"{len(figures)} pairs: {stage.label}", figures))
+    tell(row_of(f"{len(figures)} pairs: {stage.label}", figures))
 
 
 @pytest.mark.timeout(3600)
@@ -46,7 +46,7 @@ def test_no_interleaving_of_two_breaks_the_books(
 def test_no_interleaving_of_leases_breaks_the_books(
     scenario: Scenario, tell: Callable[[str], None]
 ) -> None:
-    tell(told(scenario.name, [explored(scenario)]))
+    tell(row_of(scenario.name, [explored(scenario)]))
 
 
 @pytest.mark.timeout(3600)
@@ -54,4 +54,4 @@ def test_no_interleaving_of_leases_breaks_the_books(
 def test_no_interleaving_of_three_breaks_the_books(
     scenario: Scenario, tell: Callable[[str], None]
 ) -> None:
-    tell(told(scenario.name, [explored(scenario)]))
+    tell(row_of(scenario.name, [explored(scenario)]))

@@ -109,13 +109,8 @@ def _decided_once(outcomes: Outcomes) -> None:
     assert len(made) + sum(expiry.expired for expiry in expired) <= 1, "it was decided twice"
     (counter,) = outcomes.books.counters.values()
     approved = any(request.stage == "approved" for request in made)
-    given = counter.ending.get(_end_of_request(outcomes), 0)
+    given = counter.ending.get(outcomes.stage["request_ends_at"], 0)
     assert given in {0, 3 * ONE * approved}, "the credit was not given once"
-
-
-def _end_of_request(outcomes: Outcomes) -> int:
-    ends_at: int = outcomes.stage["ends_at"] + 240
-    return ends_at
 
 
 def _new_windows(world: World) -> Stage:

@@ -31,7 +31,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.stack)
 
 
-class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
+class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives all tests of the stack to one worker, and every other test to a worker that is free.
 
     xdist's own groups (`--dist loadgroup`) group nothing with pytest 9.2.

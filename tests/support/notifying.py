@@ -92,7 +92,7 @@ class Queues:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A post that a receiver has got, whatever it answered."""
+    """A post that a receiver has got, accepted or not."""
 
     at_ms: int
     host: str
@@ -123,7 +123,7 @@ class Receivers:
             raise DeliveryFailed(reason)
 
     def accepted(self, host: str) -> list[Arrived]:
-        return [post for post in self.posts if post.host == host and post.accepted]
+        return [post for post in self.attempts(host) if post.accepted]
 
     def attempts(self, host: str) -> list[Arrived]:
         return [post for post in self.posts if post.host == host]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spendgate_service.api.bodies.capturing import CaptureBody
-from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.subjects import parse_subject
@@ -147,14 +146,9 @@ def lease_grown(table: Table, budgets: int) -> Cost:
     """A lease that asks for more once again, and is renewed with it."""
     tenant = Counted(table, budgets)
     held = tenant.world.reserve(2, by=tenant.by(), ttl_seconds=60)
-
-    def grow(world: World, usd: int) -> None:
-        amounts = {"usd": usd * ONE}
-        world.app.leases.extend(TENANT, held, ttl_seconds=60, amounts=amounts)
-
-    grow(tenant.world, 4)
+    tenant.world.grow(held, 4, ttl_seconds=60)
     tenant.world.clock.advance(20)
-    return tenant.cost(lambda world: grow(world, 6))
+    return tenant.cost(lambda world: world.grow(held, 6, ttl_seconds=60))
 
 
 def lease_captured(table: Table, budgets: int, batch: int, *, lines: int = 1) -> Cost:

@@ -188,8 +188,12 @@ def test_the_notifier_may_do_what_it_does_and_nothing_else(app: Spendgate, notin
     noting.caller = "Notify"
     event = reached()
     delivery = Delivery("acme", A_CHAT.notification_id, event)
-    for failing in (None, "no answer"):
-        notifying.receivers.failing = lambda _host, reason=failing: reason  # type: ignore[misc]
+    answers: tuple[Callable[[str], str | None], ...] = (
+        lambda _host: None,
+        lambda _host: "no answer",
+    )
+    for failing in answers:
+        notifying.receivers.failing = failing
         for body in (json.dumps({"detail": event}), delivery.body, "{"):
             notifying.clock.advance(60)
             notifying.handler(_sqs_event(body, notifying.clock.now_ms()), LongContext())

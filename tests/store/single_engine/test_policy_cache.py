@@ -43,7 +43,7 @@ def test_a_first_budget_bites_after_a_second(memory_table: Table) -> None:
     assert world.policy_cache.rules(TENANT, [AGENT]).policies[AGENT].budgets
 
 
-def test_fresh_rules_are_read_whatever_is_remembered(memory_table: Table) -> None:
+def test_fresh_rules_are_read_past_what_is_remembered(memory_table: Table) -> None:
     world = World(memory_table)
     world.policy_cache.rules(TENANT, [AGENT])
     world.budget(1)

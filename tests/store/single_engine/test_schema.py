@@ -81,7 +81,7 @@ def test_a_table_of_another_schema_keeps_its_messages_and_periods(memory_table: 
         load_function("rollover", environment(memory_table)).handler({}, LongContext())
 
 
-def test_health_is_up_whatever_the_schema_is(memory_table: Table) -> None:
+def test_health_is_up_under_any_schema(memory_table: Table) -> None:
     put_schema(memory_table, SCHEMA + 1)
     function = load_function("admin", environment(memory_table))
 

@@ -80,7 +80,7 @@ def test_tenants_are_listed_page_by_page(memory_table: Table) -> None:
 
 def test_an_unknown_tenant_is_not_found(memory_table: Table) -> None:
     with pytest.raises(NotFound):
-        read_tenant_of(memory_table, "nobody")
+        read_tenant_of(memory_table, "unknown")
 
 
 def test_a_change_keeps_what_a_rival_changed_meanwhile(memory_table: Table) -> None:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from spendgate_service.store import keys
 from spendgate_service.store.client import Table
 from spendgate_service.usage.roll_up import BEHIND_MS, roll_up_usage
-from tests.support.exact_table import ExactTable
+from tests.support.exact_table import Answer, ExactTable
 from tests.support.synthetic_usage import (
     DAY_MS,
     TENANTS,
@@ -36,10 +37,10 @@ class WatchedTable(ExactTable):
     usage_items: int = 0
     queries: Counter[str] = field(default_factory=Counter)
 
-    def query(self, **arguments: object) -> dict[str, object]:
+    def query(self, **arguments: Any) -> Answer:
         answer = super().query(**arguments)
         self.usage_items += sum("usage_lines" in item for item in answer["Items"])
-        values: dict[str, dict[str, str]] = arguments["ExpressionAttributeValues"]  # type: ignore[assignment]
+        values = arguments["ExpressionAttributeValues"]
         if ":pk" in values:
             self.queries[keys.parts_of(values[":pk"]["S"])[2]] += 1
         return answer

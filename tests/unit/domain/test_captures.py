@@ -1,4 +1,4 @@
-"""Which calls explain what a lease has spent: the steps add up, whatever the entries say."""
+"""Which calls explain what a lease has spent: the steps always add up."""
 
 import pytest
 from hypothesis import given
