@@ -7,7 +7,6 @@ and every capture, renewal and line of the usage log reaches the table.
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 
@@ -33,7 +32,7 @@ ADMISSIONS_AIM = 100_000
 UNITS_AIMS = {"gathered": 0.15, "each": 0.35}
 USD_AIMS = {"gathered": 0.20, "each": 0.45}
 
-type Turn = dict[str, Any]
+type Turn = dict[str, float]
 
 
 def measured(console: Console) -> Report:
