@@ -4,6 +4,7 @@ functions -> api -> app -> capabilities -> events -> dead_letters -> store, wire
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,15 @@ def test_only_the_adapter_and_the_commands_know_botocore() -> None:
     }
 
     assert knowing == KNOWS_BOTOCORE
+
+
+@pytest.mark.parametrize("page", sorted(HOME.glob("*/__init__.py")), ids=lambda p: p.parent.name)
+def test_a_folder_begins_with_a_page_that_names_its_modules(page: Path) -> None:
+    text = ast.get_docstring(ast.parse(page.read_text())) or ""
+    modules_there = {path.stem for path in page.parent.glob("*.py")} - {"__init__"}
+
+    assert 15 <= len(text.splitlines()) <= 60
+    assert modules_there - set(re.findall(r"\w+", text)) == set()
 
 
 @pytest.mark.parametrize("path", sorted((HOME / "domain").glob("*.py")), ids=lambda path: path.name)

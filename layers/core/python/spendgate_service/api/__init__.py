@@ -4,11 +4,22 @@
     route           @route, the one declaration of a route, on its handler
     routes          every route, collected from the handlers
     dispatch        from an event of API Gateway to a handler and back
-    queue           the consumer of the settlement queue
+    queue           the consumer of the settlement queue; `isolation` finds a message that kills it
+    lambda_handler  what every function does around its work
     handlers/       the work: read the request, call one capability, build the response
-    bodies/         the pydantic models of what callers send
-    parameters      the parameters in path, query and headers, by type
-    errors          one table from exception to status, code, type and metric
+    bodies/         the pydantic models of what callers send; `json_body` reads them strictly,
+                    `validation` turns pydantic's errors into sentences
+    parameters      the parameters in path, query and headers, by type; `query` and `moments` read
+                    them, `usage_query` those of the usage log
+    principal       the caller by its API key; `author` who makes a change
+    idempotency     a creation happens once; `fingerprint` tells a replay from another request
+    tags            ETag and If-Match
+    notes           what a caller is warned of; `alternatives` what fits instead; `lease_terms`
+                    what the holder of a lease needs to know
+    export          a ledger in parts; `usage_export` the usage log, `spreadsheet` cells of CSV
+    static_files    the files of the console
+    errors          one table from exception to status, code, type and metric; `exceptions` has
+                    those that no rule of the domain raises
     openapi/        the OpenAPI document, derived from routes, bodies and responses
 
 To add a route, write a handler with `@route` in `handlers/`, and the route in template.yaml: a test

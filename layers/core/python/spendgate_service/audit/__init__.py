@@ -17,6 +17,7 @@ Model
 
     budget       one budget: counters against ledger
     books        one budget: ledger against usage log
+    changes      the change log: its entries, and that what needs an entry has one
     rollups      one day of usage: roll-ups against the records
     table        a whole table: a scan in parallel segments, partition by partition
     partition    the checks within one partition

@@ -13,6 +13,8 @@ Model
     balance_lists   pages of balances: under a default, of a tenant
     balances        every current balance of a tenant, for metrics
     credit          a top-up or refund of the current period
+    opening         what a budget starts with: spend of before, or of the budget that it replaces
+    increase_requests  open, list and expire requests for more; `decisions` approves and denies
     token_caps      the most tokens that one request of a subject may have
     policy_writes   the writes that create, change and token_caps have in common
 
@@ -25,6 +27,7 @@ Invariants
       effect when cached policies expire, within 5 s.
     - Creations and credits happen once under an idempotency key: its record is written in the same
       transaction, and a replay gets the first response.
+    - A request for more is decided once; the approval and its credit are one transaction.
     - Deleting a budget keeps its counters, its ledger and its statements.
 
 Cost

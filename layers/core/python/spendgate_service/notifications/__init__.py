@@ -11,7 +11,7 @@ Model
     deliver     the queue's consumer: fans out, takes turns, posts, retries
     sending     one POST, to an address that was judged before
     formats     the body of a post: Slack, Teams, webhook; the signature of a webhook
-    sentences   an event as a colleague would say it
+    sentences   an event as a colleague would say it, from the parts in `wording`
 
 Invariants
     - A message arrives once or more, always with the id of its event; none is lost: what cannot be
