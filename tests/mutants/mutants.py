@@ -18,16 +18,18 @@ CONDITIONS = {
         "IS_BELOW_PAUSE_OR_IS_NEW",
         "CAN_GRANT_OR_IS_NEW", "CAN_GRANT_BELOW_PAUSE_OR_IS_NEW", "ENOUGH_COMES_BACK",
         "ENOUGH_COMES_BACK_BELOW_PAUSE", "IS_STILL_HELD", "IS_HELD_THERE",
+        "CAN_MOVE", "CAN_MOVE_BELOW_PAUSE", "CAN_MOVE_AND_GRANT", "CAN_MOVE_AND_GRANT_BELOW_PAUSE",
+        "IS_STILL_THERE",
     ),
     "spendgate_service.store.credit_writes": (
         "ENDS_ARE_AS_SEEN", "NO_END_COMES_BEFORE", "AN_END_COMES_BEFORE", "CAN_CORRECT_UNTIL",
         "CAN_CORRECT_UNTIL_PERIOD_ENDS",
     ),
-    "spendgate_service.store.postings": ("COUNTER_EXISTS",),
+    "spendgate_service.store.postings": ("COUNTER_EXISTS", "IS_IN_WINDOW", "HAS_LEFT_WINDOW"),
     "spendgate_service.store.windows": (
         "SO_MUCH_WAITS", "NO_WINDOW_IS_OPEN_AND_NOTHING_WAITS", "WINDOW_IS_AS_SEEN",
     ),
-    "spendgate_service.store.reservations": ("IS_HELD_AS_SEEN",),
+    "spendgate_service.store.reservations": ("IS_HELD_AS_SEEN", "IS_LEASED_AS_SEEN"),
     "spendgate_service.store.due_index": (
         "IS_DUE_AS_SEEN", "IS_DUE_AS_SEEN_AND_NOTHING_CAME_IN",
     ),
@@ -36,7 +38,7 @@ CONDITIONS = {
 }  # fmt: skip
 """Every condition of a write that moves money or rules, by the module of its constant."""
 
-_CLAUSE = re.compile(r"attribute_(?:not_)?exists\(\w+\)|[#\w]+ (?:>=|<=|<>|=|<|>) :\w+")
+_CLAUSE = re.compile(r"attribute_(?:not_)?exists\([#\w]+\)|[#\w]+ (?:>=|<=|<>|=|<|>) :\w+")
 _OFF_BY_ONE = {">=": ">", "<=": "<", "<": "<="}
 _BUCKETS = ("unchanged", "sufficient")
 
@@ -68,10 +70,11 @@ class Mutant:
         after = before.replace(self.clause, self.broken, 1)
         assert after != before
         setattr(module, self.constant, after)
-        conditions = import_module("spendgate_service.store.holds")._CONDITIONS
-        for rule, condition in conditions.items():
-            if condition == before:
-                conditions[rule] = after
+        holds = import_module("spendgate_service.store.holds")
+        for conditions in (holds._CONDITIONS, holds._MOVING_CONDITIONS):
+            for rule, condition in conditions.items():
+                if condition == before:
+                    conditions[rule] = after
 
 
 def _break_buckets(buckets: type, clauses: str) -> None:
