@@ -78,6 +78,11 @@ test-client-long: .venv/.stamp $(CLIENT_STAMPS) $(CLIENT_LONG_STAMPS) ## Make 1,
 	    ../../.local/venvs/client-frameworks/bin/python -m pytest -q tests/integrations/frameworks/test_scenarios.py
 	@$(say) "Client: LiteLLM's SDK with every driver, then its proxy with four workers"
 	@export WHOLE_TABLE=1; $(MAKE) litellm-table
+	@$(say) "Client: the programs of the pages, against the local stack"
+	@$(MAKE) up
+	@export SPENDGATE_TEST_STACK=$(CURDIR)/.local/stack.json; cd $(CLIENT); \
+	$(foreach name,mcp frameworks litellm,../../.local/venvs/client-$(name)/bin/python -m pytest -q \
+	    $(wordlist 2,9,$(CLIENT_ARGS_$(name))) -k page;)
 	@$(say) "Client: random calls"
 	@export SPENDGATE_CLIENT_CALLS=1000; for name in $(CLIENT_SDKS); do \
 	    (cd $(CLIENT) && ../../.local/venvs/client-$$name/bin/python -m pytest -q tests/sdk/test_random.py); \

@@ -24,7 +24,7 @@ from spendgate import AsyncSpendgate, Spendgate
 from spendgate.testing import FakeProvider
 from tests.support.pages import blocks_of
 from tests.support.rows import Books
-from tests.support.service import ROOT, Account, Service
+from tests.support.service import ROOT, Account, Service, with_own_tenant
 
 DRIVERS = ["sync-openai", "async-anthropic", "sync-anthropic", "async-openai"]
 MAX_TOKENS = 64
@@ -342,13 +342,10 @@ def follow(*programs: str, provider: FakeProvider, service: Service) -> str:
     return done.stdout
 
 
-def test_the_programs_of_the_page_do_what_it_says(
-    provider: FakeProvider, service: Service, admin: Spendgate
-) -> None:
+def test_the_programs_of_the_page_do_what_it_says(provider: FakeProvider, service: Service) -> None:
+    service = with_own_tenant(service, "pages")
     _, call, refusal, session = blocks_of(PAGE, "python")
     (printed,) = blocks_of(PAGE, "text")
-    admin.budgets.create(subject="agent:researcher", unit="usd", limit="1")
-    admin.budgets.create(subject="agent:spent", unit="usd", limit="0")
     through_session = """
 response = litellm.completion(
     model="openai/gpt-4o", messages=[{"role": "user", "content": "hello"}]
@@ -356,11 +353,14 @@ response = litellm.completion(
 print(response.choices[0].message.content)
 """
     said = "word0 word1 word2 word3 word4 \n"
-    assert follow(call, refusal, provider=provider, service=service) == said + printed
-    (first,) = admin.spend(agent="researcher").budgets
-    assert first.spent > 0
-    assert follow(session, through_session, provider=provider, service=service) == said
-    (second,) = admin.spend(agent="researcher").budgets
+    with service.admin() as admin:
+        admin.budgets.create(subject="agent:researcher", unit="usd", limit="1")
+        admin.budgets.create(subject="agent:spent", unit="usd", limit="0")
+        assert follow(call, refusal, provider=provider, service=service) == said + printed
+        (first,) = admin.spend(agent="researcher").budgets
+        assert first.spent > 0
+        assert follow(session, through_session, provider=provider, service=service) == said
+        (second,) = admin.spend(agent="researcher").budgets
     assert second.spent == 2 * first.spent
     assert second.held == 0
     assert len(provider.log()) == len(provider.log_of("hello"))

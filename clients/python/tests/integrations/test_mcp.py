@@ -24,8 +24,16 @@ from mcp import Client, MCPError, StdioServerParameters
 from spendgate import AsyncSpendgate, Spendgate
 from spendgate.integrations.mcp._command import DEFAULT_PORT, HOST, _parser, run
 from spendgate.integrations.mcp._server import BUDGETS_URI, budget_server
+from spendgate.params import CalendarPeriod
 from tests.support.pages import blocks_of
-from tests.support.service import ROOT, Account, Service, eventually, free_port
+from tests.support.service import (
+    ROOT,
+    Account,
+    Service,
+    eventually,
+    free_port,
+    with_own_tenant,
+)
 
 COMMAND = [sys.executable, "-m", "spendgate.integrations.mcp"]
 PAGE = "docs/integrations/mcp.md"
@@ -288,16 +296,14 @@ def test_a_wrong_configuration_is_one_sentence_and_exit_code_78(
 
 
 def test_the_program_of_the_page_prints_what_the_page_shows(
-    service: Service, admin: Spendgate, tmp_path: Path
+    service: Service, tmp_path: Path
 ) -> None:
+    service = with_own_tenant(service, "pages")
     (program,) = blocks_of(PAGE, "python")
     (printed,) = blocks_of(PAGE, "text")
-    admin.budgets.create(
-        subject="agent:researcher",
-        unit="usd",
-        limit="2",
-        period={"type": "calendar", "unit": "day"},
-    )
+    with service.admin() as admin:
+        day: CalendarPeriod = {"type": "calendar", "unit": "day"}
+        admin.budgets.create(subject="agent:researcher", unit="usd", limit="2", period=day)
     command = tmp_path / "spendgate-mcp"
     command.write_text(f"#!/bin/sh\nexec {shlex.join(COMMAND)}\n", encoding="utf-8")
     command.chmod(0o755)

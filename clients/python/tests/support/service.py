@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,12 @@ def new_tenant(service: Service, prefix: str) -> str:
     with Spendgate(url=service.url, api_key=service.operator_key, timeout=60) as operator:
         made = operator.tenants.create(tenant_id=f"{prefix}-{uuid.uuid4().hex[:8]}")
     return str(made.admin_key)
+
+
+def with_own_tenant(service: Service, prefix: str) -> Service:
+    """The same service, with the keys of a new tenant."""
+    key = new_tenant(service, prefix)
+    return replace(service, admin_key=key, caller_key=key)
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from spendgate import Spendgate
 from spendgate.params import CalendarPeriod
 from spendgate.testing import FakeProvider
 from tests.support.pages import blocks_of
-from tests.support.service import ROOT, Service, new_tenant
+from tests.support.service import ROOT, Service, with_own_tenant
 
 PAGES = ["langchain", "openai-agents", "pydantic-ai"]
 PROGRAMS = [
@@ -33,14 +32,11 @@ def test_a_program_settles_and_is_refused(
     document = f"docs/integrations/{page}.md"
     program = compile(blocks_of(document, "python")[place], f"{page}.md", "exec")
     (printed,) = blocks_of(document, "text")
-    key = new_tenant(service, "pages")
-    with (
-        FakeProvider() as provider,
-        Spendgate(url=service.url, api_key=key, timeout=60) as admin,
-    ):
+    service = with_own_tenant(service, "pages")
+    with FakeProvider() as provider, service.admin() as admin:
         for name, value in {
             "SPENDGATE_URL": service.url,
-            "SPENDGATE_API_KEY": key,
+            "SPENDGATE_API_KEY": service.caller_key,
             "OPENAI_BASE_URL": provider.openai_url,
             "OPENAI_API_KEY": "fake",
             "OPENAI_AGENTS_DISABLE_TRACING": "1",
