@@ -17,7 +17,7 @@ from bench.report import Report, median, percentile
 from bench.service import ADMIN, CONTEXT, KINDS, Service, service_at
 from bench.twins import NotingClient, Sample, Twin, calls_text
 from local.dynamodb_local import dynamodb_local
-from tests.support.engines import boto_client_at, create_table
+from tests.support.engines import create_table, patient_client_at
 from tests.support.http_events import http_event
 from tests.support.operation_costs import FULL_BATCH
 
@@ -63,7 +63,7 @@ def _measure(
     noting = service.table.client
     assert isinstance(noting, NotingClient)
     twin_name = f"{service.table.name}-twin"
-    bare = boto_client_at(service.url)
+    bare = patient_client_at(service.url, kind="boto3")
     create_table(bare, twin_name)
     twin = Twin(bare, twin_name)
     for subject in ("agent:researcher", "organization:acme", "session:s-42")[:budgets]:

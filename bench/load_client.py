@@ -12,7 +12,7 @@ from bench.peers_client import HOT_AGENT, Turns
 from bench.service import ADMIN, CONTEXT, KINDS, Nowhere, Service, service_on
 from bench.twins import NotingClient
 from spendgate_service.store import keys, values
-from tests.support.engines import boto_client_at
+from tests.support.engines import patient_client_at
 from tests.support.http_events import http_event
 
 BARE = "bare"
@@ -40,7 +40,7 @@ def bare_calls(service: Service, number: int) -> Iterator[None]:
         for operation, arguments in noting.take()
         if operation in {"update_item", "put_item"}
     )
-    client = boto_client_at(service.url)
+    client = patient_client_at(service.url, kind="boto3")
     made = 0
     while True:
         made += 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.peers_client import Turns
-from tests.support.engines import boto_client_at
+from tests.support.engines import patient_client_at
 
 _KEY = {"pk": {"S": "bare"}, "sk": {"S": "counter"}}
 _LIMIT = 10**12
@@ -35,4 +35,4 @@ def pairs(client: Any, table: str) -> Iterator[None]:
 
 if __name__ == "__main__":
     url, table, _ = sys.argv[1:]
-    Turns(sys.stdout).take(pairs(boto_client_at(url), table))
+    Turns(sys.stdout).take(pairs(patient_client_at(url, kind="boto3"), table))
