@@ -148,12 +148,16 @@ class Invariants:
                 continue
             for counter, amount, _ in stored.lines_of(key, reservation):
                 self.held[counter, reservation.bucket] += sign * amount
-                touched.add((counter, reservation.bucket))
+                touched |= self._claimed_until(counter, reservation.bucket)
         if isinstance(after, Reservation):
             self.reservations[key] = after
         else:
             del self.reservations[key]
         return touched
+
+    def _claimed_until(self, counter: Key, moment: int) -> set[Bucket]:
+        """The buckets that end by then: what backed the holds of one may be another's now."""
+        return {bucket for bucket in self.held if bucket[0] == counter and bucket[1] <= moment}
 
     def _enter_policy(self, key: Key, before: object, after: object) -> None:
         assert isinstance(after, Policy), "a policy keeps its version when it is emptied"

@@ -1,46 +1,28 @@
 """Break every condition in turn and let the suites find out: `python -m tests.mutants`.
 
-Takes some twenty minutes. Writes the list to docs/testing.md, and fails if one survives. With
-`--only TEXT` it tries those whose name has that text, and writes nothing.
+Prints a line per mutant as it is found and keeps it in `.local/mutants.jsonl`, so that an
+interrupted run loses nothing: `--resume` tries only those that are missing or survived. Writes the
+list to docs/testing.md once every mutant was tried, and fails if one survives. `--only TEXT` tries
+those whose name has that text.
 """
 
 import argparse
+import json
 import multiprocessing
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from importlib import import_module
-from pathlib import Path
-
-import pytest
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.mutants.mutants import Mutant, all_mutants
+from tests.mutants.suites import killer_of, warm
+from tests.support.engines import ROOT
 from tests.support.generated_blocks import write_part
 
+type Killers = dict[str, str | None]
+
 PART = "mutants"
-_CONTRACT = "tests/store"
-_AT_ONCE = [
-    f"{_CONTRACT}/test_{name}.py"
-    for name in ("settling", "extending", "recording", "policy_changes", "reserving")
-]
-_IN_MEMORY = ("--engine", "memory")
-SUITES = (
-    (
-        "conditions",
-        [f"{_CONTRACT}/test_conditions.py", f"{_CONTRACT}/test_interleavings.py", *_IN_MEMORY],
-    ),
-    ("rules", ["tests/property/test_rules_and_expressions.py"]),
-    ("settling", [*_AT_ONCE, *_IN_MEMORY]),
-    ("closing", [f"{_CONTRACT}/test_closing_conditions.py", *_IN_MEMORY]),
-    ("rollover", [f"{_CONTRACT}/test_rollover.py", f"{_CONTRACT}/test_carry_over.py", *_IN_MEMORY]),
-    ("contract", [_CONTRACT, "--ignore", f"{_CONTRACT}/single_engine", *_IN_MEMORY]),
-    ("budgets", ["tests/store/single_engine/test_budgets.py"]),
-    ("model", ["tests/model"]),
-    ("faults", ["tests/faults", "--deselect", "tests/faults/test_every_call.py"]),
-    ("year", ["tests/simulation"]),
-    ("interleavings", ["tests/interleavings/test_scenarios.py"]),
-)
-"""The quickest first: which suite is named is the first that notices, not the only one."""
+FOUND = ROOT / ".local" / "mutants.jsonl"
 
 HARMLESS = {
     ("IS_AS_SEEN", "limit_amount = :seen_limit"): "a version never stands for two limits",
@@ -48,82 +30,88 @@ HARMLESS = {
 """Clauses without which nothing changes, and why; they are kept, and not tried."""
 
 
-_FAILED = 1
-_OPTIONS = (
-    "-q", "-x", "--tb=no", "-p", "no:cacheprovider",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",
-)  # fmt: skip
-_FORKED = multiprocessing.get_context("fork")
-_SECONDS_MAX = 900
-
-
-def killer_of(mutant: Mutant | None) -> str | None:
-    """The first suite that fails, or None if all of them pass, as without a mutant they must."""
-    for suite, arguments in SUITES:
-        run = _FORKED.Process(target=_run, args=(mutant, arguments))
-        run.start()
-        run.join(_SECONDS_MAX)
-        if run.exitcode == _FAILED:
-            return suite
-        assert run.exitcode == 0, f"{suite} could not be run: {run.exitcode}"
-    return None
-
-
-def _run(mutant: Mutant | None, arguments: Sequence[str]) -> None:
-    """Run a suite with the mutant; a process of its own, but with everything imported already."""
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        os.dup2(nowhere.fileno(), sys.stderr.fileno())
-        if mutant is not None:
-            mutant.apply()
-        os._exit(pytest.main([*_OPTIONS, *arguments]))
-
-
-def _is_harmless(mutant: Mutant) -> bool:
-    return (mutant.constant, mutant.clause) in HARMLESS
-
-
-def tried(only: str) -> Iterator[tuple[Mutant, str | None]]:
-    """Every mutant with its killer, told as they are found."""
-    for mutant in all_mutants():
-        if only in mutant.name and not _is_harmless(mutant):
-            killer = killer_of(mutant)
-            sys.stdout.write(f"{killer or 'SURVIVED':10} {mutant.name}\n")
-            sys.stdout.flush()
-            yield mutant, killer
-
-
 def main() -> int:
     """Try them; 1 if any survives."""
-    os.environ.setdefault("SPENDGATE_SEED", "1")
-    os.environ.setdefault("SPENDGATE_LONGER", "3")
-    for warm in ("boto3", "hypothesis", "tests.conftest"):
-        import_module(warm)
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("--only", default="")
-    only = parser.parse_args().only
-    sound = killer_of(None)
-    assert sound is None, f"the suite {sound} fails by itself"
-    found = list(tried(only))
-    killed = sum(killer is not None for _, killer in found)
-    if not only:
-        write_part(PART, table_of(found))
-    return int(killed < len(found))
-
-
-def table_of(found: Sequence[tuple[Mutant, str | None]]) -> str:
-    """The list for the documents."""
-    killed = sum(killer is not None for _, killer in found)
-    rows = [
-        f"| `{one.constant}` | `{one.clause}` | {_said(one.what)} | {killer or '**none**'} |"
-        for one, killer in found
+    parser.add_argument("--only", default="", help="those whose name has this text")
+    parser.add_argument("--resume", action="store_true", help="keep what was found before")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    if not (arguments.resume or arguments.only):
+        FOUND.unlink(missing_ok=True)
+    killers = found_before()
+    wanted = [
+        mutant
+        for mutant in tried_mutants()
+        if arguments.only in mutant.name and not (arguments.resume and killers.get(mutant.name))
     ]
-    rows += [
+    with warm():
+        for mutant, killer in tried(wanted, workers=arguments.workers):
+            killers[mutant.name] = killer
+    if all(mutant.name in killers for mutant in tried_mutants()):
+        write_part(PART, table_of(killers))
+    return int(not all(killers[mutant.name] for mutant in wanted))
+
+
+def tried_mutants() -> list[Mutant]:
+    """Every mutant but the harmless ones."""
+    return [one for one in all_mutants() if (one.constant, one.clause) not in HARMLESS]
+
+
+def found_before() -> Killers:
+    """What earlier runs found, by the mutant's name."""
+    if not FOUND.exists():
+        return {}
+    lines = map(json.loads, FOUND.read_text(encoding="utf-8").splitlines())
+    return {line["mutant"]: line["killer"] for line in lines}
+
+
+def tried(wanted: Iterable[Mutant], *, workers: int) -> Iterator[tuple[Mutant, str | None]]:
+    """Each mutant with its killer, printed and kept as it is found; last that all suites pass."""
+    forked = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, mp_context=forked) as pool:
+        running = {pool.submit(_timed_killer_of, mutant): mutant for mutant in wanted}
+        sound = pool.submit(_timed_killer_of, None)
+        for run in as_completed(running):
+            (killer, seconds), mutant = run.result(), running[run]
+            _keep(mutant, killer, seconds)
+            yield mutant, killer
+        failing, seconds = sound.result()
+        print(f"without a mutant: {failing or 'all pass'}, {seconds:.0f} s", flush=True)
+        assert failing is None, f"the suite {failing} fails by itself"
+
+
+def _timed_killer_of(mutant: Mutant | None) -> tuple[str | None, float]:
+    began = time.monotonic()
+    return killer_of(mutant), time.monotonic() - began
+
+
+def _keep(mutant: Mutant, killer: str | None, seconds: float) -> None:
+    print(f"{killer or 'SURVIVED':14} {seconds:5.0f} s  {mutant.name}", flush=True)
+    FOUND.parent.mkdir(exist_ok=True)
+    with FOUND.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps({"mutant": mutant.name, "killer": killer}) + "\n")
+
+
+def table_of(killers: Killers) -> str:
+    """The list for the documents."""
+    mutants = tried_mutants()
+    killed = sum(killers[one.name] is not None for one in mutants)
+    rows = [
+        f"| `{one.condition}` | `{one.clause}` | {_said(one.what)} | "
+        f"{killers[one.name] or '**none**'} |"
+        for one in mutants
+    ]
+    rows += _rows_of_harmless()
+    head = [f"{killed} of {len(mutants)} are killed.", "", "| condition | clause | broken | by |"]
+    return "\n".join([*head, "| --- | --- | --- | --- |", *rows])
+
+
+def _rows_of_harmless() -> Sequence[str]:
+    return [
         f"| `{constant}` | `{clause}` | left out | not tried: {why} |"
         for (constant, clause), why in HARMLESS.items()
     ]
-    head = [f"{killed} of {len(found)} are killed.", "", "| condition | clause | broken | by |"]
-    return "\n".join([*head, "| --- | --- | --- | --- |", *rows])
 
 
 def _said(what: str) -> str:

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
 
 CONDITIONS = {
-    "spendgate_service.store.keys": ("IS_NEW",),
     "spendgate_service.store.counters": ("POLICY_IS_KNOWN", "IS_AS_SEEN"),
     "spendgate_service.store.holds": (
         "CAN_GRANT", "CAN_GRANT_BELOW_PAUSE", "POLICY_IS_KNOWN_OR_IS_NEW", "IS_BELOW_PAUSE",
@@ -35,8 +36,17 @@ CONDITIONS = {
     ),
     "spendgate_service.store.policies": ("POLICY_IS_NEW", "POLICY_IS_AS_READ"),
     "spendgate_service.store.idempotency": ("IS_THE_FIRST_TIME",),
+    "spendgate_service.store.increase_requests": ("IS_PENDING", "HAS_EXPIRED", "WAITS_FOR_NOTHING"),
+    "spendgate_service.budgets.opening": ("SPENT_IS_AS_READ", "SPENT_EVER_IS_AS_READ"),
 }  # fmt: skip
 """Every condition of a write that moves money or rules, by the module of its constant."""
+
+CREATORS = (
+    "reservations.reserve", "periods.close", "events.threshold_events", "budgets.opening",
+    "budgets.policy_writes", "budgets.change", "store.ledger", "store.usage", "store.windows",
+    "store.slugs", "store.changes", "store.increase_requests",
+)  # fmt: skip
+"""The modules that create an item of money or rules only if it is new: `IS_NEW` of each alone."""
 
 _CLAUSE = re.compile(r"attribute_(?:not_)?exists\([#\w]+\)|[#\w]+ (?:>=|<=|<>|=|<|>) :\w+")
 _OFF_BY_ONE = {">=": ">", "<=": "<", "<": "<="}
@@ -45,16 +55,22 @@ _BUCKETS = ("unchanged", "sufficient")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One constant with one clause broken."""
+    """One constant with one clause broken, everywhere or `only_in` one module that uses it."""
 
     module: str
     constant: str
     clause: str
     broken: str
+    only_in: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.constant}: {self.clause} -> {self.what}"
+        return f"{self.condition}: {self.clause} -> {self.what}"
+
+    @property
+    def condition(self) -> str:
+        """The constant, and where it is broken if that is not everywhere."""
+        return f"{self.constant} in {self.only_in}" if self.only_in else self.constant
 
     @property
     def what(self) -> str:
@@ -69,7 +85,14 @@ class Mutant:
         before = getattr(module, self.constant)
         after = before.replace(self.clause, self.broken, 1)
         assert after != before
-        setattr(module, self.constant, after)
+        if self.only_in:
+            creator: Any = import_module(f"spendgate_service.{self.only_in}")
+            creator.keys = SimpleNamespace(**{**vars(module), self.constant: after})
+            return
+        for name, user in list(sys.modules.items()):
+            is_ours = name.startswith(("spendgate_service.", "tests."))
+            if is_ours and getattr(user, self.constant, None) == before:
+                setattr(user, self.constant, after)
         holds = import_module("spendgate_service.store.holds")
         for conditions in (holds._CONDITIONS, holds._MOVING_CONDITIONS):
             for rule, condition in conditions.items():
@@ -101,6 +124,9 @@ def all_mutants() -> Iterator[Mutant]:
                 if operator in _OFF_BY_ONE:
                     broken = clause.replace(operator, _OFF_BY_ONE[operator])
                     yield Mutant(module, constant, clause, broken)
+    is_new = import_module("spendgate_service.store.keys").IS_NEW
+    for user in CREATORS:
+        yield Mutant("spendgate_service.store.keys", "IS_NEW", is_new, _true(is_new), only_in=user)
     for clauses in _BUCKETS:
         name = f"Buckets.{clauses}"
         yield Mutant("spendgate_service.store.counters", name, "every bucket", " OR ")

@@ -8,7 +8,7 @@ engine runs in the process of the tests.
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tests.support.ministack import ministack
 
 type Engine = Callable[[], AbstractContextManager[str]]
 
-ENGINES: Mapping[str, Engine] = {"dynamodb_local": dynamodb_local, "ministack": ministack}
+ENGINES: dict[str, Engine] = {"dynamodb_local": dynamodb_local, "ministack": ministack}
 
 _LOOK_SECONDS = 0.1
 _START_SECONDS_MAX = 240
