@@ -52,6 +52,17 @@ export COVERAGE_CORE := sysmon
 
 say = printf '\033[1m==> %s\033[0m\n'
 
+# $(call beside,targets,command): run the command and, meanwhile, make the targets one after the
+# other; then show what they printed, and fail if one of both failed.
+define beside
+	@mkdir -p .local; $(MAKE) $(1) > .local/beside.log 2>&1 & beside=$$!; \
+	trap 'kill $$beside 2>/dev/null' INT TERM; failed=""; \
+	$(2) || failed="$$failed tests"; \
+	wait $$beside || failed="$$failed $(1)"; \
+	cat .local/beside.log; \
+	[ -z "$$failed" ] || { $(say) "Failed:$$failed"; exit 1; }
+endef
+
 .PHONY: help setup browser build console pictures up down logs dead-letters audit invoke demo fuzz docs tone wrap bench check lint audit-dependencies scan sbom release template test test-long lock clean distclean
 
 help: ## Show this help
@@ -153,9 +164,9 @@ wrap: .venv/.stamp ## Wrap the prose of the documents at 100 columns
 bench: .venv/.stamp .local/venvs/bench/.stamp ## Run the benchmarks (BENCH=floor runs one)
 	@PYTHONPATH=$(CLIENT)/src $(BIN)/python -m bench $(BENCH)
 
-check: .venv/.stamp lint tone scan ## Run the quick checks: lint, wording, template, unit tests
-	@$(say) "Unit and template tests (pytest)"
-	@$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/template $(PYTEST_ARGS)
+check: .venv/.stamp .local/venvs/checkov/.stamp ## Run the quick checks: lint, wording, template, unit tests
+	@$(say) "Unit and template tests (pytest); meanwhile lint, wording and the templates"
+	$(call beside,lint tone scan,$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/template $(PYTEST_ARGS))
 
 lint: .venv/.stamp ## Check format, style, types and security (ruff, mypy, bandit)
 	@$(say) "Style (ruff)"
@@ -197,9 +208,9 @@ template: setup scan ## Check the templates (cfn-lint, checkov, sam validate --l
 	@$(say) "Template (sam validate --lint)"
 	@$(SAM) validate --lint --region $(REGION)
 
-test: setup browser lint tone template test-client ## Run every check and every test suite, and report the coverage
-	@$(say) "Tests (pytest)"
-	@$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST_ARGS)
+test: setup browser ## Run every check and every test suite, and report the coverage
+	@$(say) "Tests (pytest); meanwhile lint, wording, the templates and the client"
+	$(call beside,lint tone template test-client,$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) $(PYTEST_ARGS))
 
 browser:
 	@sh local/install_browser.sh

@@ -48,7 +48,7 @@ _NOT_FOR_CREATION = {
 """Properties that say nothing about reads and writes, or that not every engine knows."""
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(yaml.CSafeLoader):
     """Reads CloudFormation's short functions (`!Ref`, `!GetAtt`) as their bare arguments."""
 
 

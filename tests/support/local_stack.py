@@ -23,6 +23,7 @@ from tests.support.engines import ROOT
 type NewTenant = Callable[[], Tenant]
 
 FOLDERS = {ROOT / "tests" / "e2e", ROOT / "tests" / "console"}
+QUICK_FOLDERS = {ROOT / "tests" / name for name in ("docs", "golden", "template", "unit")}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -34,12 +35,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives all tests of the stack to one worker, and every other test to a worker that is free.
 
-    xdist's own groups (`--dist loadgroup`) group nothing with pytest 9.2.
+    The quick suites go by their modules, whose tests share what they derive. xdist's own groups
+    (`--dist loadgroup`) group nothing with pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = (ROOT / nodeid.partition("::")[0]).parent
-        return "stack" if FOLDERS.intersection({folder, *folder.parents}) else nodeid
+        module = nodeid.partition("::")[0]
+        folders = {*(ROOT / module).parents}
+        if folders & FOLDERS:
+            return "stack"
+        return module if folders & QUICK_FOLDERS else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

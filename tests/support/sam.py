@@ -1,5 +1,6 @@
 """template.yaml after the SAM transform, as CloudFormation deploys it."""
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -20,9 +21,15 @@ class _NoManagedPolicies:
 
 
 @cache
+def _parsed() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return parsed
+
+
+@cache
 def transformed(core_layer: str = _URI, /, **parameters: str) -> dict[str, Any]:
     """The template transformed with these parameters, intrinsic functions in their long form."""
-    parsed = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    parsed = deepcopy(_parsed())
     for name, resource in parsed["Resources"].items():
         for uri in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
             # `sam package` uploads the code.

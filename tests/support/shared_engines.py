@@ -15,12 +15,31 @@ from typing import Any
 
 import pytest
 
+import local.dynamodb_local
 from local.dynamodb_local import dynamodb_local
+from local.paths import DYNAMODB_LOCAL
 from tests.support.ministack import ministack
 
 type Engine = Callable[[], AbstractContextManager[str]]
 
-ENGINES: dict[str, Engine] = {"dynamodb_local": dynamodb_local, "ministack": ministack}
+
+@contextmanager
+def _in_a_folder_that_is_not_ascii() -> Iterator[str]:
+    """Run DynamoDB Local as in a checkout whose path has an umlaut, in a locale without any."""
+    DYNAMODB_LOCAL.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        folder = Path(scratch) / "Kosten für Agenten"
+        folder.symlink_to(DYNAMODB_LOCAL)
+        patch.setattr(local.dynamodb_local, "DYNAMODB_LOCAL", folder)
+        patch.setenv("LC_ALL", "C")
+        with dynamodb_local() as url:
+            yield url
+
+
+ENGINES: dict[str, Engine] = {
+    "dynamodb_local": _in_a_folder_that_is_not_ascii,
+    "ministack": ministack,
+}
 
 _LOOK_SECONDS = 0.1
 _START_SECONDS_MAX = 240

@@ -22,6 +22,7 @@ _OFF = {
     "GradualDeployment": "false",
     "TraceSamplingRate": "",
 }
+_GRADUAL = {"GradualDeployment": "true", "GradualDeploymentType": "Linear10PercentEvery1Minute"}
 _WITH_DATA = (
     "Admin", "Authorizer", "Check", "Notify", "Publish", "Reserve", "Rollover", "Settle",
 )  # fmt: skip
@@ -59,7 +60,7 @@ def test_what_a_choice_creates_is_not_created_by_default() -> None:
 
 
 def test_every_role_has_the_boundary_and_the_path() -> None:
-    roles = _of_type("AWS::IAM::Role", GradualDeployment="true")
+    roles = _of_type("AWS::IAM::Role", **_GRADUAL)
 
     assert len(roles) == len(_FUNCTIONS) + 2
     for properties in roles.values():
@@ -186,9 +187,8 @@ def test_a_changed_parameter_that_a_function_reads_publishes_a_version() -> None
 
 
 def test_a_gradual_deployment_returns_to_the_old_version_when_an_alarm_goes_off() -> None:
-    gradual = {"GradualDeployment": "true", "GradualDeploymentType": "Linear10PercentEvery1Minute"}
-    groups = _of_type("AWS::CodeDeploy::DeploymentGroup", **gradual)
-    alias = transformed(**gradual)["Resources"]["ReserveFunctionAliaslive"]
+    groups = _of_type("AWS::CodeDeploy::DeploymentGroup", **_GRADUAL)
+    alias = transformed(**_GRADUAL)["Resources"]["ReserveFunctionAliaslive"]
 
     assert not _of_type("AWS::CodeDeploy::DeploymentGroup")
     assert groups.keys() == {f"{function}FunctionDeploymentGroup" for function in _WITH_DATA}

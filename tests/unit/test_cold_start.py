@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -34,7 +35,8 @@ WITH_QUEUES_OR_BUS = {"settle", "publish", "notify"}
 """Their other clients are made here as well: a function makes each when it first needs it."""
 
 
-def start(function: str, *, made: str | None = None) -> tuple[set[str], int]:
+@cache
+def start(function: str, *, made: str | None = None) -> tuple[frozenset[str], int]:
     """Start a function in an interpreter of its own, as Lambda does, with all its clients.
 
     Or with what the statements `made` make.
@@ -63,7 +65,7 @@ def start(function: str, *, made: str | None = None) -> tuple[set[str], int]:
         check=True,
     )
     said = json.loads(done.stdout)
-    return set(said["modules"]), said["collections"]
+    return frozenset(said["modules"]), said["collections"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -7,6 +7,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,14 @@ def imports_in(source: str) -> Iterator[str]:
                 raise AssertionError("a relative import hides where it points")
 
 
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    return frozenset(imports_in(path.read_text()))
+
+
 def own_imports(path: Path) -> Iterator[str]:
     """The folders of the package from which a module imports."""
-    for module in imports_in(path.read_text()):
+    for module in imports_of(path):
         package, _, rest = module.partition(".")
         if package == PACKAGE:
             yield rest.partition(".")[0]
@@ -94,10 +100,7 @@ def test_only_the_adapter_and_the_commands_know_botocore() -> None:
         path.relative_to(HOME).as_posix()
         for path in modules()
         if path.name != "__main__.py"
-        and any(
-            module.partition(".")[0] in {"boto3", "botocore"}
-            for module in imports_in(path.read_text())
-        )
+        and any(module.partition(".")[0] in {"boto3", "botocore"} for module in imports_of(path))
     }
 
     assert knowing == KNOWS_BOTOCORE
@@ -114,7 +117,7 @@ def test_a_folder_begins_with_a_page_that_names_its_modules(page: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((HOME / "domain").glob("*.py")), ids=lambda path: path.name)
 def test_the_domain_is_pure(path: Path) -> None:
-    imported = {module.split(".")[0] for module in imports_in(path.read_text())}
+    imported = {module.split(".")[0] for module in imports_of(path)}
 
     assert imported <= (sys.stdlib_module_names - OF_THE_WORLD) | {PACKAGE}
 

@@ -1,22 +1,23 @@
 """`make up` and its like: what they say when they cannot, and what they take from the caller."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
 
 from local import dynamodb_local, ports, processes
 from local.console import LocalStackError, number, run, words
 from local.emulator import process as emulator_process
-from local.paths import DYNAMODB_LOCAL, MINISTACK_PYTHON, ROOT
+from local.paths import MINISTACK_PYTHON, ROOT
 from local.ports import Ports, choose_ports
 from local.processes import Program, bare_environment
+from tests import conftest
 
 LISTENING = "import socket; socket.create_server(('127.0.0.1', 0)).accept()"
 TALKING = """
@@ -145,17 +146,14 @@ def test_the_callers_settings_reach_no_function_of_the_stack(
     assert "of-another-project" not in emulator_process._environment(Ports(8787, 4577)).values()
 
 
-def test_tests_need_nobodys_account() -> None:
-    one = "tests/store/single_engine/test_tenants.py::test_an_unknown_tenant_is_not_found"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one],
-        cwd=ROOT,
-        env={**os.environ, "AWS_PROFILE": "of-another-project", "AWS_ENDPOINT_URL": "nowhere"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+def test_tests_need_nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "of-another-project")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://nowhere")
+
+    conftest.pytest_configure()
+
+    client = boto3.session.Session().client("dynamodb")
+    assert client.meta.endpoint_url == "https://dynamodb.us-east-1.amazonaws.com"
 
 
 def test_why_the_engine_cannot_be_fetched_is_told(
@@ -171,18 +169,6 @@ def test_why_the_engine_cannot_be_fetched_is_told(
     ):
         pass
     assert list((tmp_path / "engine").iterdir()) == []
-
-
-@pytest.mark.usefixtures("dynamodb_local_url")
-def test_the_engine_runs_in_a_folder_that_is_not_ascii(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "Kosten für Agenten"
-    folder.symlink_to(DYNAMODB_LOCAL)
-    monkeypatch.setattr(dynamodb_local, "DYNAMODB_LOCAL", folder)
-    monkeypatch.setenv("LC_ALL", "C")
-    with dynamodb_local.dynamodb_local() as url:
-        assert url.startswith("http://127.0.0.1:")
 
 
 def test_a_program_that_was_killed_is_told_from_one_that_was_stopped(program: Program) -> None:

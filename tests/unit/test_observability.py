@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 from tests.support.engines import REGION, ROOT
@@ -86,6 +87,7 @@ publish_counts()
 """
 
 
+@cache
 def lines_of(program: str) -> list[dict[str, Any]]:
     paths = os.pathsep.join([str(ROOT / "layers/core/python"), str(ROOT)])
     environment = {

@@ -33,11 +33,10 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Ru
         f"def test_{name}():\n    {does}\n" for name, does in {**LEAKS, "quiet": NO_LEAK}.items()
     )
     pytester.makepyfile(test_it=BEFORE + tests)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     paths = [str(ROOT), str(ROOT / "layers/core/python")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    return pytester.runpytest_subprocess(
-        "-p", "tests.support.secret_scan", "-p", "no:cacheprovider"
-    )
+    return pytester.runpytest_subprocess(*_OPTIONS)
 
 
 def test_a_secret_in_a_log_fails_the_run_and_is_not_repeated(run: pytest.RunResult) -> None:
