@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spendgate_service.store.clients import ErrorAnswer, explain
-from spendgate_service.store.clients.connections import Answer, Endpoint
+from spendgate_service.store.clients.connections import Endpoint
 from spendgate_service.store.clients.lean import read_answer
+from spendgate_service.store.clients.responses import Answer
 from spendgate_service.store.clients.selection import lean_place
 from spendgate_service.store.clients.signing import Credentials, Signer
 from tests.support.engines import lean_client_at

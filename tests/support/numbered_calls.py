@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from spendgate_service.store.clients.connections import Answer
 from spendgate_service.store.clients.lean import LeanClient
+from spendgate_service.store.clients.responses import Answer
 from tests.support.faulty_client import Killed
 
 type Send = Callable[[AWSPreparedRequest], AWSResponse]

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from spendgate_service.store.client import Table
-from spendgate_service.store.clients.connections import Answer, Endpoint
+from spendgate_service.store.clients.connections import Endpoint
 from spendgate_service.store.clients.lean import LeanClient
+from spendgate_service.store.clients.responses import Answer
 from spendgate_service.store.clients.selection import create_dynamo_client, lean_place
 from spendgate_service.store.clients.signing import Credentials
 from spendgate_service.store.errors import RequestRejected

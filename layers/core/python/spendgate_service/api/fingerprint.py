@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DIGITS = 32
 """128 bits: two requests never have the same fingerprint by chance."""
 
@@ -25,5 +26,5 @@ def fingerprint(
     """
     counted = None if fields is None else set(fields)
     asked = body.model_dump(include=counted, exclude_defaults=True)
-    text = json.dumps([operation, target, asked], sort_keys=True, separators=(",", ":"))
+    text = _JSON.encode([operation, target, asked])
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

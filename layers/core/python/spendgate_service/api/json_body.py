@@ -48,8 +48,14 @@ def read_object(body: str | bytes) -> dict[str, object]:
     value = _parsed(text)
     if not isinstance(value, dict):
         raise InvalidValue("the body is not a JSON object; send one", param="body")
-    _check_structure(value, depth=1)
+    if _may_be_malformed(text):
+        _check_structure(value, depth=1)
     return value
+
+
+def _may_be_malformed(text: str) -> bool:
+    """Return whether JSON may fail `_check_structure`: it has escapes, or many brackets."""
+    return "\\u" in text or text.count("{") + text.count("[") > NESTING_MAX
 
 
 def _decoded(body: str | bytes) -> str:
@@ -64,13 +70,7 @@ def _decoded(body: str | bytes) -> str:
 
 def _parsed(text: str) -> object:
     try:
-        value: object = json.loads(
-            text,
-            parse_float=_decimal,
-            parse_int=_integer,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object_of,
-        )
+        value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InvalidJson(f"the body is not JSON: {error.msg.lower()} at {where}") from None
@@ -107,6 +107,14 @@ def _object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(name for name in times if times[name] > 1)
         raise InvalidJson(f"the field {_shown(twice)} stands twice in one object")
     return built
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_decimal,
+    parse_int=_integer,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_object_of,
+)
 
 
 def _shown(name: str) -> str:

@@ -1,6 +1,7 @@
 """The UTC days by which the usage log is kept, each as `20261128`."""
 
-from datetime import UTC, date, datetime
+from datetime import date
+from functools import lru_cache
 
 DAY_SECONDS = 86_400
 DAY_MS = DAY_SECONDS * 1000
@@ -10,7 +11,12 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 def day_of(moment_ms: int) -> str:
     """Return the day of a moment (epoch milliseconds)."""
-    return f"{datetime.fromtimestamp(moment_ms // 1000, UTC):%Y%m%d}"
+    return _day(moment_ms // DAY_MS)
+
+
+@lru_cache(maxsize=64)
+def _day(days_since_epoch: int) -> str:
+    return f"{date.fromordinal(_EPOCH + days_since_epoch):%Y%m%d}"
 
 
 def start_of_day(day: str) -> int:

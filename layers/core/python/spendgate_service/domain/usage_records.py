@@ -80,6 +80,8 @@ class UsageRecord:
     def counting(self, entries: Collection[LedgerEntry]) -> "UsageRecord":
         """Return the record with the budgets counted on which the ledger has an entry of it."""
         counted = {(entry.budget_id, entry.subject) for entry in entries}
+        if all((share.budget_id, share.subject) in counted for share in self.budgets):
+            return self
         return replace(
             self,
             budgets=tuple(

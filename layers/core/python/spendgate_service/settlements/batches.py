@@ -29,6 +29,8 @@ def names_conditions(failed: TransactionFailed) -> bool:
 
 def chunks_of(plans: list[Plan]) -> list[list[Plan]]:
     """Group plans that fit one transaction together."""
+    if _writes_max(plans) <= WRITES_MAX:
+        return [plans] if plans else []
     chunks: list[list[Plan]] = []
     for plan in plans:
         if not chunks or _writes_max([*chunks[-1], plan]) > WRITES_MAX:

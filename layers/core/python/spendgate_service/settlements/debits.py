@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.budgets import Claim, claims_on
-from spendgate_service.domain.ledger import LedgerEntry, entry_on
+from spendgate_service.domain.ledger import EntryKind, LedgerEntry, entry_on
 from spendgate_service.domain.occurrence import JUST_NOW_MS_MAX
 from spendgate_service.domain.periods import (
     DurationPeriod,
@@ -40,7 +40,9 @@ class Spending:
     now_ms: int
     reservation_id: str | None = None
 
-    def on(self, line: Line, amount: Amount, origin: Origin | None) -> LedgerEntry:
+    def on(
+        self, line: Line, amount: Amount, origin: Origin | None, *, kind: EntryKind = "spend"
+    ) -> LedgerEntry:
         """Make the entry on one budget; it gets its id when it is written."""
         entry = entry_on(
             line,
@@ -49,8 +51,9 @@ class Spending:
             now_ms=self.now_ms,
             session_id=id_of_type(self.subjects, SESSION),
             reservation_id=self.reservation_id,
+            kind=kind,
         )
-        return replace(entry, origin=origin)
+        return replace(entry, origin=origin) if origin else entry
 
 
 @dataclass(frozen=True, slots=True)

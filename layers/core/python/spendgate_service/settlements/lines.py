@@ -1,7 +1,6 @@
 """What a change of a reservation comes to on the counters of its lines, and in the usage log."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.ledger import LedgerEntry
@@ -62,7 +61,7 @@ def _entry(
 ) -> LedgerEntry:
     """Make the entry; it is a reversal where a charge is replaced by less."""
     if spent < 0:
-        return replace(spending.on(line, spent, None), kind="reversal")
+        return spending.on(line, spent, None, kind="reversal")
     return spending.on(line, spent, line.origin(named))
 
 

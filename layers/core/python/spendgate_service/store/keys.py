@@ -7,6 +7,7 @@ parts. So two different items never share a key, and no id can address another t
 import hashlib
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from spendgate_service.domain.periods import Period
@@ -76,7 +77,7 @@ def read_key(item: Mapping[str, Mapping[str, Any]]) -> Key:
 
 
 def _joined(*parts: str) -> str:
-    return "#".join(part.replace("%", "%25").replace("#", "%23") for part in parts)
+    return "#".join([part.replace("%", "%25").replace("#", "%23") for part in parts])
 
 
 def parts_of(partition: str) -> tuple[str, ...]:
@@ -84,6 +85,7 @@ def parts_of(partition: str) -> tuple[str, ...]:
     return tuple(part.replace("%23", "#").replace("%25", "%") for part in partition.split("#"))
 
 
+@lru_cache(maxsize=4096)
 def policy_key(tenant_id: str, subject: Subject) -> Key:
     """Return the key of the policy of a subject."""
     return _joined("TENANT", tenant_id, "SUBJECT", str(subject)), "POLICY"

@@ -234,10 +234,11 @@ def writes_of_ledger(
             numbered.append(None)
             continue
         partition = posting.counter[0]
-        together = by_partition.setdefault(partition, [])
+        if partition not in batch_ids:
+            batch_ids[partition], by_partition[partition] = new_ulid(now_ms=now_ms), []
+        together = by_partition[partition]
         assert len(together) < ENTRIES_PER_ITEM_MAX
-        batch_id = batch_ids.setdefault(partition, new_ulid(now_ms=now_ms))
-        entry = replace(posting.entry, entry_id=entry_id(batch_id, len(together)))
+        entry = replace(posting.entry, entry_id=entry_id(batch_ids[partition], len(together)))
         together.append(entry)
         numbered.append(entry)
     puts = [

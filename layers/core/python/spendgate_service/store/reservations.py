@@ -162,7 +162,7 @@ def _read_line(subjects: dict[str, Subject], value: Value) -> Line:
         subject=subjects[subject_type],
         unit=unit,
         period_key=period_key,
-        amount=parse_amount(amount),
+        amount=values.read_amount_text(amount),
         conversions=tuple(
             Conversion(unit, parse_amount(rate)) for unit, rate in batched(rates, 2, strict=True)
         ),

@@ -6,8 +6,9 @@ Model
     botocore (boto3's client, and the engines of tests); `explain` turns the latter into the former.
 
     boto        botocore's client: the reference, and what the commands use
-    lean        the same calls over `http.client`, at a third of the CPU and of the cold start
+    lean        the same calls over sockets, at a third of the CPU and of the cold start
     connections its connections: kept alive, dropped after a pause, never used when closed
+    responses   HTTP responses, read whole
     signing     Signature Version 4
     selection   which of the two a function gets (ADR 33)
 

@@ -4,7 +4,6 @@ A kept connection is used again only if it was used within `IDLE_MS_MAX` and its
 nothing since: a server that closed it has sent the end of the stream.
 """
 
-import http.client
 import select
 import socket
 import ssl
@@ -17,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from spendgate_service.store.clients import NoAnswer, NotSent
+from spendgate_service.store.clients.responses import Answer, read_response
 
 CONNECT_SECONDS_MAX: Final = 1
 READ_SECONDS_MAX: Final = 2
@@ -51,15 +51,6 @@ class Endpoint:
         """The `Host` header: without the scheme's own port, with brackets around IPv6."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole HTTP response; the names of `headers` are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 def require_checksum(said: str | None, body: bytes) -> None:
@@ -107,19 +98,17 @@ class Connections:
         connection = self._kept_connection() or self._connect()
         try:
             connection.socket.sendall(request)
-            response = http.client.HTTPResponse(connection.socket, method="POST")
-            response.begin()
-            body = response.read()
-            headers = {name.lower(): value for name, value in response.headers.items()}
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            with connection.socket.makefile("rb") as stream:
+                answer = read_response(stream)
+        except (OSError, ValueError) as error:
             connection.socket.close()
             raise NoAnswer(f"no valid response of DynamoDB: {error!r}") from error
-        if response.will_close:
+        if answer.closes:
             connection.socket.close()
         else:
             connection.used_at_ms = self._now_ms()
             self._kept.append(connection)
-        return Answer(response.status, headers, body)
+        return answer
 
     def close(self) -> None:
         """Close the connections that no call uses."""

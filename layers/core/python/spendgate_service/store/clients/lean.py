@@ -17,11 +17,11 @@ from typing import Any
 from spendgate_service.metrics import Observe, unobserved
 from spendgate_service.store.clients import DynamoClient, ErrorAnswer, NoAnswer
 from spendgate_service.store.clients.connections import (
-    Answer,
     Connections,
     Endpoint,
     require_checksum,
 )
+from spendgate_service.store.clients.responses import Answer
 from spendgate_service.store.clients.signing import Credentials, Signer
 
 _REFUSED_SIGNATURE_CODES = frozenset(
@@ -112,7 +112,7 @@ class LeanClient:
         return call(**arguments)
 
     def _request(self, operation: str, arguments: dict[str, Any]) -> bytes:
-        body = json.dumps(arguments, separators=(",", ":"), default=_base64).encode()
+        body = _JSON.encode(arguments).encode()
         headers = {
             "content-type": _CONTENT_TYPE,
             "host": self._authority,
@@ -165,3 +165,6 @@ def _base64(value: object) -> str:
     if isinstance(value, bytes | bytearray):
         return b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} is no value of DynamoDB")
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), default=_base64)

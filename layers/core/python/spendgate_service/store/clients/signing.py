@@ -46,7 +46,7 @@ class Signer:
         request = f"POST\n/\n\n{lines}\n{listed}\n{digest}"
         scope = f"{stamp[:8]}/{self._region}/{_SERVICE}/aws4_request"
         to_sign = f"{_ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        signature = hmac.new(self._key(stamp[:8]), to_sign.encode(), "sha256").hexdigest()
+        signature = hmac.digest(self._key(stamp[:8]), to_sign.encode(), "sha256").hex()
         signed["authorization"] = (
             f"{_ALGORITHM} Credential={self._credentials.access_key}/{scope}, "
             f"SignedHeaders={listed}, Signature={signature}"
