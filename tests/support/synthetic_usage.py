@@ -16,6 +16,7 @@ from spendgate_service.domain.usage_records import MeteredUsage, UsageRecord
 from spendgate_service.domain.usage_report import Interval, ReportQuery, UsageRow
 from spendgate_service.store.client import Table
 from spendgate_service.store.usage import UsageBatch
+from spendgate_service.usage.remembered_days import RememberedDays
 from spendgate_service.usage.report import report_page
 from spendgate_service.usage.reverse import reverse
 from tests.support.app import Inline
@@ -33,16 +34,18 @@ type Sums = Counter[tuple[str, str | None, str]]
 """Amounts, calls and tokens by day and model."""
 
 
-def synthetic_usage(count: int, *, days: int, until_ms: int, seed: int) -> list[Spend]:
+def synthetic_usage(
+    count: int, *, days: int, until_ms: int, seed: int, tenants: Sequence[str] = TENANTS
+) -> list[Spend]:
     """That many spends, each of one tenant, in the order of time."""
     numbers = random.Random(seed)
     since_ms = until_ms - days * DAY_MS
     moments = sorted(numbers.randrange(since_ms, until_ms) for _ in range(count))
-    return [_spend(numbers, moment_ms) for moment_ms in moments]
+    return [_spend(numbers, moment_ms, tenants) for moment_ms in moments]
 
 
-def _spend(numbers: random.Random, moment_ms: int) -> Spend:
-    tenant_id, model = numbers.choice(TENANTS), numbers.choice(MODELS)
+def _spend(numbers: random.Random, moment_ms: int, tenants: Sequence[str]) -> Spend:
+    tenant_id, model = numbers.choice(tenants), numbers.choice(MODELS)
     usage = Usage("openai", model, numbers.randrange(10_000), numbers.randrange(2_000))
     amount: Amount = numbers.randrange(10**10)
     subjects = (
@@ -125,6 +128,7 @@ def reported_sum(
     until_ms: int,
     limit: int = 1000,
     pool: Executor | None = None,
+    remembered: RememberedDays | None = None,
 ) -> Sums:
     """The same by the report of the service, all pages."""
     span = Interval((until_ms - days * DAY_MS) // 1000, until_ms // 1000)
@@ -132,7 +136,10 @@ def reported_sum(
     rows: list[UsageRow] = []
     after = None
     while True:
-        page = report_page(table, tenant_id, query, limit=limit, after=after, pool=pool or Inline())
+        page = report_page(
+            table, tenant_id, query, limit=limit, after=after, pool=pool or Inline(),
+            remembered=remembered,
+        )  # fmt: skip
         rows += page.rows
         if page.last is None:
             return _sums_of(rows, timezone)

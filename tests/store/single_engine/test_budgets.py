@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spendgate_service.budgets.balance_lists import list_tenants_balances
 from spendgate_service.budgets.change import change_budget, delete_budget
 from spendgate_service.budgets.create import create_budget
 from spendgate_service.budgets.read import (
@@ -37,6 +38,8 @@ from spendgate_service.store.policies import read_policy_of
 from spendgate_service.store.values import Item
 from spendgate_service.wire.budgets import budget_response
 from spendgate_service.wire.values import json_text
+from tests.support.counting_client import counting
+from tests.support.world import World
 
 TENANT = "acme"
 NOW_MS = 1_772_971_200_000  # 2026-03-08T12:00:00Z
@@ -431,3 +434,19 @@ def test_the_budgets_of_one_subject_are_listed_alone(memory_table: Table) -> Non
 def test_a_cursor_that_no_list_gave_out_is_refused(memory_table: Table, cursor: str) -> None:
     with pytest.raises(InvalidValue):
         list_budgets(memory_table, TENANT, PageRequest(cursor=cursor), now_ms=NOW_MS)
+
+
+def test_a_page_of_all_balances_takes_three_calls_however_long_it_is(memory_table: Table) -> None:
+    """The list, the policies, the counters."""
+    world = World(memory_table)
+    for number in range(30):
+        world.budget(10, on=f"agent:a{number}")
+    table, client = counting(memory_table)
+
+    for limit in (2, 20):
+        client.forget()
+        page = list_tenants_balances(
+            table, TENANT, PageRequest(limit), status=None, now_ms=world.clock.now_ms()
+        )
+        assert (len(page.data), page.next_cursor is None) == (limit, False)
+        assert client.calls == {"query": 1, "batch_get_item": 2}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from spendgate_service.settlements.apply import Settlements
     from spendgate_service.store.messaging import EventsClient, SqsClient
     from spendgate_service.store.policy_cache import PolicyCache
+    from spendgate_service.usage.remembered_days import RememberedDays
 
 _PARALLEL_BUDGETS_MAX = 16
 """How many budgets of one request are updated at the same time."""
@@ -127,6 +128,13 @@ class Spendgate:
         from spendgate_service.reservations.refusal_log import RefusalLog
 
         return RefusalLog(self.table)
+
+    @cached_property
+    def remembered_days(self) -> "RememberedDays":
+        """What past days of the usage log came to, as this environment has reported them."""
+        from spendgate_service.usage.remembered_days import RememberedDays
+
+        return RememberedDays()
 
     @cached_property
     def balances(self) -> "Balances":

@@ -8,10 +8,10 @@ may be missing.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, islice
 
 from spendgate_service.budgets.balances import claim_of_nothing, current_counters
-from spendgate_service.budgets.read import with_unchanged_policies
+from spendgate_service.budgets.read import locate, with_unchanged_policies
 from spendgate_service.domain.balances import Balance, BalanceStatus
 from spendgate_service.domain.errors import InvalidValue, NotFound
 from spendgate_service.domain.subjects import parse_subject
@@ -110,7 +110,8 @@ def list_tenants_balances(
 ) -> Page[Balance]:
     """Read a page of the balances of all budgets of a tenant, budget by budget.
 
-    Two reads per budget, and those of its balances. Raises InvalidValue for a foreign cursor.
+    Two reads per page of budgets, one per default, and those of the balances. Raises InvalidValue
+    for a foreign cursor.
     """
     position = page_request.position(_PLACE)
 
@@ -118,8 +119,15 @@ def list_tenants_balances(
         if position:
             after = position[2], parse_subject(position[3])
             yield from _places_of(table, tenant_id, position[1], after, now_ms=now_ms)
-        for budget_id in live_budgets(table, tenant_id, after=position[1] if position else None):
-            yield from _places_of(table, tenant_id, budget_id, None, now_ms=now_ms)
+        following = live_budgets(
+            table,
+            tenant_id,
+            after=position[1] if position else None,
+            at_a_time=page_request.limit + 1,
+        )
+        for together in batched(following, page_request.limit + 1, strict=False):
+            for located in locate(table, tenant_id, together):
+                yield from _places(table, tenant_id, located, None, now_ms=now_ms)
 
     return with_unchanged_policies(
         lambda: _page_of(table, tenant_id, places(), page_request, status, now_ms=now_ms)
@@ -178,18 +186,21 @@ def _page_of(
     *,
     now_ms: int,
 ) -> Page[Balance]:
-    found: list[tuple[_Place, Balance]] = []
     limit = page_request.limit
+    if status is None:
+        page = page_request.page_of(list(islice(places, limit + 1)), lambda place: place.position)
+        return Page(tuple(_balances(table, tenant_id, page.data, now_ms=now_ms)), page.next_cursor)
+    found: list[tuple[_Place, Balance]] = []
     for scanned, chunk in enumerate(batched(places, _AT_A_TIME, strict=False), start=1):
         balances = _balances(table, tenant_id, chunk, now_ms=now_ms)
         found += [
             (place, balance)
             for place, balance in zip(chunk, balances, strict=True)
-            if status in {None, balance.status}
+            if status == balance.status
         ]
         if len(found) > limit:
-            page, position = found[:limit], found[limit - 1][0].position
-            return Page(tuple(balance for _, balance in page), cursor_after(position))
+            position = found[limit - 1][0].position
+            return Page(tuple(balance for _, balance in found[:limit]), cursor_after(position))
         if scanned * _AT_A_TIME >= SCANNED_MAX:
             page_end = cursor_after(chunk[-1].position)
             return Page(tuple(balance for _, balance in found), page_end)

@@ -83,7 +83,7 @@ def list_budgets(
         ids = [(budget_id, subject) for budget_id in own_ids if budget_id > after]
     page = page_request.page_of(ids, lambda listed_id: listed_id[0])
     found = _with_balances(
-        table, tenant_id, lambda: _located(table, tenant_id, page.data), now_ms=now_ms
+        table, tenant_id, lambda: locate(table, tenant_id, page.data), now_ms=now_ms
     )
     return Page(tuple(found), page.next_cursor)
 
@@ -106,8 +106,8 @@ def read_balance(
     return with_unchanged_policies(read)
 
 
-def _located(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
-    """Read the budgets that still exist, in the order of their ids."""
+def locate(table: Table, tenant_id: str, ids: Sequence[tuple[str, Subject]]) -> list[Located]:
+    """Read the budgets that still exist, in the order given. A read per 100 subjects."""
     subjects = {keys.policy_key(tenant_id, subject): subject for _, subject in ids}
     read = table.get_many([values.key(key) for key in subjects], consistent=True)
     policies = {

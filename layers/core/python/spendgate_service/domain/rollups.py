@@ -15,6 +15,7 @@ from spendgate_service.domain.usage_report import (
     ReportQuery,
     UsageLine,
     UsageTotal,
+    is_cut,
     line_of,
 )
 
@@ -90,8 +91,7 @@ def sum_of(rollups: Iterable[Rollup]) -> Rollup:
 def is_undivided(query: ReportQuery, day: str) -> bool:
     """Whether a UTC day lies in one interval of a report, so that its total is enough."""
     starts_at = start_of_day(day)
-    ends_at = starts_at + DAY_SECONDS
-    if not query.span.starts_at <= starts_at < ends_at <= query.span.ends_at:
+    if is_cut(query, day):
         return False
     interval = query.interval_at(starts_at)
-    return interval.starts_at <= starts_at and ends_at <= interval.ends_at
+    return interval.starts_at <= starts_at and starts_at + DAY_SECONDS <= interval.ends_at

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.calendar import CalendarPeriod
@@ -29,8 +30,7 @@ type Group = tuple[str | None, ...]
 """The values by which a total is grouped; None where a spend has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class UsageLine:
+class UsageLine(NamedTuple):
     """Usage of one combination of dimensions at one time (epoch seconds)."""
 
     at: int
@@ -87,7 +87,9 @@ class UsageFilter:
 
     def admits(self, dimensions: Mapping[str, str]) -> bool:
         """Whether a line with these dimensions counts."""
-        return all(dimensions.get(name) == value for name, value in self.values.items())
+        return not self.values or all(
+            dimensions.get(name) == value for name, value in self.values.items()
+        )
 
     def admits_record(self, record: UsageRecord) -> bool:
         """Whether a record counts."""
@@ -162,9 +164,9 @@ class ReportQuery:
         )
 
     @property
-    def named(self) -> set[str]:
-        """The dimensions that the report needs."""
-        return {*self.group_by, *self.only.values}
+    def named(self) -> tuple[str, ...]:
+        """The dimensions that the report needs, sorted."""
+        return tuple(sorted({*self.group_by, *self.only.values}))
 
     @property
     def metadata(self) -> tuple[str, ...]:
@@ -178,7 +180,7 @@ class ReportQuery:
 
     def group_of(self, dimensions: Mapping[str, str]) -> Group:
         """Return the group of a line."""
-        return tuple(dimensions.get(name) for name in self.group_by)
+        return tuple([dimensions.get(name) for name in self.group_by])
 
 
 def usage_of_day(now_ms: int, *, group_by: tuple[str, ...]) -> ReportQuery:
@@ -192,36 +194,73 @@ class Report:
 
     def __init__(self, query: ReportQuery) -> None:
         self._query = query
-        self._totals: dict[tuple[Interval, Group], UsageTotal] = {}
+        self._totals: dict[Interval, dict[Group, UsageTotal]] = {}
         self._interval: Interval | None = None
+        self._groups: dict[Group, UsageTotal] = {}
+        """The interval of the line before, and its totals."""
 
     def add(self, line: UsageLine) -> None:
         """Add a line, if it is in the span and passes the filter."""
-        span = self._query.span
-        if not span.starts_at <= line.at < span.ends_at:
+        query, at = self._query, line.at
+        if not query.span.starts_at <= at < query.span.ends_at:
             return
-        if not self._query.only.admits(line.dimensions):
+        if not query.only.admits(line.dimensions):
             return
-        key = self._interval_of(line.at), self._query.group_of(line.dimensions)
-        self._totals.setdefault(key, UsageTotal()).add(line)
+        interval = self._interval
+        if interval is None or not interval.starts_at <= at < interval.ends_at:
+            interval = self._interval = query.interval_at(at)
+            self._groups = self._totals.setdefault(interval, {})
+        group = query.group_of(line.dimensions)
+        total = self._groups.get(group)
+        if total is None:
+            total = self._groups[group] = UsageTotal()
+        total.add(line)
 
     def take(self, *, until: int) -> list[UsageRow]:
         """Remove and return the totals of the intervals that have ended by then, in order."""
+        ended = [interval for interval in self._totals if interval.ends_at <= until]
         found = [
             UsageRow(interval, group, total)
-            for (interval, group), total in self._totals.items()
-            if interval.ends_at <= until
+            for interval in ended
+            for group, total in self._totals.pop(interval).items()
         ]
-        for row in found:
-            del self._totals[row.interval, row.group]
+        self._interval = None
         return sorted(found, key=position_of)
 
-    def _interval_of(self, moment: int) -> Interval:
-        """Most lines are in the interval of the line before."""
-        known = self._interval
-        if known is None or not known.starts_at <= moment < known.ends_at:
-            known = self._interval = self._query.interval_at(moment)
-        return known
+
+def is_cut(query: ReportQuery, day: str) -> bool:
+    """Whether a part of a UTC day lies outside of a report's span."""
+    starts_at = start_of_day(day)
+    return not query.span.starts_at <= starts_at < starts_at + DAY_SECONDS <= query.span.ends_at
+
+
+def lines_by(query: ReportQuery, day: str, lines: Iterable[UsageLine]) -> list[UsageLine]:
+    """Add up the lines of a UTC day that no report of this kind tells apart.
+
+    Such a report names the same dimensions, for whatever values, and has the same intervals.
+    """
+    starts_at = start_of_day(day)
+    span = Interval(
+        max(starts_at, query.span.starts_at), min(starts_at + DAY_SECONDS, query.span.ends_at)
+    )
+    names = query.named
+    report = Report(ReportQuery(span, names, query.period))
+    for line in lines:
+        report.add(line)
+    return [
+        UsageLine(
+            row.interval.starts_at,
+            {
+                name: value
+                for name, value in zip(names, row.group, strict=True)
+                if value is not None
+            },
+            row.total.amounts,
+            row.total.tokens,
+            row.total.calls,
+        )
+        for row in report.take(until=span.ends_at)
+    ]
 
 
 def position_of(row: UsageRow) -> tuple[int, tuple[tuple[bool, str], ...]]:

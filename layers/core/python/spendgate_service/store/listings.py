@@ -162,7 +162,10 @@ def unlisting(table: Table, tenant_id: str, budget: Budget, *, now_ms: int) -> l
     ]
 
 
-def live_budgets(table: Table, tenant_id: str, *, after: str | None) -> Iterator[str]:
-    """Yield the ids of the tenant's budgets after one of them, in the order of their creation."""
+def live_budgets(
+    table: Table, tenant_id: str, *, after: str | None, at_a_time: int
+) -> Iterator[tuple[str, Subject]]:
+    """Yield the tenant's budgets after one of them, in the order of their creation."""
     partition = keys.budget_directory_partition(tenant_id)
-    yield from map(_id_of, _all_after(table, partition, after or _BEFORE_ALL_IDS))
+    for item in _all_after(table, partition, after or _BEFORE_ALL_IDS, Limit=at_a_time):
+        yield _id_of(item), parse_subject(item["subject"]["S"])

@@ -9,7 +9,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.usage_report import (
     Group,
     Report,
@@ -19,10 +18,8 @@ from spendgate_service.domain.usage_report import (
     position_of,
 )
 from spendgate_service.store.client import Table
+from spendgate_service.usage.remembered_days import RememberedDays
 from spendgate_service.usage.sources import Source
-
-LINES_MAX = 400_000
-"""How many lines one request may add: about ten of the function's fifteen seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +46,13 @@ def report_page(
     limit: int,
     after: RowPlace | None = None,
     pool: Executor,
+    remembered: RememberedDays | None = None,
 ) -> ReportPage:
     """Read a page of totals. Raises InvalidValue where it is about too many lines."""
-    found = islice(_rows(table, tenant_id, query, after, pool), limit + 1)
+    since = query.span if after is None else replace(query.span, starts_at=after.starts_at)
+    asked = replace(query, span=since)
+    source = Source(table, tenant_id, asked, pool, remembered or RememberedDays())
+    found = islice(_rows(source, asked, after), limit + 1)
     rows = tuple(found)
     if len(rows) <= limit:
         return ReportPage(rows, None)
@@ -59,27 +60,15 @@ def report_page(
     return ReportPage(rows[:limit], RowPlace(last.interval.starts_at, last.group))
 
 
-def _rows(
-    table: Table, tenant_id: str, query: ReportQuery, after: RowPlace | None, pool: Executor
-) -> Iterator[UsageRow]:
+def _rows(source: Source, query: ReportQuery, after: RowPlace | None) -> Iterator[UsageRow]:
     """Yield the rows after a place, in order."""
     place = None if after is None else (after.starts_at, group_position(after.group))
-    since = query.span if after is None else replace(query.span, starts_at=after.starts_at)
-    report, lines, done = Report(query), 0, since.starts_at
-    for ended_at, day in Source(table, tenant_id, replace(query, span=since), pool).days():
+    report, done = Report(query), query.span.starts_at
+    for ended_at, day in source.days():
         for line in day:
-            lines += 1
-            if lines > LINES_MAX:
-                _refuse_size()
             report.add(line)
         for row in report.take(until=ended_at):
             if place is None or position_of(row) > place:
                 yield row
         done = ended_at
-    assert done >= since.ends_at
-
-
-def _refuse_size() -> None:
-    raise InvalidValue(
-        f"one report reads at most {LINES_MAX} records; send a shorter span", param="query.from"
-    )
+    assert done >= query.span.ends_at

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import batched, chain, groupby
 
+from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.rollups import (
     FIRST_QUARTER,
     LAST_QUARTER,
@@ -35,6 +36,10 @@ from spendgate_service.store.rollups import (
 from spendgate_service.store.usage import read_usage
 from spendgate_service.store.values import Item
 from spendgate_service.usage.days import days_reversed_since, items_after
+from spendgate_service.usage.remembered_days import RememberedDays
+
+LINES_MAX = 400_000
+"""How many lines one request may add: about ten of the function's fifteen seconds."""
 
 _DAYS_OF_RECORDS = 4
 """How many days of records are in memory at once."""
@@ -48,22 +53,31 @@ class _Read:
     """What was read of a day from roll-ups: up to which position, and its lines."""
 
     position: str
-    lines: Sequence[tuple[int, StoredRollup]] = ()
+    lines: Sequence[UsageLine] = ()
 
 
 class Source:
     """The usage of one tenant, as one report reads it."""
 
-    def __init__(self, table: Table, tenant_id: str, query: ReportQuery, pool: Executor) -> None:
+    def __init__(
+        self,
+        table: Table,
+        tenant_id: str,
+        query: ReportQuery,
+        pool: Executor,
+        remembered: RememberedDays,
+    ) -> None:
         self._table = table
         self._tenant_id = tenant_id
         self._query = query
         self._pool = pool
+        self._remembered = remembered
+        self._lines = 0
         self._state: RollupState | None = None
         self._reversed: set[str] = set()
 
     def days(self) -> Iterator[DayOfLines]:
-        """Yield the days of the report in order."""
+        """Yield the days of the report in order. Raises InvalidValue for too many lines."""
         days = days_of(self._query.span)
         if not self._query.needs_records:
             self._state = read_rollup_state(self._table, self._tenant_id)
@@ -85,7 +99,18 @@ class Source:
         rolled = self._rolled(list(ends))
         records = self._pool.map(lambda day: self._records_of(day, rolled[day]), ends)
         for (day, ended_at), found in zip(ends.items(), records, strict=True):
-            yield ended_at, chain(_lines_of(rolled[day]), self._record_lines(found))
+            yield ended_at, chain(rolled[day].lines, self._counted(self._record_lines(found)))
+
+    def _counted(self, lines: Iterable[UsageLine]) -> Iterator[UsageLine]:
+        """Pass lines on until there are too many."""
+        for line in lines:
+            self._lines += 1
+            if self._lines > LINES_MAX:
+                raise InvalidValue(
+                    f"one report reads at most {LINES_MAX} records; send a shorter span",
+                    param="query.from",
+                )
+            yield line
 
     # ------------------------------------------------------------------ records
 
@@ -126,21 +151,42 @@ class Source:
             self._table, self._tenant_id, days[0], days[-1], consistent=consistent
         )
         found = {day: _Read(state.position) for day in days if day not in rolled}
-        whole = [day for day in days if day in rolled and self._is_read_whole(day, rolled[day])]
+        for day, its in rolled.items():
+            known = self._remembered.get(self._tenant_id, day, its, self._query)
+            if day in days and known is not None:
+                found[day] = _Read(max(state.position, its.counted_to), known)
+        unknown = [day for day in days if day not in found]
+        whole = [day for day in unknown if self._is_read_whole(day, rolled[day])]
         if whole:
             partition = keys.days_partition(self._tenant_id, days[0][:6])
             stored = self._stored(partition, whole[0], whole[-1], consistent=consistent)
             for day in whole:
                 lines = [(start_of_day(day), stored[day])] if day in stored else []
-                found |= _read_if_together(day, rolled[day], lines, state)
-        divided = [day for day in days if day in rolled and day not in whole]
+                found |= self._read_if_together(day, rolled[day], lines, state)
+        divided = [day for day in unknown if day not in whole]
         for day, lines in zip(
             divided,
             self._pool.map(lambda day: self._quarters(day, consistent=consistent), divided),
             strict=True,
         ):
-            found |= _read_if_together(day, rolled[day], lines, state)
+            found |= self._read_if_together(day, rolled[day], lines, state)
         return found
+
+    def _read_if_together(
+        self,
+        day: str,
+        rolled: RolledDay,
+        stored: Sequence[tuple[int, StoredRollup]],
+        state: RollupState,
+    ) -> dict[str, _Read]:
+        """Return a day by its name if its roll-ups belong together; otherwise nothing."""
+        if not are_together(rolled, [rollup for _, rollup in stored]):
+            return {}
+        lines = (line for at, rollup in stored for line in rollup.rollup.lines(at=at))
+        added_up = self._remembered.add_up(
+            self._tenant_id, day, rolled, self._query, self._counted(lines)
+        )
+        return {day: _Read(max(state.position, rolled.counted_to), added_up)}
 
     def _is_read_whole(self, day: str, rolled: RolledDay) -> bool:
         return rolled.is_whole and is_undivided(self._query, day)
@@ -155,16 +201,3 @@ class Source:
     ) -> Mapping[str, StoredRollup]:
         items = rollup_items(self._table, partition, first, last, consistent=consistent)
         return read_rollups(items) or {}
-
-
-def _read_if_together(
-    day: str, rolled: RolledDay, lines: Sequence[tuple[int, StoredRollup]], state: RollupState
-) -> dict[str, _Read]:
-    if not are_together(rolled, [stored for _, stored in lines]):
-        return {}
-    return {day: _Read(max(state.position, rolled.counted_to), lines)}
-
-
-def _lines_of(rolled: _Read) -> Iterator[UsageLine]:
-    for at, stored in rolled.lines:
-        yield from stored.rollup.lines(at=at)

@@ -67,6 +67,7 @@ def read_usage_totals(request: Request) -> Response:
         limit=limit,
         after=place,
         pool=request.app.budgets_pool,
+        remembered=request.app.remembered_days,
     )
     cursor = cursor_after(report_position(asked, page.last)) if page.last else None
     rows = [usage_row_response(row, names) for row in page.rows]
