@@ -3,6 +3,8 @@
 import * as session from "./session.js";
 
 const TIMEOUT_MS = 30_000;
+const FIRST_PAGE = 25;
+const PAGE = 100;
 
 /** What the API or the network says about a request that failed. */
 export class Problem extends Error {
@@ -39,15 +41,16 @@ export async function send(method, path, { query, body, headers = {}, signal, se
   };
 }
 
-/** Reads a list page by page, until there are `max` rows. */
-export async function getAll(path, query, { max = 1000, signal, onPage = () => {} } = {}) {
+/** Reads a list page by page, until there are `max` rows; the first page is short if it is shown early. */
+export async function getAll(path, query, { max = 1000, signal, onPage } = {}) {
   const rows = [];
   let cursor;
   do {
-    const { body } = await get(path, { limit: 100, ...query, cursor }, { signal });
+    const limit = onPage && !cursor ? FIRST_PAGE : PAGE;
+    const { body } = await get(path, { limit, ...query, cursor }, { signal });
     rows.push(...body.data);
     cursor = body.next_cursor;
-    onPage([...rows], Boolean(cursor));
+    onPage?.([...rows], Boolean(cursor));
   } while (cursor && rows.length < max);
   return { rows, complete: !cursor };
 }

@@ -124,6 +124,16 @@ export function Table({ caption, note, columns, rows, rowKey, rowClass, empty, f
   </section>`;
 }
 
+/** A table that shows so many rows at first, and more when asked; `expand` gives the rows of each. */
+export function Long({ rows, atOnce = 50, expand = (row) => [row], children, ...table }) {
+  const [count, setCount] = useState(atOnce);
+  return html`<${Table} ...${table} rows=${rows.slice(0, count).flatMap(expand)}>
+    ${rows.length > count && html`<div class="below"><span>The first ${count} of ${rows.length}</span>
+      <button type="button" onClick=${() => setCount(count + atOnce)}>Show more</button></div>`}
+    ${children}
+  <//>`;
+}
+
 /** The last column of a table, with buttons that an admin sees. */
 export const actionsColumn = (buttons) => ({
   name: html`<span class="unseen">Actions</span>`,

@@ -7,7 +7,8 @@ import { seriesOf } from "./chart.js";
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 const QUARTER_MS = HOUR_MS / 4;
-const ROWS_MAX = 5000;
+const ROWS_AT_ONCE = 1000;
+const ROWS_MAX = 5 * ROWS_AT_ONCE;
 
 export const OWN_TIMEZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -40,7 +41,7 @@ export function momentsOf({ span = "30d", from, to }, timezone, now = Date.now()
 /** Reads the usage of a span; `filters` are pairs of a name and a value. */
 export async function readUsage({ from, to, groupBy, interval, timezone, filters = [] }, { signal } = {}) {
   const query = {
-    from: from.toISOString(), to: to.toISOString(), group_by: groupBy, interval, timezone: interval ? timezone : undefined,
+    limit: ROWS_AT_ONCE, from: from.toISOString(), to: to.toISOString(), group_by: groupBy, interval, timezone: interval ? timezone : undefined,
     ...Object.fromEntries(filters),
   };
   return getAll("usage", query, { max: ROWS_MAX, signal });

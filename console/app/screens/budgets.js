@@ -5,13 +5,12 @@ import { compare, shown } from "../amounts.js";
 import { get, getAll, send } from "../api.js";
 import { Change, because } from "../dialog.js";
 import { useLoad } from "../load.js";
-import { Amount, Bar, Choice, Empty, Failure, Field, Loaded, Screen, Status, Table, Time, entitlement } from "../parts.js";
+import { Amount, Bar, Choice, Empty, Failure, Field, Loaded, Long, Screen, Status, Time, entitlement } from "../parts.js";
 import { refine, to } from "../route.js";
 import { mayChange } from "../roles.js";
 import { periodRule } from "../words.js";
 import { NEW_BUDGET, newBudget } from "./budget-forms.js";
 
-const ROWS_AT_ONCE = 100;
 const SUBJECTS_AT_ONCE = 20;
 const STATUSES = [["", "All"], ...["active", "warning", "exhausted", "paused", "disabled"].map((status) => [status, status])];
 
@@ -33,7 +32,6 @@ export function Budgets({ me, query }) {
 }
 
 function List({ data, loading, query, me }) {
-  const [count, setCount] = useState(ROWS_AT_ONCE);
   const [under, setUnder] = useState({});
   const toggle = async (id) => {
     const put = (part) => setUnder((before) => ({ ...before, [id]: part }));
@@ -65,12 +63,9 @@ function List({ data, loading, query, me }) {
       <${Choice} id="status" label="Status" value=${query.status ?? ""} options=${STATUSES} onChange=${(status) => refine({ status })} />
       ${units.length > 1 && html`<${Choice} id="unit" label="Unit" value=${query.unit ?? ""} options=${[["", "All"], ...units.map((unit) => [unit, unit])]} onChange=${(unit) => refine({ unit })} />`}
     </div>
-    <${Table} caption=${caption(found, data, loading)} rows=${found.slice(0, count).flatMap(withSubjects)} columns=${columns(under, toggle)}
+    <${Long} caption=${caption(found, data, loading)} rows=${found} expand=${withSubjects} columns=${columns(under, toggle)}
       rowKey=${(row) => `${row.budget_id} ${row.subject}`} rowClass=${(row) => (row.isUnder ? "under" : undefined)} sorting=${{ by, descending, choose }}
-      empty=${html`<${Empty} title="No budget matches"><button type="button" class="plain" onClick=${() => refine({ find: "", status: "", unit: "" })}>Show all budgets</button><//>`}>
-      ${found.length > count && html`<div class="below"><span>The first ${count} of ${found.length}</span>
-        <button type="button" onClick=${() => setCount(count + ROWS_AT_ONCE)}>Show more</button></div>`}
-    <//>`;
+      empty=${html`<${Empty} title="No budget matches"><button type="button" class="plain" onClick=${() => refine({ find: "", status: "", unit: "" })}>Show all budgets</button><//>`} />`;
 }
 
 const columns = (under, toggle) => [

@@ -5,7 +5,7 @@ import { isZero, share, shown } from "../amounts.js";
 import { Bars } from "../chart.js";
 import { saveCsv, saveExport } from "../download.js";
 import { useLoad, usePages } from "../load.js";
-import { Amount, Amounts, Choice, Empty, Failure, Field, Listed, Loaded, Screen, ShareBar, Table, Time } from "../parts.js";
+import { Amount, Amounts, Choice, Empty, Failure, Field, Listed, Loaded, Long, Screen, ShareBar, Time } from "../parts.js";
 import { refine, to } from "../route.js";
 import { DAY_MS, OWN_TIMEZONE, SPANS, labelOf, momentsOf, readUsage, spendSeries, startsOf, totalOf, totals, unitsIn } from "../usage.js";
 import { subjectLine } from "../words.js";
@@ -100,7 +100,7 @@ function Groups({ rows, total, unit, view, title, data, query }) {
     setReading(false);
   };
   const narrow = (group) => [...view.filters, ...Object.entries(group)].map((pair) => pair.join("=")).join(", ");
-  return html`<${Table} caption=${title} rows=${rows} rowKey=${(row) => row.name} columns=${[
+  return html`<${Long} caption=${title} rows=${rows} rowKey=${(row) => row.name} columns=${[
       { name: NAMES[view.groupBy] ?? (view.groupBy || "Group"), cell: (row) => (view.groupBy && !Object.values(row.group).includes(null)
         ? html`<a href=${to("explorer", { ...query, by: view.groupBy === "model" ? "agent" : "model", only: narrow(row.group) })}>${row.name}</a>` : row.name) },
       { name: "Share", optional: true, cell: (row) => html`<${ShareBar} part=${row.amount} whole=${total} />` },

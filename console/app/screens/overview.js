@@ -5,7 +5,7 @@ import { compare, exact, isZero, read, share, shown } from "../amounts.js";
 import { get, getAll } from "../api.js";
 import { Lines } from "../chart.js";
 import { useLoad } from "../load.js";
-import { Amount, Bar, Empty, Loaded, Screen, ShareBar, Status, Table, Tile, Time } from "../parts.js";
+import { Amount, Bar, Empty, Failure, Loaded, Long, Screen, ShareBar, Status, Table, Tile, Time } from "../parts.js";
 import { to } from "../route.js";
 import { DAY_MS, OWN_TIMEZONE, addDays, dateIn, momentsOf, readUsage, totalOf, totals, unitsIn } from "../usage.js";
 import { away } from "../words.js";
@@ -30,12 +30,16 @@ async function readMonths(signal) {
 
 export function Overview() {
   const usage = useLoad(readMonths, []);
-  const balances = useLoad((signal) => getAll("balances", {}, { signal }), []);
+  const balances = useLoad(
+    (signal, show) => getAll("balances", {}, { signal, onPage: (rows, more) => more && show({ rows }) }),
+    [],
+  );
   const waiting = useLoad((signal) => get("increase-requests", { state: "pending", limit: 100 }, { signal }), []);
   return html`<${Screen} title="Overview" intro="This month so far, in your time zone.">
     ${waiting.data && html`<${Waiting} page=${waiting.data.body} />`}
     <${Loaded} state=${usage} what="this month's spend">${(data) => html`<${Month} data=${data} />`}<//>
-    <${Loaded} state=${balances} what="balances">${(data) => html`<${RunsOut} balances=${data.rows} />`}<//>
+    <${Loaded} state=${balances} what="balances">${(data) => html`<${RunsOut} balances=${data.rows} loading=${balances.loading} />`}<//>
+    ${balances.error && balances.data && html`<${Failure} error=${balances.error} retry=${balances.reload} />`}
   <//>`;
 }
 
@@ -126,16 +130,17 @@ function Ranking({ name, title, rows, unit, total }) {
 }
 
 /** The balances that are exhausted, or will be within three days at their pace. */
-function RunsOut({ balances }) {
+function RunsOut({ balances, loading }) {
   const soon = balances.filter(isSoon);
   soon.sort((one, other) => (one.forecast?.limit_reached_at ?? "").localeCompare(other.forecast?.limit_reached_at ?? "") || -compare(one.overrun, other.overrun));
-  return html`<${Table} caption="Runs out within three days" rows=${soon} rowKey=${(balance) => `${balance.budget_id} ${balance.subject}`} columns=${[
+  const note = loading ? `${balances.length} balances so far` : undefined;
+  return html`<${Long} caption="Runs out within three days" note=${note} atOnce=${20} rows=${soon} rowKey=${(balance) => `${balance.budget_id} ${balance.subject}`} columns=${[
       { name: "Budget", cell: (balance) => html`<a href=${to(["budgets", balance.budget_id], { subject: balance.subject })}>${balance.name ?? balance.subject}</a>${balance.name && html`<span class="sub">${balance.subject}</span>`}` },
       { name: "Used", optional: true, cell: (balance) => html`<${Bar} balance=${balance} />` },
       { name: "Left", number: true, cell: (balance) => html`<${Amount} value=${balance.available} unit=${balance.unit} withUnit />` },
       { name: "Status", cell: (balance) => html`<${Status} status=${balance.status} />` },
       { name: "When", cell: (balance) => (balance.status === "exhausted" ? "now" : html`${away(balance.forecast.limit_reached_at)}<span class="sub"><${Time} at=${balance.forecast.limit_reached_at} /></span>`) },
-    ]} empty=${html`<${Empty} title="Nothing runs out within three days"><a href=${to("budgets")}>All budgets</a><//>`} />`;
+    ]} empty=${loading ? html`<p class="empty">Nothing so far</p>` : html`<${Empty} title="Nothing runs out within three days"><a href=${to("budgets")}>All budgets</a><//>`} />`;
 }
 
 function isSoon({ status, forecast }) {

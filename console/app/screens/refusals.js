@@ -4,7 +4,7 @@ import { html } from "../../vendor/htm-preact.js";
 import { Bars, seriesOf } from "../chart.js";
 import { getAll } from "../api.js";
 import { useLoad } from "../load.js";
-import { Amount, Choice, Empty, Field, Loaded, Screen, Table, Time } from "../parts.js";
+import { Amount, Choice, Empty, Field, Loaded, Long, Screen, Time } from "../parts.js";
 import { refine, to } from "../route.js";
 import { DAY_MS, HOUR_MS, OWN_TIMEZONE, labelOf } from "../usage.js";
 
@@ -39,16 +39,14 @@ function View({ rows, from, hours }) {
       <${Bars} label="Refused reservations over time, by subject; the table has the numbers" unit="refused" series=${refusalSeries(rows, steps, step)}
         labels=${steps.map((at) => labelOf(at, step === DAY_MS ? "day" : "hour", OWN_TIMEZONE))} />
     </section>
-    <${Table} caption="Refusals" note="Newest first" rows=${rows.slice(0, 200)} rowKey=${(row) => `${row.minute} ${row.budget_id} ${row.subject} ${row.code}`} columns=${[
+    <${Long} caption="Refusals" note="Newest first" rows=${rows} rowKey=${(row) => `${row.minute} ${row.budget_id} ${row.subject} ${row.code}`} columns=${[
       { name: "When", cell: (row) => html`<${Time} at=${row.minute} />` },
       { name: "What", cell: (row) => html`${row.budget_id ? html`<a href=${to(["budgets", row.budget_id], { subject: row.subject })}>${row.subject}</a>` : row.subject}<span class="sub">${row.message}</span>` },
       { name: "Why", optional: true, cell: (row) => CODES[row.code] ?? row.code.replaceAll("_", " ") },
       { name: "Times", number: true, cell: (row) => `≥ ${row.count.toLocaleString("en")}` },
       { name: "Largest", number: true, optional: true, cell: (row) => (row.requested_max ? html`<${Amount} value=${row.requested_max} unit=${row.unit} withUnit />` : "–") },
       { name: "A request", optional: true, cell: (row) => html`<code>${row.request_id}</code>` },
-    ]}>
-      ${rows.length > 200 && html`<div class="below"><span>The newest 200 of ${rows.length}. Choose a subject or a shorter time to see others.</span></div>`}
-    <//>`;
+    ]} />`;
 }
 
 /** How often each subject was refused at each step; the smallest as one. */
