@@ -85,6 +85,29 @@ def event_on_the_bus(stack: Stack) -> str:
         sqs.delete_queue(QueueUrl=url)
 
 
+@check("a notification reaches its receiver over HTTPS, and its failure is shown")
+def notification(stack: Stack) -> str:
+    """The receiver is the API itself: it has no such path, so the delivery fails with 404."""
+    url = f"{stack.url}/v1/no-such-path/{uuid.uuid4().hex}"
+    wish = {"format": "webhook", "url": url, "event_types": ["budget.exhausted"]}
+    made = stack.done("POST", "/v1/notifications", wish, key=stack.admin)
+    path, started = f"/v1/notifications/{made['id']}", time.monotonic()
+    stack.done("POST", f"{path}/test", {}, key=stack.admin)
+
+    def failed() -> dict[str, Any] | None:
+        delivery: dict[str, Any] = stack.done("GET", path, key=stack.admin)["last_delivery"]
+        return delivery if delivery["state"] != "none" else None
+
+    try:
+        delivery = eventually(failed)
+        expect(delivery["state"] == "failing" and "404" in str(delivery["reason"]), str(delivery))
+    finally:
+        stack.done("DELETE", path, key=stack.admin)
+    gone = stack.send("GET", path, key=stack.admin)
+    expect(gone.status_code == 404, f"{gone.status_code} after it was deleted")
+    return f"{delivery['reason']}, after {time.monotonic() - started:.1f} s; then deleted"
+
+
 @check(
     "a held reservation that DynamoDB deletes becomes reservation.expired",
     emulator="the emulator's deletions carry no service identity in the stream",
