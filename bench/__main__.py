@@ -9,7 +9,7 @@ from bench.report import machine, show, write
 
 PARTS = (
     "floor", "load", "cold_start", "peers", "growth", "hot_budget", "rollover", "usage", "client",
-    "leases",
+    "leases", "console",
 )  # fmt: skip
 """The benchmarks in the order in which they run."""
 

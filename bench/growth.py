@@ -16,6 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 from rich.progress import track
 
+from bench.growth_of_usage import add_reports
 from bench.report import Report, median
 from local.dynamodb_local import dynamodb_local
 from spendgate_service.domain.amounts import ONE
@@ -59,7 +60,8 @@ class Place:
     budget: Budget
     client: CountingClient
     waited_us: dict[str, list[float]] = field(default_factory=dict)
-    costs: dict[str, tuple[int, float]] = field(default_factory=dict)
+    costs: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+    """Of an operation: calls, read units, write units."""
 
     def operations(self) -> Mapping[str, Callable[[], object]]:
         """Return the measured operations; a settlement settles the last reservation."""
@@ -103,6 +105,7 @@ def run(console: Console) -> Report:
                 console.print(f"  filled in {time.monotonic() - started:.0f} s")
             _measure(places, console)
             _add_rows(report, places)
+        add_reports(report, url, console)
     return report
 
 
@@ -132,7 +135,7 @@ def _measure(places: list[Place], console: Console) -> None:
                 micros = (time.perf_counter_ns() - started) / 1000
                 place.waited_us.setdefault(name, []).append(micros)
                 if turn == ROUNDS - 1:
-                    place.costs[name] = sum(place.client.calls.values()), place.client.write_units
+                    place.costs[name] = place.client.cost()
 
 
 def _add_rows(report: Report, places: list[Place]) -> None:
@@ -140,7 +143,7 @@ def _add_rows(report: Report, places: list[Place]) -> None:
     for place in places:
         for name, waited in place.waited_us.items():
             ratio = median(waited) / least[name]
-            calls, units = place.costs[name]
+            calls, read_units, write_units = place.costs[name]
             report.rows.append(
                 {
                     "growth": f"{place.size:,} {place.growth}",
@@ -148,7 +151,8 @@ def _add_rows(report: Report, places: list[Place]) -> None:
                     "p50": round(median(waited)),
                     "x": round(ratio, 2),
                     "calls": calls,
-                    "write units": units,
+                    "read units": read_units,
+                    "write units": write_units,
                 }
             )
             if place is not places[0]:

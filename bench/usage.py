@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 from rich.console import Console
 
@@ -36,6 +37,7 @@ CHANGES = 100
 """How many records are reversed, and how many are recorded late."""
 
 ZONES = ("UTC", "Europe/Paris")
+STEPS_BETWEEN_LINES = 200
 _THREADS = 16
 
 
@@ -48,7 +50,7 @@ def run(console: Console) -> Report:
         made = synthetic_usage(RECORDS, days=DAYS, until_ms=UNTIL_MS, seed=1)
         spends = write_usage(table, made)
         console.print(f"  written in {time.monotonic() - started:.0f} s")
-        measuring = _Measuring(table, client, pool, report)
+        measuring = _Measuring(table, client, pool, report, console)
         measuring.compare("from records", spends)
 
         list_tenants_for_rollups(table, since_ms=UNTIL_MS - DAYS * DAY_MS)
@@ -70,8 +72,10 @@ class _Measuring:
     """Adds a row to a report for what is done to the table."""
 
     def __init__(
-        self, table: Table, client: CountingClient, pool: ThreadPoolExecutor, report: Report
-    ) -> None:
+        self, table: Table, client: CountingClient, pool: ThreadPoolExecutor, report: Report,
+        console: Console,
+    ) -> None:  # fmt: skip
+        self._console = console
         self._table = table
         self._client = client
         self._pool = pool
@@ -95,8 +99,16 @@ class _Measuring:
         """Run the scheduled function's part until nothing is left to do."""
         self._client.forget()
         started = time.monotonic()
+        steps = count(1)
+
+        def has_time() -> bool:
+            """Show the progress; a step is a transaction."""
+            if (step := next(steps)) % STEPS_BETWEEN_LINES == 0:
+                self._console.print(f"  {name}: {step:,} steps, {time.monotonic() - started:.0f} s")
+            return True
+
         # One day at a time: DynamoDB Local lets transactions wait for each other, on any items.
-        rolled = roll_up_usage(self._table, now_ms=now_ms, has_time=lambda: True)
+        rolled = roll_up_usage(self._table, now_ms=now_ms, has_time=has_time)
         assert not rolled.failed
         self._add(f"{name}: {rolled.records:,} records", time.monotonic() - started)
 

@@ -68,6 +68,10 @@ class CountingClient:
         self.transacted_at_once.clear()
         self.write_units, self.read_units = 0, 0
 
+    def cost(self) -> tuple[int, float, float]:
+        """Return the calls, the read units and the write units since it last forgot."""
+        return sum(self.calls.values()), self.read_units, self.write_units
+
     def _consume(self, operation: str, units: float) -> None:
         self.units[operation] += units  # type: ignore[assignment]
         if operation in _READS:
@@ -77,13 +81,16 @@ class CountingClient:
 
     def _units_of_transaction(self, writes: list[dict[str, Any]]) -> int:
         """Two for each KB of each item, as it is after the transaction."""
-        units = 0
-        for write in writes:
-            ((_, arguments),) = write.items()
-            table, key = arguments["TableName"], _key(write)
-            item = self.engine.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-            units += 2 * _kilobytes(item or {})
-        return units
+        return sum(2 * _kilobytes(self._item_after(write)) for write in writes)
+
+    def _item_after(self, write: dict[str, Any]) -> dict[str, Any]:
+        """Return the item that a write leaves; one that was put needs no read."""
+        ((_, arguments),) = write.items()
+        if "Item" in arguments:
+            return dict(arguments["Item"])
+        table, key = arguments["TableName"], _key(write)
+        answer = self.engine.get_item(TableName=table, Key=key, ConsistentRead=True)
+        return dict(answer.get("Item", {}))
 
 
 _READS = {"get_item", "batch_get_item", "query"}
