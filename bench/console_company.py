@@ -18,6 +18,8 @@ BUDGETS_PER_REQUEST = 10
 REQUESTS_MAX = 20
 """One of so many budgets has an open request for more; a key may have so many of them."""
 
+ROLLED_UP_MS_AGO = 2 * BEHIND_MS
+
 _LIMIT = 100
 _MONTH = {"type": "calendar", "unit": "month"}
 _DAY = {"type": "calendar", "unit": "day"}
@@ -37,11 +39,12 @@ def found_company(table: Table, *, budgets: int, records: int, now_ms: int) -> C
     clock = StartedClock(now_ms - DAYS * DAY_MS)
     writer = _Writer(Service(table, clock))
     key = writer.create_tenant()
-    spends = synthetic_usage(records, days=DAYS, until_ms=now_ms, seed=16, tenants=[TENANT])
+    until_ms = now_ms - ROLLED_UP_MS_AGO
+    spends = synthetic_usage(records, days=DAYS, until_ms=until_ms, seed=16, tenants=[TENANT])
     write_usage(table, spends)
-    clock.at_ms = now_ms
+    clock.at_ms = now_ms - ROLLED_UP_MS_AGO
     ids = writer.create_budgets(budgets)
-    rolled = roll_up_usage(table, now_ms=now_ms + BEHIND_MS, has_time=lambda: True)
+    rolled = roll_up_usage(table, now_ms=now_ms, has_time=lambda: True)
     assert not rolled.failed and rolled.records >= records, rolled
     clock.start()
     return Company(writer.service, key, ids)

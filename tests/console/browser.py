@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.support.engines import ROOT
 
@@ -19,8 +19,8 @@ QUIET = (
     "--disable-component-update", "--disable-domain-reliability", "--no-first-run",
 )  # fmt: skip
 AXE = ROOT / "tests/console/vendor/axe.min.js"
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 860}
 
 
 @contextmanager
