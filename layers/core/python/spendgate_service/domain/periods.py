@@ -169,7 +169,6 @@ _DURATION = re.compile(r"(?P<start>[-\d]{10}T[:\d]{8}Z)/(?P<window>\w+)")
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=4096)
 def rule_of(period_key: str) -> PeriodRule:
     """Return the rule of a period. The key must be one of `period_in_force`."""
     if period_key == BALANCE.key:
