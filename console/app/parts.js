@@ -147,7 +147,7 @@ function HeadCell({ column, sorting }) {
   const direction = isSorted ? (sorting.descending ? "descending" : "ascending") : undefined;
   const mark = isSorted ? (sorting.descending ? "↓" : "↑") : "";
   return html`<th scope="col" class=${kind} aria-sort=${direction}>
-    <button type="button" class="sort" onClick=${() => sorting.choose(column.sort)}>${column.name}<span aria-hidden="true">${mark}</span></button>
+    <button type="button" class="sort" onClick=${() => sorting.choose(column.sort)}>${column.name}${mark && html`<span aria-hidden="true">${mark}</span>`}</button>
   </th>`;
 }
 

@@ -3,6 +3,7 @@
 import { compare, exact, read, sum } from "./amounts.js";
 import { getAll } from "./api.js";
 import { seriesOf } from "./chart.js";
+import { to } from "./route.js";
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
@@ -39,12 +40,21 @@ export function momentsOf({ span = "30d", from, to }, timezone, now = Date.now()
 }
 
 /** Reads the usage of a span; `filters` are pairs of a name and a value. */
-export async function readUsage({ from, to, groupBy, interval, timezone, filters = [] }, { signal } = {}) {
+export async function readUsage({ from, to: end, groupBy, interval, timezone, filters = [] }, { signal } = {}) {
   const query = {
-    limit: ROWS_AT_ONCE, from: from.toISOString(), to: to.toISOString(), group_by: groupBy, interval, timezone: interval ? timezone : undefined,
+    limit: ROWS_AT_ONCE, from: from.toISOString(), to: end.toISOString(), group_by: groupBy, interval, timezone: interval ? timezone : undefined,
     ...Object.fromEntries(filters),
   };
   return getAll("usage", query, { max: ROWS_MAX, signal });
+}
+
+const DIMENSIONS = { organization: null, api_key: "key_id" };
+
+/** The filter of the usage of a subject, as pairs; the organization's is all usage. */
+export function filtersOf(subject) {
+  const [type, ...id] = subject.split(":");
+  const name = type in DIMENSIONS ? DIMENSIONS[type] : type;
+  return name ? [[name, id.join(":")]] : [];
 }
 
 /** The units of some rows, the one with the most calls first; money before tokens. */
@@ -81,12 +91,19 @@ function nameOf(group) {
   return values.length ? values.map((value) => value ?? "(none)").join(" · ") : "All";
 }
 
+/** The address of the records behind an entry of a ledger; a hold ends within a week. */
+export function recordsOf({ subject, created_at: at, reservation_id: reservation }) {
+  const date = dateIn(OWN_TIMEZONE, at);
+  const only = filtersOf(subject).map((pair) => pair.join("=")).join(", ");
+  return to("explorer", { span: "custom", from: reservation ? addDays(date, -7) : date, to: date, only, reservation });
+}
+
 /** Every start of an interval in the span, as the service divides it: with zeros where nothing is. */
-export function startsOf(rows, { from, to, interval, timezone }) {
+export function startsOf(rows, { from, to: end, interval, timezone }) {
   const starts = new Set(rows.map((row) => row.from));
-  if (interval === "hour") for (let at = from.getTime(); at < to.getTime(); at += HOUR_MS) starts.add(new Date(at).toISOString());
+  if (interval === "hour") for (let at = from.getTime(); at < end.getTime(); at += HOUR_MS) starts.add(new Date(at).toISOString());
   if (interval === "day") {
-    for (let date = dateIn(timezone, from); startOfDay(date, timezone) < to; date = addDays(date, 1)) starts.add(startOfDay(date, timezone).toISOString());
+    for (let date = dateIn(timezone, from); startOfDay(date, timezone) < end; date = addDays(date, 1)) starts.add(startOfDay(date, timezone).toISOString());
   }
   return [...starts].sort();
 }

@@ -222,6 +222,27 @@ def test_a_refusal_is_shown_with_its_sentence(admin: Visit) -> None:
     assert "has 0.75 of 10 left and 5 was asked for" in refused.inner_text()
 
 
+def test_refusals_by_budget_stand_beside_what_was_spent_in_the_same_time(admin: Visit) -> None:
+    admin.open("refusals?by=budget&subject=agent:coder")
+    page = admin.page
+
+    assert page.locator(".legend").first.inner_text() == "agents"
+    spent = page.locator("section", has=page.get_by_role("heading", name="Spent per hour"))
+    assert "9.25 usd in the same time by agent:coder" in spent.inner_text()
+
+
+def test_an_entry_of_a_budget_leads_to_the_record_behind_it(admin: Visit, company: Company) -> None:
+    admin.open(f"budgets/{company.budgets['agents']}?subject=agent:coder")
+    page = admin.page
+    page.get_by_role("table", name="Activity").get_by_role("link", name="Records of").click()
+    page.get_by_role("heading", level=1, name="Spend explorer").wait_for()
+    admin.settled()
+
+    records = page.get_by_role("table", name="Records").inner_text()
+    assert "agent:coder" in records and "9.25" in records
+    assert "agent:researcher" not in records
+
+
 def test_a_credit_and_a_limit_are_shown_at_once(admin: Visit, company: Company) -> None:
     admin.open(f"budgets/{company.budgets['company']}")
     page = admin.page

@@ -8,7 +8,8 @@ import { useLoad, usePages } from "../load.js";
 import { Amount, Bar, Empty, Failure, Listed, Loaded, Screen, Status, Tile, Time, entitlement } from "../parts.js";
 import { to } from "../route.js";
 import { mayChange, maySeeAll } from "../roles.js";
-import { day, outlook, periodRule } from "../words.js";
+import { recordsOf } from "../usage.js";
+import { day, moment, outlook, periodRule } from "../words.js";
 import { creditForm, limitForm, newCredit, newLimits } from "./budget-forms.js";
 import { BurnDown, hasBurnDown } from "./burn-down.js";
 import { Log } from "./changes.js";
@@ -133,7 +134,8 @@ function Activity({ id, unit, subject }) {
   return html`<${Listed} pages=${pages} caption="Activity" what="entries" loading="the activity" note="Every entry of the ledger, newest first" rowKey=${(entry) => entry.id}
     columns=${[
       { name: "When", cell: (entry) => html`<${Time} at=${entry.created_at} />` },
-      { name: "What", cell: (entry) => html`${sentence(entry)}${details(entry) && html`<span class="sub">${details(entry)}</span>`}` },
+      { name: "What", cell: (entry) => html`${sentence(entry)}${details(entry) && html`<span class="sub">${details(entry)}</span>`}
+          ${["spend", "reversal"].includes(entry.kind) && html`<span class="sub"><a href=${recordsOf(entry)}>${entry.reservation_id ? "Its record" : "Records of that day"}<span class="unseen">, ${moment(entry.created_at)}</span></a></span>`}` },
       { name: `Amount, ${unit}`, number: true, cell: (entry) => html`<${Signed} amount=${entry.amount} unit=${unit} />` },
     ]}
     empty=${html`<${Empty} title="Nothing spent yet">Reservations and records that name this subject appear here once they are settled.<//>`} />`;

@@ -5,10 +5,9 @@ import { Lines } from "../chart.js";
 import { useLoad } from "../load.js";
 import { Failure, Loading, entitlement } from "../parts.js";
 import { to } from "../route.js";
-import { DAY_MS, HOUR_MS, OWN_TIMEZONE, labelOf, quarterOf, readUsage } from "../usage.js";
+import { DAY_MS, HOUR_MS, OWN_TIMEZONE, filtersOf, labelOf, quarterOf, readUsage } from "../usage.js";
 
 const HOURS_MAX = 50;
-const FIELDS = { organization: null, api_key: "key_id" };
 
 /** Only a budget whose period has two ends has one. */
 export const hasBurnDown = (balance) => Boolean(balance?.period.starts_at && balance?.period.ends_at);
@@ -16,7 +15,7 @@ export const hasBurnDown = (balance) => Boolean(balance?.period.starts_at && bal
 export function BurnDown({ balance }) {
   const { period, unit, subject } = balance;
   const step = stepOf(period);
-  const filters = filterOf(subject);
+  const filters = filtersOf(subject);
   const state = useLoad(
     (signal) => readUsage({ from: quarterOf(period.starts_at), to: quarterOf(Date.now() + HOUR_MS / 4), interval: step === HOUR_MS ? "hour" : "day", timezone: period.timezone ?? "UTC", filters }, { signal }),
     [balance.budget_id, subject, period.key, balance.spent],
@@ -34,12 +33,6 @@ export function BurnDown({ balance }) {
 
 function stepOf({ starts_at: start, ends_at: end }) {
   return new Date(end) - new Date(start) <= HOURS_MAX * HOUR_MS ? HOUR_MS : DAY_MS;
-}
-
-function filterOf(subject) {
-  const [type, ...id] = subject.split(":");
-  const name = type in FIELDS ? FIELDS[type] : type;
-  return name ? [[name, id.join(":")]] : [];
 }
 
 /** What was left at each step; the log may have more than counted here, so it ends at the balance. */

@@ -18,7 +18,7 @@ function viewOf(query) {
   const timezone = query.timezone || OWN_TIMEZONE;
   const moments = momentsOf(query, timezone);
   const interval = query.interval || (moments.to - moments.from <= 2 * DAY_MS ? "hour" : "day");
-  return { ...moments, timezone, interval, groupBy: query.by ?? "agent", filters: filtersIn(query.only) };
+  return { ...moments, timezone, interval, groupBy: query.by ?? "agent", filters: filtersIn(query.only), reservation: query.reservation };
 }
 
 /** `agent=a, model=m` as pairs. */
@@ -122,8 +122,8 @@ function Groups({ rows, total, unit, view, title, data, query }) {
 
 /** The single records behind the view, newest first. */
 function Records({ view }) {
-  const pages = usePages("usage/records", { from: view.from.toISOString(), to: view.to.toISOString(), limit: 20, ...Object.fromEntries(view.filters) });
-  return html`<${Listed} pages=${pages} caption="Records" note="Every spend that the view is made of, newest first" rowKey=${(record) => record.id} columns=${[
+  const pages = usePages("usage/records", { from: view.from.toISOString(), to: view.to.toISOString(), limit: 20, reservation_id: view.reservation, ...Object.fromEntries(view.filters) });
+  return html`<${Listed} pages=${pages} caption="Records" note=${view.reservation ? html`Of the reservation <code>${view.reservation}</code> <button type="button" class="plain" onClick=${() => refine({ reservation: "" })}>Show all</button>` : "Every spend that the view is made of, newest first"} rowKey=${(record) => record.id} columns=${[
       { name: "When", cell: (record) => html`<${Time} at=${record.occurred_at} />${record.late && html`<span class="sub">settled late</span>`}` },
       { name: "What", cell: (record) => html`${subjectsOf(record)}<span class="sub">${[record.model, record.description, record.reverses && `reverses ${record.reverses}`].filter(Boolean).join(" · ")}</span>` },
       { name: "Counted on", optional: true, cell: (record) => (record.budgets.length ? html`<span class="links">${record.budgets.map((line) => html`<a key=${line.budget_id} href=${to(["budgets", line.budget_id], { subject: line.subject })}>${line.subject}</a>`)}</span>` : html`<span class="muted">no budget</span>`) },

@@ -58,7 +58,7 @@ function Month({ data }) {
   return html`<dl class="tiles">
       <${Tile} name="Spent this month" unit=${unit} href=${to("explorer", { span: "month" })}><${Amount} value=${figures.spent} unit=${unit} /><//>
       <${Tile} name="Last month, by the same day" unit=${unit} detail=${figures.comparison} href=${to("explorer", { span: "last-month" })}><${Amount} value=${figures.same} unit=${unit} /><//>
-      <${Tile} name="At this pace by the month's end" unit=${unit} detail=${`${shown(figures.all, unit)} ${unit} in all of last month`}><${Amount} value=${figures.forecast} unit=${unit} /><//>
+      <${Tile} name="Month's end at this pace" unit=${unit} detail=${`${shown(figures.all, unit)} ${unit} in all of last month`}><${Amount} value=${figures.forecast} unit=${unit} /><//>
       <${Tile} name="Calls this month" href=${to("explorer", { span: "month", by: "model" })}>${figures.calls.toLocaleString("en")}<//>
     </dl>
     <section class="card"><div class="inside"><div><h2>This month against the last</h2><p class="small muted">Spent since the first of the month, in ${unit}</p></div></div>
