@@ -265,3 +265,22 @@ def test_no_text_of_a_caller_becomes_a_formula(
     assert not [cell for cell in cells if cell[:1] in set("=+@\t＝") or cell[:2] == "-2"]  # noqa: RUF001
     kept = json.loads(row["metadata" if format_ == "csv" else "Tags"])
     assert kept["note"] == text
+
+
+@pytest.mark.usefixtures("acme")
+def test_what_a_balance_says_follows_a_reversal(ask: Ask) -> None:
+    """Spent, overrun, status, and a forecast of the limit that is no longer reached."""
+    period = {"type": "calendar", "unit": "year"}
+    made = create(ask, subject="agent:researcher", limit="10", period=period)
+    spend = {"subjects": {"agent": "researcher"}, "actual": {"usd": "12"}}
+    usage_id = ask("POST", "/v1/spend", spend, principal=CALLER).body["usage_id"]
+    path = f"/v1/budgets/{made['budget_id']}/balance"
+    before = get(ask, path).body
+
+    assert ask("POST", f"/v1/usage/{usage_id}/reverse", {"reason": "by mistake"}).status == 201
+    after = get(ask, path).body
+
+    assert (before["spent"], before["overrun"], before["status"]) == ("12", "2", "exhausted")
+    assert before["forecast"]["limit_reached_at"] is not None
+    assert (after["spent"], after["overrun"], after["status"]) == ("0", "0", "active")
+    assert after["forecast"] == {"burn_rate_per_hour": "0", "limit_reached_at": None}
