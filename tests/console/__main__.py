@@ -4,7 +4,8 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 
 from local.dynamodb_local import dynamodb_local
 from tests.console.history import History
@@ -32,7 +33,8 @@ def company() -> Iterator[History]:
     with dynamodb_local() as url:
         clock = StartedClock()
         history = History(Service(table_at(url), clock))
-        history.write(until_ms=int(time.time() * 1000))
+        with redirect_stdout(StringIO()):  # the metrics of every request
+            history.write(until_ms=int(time.time() * 1000))
         clock.start()
         yield history
 
