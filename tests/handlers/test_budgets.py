@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from spendgate_service.app import Spendgate
+from tests.support.clock import NOON_MS, FakeClock
 from tests.support.handlers import Ask
 from tests.support.http_events import a_principal
 
@@ -136,6 +138,21 @@ def test_a_shadow_budget_warns_and_never_refuses(ask: Ask) -> None:
 
     assert (granted.status, granted.body["action"]) == (201, "warn")
     assert "shadow would have refused" in granted.body["warnings"][-1]
+
+
+def test_a_shadow_warns_by_the_clock_by_which_a_budget_refuses(ask: Ask, app: Spendgate) -> None:
+    """Within the second by which clocks may differ, a hold that has expired still counts."""
+    app.clock = clock = FakeClock(NOON_MS)
+    create(ask, mode="shadow")
+    wish = {"subjects": AGENT, "amounts": {"usd": "7"}}
+    assert ask("POST", "/v1/reservations", {**wish, "ttl_seconds": 1}).status == 201
+    clock.advance(1)
+
+    check = ask("POST", "/v1/check", wish)
+    granted = ask("POST", "/v1/reservations", wish)
+
+    assert "shadow would have refused" in check.body["warnings"][-1]
+    assert granted.body["warnings"] == check.body["warnings"]
 
 
 def test_a_default_is_paused_for_everybody(ask: Ask) -> None:

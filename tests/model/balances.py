@@ -4,11 +4,13 @@ from collections import Counter as Sums
 from collections.abc import Collection, Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 
-from tests.model.state import Amounts, Counter, CounterKey, Reservation, Rule, View
+from tests.model.state import Amounts, Counter, CounterKey, Line, Reservation, Rule, View
 
 BILLIONTH = Decimal("0.000000001")
 CLOCKS_DIFFER_MS = 1000
 """For so long what has ended is not given to others, since their clocks may be ahead."""
+CHARGED_WITHIN_SECONDS = 86_400
+"""For so long what is charged when it expires stays held until it is charged."""
 ORDER = ("organization", "app", "app_channel", "user", "api_key", "agent", "session", "tool")
 
 
@@ -137,12 +139,23 @@ class Balances:
 
     def _holds(self, key: CounterKey, late_ms: int = 0) -> list[tuple[int, Decimal]]:
         return [
-            (reservation.gone_at, line.amount)
+            (end, self._reach(reservation, line, reservation.uncaptured))
             for reservation in self.reservations
-            if reservation.state == "held" and reservation.gone_at * 1000 > self.now_ms - late_ms
+            if reservation.state == "held" and not reservation.is_charged
+            for end in (reservation.gone_at + CHARGED_WITHIN_SECONDS * reservation.charges,)
+            if end * 1000 > self.now_ms - late_ms
             for line in reservation.lines
             if line.key == key
         ]
+
+    def _reach(self, one: Reservation, line: Line, totals: Amounts) -> Decimal:
+        """The most that totals in the units that were granted come to on the counter of a line."""
+        granted = {unit: totals[unit] for unit in one.amounts if unit in totals}
+        sources = [
+            unit for unit in granted if line.is_converted and (unit, line.rule.unit) in self.rates
+        ]
+        reached = [self._converted(granted[unit], unit, line.rule) for unit in sources]
+        return max([granted.get(line.rule.unit, Decimal(0)), *reached])
 
     def _seconds_until(self, moment: int) -> int:
         return max(1, -((self.now_ms - moment * 1000) // 1000))

@@ -15,6 +15,7 @@ from tests.support.strategies import TENANT
 
 BALANCE = ("budget_id", "subject", "unit", "limit", "spent", "held", "available", "status")
 REPLACED = ("budget_id", "unit", "spent", "held")
+LEASE = ("state", "granted", "captured", "returned", "held", "charged")
 VIOLATION = (*BALANCE[:-1], "requested", "retry_after_seconds", "blocked_by")
 
 
@@ -86,15 +87,36 @@ def comes_as_foretold(answer: HttpAnswer, check: Mapping[str, Any]) -> None:
 
 
 def same_end(answer: HttpAnswer, one: Reservation, done: bool) -> None:
-    assert answer.status == (200 if done else 409), answer
     if not done:
-        assert answer.code in {"reservation_finalized", "reservation_expired"}, answer
+        is_below_captured = one.state == "held"
+        assert answer.status == (422 if is_below_captured else 409), answer
+        assert is_below_captured or answer.code == "reservation_finalized", answer
         return
+    assert answer.status == 200, answer
     assert answer.body["state"] == one.state
     assert answer.body["actual"] == on_wire(one.actual)
     is_late = one.state == "settled" and one.finalized_at_ms >= one.expires_at_ms
     over = any(one.actual.get(unit, 0) > much for unit, much in one.amounts.items())
     assert (answer.body["late"], answer.body["overrun"]) == (is_late, over)
+
+
+def same_lease(answer: HttpAnswer, one: Reservation, now_ms: int, *, status: int = 200) -> None:
+    """The totals of a lease, and what it holds; a report that is refused changes none of them."""
+    assert answer.status == status, answer
+    if status == 409:
+        assert answer.code == "reservation_finalized", answer
+        return
+    is_over = one.state == "held" and now_ms >= one.expires_at_ms
+    holds = one.state == "held" and not is_over
+    nothing = dict.fromkeys(one.amounts, Decimal(0))
+    assert shown(answer.body, LEASE) == {
+        "state": "expired" if is_over else one.state,
+        "granted": on_wire(one.amounts),
+        "captured": on_wire({**nothing, **one.captured}),
+        "returned": on_wire({**nothing, **one.returned}),
+        "held": on_wire(one.uncaptured if holds else nothing),
+        "charged": one.is_charged,
+    }
 
 
 def same_refusal(answer: HttpAnswer, refused: Refused) -> None:

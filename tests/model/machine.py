@@ -5,16 +5,14 @@ A failing run is shrunk to the shortest story that still fails, one command a li
 
 from collections import Counter as Tally
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     MultipleResults,
-    RuleBasedStateMachine,
     consumes,
     initialize,
     invariant,
@@ -23,31 +21,24 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.model.balances import in_billionths
 from tests.model.comparing import (
     REPLACED,
-    comes_as_foretold,
     moment,
     on_wire,
     opening_on_wire,
     same_balances,
     same_books,
-    same_end,
-    same_refusal,
     seen,
     shown,
     subjects,
     wish,
 )
+from tests.model.leases import Leases
 from tests.model.past import may_be_reported
-from tests.model.reference import Model
-from tests.model.state import Amounts, Opening, Refused, Reservation, Rule, Spend, plain
+from tests.model.stage import RATES, Known
+from tests.model.state import Amounts, Opening, Rule, Spend, plain
 from tests.model.time import Every
-from tests.scenarios.service import Party, Service, tenant
-from tests.support.any_engine import NewTable
-from tests.support.clock import FakeClock
-from tests.support.functions import HttpAnswer, LongContext, load_function
-from tests.support.settlement_queue import RecordingDeadLetters, finishing, send
+from tests.support.functions import HttpAnswer
 from tests.support.strategies import (
     AGO,
     AMOUNT,
@@ -60,48 +51,32 @@ from tests.support.strategies import (
     MOMENTS,
     OPENING,
     PERIODS,
-    TENANT,
     TERMS,
-    TTL,
     UNIT,
     WHEN,
     Terms,
 )
 
 BUDGETS_MAX = 6
-RATES = {("usd", "eur"): Decimal("0.9")}
 USAGE_BEFORE_SECONDS = 36 * 86_400
 """Spend may be recorded so long after it occurred."""
 
 WAIT_FOR_RULES_SECONDS = 6
 """A change to a default, or what is new, takes up to 5 s to be known everywhere."""
 
-type Known = tuple[str, Reservation] | None
-"""A reservation by its id and as the model knows it; None where it was refused."""
-
 type Spent = tuple[str, Spend] | None
 """A recorded spend by its id and as the model knows it; None where it was refused."""
 
 
-class Comparison(RuleBasedStateMachine):
+class Comparison(Leases):
     """Drives the service and the model; both are asked the same."""
 
-    new_table: ClassVar[NewTable]
-    done: ClassVar[Tally[str]] = Tally()
-
+    held = Leases.held
     budgets = Bundle("budgets")
-    held = Bundle("held")
     spends = Bundle("spends")
 
     def __init__(self) -> None:
         super().__init__()
-        self.leaving = ExitStack()
-        self.clock = FakeClock(min(MOMENTS.values()))  # it never goes back
-        self.table = type(self).new_table()
-        self.aside = RecordingDeadLetters()
-        self.service = Service(self.table, self.clock, {"dead_letters": self.aside})
-        self.party: Party = tenant(self.service, TENANT)
-        self.model = Model(self.clock.at_ms, RATES)
         self.began_ms = self.clock.at_ms
         self.changes: Tally[str] = Tally()
         """How often admins did what leaves an entry of its own."""
@@ -266,92 +241,6 @@ class Comparison(RuleBasedStateMachine):
         assert answer["error_code"] == (refused.code if refused else None), answer
         self._count("check")
 
-    @rule(target=held, caller=CALLER, amounts=AMOUNTS, ttl=TTL)
-    def reserve(self, caller: Mapping[str, str], amounts: Amounts, ttl: int) -> Known:
-        return self._reserve(caller, amounts, ttl)
-
-    @rule(target=held, caller=CALLER, usd=AMOUNT, ttl=TTL)
-    def reserve_money(self, caller: Mapping[str, str], usd: Decimal, ttl: int) -> Known:
-        return self._reserve(caller, {"usd": usd}, ttl)
-
-    @rule(target=held, caller=CALLER, unit=st.sampled_from(["usd", "tokens"]))
-    def reserve_much(self, caller: Mapping[str, str], unit: str) -> Known:
-        return self._reserve(caller, {unit: Decimal(7)}, 300)
-
-    @rule(target=held, caller=CALLER, amounts=AMOUNTS, part=st.sampled_from(["0.01", "1", "10"]))
-    def reserve_a_part(self, caller: Mapping[str, str], amounts: Amounts, part: str) -> Known:
-        """Ask for ten times the amounts, and accept a thousandth, a tenth or only the whole."""
-        much = {unit: 10 * amount for unit, amount in amounts.items()}
-        least = {unit: in_billionths(amount * Decimal(part)) for unit, amount in amounts.items()}
-        return self._reserve(caller, much, 300, least)
-
-    def _reserve(
-        self,
-        caller: Mapping[str, str],
-        amounts: Amounts,
-        ttl: int,
-        least: Amounts | None = None,
-    ) -> Known:
-        body = {**wish(caller, amounts), "ttl_seconds": ttl}
-        if least is not None:
-            body["min_amounts"] = on_wire(least)
-        foretold = self.party.done("POST", "/v1/check", body)
-        answer = self.party.ask("POST", "/v1/reservations", body)
-        comes_as_foretold(answer, foretold)
-        judged = self.model.reserve_most(subjects(caller), amounts, least, ttl)
-        if isinstance(judged, Refused):
-            same_refusal(answer, judged)
-            self._count("refused")
-            self._wait(1)
-            return None
-        assert answer.status == 201, answer
-        assert answer.body["amounts"] == on_wire(judged.amounts)
-        views = [self.model.view(line.rule, line.subject) for line in judged.lines]
-        same_balances(answer.body["budgets"], views)
-        self._count("granted" if judged.amounts == amounts else "granted in part")
-        return answer.body["reservation_id"], judged
-
-    @rule(known=held, amounts=AMOUNTS)
-    def settle(self, known: Known, amounts: Amounts) -> None:
-        if known is None:
-            return
-        answer = self._finish(known, "settle", {"actual": on_wire(amounts)})
-        done = self.model.settle(known[1], amounts)
-        same_end(answer, known[1], done)
-        self._count("settle")
-
-    @rule(known=held)
-    def release(self, known: Known) -> None:
-        if known is None:
-            return
-        answer = self._finish(known, "release")
-        same_end(answer, known[1], self.model.release(known[1]))
-        self._count("release")
-
-    @rule(chosen=st.lists(st.tuples(held, st.none() | AMOUNTS), min_size=1, max_size=4))
-    def finish_by_queue(self, chosen: list[tuple[Known, Amounts | None]]) -> None:
-        """Settle, or release where there is no amount, several in one batch."""
-        batch = [(known, actual) for known, actual in chosen if known is not None]
-        self.aside.message_ids.clear()
-        send(self.service, [finishing(known[0], actual) for known, actual in batch])
-        done = [
-            self.model.release(one) if actual is None else self.model.settle(one, actual)
-            for (_, one), actual in batch
-        ]
-        assert self.aside.message_ids == [
-            str(place) for place, is_done in enumerate(done) if not is_done
-        ]
-        self._count("message")
-
-    @rule(known=held, ttl=TTL)
-    def extend(self, known: Known, ttl: int) -> None:
-        if known is None:
-            return
-        answer = self._finish(known, "extend", {"ttl_seconds": ttl})
-        done = self.model.extend(known[1], ttl)
-        assert answer.status == (200 if done else 409), answer
-        self._count("extend")
-
     @rule(target=spends, caller=CALLER, amounts=AMOUNTS, twice=st.booleans(), ago=AGO)
     def record(
         self, caller: Mapping[str, str], amounts: Amounts, twice: bool, ago: float | None
@@ -396,8 +285,7 @@ class Comparison(RuleBasedStateMachine):
     def wait(self, seconds: float, runs_of_rollover: int) -> None:
         self._wait(seconds)
         for _ in range(runs_of_rollover):
-            load_function("rollover", self.service.app).handler({}, LongContext())
-            self._count("rollover")
+            self._roll_over()
         self._count("wait")
 
     @invariant()
@@ -432,21 +320,6 @@ class Comparison(RuleBasedStateMachine):
         for action, count in self.changes.items():
             assert done[action] == count, (action, done)
 
-    # How it is compared.
-
-    def _wait(self, seconds: float) -> None:
-        """Go on, and past the last second of a credit.
-
-        It is shown until its end, unless a write has taken it out before.
-        """
-        self.clock.advance(seconds)
-        while ends_at := self.model.last_second_of_a_credit(self.clock.at_ms):
-            self.clock.at_ms = ends_at * 1000
-        self.model.now_ms = self.clock.at_ms
-
-    def _count(self, command: str) -> None:
-        self.done[command] += 1
-
     def _on(self, budget: Rule, method: str, path: str, body: object = None) -> HttpAnswer:
         return self.party.ask(method, f"/v1/budgets/{budget.budget_id}{path}", body)
 
@@ -474,6 +347,3 @@ class Comparison(RuleBasedStateMachine):
         if version != self.versions[budget.subject]:
             self.model.policy_changed(budget.subject, *before)
             self.versions[budget.subject] = version
-
-    def _finish(self, known: tuple[str, Reservation], what: str, body: object = None) -> HttpAnswer:
-        return self.party.ask("POST", f"/v1/reservations/{known[0]}/{what}", body)

@@ -6,31 +6,37 @@ held, spent and credited, each time it is asked for.
 
 from collections.abc import Collection, Sequence
 from decimal import Decimal
+from typing import Literal
 
 from tests.model.balances import BILLIONTH, CLOCKS_DIFFER_MS
-from tests.model.past import Past
+from tests.model.reported import Reported
 from tests.model.state import (
     Amounts,
     Counter,
-    CounterKey,
     Line,
     Opening,
     Refused,
     Reservation,
     Rule,
-    Spend,
     View,
+    largest,
 )
-from tests.model.time import Every, gone_at
+from tests.model.time import gone_at
+
+type Growth = Literal["grown", "extended", "expired", "finalized", "invalid"]
+"""What becomes of a lease that asks for more, unless it is refused."""
 
 
-class Model(Past):
+class Model(Reported):
     """A tenant, and what is done in it."""
 
     def judge(self, subjects: Collection[str], amounts: Amounts) -> Refused | None:
         """Whether a request would be refused, and by whom."""
+        return self._judge(self._claims(subjects, amounts))
+
+    def _judge(self, claims: Collection[tuple[str, Rule, Decimal]]) -> Refused | None:
         refused: list[tuple[View, Decimal, int | None, str]] = []
-        for subject, rule, amount in self._claims(subjects, amounts):
+        for subject, rule, amount in claims:
             by_any_clock = self.view(rule, subject, late_ms=CLOCKS_DIFFER_MS)
             is_short = amount > 0 and by_any_clock.available < amount
             if rule.shadow or not (by_any_clock.is_paused or is_short):
@@ -77,7 +83,7 @@ class Model(Past):
         return None
 
     def reserve(
-        self, subjects: Sequence[str], amounts: Amounts, ttl_seconds: int
+        self, subjects: Sequence[str], amounts: Amounts, ttl_seconds: int, *, charges: bool = False
     ) -> Reservation | Refused:
         claims = self._claims(subjects, amounts)
         refused = self.judge(subjects, amounts)
@@ -87,21 +93,27 @@ class Model(Past):
         keys = [self._use(rule, subject, self.now_ms) for subject, rule, _ in claims]
         expires_at_ms = self.now_ms + ttl_seconds * 1000
         lines = [
-            Line(rule, subject, key, amount)
-            for (subject, rule, amount), key in zip(claims, keys, strict=True)
+            Line(rule, subject, key, is_converted=not amounts.get(rule.unit))
+            for (subject, rule, _), key in zip(claims, keys, strict=True)
         ]
         granted = Reservation(
             subjects, amounts, lines, self.now_ms, expires_at_ms,
-            gone_at(expires_at_ms, ttl_seconds),
+            gone_at(expires_at_ms, ttl_seconds), charges,
         )  # fmt: skip
         self.reservations.append(granted)
         return granted
 
     def reserve_most(
-        self, subjects: Sequence[str], amounts: Amounts, least: Amounts | None, ttl_seconds: int
+        self,
+        subjects: Sequence[str],
+        amounts: Amounts,
+        least: Amounts | None,
+        ttl_seconds: int,
+        *,
+        charges: bool = False,
     ) -> Reservation | Refused:
         """Reserve the whole, or else the most that fits: all amounts shrink by one factor."""
-        whole = judged = self.reserve(subjects, amounts, ttl_seconds)
+        whole = judged = self.reserve(subjects, amounts, ttl_seconds, charges=charges)
         for _ in range(3):
             if not isinstance(judged, Refused) or least is None:
                 return judged
@@ -117,73 +129,48 @@ class Model(Past):
             }
             if not any(amounts.values()) or any(amounts[unit] < least[unit] for unit in least):
                 return whole
-            judged = self.reserve(subjects, amounts, ttl_seconds)
+            judged = self.reserve(subjects, amounts, ttl_seconds, charges=charges)
         return whole if isinstance(judged, Refused) else judged
-
-    def settle(self, one: Reservation, actual: Amounts) -> bool:
-        """Whether it is settled with that now; a unit that is not named costs its estimate."""
-        full = {**one.amounts, **actual}
-        if one.state != "held":
-            return one.state == "settled" and dict(one.actual) == full
-        one.state, one.actual, one.finalized_at_ms = "settled", full, self.now_ms
-        self._log(full)
-        spent_at_ms = min(self.now_ms, one.gone_at * 1000)
-        for line in one.lines:
-            counted = self._counted(full, line.rule)
-            assert counted is not None
-            self._spend(line.key, counted, spent_at_ms)
-        met = {(line.rule.budget_id, line.subject) for line in one.lines}
-        beyond = {unit: amount for unit, amount in full.items() if unit not in one.amounts}
-        for subject, rule, amount in self._claims(one.subjects, beyond):
-            if (rule.budget_id, subject) not in met:
-                key = self.key_of_settlement(rule, subject, one.created_at_ms)
-                if key is not None:
-                    self._spend(key, amount, spent_at_ms)
-        return True
-
-    def release(self, one: Reservation) -> bool:
-        """Whether it is released now."""
-        if one.state == "held":
-            one.state, one.finalized_at_ms = "released", self.now_ms
-        return one.state == "released"
 
     def extend(self, one: Reservation, ttl_seconds: int) -> bool:
         """Whether its hold was still there to be extended."""
         if one.state != "held" or self.now_ms >= one.expires_at_ms:
             return False
+        self._expire_later(one, ttl_seconds)
+        return True
+
+    def _expire_later(self, one: Reservation, ttl_seconds: int) -> None:
         one.expires_at_ms = self.now_ms + ttl_seconds * 1000
         one.gone_at = gone_at(one.expires_at_ms, ttl_seconds)
-        return True
 
-    def record(self, subjects: Sequence[str], actual: Amounts, at_ms: int) -> Spend:
-        """Count a spend.
-
-        A moment in the near future counts as now: the caller's clock is ahead.
-        """
-        at_ms = min(at_ms, self.now_ms)
-        spend = Spend(actual, [], [], at_ms)
-        for subject, rule, amount in self._claims(subjects, actual):
-            key = self.key_of_report(rule, subject, at_ms)
-            spend.shares.append((rule.budget_id, subject, key is not None))
-            if key is not None:
-                self._spend(key, amount, at_ms)
-                spend.counted.append((key, amount))
-        self._log(actual)
-        return spend
-
-    def reverse(self, spend: Spend) -> bool:
-        """Whether it is undone now: each budget that counted it counts it no more."""
-        if spend.is_reversed:
-            return False
-        spend.is_reversed = True
-        for key, amount in spend.counted:
-            self._spend(key, -amount, spend.at_ms)
-        self._log({unit: -amount for unit, amount in spend.amounts.items()}, calls=-1)
-        return True
-
-    def _log(self, amounts: Amounts, *, calls: int = 1) -> None:
-        self.logged.update(amounts)
-        self.logged.update(calls=calls)
+    def grow(self, one: Reservation, granted: Amounts, ttl_seconds: int | None) -> Growth | Refused:
+        """Raise what was granted since the start, and move the expiry, or do neither."""
+        if not granted.keys() <= one.amounts.keys():
+            return "invalid"
+        if one.state != "held":
+            return "finalized"
+        if self.now_ms >= one.expires_at_ms:
+            return "expired"
+        before, after = one.amounts, largest(one.amounts, granted)
+        if after != before:
+            claims = self._claims(one.subjects, after)
+            keys = {self._key(rule, subject, self.now_ms) for subject, rule, _ in claims}
+            if keys != {line.key for line in one.lines}:
+                return "expired"
+            held = {line.key: self._reach(one, line, one.uncaptured) for line in one.lines}
+            one.amounts = after
+            more = [
+                (line.subject, line.rule, self._reach(one, line, one.uncaptured) - held[line.key])
+                for line in one.lines
+            ]
+            one.amounts = before
+            refused = self._judge(more)
+            if refused:
+                return refused
+            one.amounts = after
+        if ttl_seconds is not None:
+            self._expire_later(one, ttl_seconds)
+        return "extended" if after == before else "grown"
 
     def credit(self, rule: Rule, subject: str, amount: Decimal, ends_at: int | None = None) -> bool:
         """Whether it counts: a correction takes at most what is available, and of its credit."""
@@ -242,12 +229,6 @@ class Model(Past):
         start = self._window(source, subject, self.now_ms)
         assert start is not None
         self.windows[rule.budget_id, subject, rule.every.seconds] = start
-
-    def _spend(self, key: CounterKey, amount: Decimal, at_ms: int) -> None:
-        """Count an amount in a period: of the budget as it was when the key was made."""
-        kind, _, length = key[2].partition(" ")
-        leaves_at = Every(kind, int(length)).leaves_at(at_ms) if kind == "rolling" else None
-        self.counters.setdefault(key, Counter()).spent.append((leaves_at, amount))
 
     def resume(self, rule: Rule) -> None:
         if rule.paused:

@@ -57,12 +57,16 @@ class Line:
     rule: Rule
     subject: str
     key: CounterKey
-    amount: Decimal
+    is_converted: bool
+    """Whether amounts in other units count on it, as they did when it was reserved."""
 
 
 @dataclass
 class Reservation:
-    """A reservation and what became of it."""
+    """A reservation, or a lease that is captured in parts, and what became of it.
+
+    `captured` and `returned` are totals since the start.
+    """
 
     subjects: Sequence[str]
     amounts: Amounts
@@ -70,9 +74,50 @@ class Reservation:
     created_at_ms: int
     expires_at_ms: int
     gone_at: int
+    charges: bool = False
     state: str = "held"
     actual: Amounts = field(default_factory=dict)
     finalized_at_ms: int = 0
+    captured: Amounts = field(default_factory=dict)
+    returned: Amounts = field(default_factory=dict)
+    is_charged: bool = False
+
+    @property
+    def not_returned(self) -> dict[str, Decimal]:
+        nothing = Decimal(0)
+        return {
+            unit: max(granted - self.returned.get(unit, nothing), nothing)
+            for unit, granted in self.amounts.items()
+        }
+
+    @property
+    def uncaptured(self) -> dict[str, Decimal]:
+        nothing = Decimal(0)
+        return {
+            unit: max(left - self.captured.get(unit, nothing), nothing)
+            for unit, left in self.not_returned.items()
+        }
+
+    @property
+    def counted(self) -> Amounts:
+        """What counts as spent; once it is charged, all that was not given back."""
+        if self.state != "held":
+            return self.actual
+        if not self.is_charged:
+            return self.captured
+        return largest(self.captured, self.not_returned)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a capture says: totals since the start."""
+
+    captured: Amounts
+    returned: Amounts
+
+
+type Message = Report | Amounts | None
+"""What a message about a reservation says: totals, its actual cost, or that it is released."""
 
 
 @dataclass
@@ -123,6 +168,14 @@ class Refused:
 
     code: str
     by: tuple[tuple[View, Decimal, int | None, str], ...] = ()
+
+
+def largest(totals: Amounts, others: Amounts) -> dict[str, Decimal]:
+    """The larger of two totals of each unit."""
+    return {
+        unit: max(totals.get(unit, Decimal(0)), others.get(unit, Decimal(0)))
+        for unit in {**totals, **others}
+    }
 
 
 def plain(amount: Decimal) -> str:

@@ -40,6 +40,17 @@ def test_what_is_neither_captured_nor_returned_counts_as_spent_and_is_never_free
     assert world.find(lease).charged
 
 
+def test_a_charge_of_nothing_leaves_no_record(world: World) -> None:
+    world.budget(10)
+    lease = world.reserve(2, ttl_seconds=10, on_expiry="charge")
+    world.capture(lease, 0, returned=2)
+    world.clock.advance(60)
+
+    assert charge(world) == 1
+
+    assert read_books(world.table).usage == []
+
+
 def test_one_that_was_extended_settled_or_released_in_time_is_not_charged(world: World) -> None:
     budget = world.budget(10)
     kept, settled, released = (

@@ -40,6 +40,18 @@ def finishing(reservation_id: str, actual: Mapping[str, object] | None) -> dict[
     return {**about, "type": "settle", "actual": cost}
 
 
+def capturing(
+    reservation_id: str, captured: Mapping[str, object], returned: Mapping[str, object]
+) -> dict[str, object]:
+    """A message that reports totals of a lease."""
+    totals = {
+        name: {unit: str(total) for unit, total in of_units.items()}
+        for name, of_units in (("actual", captured), ("returned", returned))
+    }
+    about = {"version": 1, "tenant_id": TENANT, "reservation_id": reservation_id}
+    return {**about, "type": "capture", **totals}
+
+
 def records(messages: Iterable[object]) -> list[Record]:
     """Messages as SQS delivers them for the first time; each one's id is its place."""
     return [

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from tests.model.state import Opening
+from spendgate_service.domain.reservations import OnExpiry
+from tests.model.state import Opening, Report
 from tests.model.time import Every
 
 TENANT = "acme"
@@ -69,6 +70,8 @@ UNIT = st.sampled_from(["usd", "usd", "eur", "tokens"])
 AMOUNTS = st.sampled_from(["usd", "usd", "tokens", "usd tokens", "usd eur"]).flatmap(
     lambda units: st.fixed_dictionaries(dict.fromkeys(units.split(), AMOUNT))
 )
+REPORT = st.builds(Report, captured=AMOUNTS, returned=st.just({}) | AMOUNTS)
+ON_EXPIRY: st.SearchStrategy[OnExpiry] = st.sampled_from(["release", "release", "charge"])
 
 
 @dataclass(frozen=True)

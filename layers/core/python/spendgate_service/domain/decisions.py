@@ -87,6 +87,13 @@ def shadowed_after(held: Iterable[tuple[Balance, Amount]]) -> list[Balance]:
     return [
         balance
         for balance, amount in held
-        if balance.budget.is_shadow
-        and ((amount > 0 and balance.available < 0) or balance.is_paused)
+        if balance.budget.is_shadow and _would_have_refused(balance, amount)
     ]
+
+
+def _would_have_refused(balance: Balance, amount: Amount) -> bool:
+    """Judge as `verdict_on` did before the amount was held."""
+    counter, now_ms = balance.counter, balance.now_ms
+    is_short = amount > 0 and counter.grantable_at(now_ms=now_ms) < 0
+    of_nothing = verdict_on(balance.budget, balance.period, counter, 0, now_ms=now_ms)
+    return is_short or of_nothing == "paused"

@@ -72,9 +72,10 @@ class Leases:
     ) -> Grown:
         """Raise the totals granted to `amounts`, and let the hold expire `ttl_seconds` from now.
 
-        Totals that are not larger than before change nothing. One read unit, one write unit for
-        the reservation (more where it exceeds 1 KB) and one for each counter. Raises NotFound,
-        ReservationEnded, BudgetExceeded, BudgetPaused, UnknownRate, InvalidValue, Unavailable.
+        Totals that are not larger than before change nothing; an earlier expiry is a second step.
+        One read unit, one write unit for the reservation (more where it exceeds 1 KB) and one for
+        each counter. Raises NotFound, ReservationEnded, BudgetExceeded, BudgetPaused, UnknownRate,
+        InvalidValue, Unavailable.
         """
         changing = "the reservation is being changed by others; try again"
         before: Reservation | None = None
@@ -85,12 +86,18 @@ class Leases:
             after = extended(before, ttl_seconds=ttl_seconds, now_ms=now_ms).grown(amounts)
             if after.revision == before.revision:
                 return Grown(self._only_extended(tenant_id, after, ttl_seconds))
+            # A crash must not leave a hold that ends before its reservation does.
+            ends_sooner = after.bucket < before.bucket
+            if ends_sooner:
+                after = before.grown(amounts)
             try:
                 balances = self._grow(tenant_id, before, after, now_ms, may_be_gone=before == last)
             except (ConditionFailed, HoldGone):
                 continue
             if self._threshold_events:
                 self._threshold_events.after_request(tenant_id, balances)
+            if ends_sooner:
+                after = self._only_extended(tenant_id, after, ttl_seconds)
             return Grown(after, balances)
         raise LoopEnded
 

@@ -106,8 +106,8 @@ def _steps_of(
     """Divide what was spent; once a lease is charged, its calls are no longer distinguished."""
     if not after.charged:
         yield from steps_between(before.captured, after.captured, commands)
-    elif before.counted != after.counted:
-        yield Step(before.counted, after.counted)
+    elif (whole := Step(before.counted, after.counted)).spent:
+        yield whole
 
 
 def _finishing(
