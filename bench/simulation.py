@@ -7,7 +7,7 @@ assumptions. Nothing is measured, and a seed makes every run the same.
 import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from bench.svg import Chart, Line, page
@@ -125,16 +125,15 @@ def _transacted(partition: Partition, units: float, now_ms: float) -> float | No
     return TRANSACTION_MS
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class Event:
     """An attempt to reserve, or to settle a batch, which was received so often."""
 
-    at_ms: float
     order: int
-    arrived_ms: float = field(compare=False)
-    settles: bool = field(compare=False, default=False)
-    tried: int = field(compare=False, default=1)
-    received: int = field(compare=False, default=1)
+    arrived_ms: float
+    settles: bool = False
+    tried: int = 1
+    received: int = 1
 
 
 class Simulation:
@@ -149,7 +148,7 @@ class Simulation:
         self._attempt, self._batch = attempt, batch
         self._chance = random.Random(f"{_SEED} {attempt.__name__} {offered}")
         self._partition, self._order = Partition(), count()
-        self._events: list[Event] = []
+        self._events: list[tuple[float, int, Event]] = []
         arrives_ms = 0.0
         while (arrives_ms := arrives_ms + self._chance.expovariate(offered / 1000)) < _END_MS:
             self._add(arrives_ms, arrives_ms)
@@ -157,30 +156,30 @@ class Simulation:
     def run(self) -> Outcome:
         """Run until every grant is settled."""
         while self._events:
-            event = heapq.heappop(self._events)
+            at_ms, _order, event = heapq.heappop(self._events)
             if event.settles:
-                took_ms = settlement(self._partition, event.at_ms, batch=self._batch)
+                took_ms = settlement(self._partition, at_ms, batch=self._batch)
             else:
-                took_ms = self._attempt(self._partition, event.at_ms)
+                took_ms = self._attempt(self._partition, at_ms)
             if took_ms is None:
-                self._refused(event)
+                self._refused(event, at_ms)
             elif event.settles:
-                self._settled(event.at_ms + took_ms)
+                self._settled(at_ms + took_ms)
             else:
-                self._granted(event, event.at_ms + took_ms)
+                self._granted(event, at_ms + took_ms)
         return self.outcome
 
-    def _refused(self, event: Event) -> None:
+    def _refused(self, event: Event, at_ms: float) -> None:
         if event.tried < TRIES_MAX:
             longest_ms = FIRST_WAIT_MS * 2 ** (event.tried - 1)
             wait_ms = UPDATE_MS + self._chance.uniform(0, longest_ms)
-            again = replace(event, at_ms=event.at_ms + wait_ms, tried=event.tried + 1)
-            heapq.heappush(self._events, again)
+            event.tried += 1
+            self._schedule(event, at_ms + wait_ms)
         elif event.settles:
             self.outcome.returned += 1
-            back_ms = event.at_ms + backoff_seconds(event.received) * 1000
-            received = event.received + 1
-            heapq.heappush(self._events, replace(event, at_ms=back_ms, tried=1, received=received))
+            back_ms = at_ms + backoff_seconds(event.received) * 1000
+            event.tried, event.received = 1, event.received + 1
+            self._schedule(event, back_ms)
         else:
             self.outcome.given_up += 1
 
@@ -196,7 +195,10 @@ class Simulation:
             self._add(at_ms, at_ms, settles=True)
 
     def _add(self, at_ms: float, arrived_ms: float, *, settles: bool = False) -> None:
-        heapq.heappush(self._events, Event(at_ms, next(self._order), arrived_ms, settles))
+        self._schedule(Event(next(self._order), arrived_ms, settles), at_ms)
+
+    def _schedule(self, event: Event, at_ms: float) -> None:
+        heapq.heappush(self._events, (at_ms, event.order, event))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tests.golden.scenario import play
 
 
 def main() -> None:
-    """Play the scenario in moto."""
+    """Play the scenario, with the queues in moto."""
     clock = Clock()
     with fixed_surroundings(clock), redirect_stdout(sys.stderr):  # the functions log to stdout
         from moto import mock_aws  # noqa: PLC0415 (nothing is imported before the clock stands)

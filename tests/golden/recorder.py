@@ -1,10 +1,9 @@
-"""The whole service in moto, with a fixed clock and fixed random numbers, and what it writes.
+"""The whole service in memory, with a fixed clock and fixed random numbers, and what it writes.
 
 Everything is replaced below the service, in the standard library, so that a recording depends on
 the functions alone and not on how they are built. That is also why it runs in a process of its own.
 """
 
-import copy
 import json
 import os
 import random
@@ -31,7 +30,7 @@ REGION = "us-east-1"
 TABLE_NAME = "golden"
 
 VARIABLES = {"AWS_DEFAULT_REGION": REGION, "TABLE_NAME": TABLE_NAME, "DYNAMO_CLIENT": "boto3"}
-"""The environment of the functions: moto answers boto3's client, whatever the shell has set."""
+"""The environment of the functions: boto3's client is the one that is answered in memory."""
 
 _WORDING = re.compile(r'("(?:message|hint)":")(?:[^"\\]|\\.)*')
 """What a response says to people: it is worded anew now and then, and no program goes by it."""
@@ -91,10 +90,8 @@ class Recorder:
         self.clock = clock
         self.steps: list[Json] = []
         self._before: Items = {}
-        boto3 = import_module("boto3")
-        self._dynamodb = boto3.client("dynamodb", region_name=REGION)
-        import_module("tests.support.engines").create_table(self._dynamodb, TABLE_NAME)
-        self._sqs = boto3.client("sqs", region_name=REGION)
+        self._table = import_module("tests.support.exact_table").ExactTable()
+        self._sqs = import_module("boto3").client("sqs", region_name=REGION)
         self._dead_letters = self._sqs.create_queue(QueueName="dead")["QueueUrl"]
         os.environ |= {
             "DEAD_LETTER_QUEUE_URL": self._dead_letters,
@@ -103,7 +100,7 @@ class Recorder:
             "EVENT_RETRY_SECONDS": "900",
         }
         self._events: list[Json] = []
-        _keep_events(self._events)
+        _answer_in_memory(self._table, self._events)
         self._functions = import_module("tests.support.functions")
         self._http_events = import_module("tests.support.http_events")
         self._load = cache(_load_function)
@@ -205,11 +202,8 @@ class Recorder:
         )
 
     def _items(self) -> Items:
-        """All items, straight from moto: to scan after every step takes it most of the time."""
-        backends = import_module("moto.dynamodb.models").dynamodb_backends
-        table = backends[import_module("moto.core").DEFAULT_ACCOUNT_ID][REGION].tables[TABLE_NAME]
-        items = [copy.deepcopy(item.to_json()["Attributes"]) for item in table.all_items()]
-        return {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
+        """All items; the engine never changes one in place."""
+        return dict(self._table.items)
 
 
 def _load_function(name: str) -> ModuleType:
@@ -222,12 +216,15 @@ def _load_function(name: str) -> ModuleType:
     return module
 
 
-def _keep_events(kept: list[Json]) -> None:
-    """Accept every call of PutEvents, and keep its entries."""
+def _answer_in_memory(table: Any, kept: list[Json]) -> None:
+    """Give DynamoDB's calls to that table; accept every call of PutEvents and keep its entries."""
+    botocore = import_module("botocore")
     client = import_module("botocore.client").BaseClient
     make_call = client._make_api_call
 
     def call(self: Any, operation: str, arguments: Json) -> Any:
+        if self.meta.service_model.service_name == "dynamodb":
+            return getattr(table, botocore.xform_name(operation))(**arguments)
         if operation != "PutEvents":
             return make_call(self, operation, arguments)
         kept.extend(arguments["Entries"])
