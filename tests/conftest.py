@@ -1,6 +1,7 @@
 """Fixtures for every suite."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -10,7 +11,7 @@ from spendgate_service.app import Spendgate
 from spendgate_service.store.client import Table
 from tests.support.app import spendgate_over
 from tests.support.clock import OnwardClock
-from tests.support.engines import table_at
+from tests.support.engines import temporary_table_at
 from tests.support.exact_table import ExactTable
 from tests.support.world import World
 
@@ -56,9 +57,10 @@ def app(memory_table: Table) -> Spendgate:
 
 
 @pytest.fixture
-def local_table(dynamodb_local_url: str) -> Table:
+def local_table(dynamodb_local_url: str) -> Iterator[Table]:
     """An empty table in DynamoDB Local."""
-    return table_at(dynamodb_local_url)
+    with temporary_table_at(dynamodb_local_url) as table:
+        yield table
 
 
 @pytest.fixture

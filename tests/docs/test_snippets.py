@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -109,16 +110,20 @@ def test_every_option_of_a_python_command_in_the_documents_exists() -> None:
         assert f"--{options.split()[0]}" in shown.stdout
 
 
+@cache
+def help_of_sam(subcommand: str) -> str:
+    command = [str(SAM), subcommand, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.skipif(not SAM.exists(), reason="make setup has not installed sam here")
 def test_every_option_of_sam_in_the_documents_exists() -> None:
     commands = [command.split() for command in commands_of_tools() if "bin/sam " in command]
 
     assert commands
     for _, subcommand, *options in commands:
-        shown = subprocess.run(
-            [str(SAM), subcommand, "--help"], capture_output=True, text=True, check=True
-        )
-        assert all(option in shown.stdout for option in options)
+        shown = help_of_sam(subcommand)
+        assert all(option in shown for option in options)
 
 
 @pytest.mark.parametrize(

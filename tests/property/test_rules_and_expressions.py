@@ -1,6 +1,6 @@
 """Each rule stands twice, in Python and as a DynamoDB expression: both give the same answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from spendgate_service.store.holds import return_hold
 from spendgate_service.store.ids import new_id
 from spendgate_service.store.postings import Posting, writes_of_counters
 from tests.support.clock import NOON_MS
-from tests.support.engines import table_at
+from tests.support.engines import temporary_table_at
 from tests.support.examples import examples
 
 NOW = NOON_MS // 1000
@@ -153,9 +153,10 @@ def is_granted(there: Stored, verdict: Verdict) -> bool:
 
 
 @pytest.fixture(scope="module")
-def table(dynamodb_local_url: str) -> Table:
+def table(dynamodb_local_url: str) -> Iterator[Table]:
     """One table for all examples: every one has a counter of its own."""
-    return table_at(dynamodb_local_url)
+    with temporary_table_at(dynamodb_local_url) as table:
+        yield table
 
 
 @exactly

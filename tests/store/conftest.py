@@ -11,7 +11,7 @@ import pytest
 
 from spendgate_service.store.client import Table
 from tests.support.any_engine import table_in_memory
-from tests.support.engines import CLIENT_KIND, table_at
+from tests.support.engines import CLIENT_KIND, temporary_table_at
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.world import World
 
@@ -28,13 +28,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def engine_table(request: pytest.FixtureRequest) -> Table:
+def engine_table(request: pytest.FixtureRequest) -> Iterator[Table]:
     """An empty table in an engine; an engine that does not start fails the test."""
     if request.param == "memory":
-        return table_in_memory()  # some tests write from several threads
+        yield table_in_memory()  # some tests write from several threads
+        return
     engine = "dynamodb_local" if request.param == "boto3" else request.param
     kind = CLIENT_KIND if request.param == "dynamodb_local" else "boto3"
-    return table_at(request.getfixturevalue(f"{engine}_url"), kind=kind)
+    with temporary_table_at(request.getfixturevalue(f"{engine}_url"), kind=kind) as table:
+        yield table
 
 
 @pytest.fixture

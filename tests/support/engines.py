@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -159,3 +160,11 @@ def table_at(url: str, *, kind: str = CLIENT_KIND) -> Table:
     name = f"spendgate-{uuid.uuid4().hex}"
     create_table(boto_client_at(url, _PATIENT), name)
     return Table(patient_client_at(url, kind=kind), name, sleep=lambda _seconds: None)
+
+
+@contextmanager
+def temporary_table_at(url: str, *, kind: str = CLIENT_KIND) -> Iterator[Table]:
+    """A new table that is deleted afterwards: DynamoDB Local works for each idle table too."""
+    table = table_at(url, kind=kind)
+    yield table
+    boto_client_at(url, _PATIENT).delete_table(TableName=table.name)

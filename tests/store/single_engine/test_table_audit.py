@@ -22,14 +22,15 @@ from tests.support.corrupted_table import (
     entered_never_settled,
     money_from_nowhere,
 )
-from tests.support.engines import table_at
+from tests.support.engines import temporary_table_at
 from tests.support.ledger_invariants import assert_books_balance, scan
 from tests.support.world import TENANT, World
 
 
 @pytest.fixture(scope="module")
-def lived(dynamodb_local_url: str) -> Lived:
-    return Lived(World(table_at(dynamodb_local_url)))
+def lived(dynamodb_local_url: str) -> Iterator[Lived]:
+    with temporary_table_at(dynamodb_local_url) as table:
+        yield Lived(World(table))
 
 
 @pytest.fixture
