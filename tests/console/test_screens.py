@@ -1,6 +1,7 @@
 """Every screen in a real browser, through the local stack."""
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.console.browser import PHONE, Visit
 from tests.console.company import MARKUP, Company, Open
@@ -329,6 +330,41 @@ def test_a_group_of_the_explorer_leads_to_what_it_is_made_of(admin: Visit) -> No
     records = admin.page.get_by_role("table", name="Records")
     assert "agent:coder" in records.inner_text()
     assert "agent:researcher" not in records.inner_text()
+
+
+def test_a_slow_list_says_that_it_loads(admin: Visit) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = admin.page
+    page.route("**/v1/keys*", hold)
+    page.evaluate("() => { location.hash = '#/keys'; }")
+
+    page.get_by_role("status").get_by_text("Loading keys").wait_for()
+    held[0].continue_()
+    page.get_by_role("table", name="Keys").wait_for()
+    admin.settled()
+
+
+def test_a_failure_says_what_happened_with_the_request_id_and_can_be_tried_again(
+    admin: Visit,
+) -> None:
+    page = admin.page
+    error = {"error": {"code": "unavailable", "message": "The table is busy.", "hint": "Wait."}}
+    page.route(
+        "**/v1/keys*",
+        lambda route: route.fulfill(status=503, headers={"X-Request-Id": "req-7"}, json=error),
+    )
+    admin.open("keys")
+    said = page.get_by_role("alert").inner_text()
+    assert "The table is busy. Wait." in said and "Request req-7" in said
+
+    page.unroute("**/v1/keys*")
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("table", name="Keys").wait_for()
+    admin.log.clear()  # the browser logs the 503
 
 
 @pytest.mark.parametrize("screen", ["budgets?find=nothing+has+this+name", "no-such-screen"])

@@ -35,8 +35,11 @@ export function Refusals({ query }) {
       <${Choice} id="by" label="By" value=${by} options=${[["subject", "Subject"], ["budget", "Budget"]]} onChange=${(value) => refine({ by: value })} />
       <${Field} id="subject" label="Subject" wide><input id="subject" type="search" placeholder="agent:researcher" value=${query.subject ?? ""} onChange=${(event) => refine({ subject: event.target.value.trim() })} /><//>
     </div>
-    <${Loaded} state=${state} what="refusals">${(data) => html`<${View} rows=${data.rows} nameOf=${data.nameOf} by=${by} from=${from} hours=${hours} />`}<//>
+    <${Loaded} state=${state} what="refusals">${({ rows, nameOf }) => (rows.length === 0
+      ? html`<div class="card"><${Empty} title="Nothing was refused">In this time every reservation fitted its budgets.<//></div>`
+      : html`<${Refused} rows=${rows} nameOf=${nameOf} by=${by} from=${from} hours=${hours} />`)}<//>
     <${Spent} key=${`${hours} ${query.subject ?? ""}`} subject=${query.subject} from=${from} hours=${hours} />
+    ${state.data?.rows.length > 0 && html`<${Rows} rows=${state.data.rows} />`}
   <//>`;
 }
 
@@ -50,16 +53,18 @@ async function readRefusals(query, by, signal) {
   return { rows, nameOf: (row) => names.get(row.budget_id) ?? row.budget_id ?? "no budget" };
 }
 
-function View({ rows, nameOf, by, from, hours }) {
-  if (rows.length === 0) return html`<div class="card"><${Empty} title="Nothing was refused">In this time every reservation fitted its budgets.<//></div>`;
+function Refused({ rows, nameOf, by, from, hours }) {
   const step = hours <= 24 ? HOUR_MS / (hours <= 1 ? 60 : 1) : DAY_MS;
   const steps = [];
   for (let at = Math.floor(from / step) * step; at <= Date.now(); at += step) steps.push(at);
   return html`<section class="card"><div class="inside"><h2>Refused per ${step === DAY_MS ? "day" : step === HOUR_MS ? "hour" : "minute"}, by ${by}</h2></div>
       <${Bars} label="Refused reservations over time, by ${by}; the table has the numbers" unit="refused" series=${refusalSeries(rows, nameOf, steps, step)}
         labels=${steps.map((at) => labelOf(at, step === DAY_MS ? "day" : "hour", OWN_TIMEZONE))} />
-    </section>
-    <${Long} caption="Refusals" note="Newest first" rows=${rows} rowKey=${(row) => `${row.minute} ${row.budget_id} ${row.subject} ${row.code}`} columns=${[
+    </section>`;
+}
+
+function Rows({ rows }) {
+  return html`<${Long} caption="Refusals" note="Newest first" rows=${rows} rowKey=${(row) => `${row.minute} ${row.budget_id} ${row.subject} ${row.code}`} columns=${[
       { name: "When", cell: (row) => html`<${Time} at=${row.minute} />` },
       { name: "What", cell: (row) => html`${row.budget_id ? html`<a href=${to(["budgets", row.budget_id], { subject: row.subject })}>${row.subject}</a>` : row.subject}<span class="sub">${row.message}</span>` },
       { name: "Why", optional: true, cell: (row) => CODES[row.code] ?? row.code.replaceAll("_", " ") },
