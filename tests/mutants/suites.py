@@ -36,6 +36,7 @@ _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
     ("leases", _files(_STORE, "growing", "captures", "charges", "lease_periods")),
     ("closing", _files(_STORE, "closing_conditions", "rollover", "carry_over")),
     ("reversals", _files(_STORE, "reversals", "occurred_at", "rearmed_thresholds", "batches")),
+    ("grant paths", _files("tests/unit", "grant_paths")),
     ("credits", _files("tests/scenarios", "expiring_credits", "opening_spent")),
     ("handlers", _files("tests/handlers", "increase_requests", "credits", "slugs_and_tags")),
     ("contract", [_STORE, "--ignore", _ALONE]),
@@ -50,7 +51,8 @@ _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
 """The quickest first: which suite is named is the first that notices, not the only one."""
 
 _LIKELY = (
-    (re.compile(r"credit_ends_at|credits_not_carried|ENDS|CORRECT|#end "), "credits"),
+    (re.compile(r"credit_ends_at"), "conditions"),
+    (re.compile(r"credits_not_carried|ENDS|CORRECT|#end "), "credits"),
     (re.compile(r"MOVE|THERE|LEASED|revision|held_until|#from"), "leases"),
     (re.compile(r"DUE|WINDOW|WAITS|periods|windows"), "closing"),
     (re.compile(r"#slice"), "reversals"),
@@ -108,7 +110,7 @@ def _in_order_for(name: str) -> Iterator[tuple[str, list[str]]]:
     """The suites, the likely one first, without the files that an earlier one has run."""
     likely = {suite for text, suite in _LIKELY if text.search(name)}
     done: list[str] = []
-    for suite, paths in sorted(_SUITES, key=lambda suite: suite[0] not in likely):
+    for suite, paths in sorted(_SUITES, key=lambda named: named[0] not in likely):
         in_folder = [f"--ignore={file}" for file in done if file.startswith(f"{paths[0]}/")]
         engine = _IN_MEMORY if paths[0].startswith(f"{_STORE}") else ()
         yield suite, [*paths, *in_folder, *engine]

@@ -29,8 +29,10 @@ def pausing(world: World, limit: int, *, at: int, on: str = AGENT) -> Budget:
     return budget
 
 
-def credit(world: World, budget: Budget, amount: int) -> None:
-    given = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance())
+def credit(world: World, budget: Budget, amount: int, *, seconds: int | None = None) -> None:
+    """A credit, which may end so many seconds from now."""
+    ends_at = None if seconds is None else world.clock.now_ms() // 1000 + seconds
+    given = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance(), ends_at)
     apply_credit(world.table, TENANT, given, idempotency=None, now_ms=world.clock.now_ms())
 
 
@@ -70,6 +72,21 @@ def test_above_the_limit_a_credit_is_granted_to_its_last_unit(world: World) -> N
     with pytest.raises(BudgetExceeded):
         world.reserve(8)
     world.reserve(7)
+
+
+@pytest.mark.parametrize("amount", [10, 11])
+@pytest.mark.parametrize("pauses_at", [None, 8])
+def test_no_hold_takes_a_credit_that_has_ended(
+    world: World, pauses_at: int | None, amount: int
+) -> None:
+    budget = world.budget(10) if pauses_at is None else pausing(world, 10, at=pauses_at)
+    credit(world, budget, 5, seconds=60)
+    world.record(1)
+    world.clock.advance(60)
+
+    with pytest.raises(BudgetExceeded):
+        world.reserve(amount)
+    world.reserve(9)
 
 
 def test_above_the_limit_a_soft_limit_pauses_where_it_is_reached_and_not_before(
