@@ -26,6 +26,7 @@ FOUND = ROOT / ".local" / "mutants.jsonl"
 
 HARMLESS = {
     ("IS_AS_SEEN", "limit_amount = :seen_limit"): "a version never stands for two limits",
+    ("IS_BELOW_PAUSE", "version = :version"): "used for a soft limit of 0: nothing is below it",
 }
 """Clauses without which nothing changes, and why; they are kept, and not tried."""
 

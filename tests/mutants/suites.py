@@ -33,7 +33,10 @@ def _files(folder: str, *names: str) -> list[str]:
 _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
     ("conditions", _files(_STORE, "conditions", "interleavings")),
     ("settling", _files(_STORE, "settling", "extending", "recording", "policy_changes")),
-    ("leases", _files(_STORE, "growing", "captures", "charges", "lease_periods")),
+    (
+        "leases",
+        _files(_STORE, "growing_conditions", "growing", "captures", "charges", "lease_periods"),
+    ),
     ("closing", _files(_STORE, "closing_conditions", "rollover", "carry_over")),
     ("reversals", _files(_STORE, "reversals", "occurred_at", "rearmed_thresholds", "batches")),
     ("grant paths", _files("tests/unit", "grant_paths")),
@@ -52,6 +55,7 @@ _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
 
 _LIKELY = (
     (re.compile(r"credit_ends_at"), "conditions"),
+    (re.compile(r"credit_ends_at"), "grant paths"),
     (re.compile(r"credits_not_carried|ENDS|CORRECT|#end "), "credits"),
     (re.compile(r"MOVE|THERE|LEASED|revision|held_until|#from"), "leases"),
     (re.compile(r"DUE|WINDOW|WAITS|periods|windows"), "closing"),

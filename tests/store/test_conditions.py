@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 
 from spendgate_service.budgets.change import change_budget
-from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget
 from spendgate_service.domain.errors import BudgetExceeded, BudgetPaused
 from spendgate_service.domain.periods import DurationPeriod
-from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.subjects import parse_subject
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
+from tests.support.credits import credit
 from tests.support.faulty_client import faulty, meanwhile
 from tests.support.world import AGENT, TENANT, World
 
@@ -27,13 +26,6 @@ def pausing(world: World, limit: int, *, at: int, on: str = AGENT) -> Budget:
     )  # fmt: skip
     world.clock.advance(PRESENT_SECONDS_MAX + 1)
     return budget
-
-
-def credit(world: World, budget: Budget, amount: int, *, seconds: int | None = None) -> None:
-    """A credit, which may end so many seconds from now."""
-    ends_at = None if seconds is None else world.clock.now_ms() // 1000 + seconds
-    given = Credit(budget.budget_id, parse_subject(AGENT), amount * ONE, Provenance(), ends_at)
-    apply_credit(world.table, TENANT, given, idempotency=None, now_ms=world.clock.now_ms())
 
 
 def test_a_lowered_default_refuses_what_only_a_lagging_counter_could_grant(world: World) -> None:
@@ -101,6 +93,31 @@ def test_above_the_limit_a_soft_limit_pauses_where_it_is_reached_and_not_before(
 
     with pytest.raises(BudgetPaused):
         world.reserve(6)
+
+
+@pytest.mark.parametrize("pauses_at", [0, 4])
+def test_an_amount_of_0_is_refused_from_where_a_soft_limit_pauses(
+    world: World, pauses_at: int
+) -> None:
+    pausing(world, 10, at=pauses_at)
+    world.record(pauses_at)
+
+    with pytest.raises(BudgetPaused):
+        world.reserve(0)
+
+
+def test_an_amount_of_0_is_refused_below_a_soft_limit_that_was_lowered(world: World) -> None:
+    budget = pausing(world, 10, at=4)
+    world.record(3)
+    stale = world.on(world.table)
+    stale.policy_cache.rules(TENANT, [parse_subject(AGENT)])
+    change_budget(
+        world.table, TENANT, budget.budget_id,
+        lambda current: replace(current, soft_limit=2 * ONE), now_ms=world.clock.now_ms(),
+    )  # fmt: skip
+
+    with pytest.raises(BudgetPaused):
+        stale.reserve(0)
 
 
 def test_what_expired_holds_leave_pauses_and_is_granted_to_its_last_unit(world: World) -> None:

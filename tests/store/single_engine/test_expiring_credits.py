@@ -4,29 +4,21 @@ from collections.abc import Callable
 
 import pytest
 
-from spendgate_service.budgets.credit import Credit, apply_credit
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.errors import BudgetExceeded, InvalidValue
 from spendgate_service.domain.periods import PeriodRule
-from spendgate_service.domain.reservations import Provenance
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from tests.support.counting_client import counting
+from tests.support.credits import credit
 from tests.support.faulty_client import faulty, meanwhile
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.rollover import close
-from tests.support.world import TENANT, World
+from tests.support.world import World
 
 HOUR = CalendarPeriod("hour")
 UNUSED, DEBT = CarryOver(unused=True), CarryOver(debt=True)
-
-
-def credit(world: World, budget: Budget, amount: int, *, seconds: int | None = None) -> None:
-    """A credit that ends so many seconds from now."""
-    ends_at = None if seconds is None else world.clock.now_ms() // 1000 + seconds
-    given = Credit(budget.budget_id, None, amount * ONE, Provenance(), ends_at)
-    apply_credit(world.table, TENANT, given, idempotency=None, now_ms=world.clock.now_ms())
 
 
 @pytest.mark.parametrize(
