@@ -53,6 +53,11 @@ class Run:
         if self.running and self.chance.random() < 0.8:
             self.settle(*self.running.pop(self.chance.randrange(len(self.running))))
 
+    def release_one(self) -> None:
+        """An admin releases a reservation, also one that its holder spends from."""
+        if self.authority.holds:
+            self.authority.release(self.chance.choice(list(self.authority.holds)))
+
     def ask(self, desk: Desk, amount: str) -> None:
         call = desk.holder.admit(usd(amount), self.now)
         if call is not None:
@@ -107,3 +112,17 @@ def test_random_holders_never_pass_the_limit_and_lose_nothing(
     run.end()
     assert run.authority.spent() == run.spent
     assert sum(parsed(line["amounts"].get(USD, 0)) for line in run.authority.lines) == run.spent
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**9), holders=st.integers(1, 3))
+def test_random_holders_lose_and_double_nothing_when_admins_release(
+    seed: int, holders: int
+) -> None:
+    run = Run(random.Random(seed), [Desk("10000") for _ in range(holders)])
+    for _ in range(STEPS):
+        run.go_on()
+        if run.chance.random() < 0.05:
+            run.release_one()
+    run.end()
+    assert run.authority.spent() == run.spent

@@ -11,7 +11,7 @@ from spendgate._leases.amounts import ONE, parsed, text_of, units_of
 from spendgate._leases.holder import NotLeasable
 from spendgate._leases.lines import LINES_MAX, NO_INFO, CallInfo, Lines
 from spendgate._leases.steps import Report
-from spendgate.errors import BudgetExceeded, Unavailable
+from spendgate.errors import BudgetExceeded, ReservationFinalized, Unavailable
 from spendgate.usage import COUNTS, Usage
 from tests.support.lease_desk import USD, Desk, usd
 
@@ -203,6 +203,50 @@ def test_a_capture_of_unknown_outcome_is_repeated_as_it_was() -> None:
     desk.drain()
     assert desk.authority.spent() == 3 * ONE
     assert sum(parsed(line["amounts"][USD]) for line in desk.authority.lines) == 3 * ONE
+
+
+@pytest.mark.parametrize("notices_by", ["capture", "extend"])
+def test_what_is_spent_from_a_lease_that_an_admin_released_is_recorded(notices_by: str) -> None:
+    """Its last captures do not count any more; each amount is recorded once."""
+    desk = Desk()
+    settled, running, late = desk.admit("1"), desk.admit("2"), desk.admit("4")
+    desk.settle(settled, "1")
+    desk.wait(6)
+    assert desk.authority.calls[-1] == "capture"
+    desk.authority.release("res_0")
+    if notices_by == "capture":
+        desk.settle(running, "2")
+        desk.wait(6)
+    else:
+        desk.wait(30)
+        desk.settle(running, "2")
+    desk.wait(6)
+    assert desk.authority.spent() == 3 * ONE
+    desk.settle(late, "3")
+    desk.call("0.5")
+    desk.drain()
+
+    assert desk.authority.spent() == 6 * ONE + ONE // 2
+    assert len(desk.authority.recorded) == 2
+    assert len(desk.authority.holds) == 2, "it reserves anew"
+
+
+def test_a_capture_that_the_queue_still_had_when_an_admin_released_is_recorded_once() -> None:
+    desk = Desk()
+    desk.settle(desk.admit("1"), "1")
+    running = desk.admit("2")
+    desk.now += 6
+    step = desk.holder.next_step(desk.now)
+    assert isinstance(step, Report)
+    desk.holder.succeeded(step, {}, desk.now)
+    desk.authority.release("res_0")
+    desk.wait(30)
+    desk.settle(running, "2")
+    desk.drain()
+
+    with pytest.raises(ReservationFinalized):
+        desk.authority.deliver(step.delivery)
+    assert desk.authority.spent() == 3 * ONE
 
 
 def test_waiting_calls_are_refused_together_with_one_request() -> None:

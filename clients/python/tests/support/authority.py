@@ -28,6 +28,7 @@ class Held:
     captured: dict[str, int] = field(default_factory=dict)
     returned: dict[str, int] = field(default_factory=dict)
     is_closed: bool = False
+    is_ended_by_admin: bool = False
     late: bool = False
     may_grow: bool = True
 
@@ -45,6 +46,8 @@ class Authority:
         self.limits = units_of(limits)
         self.holds: dict[str, Held] = {}
         self.by_key: dict[str, str] = {}
+        self.recorded: dict[str, dict[str, int]] = {}
+        """What was spent without a reservation, by idempotency key."""
         self.lines: list[Mapping[str, Any]] = []
         self.calls: list[str] = []
         self.prices: dict[str, Any] = {}
@@ -53,8 +56,9 @@ class Authority:
         self.period_ends_at: float | None = None
 
     def spent(self, unit: str = "usd") -> int:
-        """What was captured in all."""
-        return sum(hold.captured.get(unit, 0) for hold in self.holds.values())
+        """What was captured and recorded in all."""
+        captured = sum(hold.captured.get(unit, 0) for hold in self.holds.values())
+        return captured + sum(spend.get(unit, 0) for spend in self.recorded.values())
 
     def held(self, unit: str = "usd") -> int:
         """What is held in all, as another caller sees it."""
@@ -76,7 +80,12 @@ class Authority:
         self.calls.append("reserve" if action == "reservations" else action)
         if action == "reservations":
             return self._reserve(body, request.headers["Idempotency-Key"])
+        if action == "spend":
+            self.recorded[request.headers["Idempotency-Key"]] = units_of(body["actual"])
+            return Reply(201, {}, "{}")
         hold = self.holds[target]
+        if hold.is_ended_by_admin:
+            return self._after_the_end(hold, action, body)
         if action == "extend":
             return self._extend(hold, body)
         if action == "capture":
@@ -145,6 +154,19 @@ class Authority:
         ):
             for unit, total in reported.items():
                 totals[unit] = max(total, totals.get(unit, 0))
+        return Reply(200, {}, "{}")
+
+    def release(self, reservation_id: str) -> None:
+        """Release a reservation while its holder spends from it, as an admin may."""
+        hold = self.holds[reservation_id]
+        hold.is_closed = hold.is_ended_by_admin = True
+
+    def _after_the_end(self, hold: Held, action: str, body: Mapping[str, Any]) -> Reply:
+        totals = units_of(body.get("actual", {}))
+        is_above = any(total > hold.captured.get(unit, 0) for unit, total in totals.items())
+        if action == "extend" or (action == "capture" and is_above):
+            reservation = {"actual": texts_of(hold.captured)}
+            raise _error(409, "reservation_finalized", reservation=reservation)
         return Reply(200, {}, "{}")
 
     def _judge(self, asked: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spendgate._deliveries import is_temporary
-from spendgate._leases.amounts import Units, fits
+from spendgate._leases.amounts import Units, fits, units_of
 from spendgate._leases.lines import LINES_MAX, CallInfo
 from spendgate._leases.pricing import Price, units_of_usage
 from spendgate._leases.steps import Extend, Open, Report, Step
@@ -89,7 +89,7 @@ class Holder:
         self._reset()
 
     def _reset(self) -> None:
-        self._tenures = Tenures(self.terms)
+        self._tenures = Tenures(self.terms, self.subjects)
         self._waiting: deque[Waiter] = deque()
         self._running: tuple[Step, float, Waiter | None] | None = None
         self._waiters_turn_is_over = False
@@ -259,7 +259,9 @@ class Holder:
                 self._fail_waiting(error)
             return
         self._failures, self._retry_at = 0, 0.0
-        if isinstance(step, Report):
+        if isinstance(error, ReservationFinalized) and not isinstance(step, Open):
+            self._finalized(step, error)
+        elif isinstance(step, Report):
             _log.error("spendgate: %s is refused: %s", step.delivery.target, error)
             self._tenures.confirm(step)
         elif isinstance(step, Extend) and isinstance(error, _LOST):
@@ -275,6 +277,17 @@ class Holder:
         else:
             self._asks_only_for_need = False
             self._refuse(waiter, error)
+
+    def _finalized(self, step: Extend | Report, error: ReservationFinalized) -> None:
+        """Record what was spent and is not counted: an admin ended the lease, for example."""
+        tenures = self._tenures
+        if isinstance(step, Report):
+            tenure = tenures.of_report(step)
+        else:
+            tenure = tenures.by_id(step.reservation_id)
+        _log.warning("spendgate: %s was ended by another: %s", tenure.reservation_id, error)
+        counted = error.error.get("reservation", {}).get("actual") or {}
+        tenures.finalized(tenure, units_of(counted))
 
     def _end_tenure(self, step: Extend) -> None:
         """Replace a reservation that cannot grow; one that cannot be renewed is lost, too."""

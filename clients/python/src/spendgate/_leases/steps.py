@@ -8,7 +8,7 @@ from typing import Any
 
 from spendgate._deliveries import Delivery
 from spendgate._leases.amounts import Units, texts_of
-from spendgate._requests import Request, request
+from spendgate._requests import Request, new_key, request
 from spendgate.usage import Usage
 
 
@@ -89,6 +89,18 @@ def capture(
         body["since"] = texts_of(since)
         body["entries"] = list(entries)
     return Report(Delivery("capture", reservation_id, body), is_last)
+
+
+def record(reservation_id: str, *, subjects: Mapping[str, str], actual: Units) -> Report:
+    """Report what was spent from a reservation that counts no more, by a key of its own."""
+    body = {
+        "subjects": dict(subjects),
+        "actual": texts_of(actual),
+        "ref_type": "reservation",
+        "ref_id": reservation_id,
+        "description": "spent from a lease that was ended meanwhile",
+    }
+    return Report(Delivery("record", new_key(), body))
 
 
 def release(reservation_id: str) -> Report:

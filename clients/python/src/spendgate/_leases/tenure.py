@@ -7,7 +7,7 @@ from typing import Any
 
 from spendgate._leases.amounts import Units, add
 from spendgate._leases.lines import CallInfo, Lines
-from spendgate._leases.steps import Report, capture
+from spendgate._leases.steps import Report, capture, record
 
 RENEWALS_PER_TTL = 3
 """A reservation is extended at a third of its time to live: that is the renewal interval."""
@@ -61,6 +61,10 @@ class Tenure:
         """Nothing more is admitted; it is released once its calls have ended."""
         self.is_lost = False
         """It has expired or is finalized; what its calls spend is reported late."""
+        self.is_finalized = False
+        """It was settled or released by another: it counts nothing more, so spend is recorded."""
+        self.uncounted: dict[str, int] = {}
+        """What captures say and the service never counted."""
         self.overdue: set[Admission] = set()
         """Calls that block nothing any more, and may still be settled: it is not released."""
 
@@ -142,8 +146,8 @@ class Tenure:
 
     @property
     def is_unreported(self) -> bool:
-        """Whether something was spent that no capture says."""
-        return len(self.lines) > 0
+        """Whether something was spent that no report says, or none that counted."""
+        return len(self.lines) > 0 or bool(self.uncounted)
 
     @property
     def grows_until(self) -> float:
@@ -173,6 +177,26 @@ class Tenure:
         known = (self.period_ends_at, period_ends_at)
         self.period_ends_at = min((end for end in known if end is not None), default=None)
         self.admit_until = min(self.ends_at - interval, self.grows_until)
+
+    def finalized_at(self, counted: Units) -> None:
+        """Take note that another has finalized it, and what of it counts for good."""
+        if self.is_finalized:
+            return
+        self.is_finalized = self.is_lost = True
+        self.unconfirmed = None
+        self.uncounted = {
+            unit: more
+            for unit, total in self.captured.items()
+            if (more := total - counted.get(unit, 0)) > 0
+        }
+
+    def record(self, subjects: Mapping[str, str]) -> Report | None:
+        """Make the record of what a finalized reservation does not count, if there is any."""
+        actual, _ = self.lines.take()
+        add(actual, self.uncounted)
+        self.uncounted = {}
+        spent = {unit: amount for unit, amount in actual.items() if amount}
+        return record(self.reservation_id, subjects=subjects, actual=spent) if spent else None
 
     def capture(self, returned: Units, now: float, *, is_last: bool = False) -> Report:
         """Make the capture of what was spent since the last one, and of what is given back.

@@ -32,11 +32,12 @@ class LeaseTerms:
 class Tenures:
     """Reservations in their order; at most the last one admits."""
 
-    def __init__(self, terms: LeaseTerms) -> None:
+    def __init__(self, terms: LeaseTerms, subjects: Mapping[str, str]) -> None:
         self.current: Tenure | None = None
         """The one that admits."""
         self.demand = Demand()
         self._terms = terms
+        self._subjects = subjects
         self._all: list[Tenure] = []
 
     def __iter__(self) -> Iterator[Tenure]:
@@ -73,9 +74,18 @@ class Tenures:
         tenure.is_lost = True
         self.retire(tenure)
 
+    def finalized(self, tenure: Tenure, counted: Units) -> None:
+        """Another has settled or released it: what it does not count is recorded instead."""
+        tenure.finalized_at(counted)
+        self.retire(tenure)
+
+    def of_report(self, report: Report) -> Tenure:
+        """The reservation that a report in flight is about."""
+        return next(tenure for tenure in self._all if tenure.unconfirmed is report)
+
     def confirm(self, report: Report) -> None:
         """Take note that a report has arrived, or is refused for good."""
-        tenure = self.by_id(report.delivery.target)
+        tenure = self.of_report(report)
         tenure.unconfirmed = None
         if report.delivery.kind == "release":
             self._forget(tenure)
@@ -154,6 +164,8 @@ class Tenures:
         )
 
     def _report_of(self, tenure: Tenure, now: float) -> Report | None:
+        if tenure.is_finalized:
+            return tenure.record(self._subjects)
         is_idle = _is_idle(tenure, now)
         is_over = tenure.is_retired or (is_idle and now >= _released_at(tenure))
         is_last = is_over and not tenure.calls
