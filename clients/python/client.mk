@@ -63,7 +63,7 @@ endef
 test-client: .venv/.stamp $(CLIENT_STAMPS) ## Check and test the Python client, each SDK set beside the other
 	@$(say) "Client: types (mypy --strict)"
 	@cd $(CLIENT) && ../../.local/venvs/client-openai3/bin/mypy
-	@cd $(CLIENT) && ../../.local/venvs/client-frameworks/bin/mypy $(CLIENT_FRAMEWORKS)
+	@cd $(CLIENT) && ../../.local/venvs/client-frameworks/bin/mypy --cache-dir .mypy_cache/frameworks $(CLIENT_FRAMEWORKS)
 	@$(say) "Client: tests ($(CLIENT_RUNS))"
 	$(call client-runs,$(CLIENT_RUNS))
 
