@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import cast
 
 import pytest
@@ -10,7 +11,7 @@ from spendgate_service.domain.budgets import CarryOver
 from spendgate_service.domain.calendar import CalendarPeriod
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
 from spendgate_service.domain.errors import BudgetExceeded
-from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX
+from spendgate_service.domain.hold_buckets import DEAD_BUCKETS_MAX, bucket_width_seconds
 from spendgate_service.domain.periods import PeriodRule, RollingPeriod
 from spendgate_service.domain.statements import CLOSING_GRACE_SECONDS
 from spendgate_service.store.client import Table
@@ -131,7 +132,7 @@ def test_a_period_is_not_closed_for_good_over_a_hold_that_the_clock_behind_honou
     behind.budget(10, period=CalendarPeriod("hour"), carry_over=CarryOver(unused=True))
     ends_at = (behind.clock.now_ms() // 3_600_000 + 1) * 3600
     until(behind, ends_at - 1)
-    held = behind.reserve(10, ttl_seconds=CLOSING_GRACE_SECONDS + 16)  # the end of its bucket
+    held = behind.reserve(10, ttl_seconds=_until_the_end_of_a_bucket(from_seconds=ends_at - 1))
     bucket = behind.find(held).bucket
     until(behind, bucket, ms=-1)
 
@@ -140,6 +141,15 @@ def test_a_period_is_not_closed_for_good_over_a_hold_that_the_clock_behind_honou
     books = assert_books_balance(behind.table, now_ms=ahead.clock.now_ms())
     assert [statement.carried_out for statement in books.all_statements] == [0]
     behind.extend(held, 60)
+
+
+def _until_the_end_of_a_bucket(*, from_seconds: int) -> int:
+    """Return a time to live longer than the grace, whose hold expires with its bucket."""
+    return next(
+        ttl_seconds
+        for ttl_seconds in count(CLOSING_GRACE_SECONDS + 2)
+        if (from_seconds + ttl_seconds) % bucket_width_seconds(ttl_seconds) == 0
+    )
 
 
 READERS: list[PeriodRule] = [CalendarPeriod("day"), RollingPeriod(3600)]

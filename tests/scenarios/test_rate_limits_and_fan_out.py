@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from spendgate_service.domain.hold_buckets import bucket_width_seconds
 from tests.scenarios.service import CLOCKS_DIFFER_SECONDS, HOUR, Party, calendar, rolling
 from tests.support.functions import HttpAnswer
 
@@ -128,7 +129,7 @@ class TestRollingWindow:
         refused = windowed.try_reserve(1)
         assert refused.headers["Retry-After"] == "5"
 
-        windowed.wait(63)
+        windowed.wait(60 + bucket_width_seconds(60) + CLOCKS_DIFFER_SECONDS)
 
         assert windowed.try_reserve(10).status == 201
 
@@ -208,7 +209,7 @@ class TestReservations:
         reservation = funded.reserve(10, ttl_seconds=30)
         assert funded.try_reserve(1).status == 429
 
-        funded.wait(32)
+        funded.wait(30 + bucket_width_seconds(30) + CLOCKS_DIFFER_SECONDS)
 
         assert funded.find(reservation)["state"] == "expired"
         assert funded.balance["held"] == "0"

@@ -93,12 +93,13 @@ def test_a_reserve_with_many_holds_at_once_stays_within_one_unit_for_its_counter
 
 @pytest.mark.parametrize(
     "ttls",
-    [(30, 60, 120, 300, 600), (60, 300, 900, 3600, 86_400), (10, 60, 300, 900, 3600),
-     (5, 30, 300, 1800, 86_400)],
-)  # fmt: skip
+    [(30, 60, 120, 300, 600), (60, 300, 900, 3600, 86_400), (6, 24, 192, 3072, 49_152)],
+    ids=["minutes", "a minute to a day", "with the most buckets"],
+)
 def test_a_counter_with_five_hold_times_24_slices_and_three_ending_credits_is_below_1_kb(
     memory_table: Table, ttls: tuple[int, ...]
 ) -> None:
+    """`tests/unit/domain/test_holds.py` holds the number of buckets of any five hold times."""
     world = World(memory_table)
     budget = world.budget(1000, period=WINDOW)
 

@@ -1,8 +1,8 @@
 """Hold buckets: holds that expire at about the same time share one bucket of a counter.
 
 The name of a bucket is the time (seconds since the epoch) at which its holds expire: never before
-the expiry of a hold in it, and at most one bucket width after it. Each width divides the next, so
-the buckets of a long time to live are, near their end, among those of a shorter one.
+the expiry of a hold in it, and at most one bucket width after it. Widths are powers of two, so the
+buckets of a long time to live are, near their end, among those of a shorter one.
 """
 
 from spendgate_service.domain.clocks import CLOCKS_DIFFER_MS_MAX
@@ -13,19 +13,21 @@ TTL_SECONDS_MAX = 86_400
 CHARGE_GRACE_SECONDS = 86_400
 """How long after its expiry a hold that is charged then stays held at most: until it is charged."""
 
-BUCKETS_PER_TTL_MAX = 10
-"""The maximum number of buckets of one time to live; keeps a counter's item below 1 KB."""
+BUCKETS_PER_TTL_MAX = 6
+"""The maximum number of buckets of one time to live; keeps a counter's item below 1 KB.
+
+So a hold lasts at most a third, or a second, longer than its time.
+"""
 
 DEAD_BUCKETS_MAX = 8
 """How many expired buckets a counter may have before the next reservation removes them."""
 
-WIDTHS_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 14_400)
-
 
 def bucket_width_seconds(ttl_seconds: int) -> int:
-    """Return the finest width that spreads a time to live over `BUCKETS_PER_TTL_MAX` buckets."""
+    """Return the least power of two that spreads a time to live over `BUCKETS_PER_TTL_MAX`."""
     assert 1 <= ttl_seconds <= TTL_SECONDS_MAX
-    return next(width for width in WIDTHS_SECONDS if ttl_seconds <= width * BUCKETS_PER_TTL_MAX)
+    least = -(-ttl_seconds // BUCKETS_PER_TTL_MAX)
+    return 1 << (least - 1).bit_length()
 
 
 def bucket_of(*, expires_at_ms: int, ttl_seconds: int, charges: bool = False) -> int:
