@@ -231,8 +231,9 @@ def _writes(
         expires_at=credit.expires_at,
     )
     posting = Posting(claim.address, entry=credited)
-    puts, (entry,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
-    assert entry is not None
+    puts, (entry_id,) = writes_of_ledger(table.name, [posting], now_ms=now_ms)
+    assert entry_id is not None
+    entry = replace(credited, entry_id=entry_id)
     after = replace(balance, counter=_credited(balance, credit))
     writes = [
         policy_is_as_read(table.name, claim),

@@ -80,13 +80,14 @@ class UsageRecord:
     def counting(self, entries: Collection[LedgerEntry]) -> "UsageRecord":
         """Return the record with the budgets counted on which the ledger has an entry of it."""
         counted = {(entry.budget_id, entry.subject) for entry in entries}
-        if all((share.budget_id, share.subject) in counted for share in self.budgets):
+        are_counted = [(share.budget_id, share.subject) in counted for share in self.budgets]
+        if are_counted == [share.counted for share in self.budgets]:
             return self
         return replace(
             self,
             budgets=tuple(
-                replace(share, counted=(share.budget_id, share.subject) in counted)
-                for share in self.budgets
+                replace(share, counted=is_counted)
+                for share, is_counted in zip(self.budgets, are_counted, strict=True)
             ),
         )
 

@@ -230,15 +230,21 @@ class Settlements:
     ) -> tuple[list[dict[str, Any]], list[Plan | keys.Key | None], dict[int, Outcome]]:
         """Make the writes, the owner of each of them, and the results if they go through."""
         postings = [posting for plan in plans for posting in plan.postings]
-        puts, numbered = writes_of_ledger(self._table.name, postings, now_ms=now_ms)
+        puts, entry_ids = writes_of_ledger(self._table.name, postings, now_ms=now_ms)
         log = UsageBatch(self._table.name, now_ms=now_ms)
         writes: list[dict[str, Any]] = []
         owners: list[Plan | keys.Key | None] = []
         results: dict[int, Outcome] = {}
-        rest = iter(numbered)
+        rest = iter(entry_ids)
         for plan in plans:
-            entries = [entry for _, entry in zip(plan.postings, rest, strict=False) if entry]
-            recorded = [log.add(plan.tenant_id, record.counting(entries)) for record in plan.usage]
+            # The postings first: one of the next plan's ids would be lost otherwise.
+            entries = {
+                entry_id: posting.entry
+                for posting, entry_id in zip(plan.postings, rest, strict=False)
+                if entry_id and posting.entry
+            }
+            counted = entries.values()
+            recorded = [log.add(plan.tenant_id, record.counting(counted)) for record in plan.usage]
             own_write, result = plan.finish(entries, recorded)
             results |= dict.fromkeys(plan.places, result)
             if own_write is not None:

@@ -112,8 +112,8 @@ def _steps_of(
 
 def _finishing(
     write: dict[str, Any], after: Reservation
-) -> Callable[[list[LedgerEntry], Sequence[UsageRecord]], Finished]:
-    def finish(_entries: list[LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
+) -> Callable[[Mapping[str, LedgerEntry], Sequence[UsageRecord]], Finished]:
+    def finish(_entries: Mapping[str, LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
         return write, Captured(after, replayed=False)
 
     return finish

@@ -77,14 +77,14 @@ class Plan:
 
     `places` are those of the command in the batch: the captures of one lease share a plan. `usage`
     are its records in the usage log, with every budget that applies; a release has none. `finish`
-    makes the command's own write, if it has one, and its result.
+    makes the command's own write, if it has one, and its result, by the entries with their ids.
     """
 
     places: tuple[int, ...]
     tenant_id: str
     postings: Sequence[Posting]
     usage: Sequence[UsageRecord]
-    finish: Callable[[list[LedgerEntry], Sequence[UsageRecord]], Finished]
+    finish: Callable[[Mapping[str, LedgerEntry], Sequence[UsageRecord]], Finished]
 
     def without(self, absent: Collection[keys.Key]) -> "Plan":
         """Return the plan without the postings that count only on a counter that exists."""
@@ -162,7 +162,7 @@ class Planner:
             usage.append(_usage_of_settlement(spending, after, spent, postings, debits, metered))
         postings += [debit.posting for debit in debits if debit.posting]
 
-        def finish(_entries: list[LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
+        def finish(_entries: Mapping[str, LedgerEntry], _usage: Sequence[UsageRecord]) -> Finished:
             return write, Settled(after, replayed=False, uncounted=uncounted)
 
         return Plan((place,), command.tenant_id, postings, usage, finish)
@@ -191,13 +191,15 @@ class Planner:
             metadata=command.metadata,
         )
 
-        def finish(entries: list[LedgerEntry], written: Sequence[UsageRecord]) -> Finished:
+        def finish(entries: Mapping[str, LedgerEntry], written: Sequence[UsageRecord]) -> Finished:
             [recorded] = written
             spend = RecordedSpend(
                 usage_id=recorded.record_id,
                 subjects=command.subjects,
                 actual=command.actual,
-                entries=tuple(entries),
+                entries=tuple(
+                    replace(entry, entry_id=entry_id) for entry_id, entry in entries.items()
+                ),
                 shares=recorded.budgets,
                 occurred_at_ms=occurred_at_ms,
                 created_at_ms=now_ms,

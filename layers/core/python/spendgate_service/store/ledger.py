@@ -61,17 +61,21 @@ def ledger_attributes(entries: Sequence[LedgerEntry]) -> Item:
 
 def _line_of(entry: LedgerEntry) -> dict[str, object]:
     """Write an entry as JSON, without what its item says already."""
-    optional = {
-        "kind": None if entry.kind == _usual_kind(entry.amount) else entry.kind,
-        **{name: getattr(entry, name) for name in _OPTIONAL_TEXTS},
-        "converted_from": origin_text(entry.origin),
-        "expires_at": entry.expires_at,
-    }
-    return {
+    line: dict[str, object] = {
         "amount": amount_text(entry.amount),
         "period_key": entry.period_key,
-        **{name: value for name, value in optional.items() if value is not None},
     }
+    if entry.kind != _usual_kind(entry.amount):
+        line["kind"] = entry.kind
+    for name in _OPTIONAL_TEXTS:
+        text_of_entry = getattr(entry, name)
+        if text_of_entry is not None:
+            line[name] = text_of_entry
+    if entry.origin is not None:
+        line["converted_from"] = origin_text(entry.origin)
+    if entry.expires_at is not None:
+        line["expires_at"] = entry.expires_at
+    return line
 
 
 def read_ledger(item: Item) -> list[LedgerEntry]:

@@ -5,7 +5,7 @@ ledger entries of a batch on one budget and subject share an item.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from spendgate_service.domain.amounts import Amount
@@ -224,23 +224,22 @@ def _by_attribute(
 
 def writes_of_ledger(
     table_name: str, postings: Sequence[Posting], *, now_ms: int
-) -> tuple[list[dict[str, Any]], list[LedgerEntry | None]]:
-    """Make one put for each budget and subject, and every posting's entry with its id."""
+) -> tuple[list[dict[str, Any]], list[str | None]]:
+    """Make one put for each budget and subject, and the id of every posting's entry."""
     by_partition: dict[str, list[LedgerEntry]] = {}
     batch_ids: dict[str, str] = {}
-    numbered: list[LedgerEntry | None] = []
+    entry_ids: list[str | None] = []
     for posting in postings:
         if posting.entry is None:
-            numbered.append(None)
+            entry_ids.append(None)
             continue
         partition = posting.counter[0]
         if partition not in batch_ids:
             batch_ids[partition], by_partition[partition] = new_ulid(now_ms=now_ms), []
         together = by_partition[partition]
         assert len(together) < ENTRIES_PER_ITEM_MAX
-        entry = replace(posting.entry, entry_id=entry_id(batch_ids[partition], len(together)))
-        together.append(entry)
-        numbered.append(entry)
+        entry_ids.append(entry_id(batch_ids[partition], len(together)))
+        together.append(posting.entry)
     puts = [
         put_of_entries(
             table_name, partition, batch_ids[partition], entries,
@@ -248,4 +247,4 @@ def writes_of_ledger(
         )
         for partition, entries in by_partition.items()
     ]  # fmt: skip
-    return puts, numbered
+    return puts, entry_ids

@@ -101,9 +101,9 @@ class _Plan:
         self, table: Table, tenant_id: str, now_ms: int
     ) -> tuple[list[dict[str, Any]], UsageRecord]:
         """Make the transaction, and the record with its id."""
-        puts, entries = writes_of_ledger(table.name, self.postings, now_ms=now_ms)
+        puts, _ = writes_of_ledger(table.name, self.postings, now_ms=now_ms)
         log = UsageBatch(table.name, now_ms=now_ms)
-        counted = [entry for entry in entries if entry is not None]
+        counted = [posting.entry for posting in self.postings if posting.entry is not None]
         written = log.add(tenant_id, self.reversal.counting(counted))
         marker = put_of_reversal(table.name, tenant_id, written)
         updates = [
