@@ -3,9 +3,7 @@
 import importlib
 import sys
 
-from rich.console import Console
-
-from bench.report import machine, show, write
+from bench.report import CONSOLE, machine, show, write
 
 PARTS = (
     "floor", "load", "cold_start", "peers", "growth", "hot_budget", "rollover", "usage", "client",
@@ -20,13 +18,12 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"unknown benchmark: {', '.join(unknown)}; the benchmarks are {', '.join(PARTS)}")
         return 1
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(f"machine: {machine()}", highlight=False)
+    CONSOLE.print(f"machine: {machine()}", highlight=False)
     for name in wanted or PARTS:
-        console.print(f"==> {name}", style="bold")
-        report = importlib.import_module(f"bench.{name}").run(console)
-        show(report, console)
-        console.print(f"  written to {write(report)}\n", style="dim", highlight=False)
+        CONSOLE.print(f"==> {name}", style="bold")
+        report = importlib.import_module(f"bench.{name}").run(CONSOLE)
+        show(report, CONSOLE)
+        CONSOLE.print(f"  written to {write(report)}\n", style="dim", highlight=False)
     return 0
 
 

@@ -70,7 +70,7 @@ def run(console: Console) -> Report:
     least = median(taken[_REFERENCE])
     for name, milliseconds in taken.items():
         ratio = median(milliseconds) / least
-        report.rows.append(
+        report.add(
             {
                 "start": name,
                 "CPU ms": round(median(milliseconds), 1),

@@ -61,7 +61,7 @@ def run(console: Console) -> Report:
         ):
             console.print(f"  {title}: {asked} requests")
             score = _race(url, limit, subjects)
-            report.rows.append(
+            report.add(
                 {
                     "race": title,
                     "asked": asked,

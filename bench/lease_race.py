@@ -94,7 +94,7 @@ def _add_row(report: Report, name: str, turns: Sequence[Turn]) -> tuple[float, f
         float(usd_of_a_million_requests(0, RESERVE_MS[1])) * total["requests"]
         + float(usd_of_a_million_messages(0)) * total["messages"]
     ) / admitted + units * float(price_of("dynamodb_million_write_units"))
-    report.rows.append(
+    report.add(
         {
             "what": name,
             "admissions/s": round(_rate(turns), 1),
@@ -129,7 +129,7 @@ def _plain(report: Report, console: Console, url: str, service: Service) -> None
             with started([side], processes):
                 side.turn(1, PLAIN_SECONDS / 3)
                 side.turn(1, PLAIN_SECONDS)
-            report.rows.append(
+            report.add(
                 {
                     "what": f"{side.name}, {processes} processes, without leases ({AGENT})",
                     "admissions/s": round(side.rates[-1], 1),

@@ -35,7 +35,7 @@ def run(console: Console) -> Report:
     p99s = {side.name: [percentile(waits, 0.99) for waits in side.waits_ms[1:]] for side in sides}
     for side in sides:
         against = [a / b for a, b in zip(p99s[side.name], p99s[BARE], strict=True)]
-        report.rows.append(
+        report.add(
             {
                 "client": side.name,
                 "reservations/s": round(median(side.rates[1:])),

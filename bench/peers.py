@@ -1,8 +1,8 @@
 """Compares Spendgate with its peers: pairs of reserve and settle (acquire and adjust) a second.
 
 All run on one machine as processes that take turns, so that other load affects them alike.
-Spendgate runs its handlers, from event to response, and settles ten at a time like its queue, by
-each of its clients. It shares an engine with zae-limiter. snipz takes part if `BENCH_POSTGRES`
+Spendgate runs its handlers, from event to response, and settles in batches as large as its queue's,
+by each of its clients. It shares an engine with zae-limiter. snipz takes part if `BENCH_POSTGRES`
 names an empty database.
 """
 
@@ -139,7 +139,7 @@ def _add_rows(report: Report, clients: int, budgets: str, sides: Sequence[Side])
     spendgate, *others = sides
     for side in sides:
         ratios = [a / b for a, b in zip(spendgate.rates[1:], side.rates[1:], strict=True)]
-        report.rows.append(
+        report.add(
             {
                 "clients": clients,
                 "budgets": budgets,

@@ -1,4 +1,4 @@
-"""A client of Spendgate for `bench.peers`: reserves through the handler, settles ten at a time.
+"""A client of Spendgate for `bench.peers`: reserves through the handler, settles in batches.
 
 Started as `python -m bench.peers_spendgate URL TABLE KIND NUMBER`; a line of its input is a turn.
 """
@@ -13,8 +13,9 @@ from bench.floor import settle_records
 from bench.peers_client import Turns
 from bench.service import ADMIN, CONTEXT, Nowhere, Service, service_on
 from tests.support.http_events import http_event
+from tests.support.operation_costs import FULL_BATCH
 
-SETTLED_TOGETHER = 10
+SETTLED_TOGETHER = FULL_BATCH
 
 
 def pairs(service: Service, turns: Turns, number: int) -> Iterator[None]:

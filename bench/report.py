@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from rich.table import Table
 from local.paths import LOCAL
 
 RESULTS = LOCAL / "bench"
+
+CONSOLE = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+"""Prints also while the output of functions is discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,12 @@ class Report:
     rows: list[Mapping[str, object]] = field(default_factory=list)
     aims: list[Aim] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Add a row, and print it at once."""
+        self.rows.append(row)
+        shown = ", ".join(f"{column} {_shown(value)}" for column, value in row.items())
+        CONSOLE.print(f"  {shown}", style="dim", highlight=False, soft_wrap=True)
 
     def aim_at_most(self, name: str, measured: float, most: float) -> None:
         """Compare a ratio or an amount with an upper limit."""

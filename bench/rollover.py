@@ -108,7 +108,7 @@ def _close(report: Report, periods: int, terms: CarryOver | None, console: Conso
         # A transaction whose response was lost is applied as well, but not counted.
         left = close_due_periods(world.table, now_ms=_A_DAY_LATER_MS, has_time=lambda: True)
     assert (done.failed, left) == (0, Progress()), (done, left)
-    report.rows.append(
+    report.add(
         {
             "backlog": f"{periods:,} periods" + (", carrying over" if terms else ""),
             "calls each": client.calls / periods,
