@@ -1,5 +1,6 @@
 """Deploys the built template into the emulator with SAM, as for AWS."""
 
+import os
 import tempfile
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,13 @@ class DeployedStack:
     physical_ids: dict[str, str]
     fingerprint: str
 
+    def is_of(self, fingerprint: str, dynamo_client: str) -> bool:
+        """Tell whether it was deployed of these sources, with that client of DynamoDB."""
+        return (self.fingerprint, self.parameters.get("DynamoClient")) == (
+            fingerprint,
+            dynamo_client,
+        )
+
 
 def deployed_stack(ports: Ports) -> DeployedStack | None:
     """Return the stack in the emulator, or None if it is missing or incomplete."""
@@ -63,7 +71,7 @@ def deployed_stack(ports: Ports) -> DeployedStack | None:
 def deploy(ports: Ports, fingerprint: str) -> DeployedStack:
     """Deploy the built sources, unless they are deployed already; the table keeps its items."""
     stack = deployed_stack(ports)
-    if stack is not None and stack.fingerprint == fingerprint:
+    if stack is not None and stack.is_of(fingerprint, _dynamo_client()):
         return stack
     with step("Deploying into the emulator (sam deploy)"):
         _make_bucket(ports)
@@ -104,10 +112,16 @@ def _set_concurrency(ports: Ports) -> None:
         )
 
 
+def _dynamo_client() -> str:
+    """Return by which client the functions call DynamoDB; `make test-long` tests both."""
+    return os.environ.get("SPENDGATE_DYNAMO_CLIENT", "lean")
+
+
 def _sam_deploy(ports: Ports, fingerprint: str) -> None:
     parameters = {
         "Architecture": machine_architecture(),
         "ConsoleLinkUrl": f"http://127.0.0.1:{ports.api}/console",
+        "DynamoClient": _dynamo_client(),
         **_PARAMETERS,
     }
     command = [

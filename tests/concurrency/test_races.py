@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
 from tests.concurrency.conftest import Race
@@ -13,12 +15,13 @@ SESSION = "session:s"
 THREE = (ORGANIZATION, AGENT, SESSION)
 
 
+@pytest.mark.parametrize("kind", ["lean", "boto3"])
 def test_twenty_reservations_of_100_against_500_grant_exactly_five(
-    world: World, race: Race
+    world: World, race: Race, kind: str
 ) -> None:
     budget = world.budget(500)
 
-    score = race(reserve_many, [([100] * 5, (AGENT,), [{}] * 5)] * PROCESSES)
+    score = race(reserve_many, [([100] * 5, (AGENT,), [{}] * 5)] * PROCESSES, kind=kind)
 
     assert len(score.granted) == 5
     assert score.refused_by == [(budget.budget_id,)] * 15

@@ -12,7 +12,7 @@ from spendgate_service.settlements.plan import Recorded, Settled
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Unavailable
 from tests.support.clock import FakeClock
-from tests.support.engines import patient_client_at
+from tests.support.engines import CLIENT_KIND, patient_client_at
 from tests.support.world import World, id_in, record, release, settle
 
 PROCESSES = 4
@@ -27,10 +27,11 @@ class Track:
     table_name: str
     at_ms: int
     starts_at: float
+    kind: str = CLIENT_KIND
 
     def world(self, pool: ThreadPoolExecutor) -> World:
         # Throttles and lost transactions are waited for in earnest: they are what a race is about.
-        table = Table(patient_client_at(self.url), self.table_name)
+        table = Table(patient_client_at(self.url, kind=self.kind), self.table_name)
         return World(table, FakeClock(self.at_ms), pool)
 
     def wait_for_the_start(self) -> None:

@@ -234,8 +234,11 @@ EDGES: list[Call] = [
 ]  # fmt: skip
 
 
-def test_every_edge_is_answered_as_dynamodb_local_answers_it(dynamodb_local_url: str) -> None:
-    local, exact = table_at(dynamodb_local_url), ExactTable()
+@pytest.mark.parametrize("kind", ["lean", "boto3"])
+def test_every_edge_is_answered_as_dynamodb_local_answers_it(
+    dynamodb_local_url: str, kind: str
+) -> None:
+    local, exact = table_at(dynamodb_local_url, kind=kind), ExactTable()
     for call in EDGES:
         expected = outcome_of(local.client, call, local.name)
         assert outcome_of(exact, call, local.name) == expected, call
