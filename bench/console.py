@@ -151,7 +151,7 @@ def _add_row(report: Report, screen: str, small: Place, large: Place) -> None:
         row |= {f"{name}, small": round(few), f"{name}, large": round(many)}
         row |= {f"{name} x": round(many / few, 2)}
     row |= {"requests": f"{small.requests[screen]} / {large.requests[screen]}"}
-    report.rows.append(row)
+    report.add(row)
 
 
 def _median_ms(rounds: list[float]) -> float:

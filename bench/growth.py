@@ -144,7 +144,7 @@ def _add_rows(report: Report, places: list[Place]) -> None:
         for name, waited in place.waited_us.items():
             ratio = median(waited) / least[name]
             calls, read_units, write_units = place.costs[name]
-            report.rows.append(
+            report.add(
                 {
                     "growth": f"{place.size:,} {place.growth}",
                     "operation": name,

@@ -129,7 +129,7 @@ def _add_rows(report: Report, log: Log, least: Log) -> None:
         ratio = median(waited) / median(least.waited_us[name])
         calls, read_units, write_units = log.costs[name]
         label = f"{len(log.spends):,} usage records in the log"
-        report.rows.append(
+        report.add(
             {
                 "growth": label,
                 "operation": name,

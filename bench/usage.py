@@ -113,7 +113,7 @@ class _Measuring:
         self._add(f"{name}: {rolled.records:,} records", time.monotonic() - started)
 
     def _add(self, name: str, seconds: float) -> None:
-        self._report.rows.append(
+        self._report.add(
             {
                 "what": name,
                 "seconds": round(seconds, 2),
