@@ -237,7 +237,7 @@ def is_cut(query: ReportQuery, day: str) -> bool:
 def lines_by(query: ReportQuery, day: str, lines: Iterable[UsageLine]) -> list[UsageLine]:
     """Add up the lines of a UTC day that no report of this kind tells apart.
 
-    Such a report names the same dimensions, for whatever values, and has the same intervals.
+    Such a report names the same dimensions, with any values, and has the same intervals.
     """
     starts_at = start_of_day(day)
     span = Interval(

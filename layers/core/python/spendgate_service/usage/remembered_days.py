@@ -2,7 +2,7 @@
 
 The roll-ups of a day have a line for every combination of dimensions; a report names one or two of
 them, and reads most days again and again. What a day comes to by these is short. It stays true for
-as long as the day's position: whatever changes a roll-up moves it.
+as long as the day's position: every change of a roll-up moves it.
 """
 
 from collections.abc import Iterable, Sequence
