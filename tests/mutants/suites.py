@@ -40,7 +40,13 @@ _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
     ("closing", _files(_STORE, "closing_conditions", "rollover", "carry_over")),
     ("reversals", _files(_STORE, "reversals", "occurred_at", "rearmed_thresholds", "batches")),
     ("grant paths", _files("tests/unit", "grant_paths")),
-    ("credits", _files("tests/scenarios", "expiring_credits", "opening_spent")),
+    (
+        "credits",
+        [
+            *_files("tests/scenarios", "expiring_credits", "opening_spent"),
+            *_files(_ALONE, "expiring_credits"),
+        ],
+    ),
     ("handlers", _files("tests/handlers", "increase_requests", "credits", "slugs_and_tags")),
     ("contract", [_STORE, "--ignore", _ALONE]),
     ("interleavings", ["tests/interleavings/test_scenarios.py"]),

@@ -1,5 +1,6 @@
 """Leases: captures by totals, in any order and any number of times, and how a lease ends."""
 
+from collections.abc import Callable
 from itertools import permutations
 
 import pytest
@@ -180,3 +181,24 @@ def test_an_extended_lease_keeps_what_it_holds(world: World) -> None:
     assert world.spent_and_held(budget) == (2, 2)
     world.capture(lease, 4, returned=1)
     assert world.spent_and_held(budget) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("others_do", "spent", "held"),
+    [
+        (lambda world, lease: world.settle(lease, 4), 4, 0),
+        (lambda world, lease: world.extend(lease, 600), 2, 3),
+        (lambda world, lease: world.capture(lease, 3), 3, 2),
+    ],
+    ids=["settled", "extended", "captured"],
+)
+def test_a_capture_that_others_overtake_counts_from_what_they_left(
+    world: World, others_do: Callable[[World, str], object], spent: int, held: int
+) -> None:
+    budget = world.budget(10)
+    lease = world.reserve(5, ttl_seconds=10)
+    world.capture(lease, 1)
+
+    world.overtaken_by(lambda: others_do(world, lease)).capture(lease, 2)
+
+    assert world.spent_and_held(budget) == (spent, held)
