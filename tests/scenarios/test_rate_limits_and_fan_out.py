@@ -6,7 +6,14 @@ from decimal import Decimal
 import pytest
 
 from spendgate_service.domain.hold_buckets import bucket_width_seconds
-from tests.scenarios.service import CLOCKS_DIFFER_SECONDS, HOUR, Party, calendar, rolling
+from tests.scenarios.service import (
+    CLOCKS_DIFFER_SECONDS,
+    HOUR,
+    Party,
+    calendar,
+    insist,
+    rolling,
+)
 from tests.support.functions import HttpAnswer
 
 
@@ -152,25 +159,34 @@ class TestFanOut:
     ) -> None:
         user.budget("user:u", 1, period=period)
 
+        failed: list[HttpAnswer] = []
+
+        def reserve() -> HttpAnswer:
+            answer = user.try_reserve("0.15")
+            failed.extend([answer] if answer.status == 503 else [])
+            return answer
+
         def call(_number: int) -> HttpAnswer:
-            return user.try_reserve("0.15")
+            return insist(reserve)
 
         with ThreadPoolExecutor(20) as callers:
             answers = list(callers.map(call, range(20)))
 
         granted = [answer.body for answer in answers if answer.status == 201]
         assert sorted({answer.status for answer in answers}) == [201, 429]
-        assert len(granted) == 6
+        # A try without an answer may leave a hold, until that expires.
+        assert len(granted) == 6 or (failed and len(granted) < 6)
         assert Decimal(user.balance["held"]) == Decimal("0.9")
         for reservation in granted:
             user.settle(reservation, "0.15")
-        assert (user.balance["spent"], user.balance["overrun"]) == ("0.9", "0")
+        assert Decimal(user.balance["spent"]) == Decimal("0.15") * len(granted)
+        assert user.balance["overrun"] == "0"
 
     def test_a_runaway_that_reserves_and_settles_stops_at_the_cap(self, user: Party) -> None:
         user.budget("user:u", 1)
 
         def call(_number: int) -> int:
-            answer = user.try_reserve("0.15")
+            answer = insist(lambda: user.try_reserve("0.15"))
             if answer.status == 201:
                 user.settle(answer.body, "0.12")
             return answer.status
