@@ -43,15 +43,15 @@ _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
     (
         "credits",
         [
+            *_files(_STORE, "credit_conditions"),
             *_files("tests/scenarios", "expiring_credits", "opening_spent"),
-            *_files(_ALONE, "expiring_credits"),
         ],
     ),
     ("handlers", _files("tests/handlers", "increase_requests", "credits", "slugs_and_tags")),
     ("contract", [_STORE, "--ignore", _ALONE]),
     ("interleavings", ["tests/interleavings/test_scenarios.py"]),
     ("scenarios", ["tests/scenarios"]),
-    ("budgets", _files(_ALONE, "budgets", "opening_spent", "roll_ups")),
+    ("budgets", _files(_ALONE, "budgets", "opening_spent", "expiring_credits", "roll_ups")),
     ("rules", ["tests/property/test_rules_and_expressions.py"]),
     ("faults", ["tests/faults/test_queue.py", "tests/faults/test_unknown_outcomes.py"]),
     ("year", ["tests/simulation"]),
