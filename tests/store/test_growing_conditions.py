@@ -135,7 +135,7 @@ def test_what_was_moved_and_reclaimed_meanwhile_is_not_given_back_again(world: W
 
     def end_and_reclaim() -> None:
         world.settle(lease, 4)
-        world.clock.advance(700)
+        world.clock.advance(1200)
         world.reserve(6)
 
     client.fail("update_item", meanwhile(end_and_reclaim), at=2)
