@@ -88,6 +88,13 @@ LEASES = (
         ticks_ms=(_PAST_THE_GRACE_MS,),
     ),
     Scenario(
+        "grow and capture at the close of a period",
+        stages.end_of_period,
+        (_grow(8), CLOSE, _capture(2)),
+        ticks_ms=(_PAST_THE_GRACE_MS,),
+        leaves_holds=True,
+    ),
+    Scenario(
         "charge, settle and reserve much", stages.charged_lease, (CHARGE, SETTLE, RESERVE_MUCH)
     ),
     Scenario(

@@ -145,9 +145,11 @@ class AsyncSpendgate(AsyncGuards, AsyncResourceGroups):
     ) -> AsyncHold:
         """Admit the call from a lease if there is one, else hold its estimate."""
         ttl = self._settings.ttl_seconds if ttl_seconds is None else ttl_seconds
-        asks_for_more = (min_amounts, ttl_seconds, idempotency_key, extra_body) != (None,) * 4
         try:
-            if lease is not None or (self._settings.lease is not None and not asks_for_more):
+            if lease is not None or (
+                self._settings.lease is not None
+                and (min_amounts, ttl_seconds, idempotency_key, extra_body) == (None,) * 4
+            ):
                 call = await leases.admit(
                     self._runtime,
                     self._api,

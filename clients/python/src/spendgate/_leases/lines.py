@@ -22,9 +22,12 @@ Entries = Literal["gathered", "each"]
 """Whether the calls of the same subjects and model share a line, or have one each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class CallInfo:
-    """What a line says of its call beside the amounts."""
+    """What a line says of its call beside the amounts; it never changes.
+
+    One is made for every call, so it is not frozen: that takes three times as long.
+    """
 
     subjects: Mapping[str, str] = field(default_factory=dict)
     usage: Usage | None = None

@@ -44,7 +44,6 @@ class Tenure:
         self.lines = lines
         self.granted: dict[str, int] = {}
         self.returned: dict[str, int] = {}
-        self.spent: dict[str, int] = {}
         self.left: dict[str, int] = {}
         self.captured: dict[str, int] = {}
         """What the last capture says."""
@@ -95,11 +94,10 @@ class Tenure:
         estimate = call.estimate
         total = actual if actual.keys() >= estimate.keys() else {**estimate, **actual}
         self.end(call)
-        left, spent = self.left, self.spent
+        left = self.left
         for unit, amount in total.items():
             if amount:
                 left[unit] = left.get(unit, 0) - amount
-                spent[unit] = spent.get(unit, 0) + amount
         self.lines.add(total, info)
 
     def end(self, call: Admission) -> None:
