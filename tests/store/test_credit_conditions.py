@@ -10,7 +10,7 @@ from spendgate_service.domain.errors import BudgetExceeded, InvalidValue
 from spendgate_service.store.policy_cache import PRESENT_SECONDS_MAX
 from tests.support.clock import FakeClock
 from tests.support.credits import credit
-from tests.support.faulty_client import faulty, meanwhile
+from tests.support.faulty_client import KILLED_BEFORE, Killed, faulty, meanwhile
 from tests.support.world import AGENT, World
 
 ENDS = {"before the period": 60, "with the period": 7200}
@@ -114,13 +114,21 @@ def test_a_correction_takes_all_that_is_available_and_no_more(
     assert world.counter(budget).available == 0
 
 
+def record_and_die(world: World, amount: int) -> None:
+    """Record, and leave the counter under the policy that it has."""
+    table, client = faulty(world.table)
+    client.fail("update_item", KILLED_BEFORE)
+    with pytest.raises(Killed):
+        world.on(table).record(amount)
+
+
 def test_a_correction_is_judged_by_the_limit_of_today(world: World, seconds: int) -> None:
     budget = world.budget(10, on="agent:*", period=CalendarPeriod("hour"))
     credit(world, budget, 8, seconds=seconds, subject=AGENT)
     world.record(10)
     world.set_limit(budget, 5)
     world.clock.advance(PRESENT_SECONDS_MAX + 1)
-    others = world.overtaken_by(lambda: world.record(2))
+    others = world.overtaken_by(lambda: record_and_die(world, 2))
     ends_in = seconds - PRESENT_SECONDS_MAX - 1
 
     with pytest.raises(InvalidValue, match="1 are available"):

@@ -121,6 +121,20 @@ def test_what_has_left_a_rolling_window_changes_its_total_of_all_time_only(
     assert counter.spent_of_all_time == 0
 
 
+def test_a_slice_that_is_reclaimed_meanwhile_is_reversed_as_one_that_has_left(
+    world: World,
+) -> None:
+    budget = world.budget(10, period=RollingPeriod(3600))
+    world.record(10)
+    (record,) = usage_of(world)
+    world.clock.advance(2 * 3600)
+
+    reversed_by(world.overtaken_by(lambda: world.reserve(10)), record.record_id)
+
+    counter = world.counter(budget)
+    assert (counter.spent, counter.spent_ever, counter.available) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("closed_before", [False, True])
 def test_a_closed_period_gets_a_statement_and_carries_over_what_is_unused_now(
     world: World, closed_before: bool
