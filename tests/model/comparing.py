@@ -120,6 +120,7 @@ def same_lease(answer: HttpAnswer, one: Reservation, now_ms: int, *, status: int
 
 
 def same_refusal(answer: HttpAnswer, refused: Refused) -> None:
+    assert answer.status in {409, 429}, answer
     assert answer.code == refused.code, (answer, refused)
     error = answer.body["error"]
     if refused.code == "budget_paused":

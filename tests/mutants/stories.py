@@ -24,6 +24,7 @@ from spendgate_service.settlements import debits
 from spendgate_service.settlements.debits import Debit, Debits
 from spendgate_service.store.claims import CounterClaim
 from tests.model.machine import Comparison
+from tests.mutants.lease_rules import LEASE_RULES
 from tests.support.any_engine import table_in_memory
 
 type Break = Callable[[pytest.MonkeyPatch], None]
@@ -89,6 +90,7 @@ RULES: Mapping[str, Break] = {
         take_held_for_spent,
         retry_at_once,
         keep_ended_credits,
+        *LEASE_RULES,
     )
 }
 
