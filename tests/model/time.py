@@ -8,9 +8,8 @@ SHARE_OF_WINDOW = 24
 """What is spent in a rolling window counts in slices of this share of it, at least a second."""
 
 LONGEST_YEAR_SECONDS = 367 * 86_400
-WIDTHS = (1, 5, 15, 60, 300, 900, 3600, 14_400)
-BUCKETS = 10
-"""A hold comes back at a full step of the finest width of which so many make its time to live."""
+BUCKETS = 6
+"""A hold comes back at a full step of 1, 2, 4, ... seconds: so many steps make its time to live."""
 
 
 @dataclass(frozen=True)
@@ -77,5 +76,7 @@ def _on_the_wall(unit: str, zone: str, second: int) -> object:
 
 def gone_at(expires_at_ms: int, ttl_seconds: int) -> int:
     """When a hold comes back: its expiry, rounded up so that few moments are told apart."""
-    width = next(candidate for candidate in WIDTHS if ttl_seconds <= candidate * BUCKETS)
+    width = 1
+    while width * BUCKETS < ttl_seconds:
+        width *= 2
     return -(-expires_at_ms // (width * 1000)) * width
