@@ -7,9 +7,11 @@ import pytest
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.errors import InvalidValue, ReservationFinalized
+from spendgate_service.domain.rates import Rate
+from spendgate_service.domain.requests import Capture, Settle
 from spendgate_service.settlements.plan import Captured
-from tests.support.ledger_invariants import read_books
-from tests.support.world import World, capture, settle
+from tests.support.ledger_invariants import assert_books_balance, read_books
+from tests.support.world import TENANT, World, capture, set_rates, settle
 
 
 def test_a_capture_moves_the_difference_from_the_hold_to_spent(world: World) -> None:
@@ -168,6 +170,25 @@ def test_a_unit_that_was_not_reserved_is_debited_by_its_difference(world: World)
 
     assert world.spent_and_held(usd) == (2, 0)
     assert world.spent_and_held(tokens) == (500, 0)
+
+
+@pytest.mark.parametrize("held", ["tokens", "eur"])
+@pytest.mark.parametrize("together", [False, True])
+def test_the_books_agree_where_each_capture_is_rounded_up(
+    world: World, held: str, together: bool
+) -> None:
+    """The kind: parts that a conversion rounds, on a budget with a hold and on one without."""
+    set_rates(world, Rate("eur", "usd", 9 * ONE // 10, updated_at_ms=0))
+    world.budget(10)
+    lease = world.reserve(**{held: 5})
+    totals = [1, 7, ONE // 2]
+    captures = [Capture(TENANT, lease, {"eur": total}, {}) for total in totals]
+
+    for batch in [captures] if together else [[each] for each in captures]:
+        world.settlements.apply(batch)
+    world.settlements.apply([Settle(TENANT, lease, {"eur": ONE // 2 + 1})])
+
+    assert_books_balance(world.table, now_ms=world.clock.now_ms())
 
 
 def test_an_extended_lease_keeps_what_it_holds(world: World) -> None:

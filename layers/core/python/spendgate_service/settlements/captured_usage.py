@@ -1,7 +1,9 @@
 """The usage records of captures: one for each entry, and one for what no entry explains.
 
 What a part of a capture comes to on a budget is the difference of what the totals before and after
-it come to, so that the records add up to the ledger entry regardless of rounding and conversion.
+it come to, so that the records add up to the ledger entry regardless of rounding and conversion. On
+a budget where nothing is held the ledger rounds each capture up on its own; so totals there start
+at it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,14 +26,25 @@ def usage_of_captures(
     shares: Sequence[BudgetShare],
     debits: Sequence[Debit],
     *,
+    counted_before: Mapping[str, Amount],
     now_ms: int,
 ) -> list[UsageRecord]:
-    """Make the records; `shares` are those of all steps together."""
+    """Make the records; `shares` are those of all steps together, from `counted_before` on."""
     occurred_at_ms = _occurred_at_ms(lease, now_ms=now_ms)
     lines: dict[_Budget, Line] = {(line.budget_id, line.subject): line for line in lease.lines}
     beyond: dict[_Budget, Line] = {
         (debit.claim.budget.budget_id, debit.claim.subject): _line_of(debit) for debit in debits
     }
+
+    def beyond_on(line: Line, totals: Mapping[str, Amount]) -> Amount:
+        """Return what the totals in units that were not granted come to since then."""
+        return line.reach(
+            {
+                unit: total - counted_before.get(unit, 0)
+                for unit, total in totals.items()
+                if unit not in lease.amounts
+            }
+        )
 
     def share_of(step: Step, whole: BudgetShare) -> BudgetShare:
         budget = whole.budget_id, whole.subject
@@ -40,7 +53,7 @@ def usage_of_captures(
             amount = lease.reach_on(line, step.end) - lease.reach_on(line, step.start)
         else:
             line = beyond[budget]
-            amount = _beyond(lease, line, step.end) - _beyond(lease, line, step.start)
+            amount = beyond_on(line, step.end) - beyond_on(line, step.start)
         return replace(whole, amount=amount, origin=line.origin(step.spent))
 
     def record_of(step: Step) -> UsageRecord:
@@ -79,11 +92,6 @@ def usage_of_captures(
             )
         )
     return records if unexplained is None else [*records, unexplained]
-
-
-def _beyond(lease: Reservation, line: Line, totals: Mapping[str, Amount]) -> Amount:
-    """Return what totals in units that were not granted come to on a budget."""
-    return line.reach({unit: total for unit, total in totals.items() if unit not in lease.amounts})
 
 
 def _line_of(debit: Debit) -> Line:

@@ -73,7 +73,12 @@ class CapturePlanner:
         usage = [
             replace(record, provenance=provenance)
             for record in usage_of_captures(
-                after, steps, shares_of_postings(postings), (), now_ms=now_ms
+                after,
+                steps,
+                shares_of_postings(postings),
+                (),
+                counted_before=before.counted,
+                now_ms=now_ms,
             )
         ]
         write = charging(self._table.name, command.tenant_id, before, after)
@@ -93,7 +98,9 @@ class CapturePlanner:
         debits = self._debits.of_settlement(tenant_id, spending, beyond, after)
         shares = (*shares_of_postings(postings), *shares_of_debits(debits))
         steps = _steps_of(before, after, commands.values())
-        usage = usage_of_captures(after, steps, shares, debits, now_ms=now_ms)
+        usage = usage_of_captures(
+            after, steps, shares, debits, counted_before=before.counted, now_ms=now_ms
+        )
         write = capturing(self._table.name, tenant_id, before, after)
         finish = _finishing(write, after)
         postings += [debit.posting for debit in debits if debit.posting]
