@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.growth_of_usage import add_reports
-from bench.report import Report, median
+from bench.measurements import Measurements
+from bench.report import Report
 from local.dynamodb_local import dynamodb_local
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.budgets import Budget, Policy
@@ -31,7 +32,7 @@ from spendgate_service.store.ids import new_id, new_ulid
 from spendgate_service.store.paging import PageRequest
 from spendgate_service.store.policies import policy_attributes
 from spendgate_service.store.values import Item
-from tests.support.counting_client import CountingClient, counting, item_bytes
+from tests.support.counting_client import counting, item_bytes
 from tests.support.crowded_counter import WINDOW, crowd
 from tests.support.engines import table_at
 from tests.support.world import AGENT, TENANT, World
@@ -52,16 +53,13 @@ _WRITERS = 4
 
 @dataclass(slots=True)
 class Place:
-    """A tenant of some size with the times and costs of its operations."""
+    """A tenant of some size, and what its operations took."""
 
     growth: str
     size: int
     world: World
     budget: Budget
-    client: CountingClient
-    waited_us: dict[str, list[float]] = field(default_factory=dict)
-    costs: dict[str, tuple[int, float, float]] = field(default_factory=dict)
-    """Of an operation: calls, read units, write units."""
+    measured: Measurements
 
     def operations(self) -> Mapping[str, Callable[[], object]]:
         """Return the measured operations; a settlement settles the last reservation."""
@@ -121,48 +119,29 @@ def _place(
     budget = world.budget(10**9, period=period)
     world.settle(world.reserve(1), 1)
     grow(world, budget, size)
-    return Place(growth, size, world, budget, client)
+    return Place(growth, size, world, budget, Measurements(client))
 
 
 def _measure(places: list[Place], console: Console) -> None:
     done = [place.operations() for place in places]
-    for turn in track(range(ROUNDS), description="rounds", console=console, transient=True):
+    for _ in track(range(ROUNDS), description="rounds", console=console, transient=True):
         for place, operations in zip(places, done, strict=True):
             for name, operation in operations.items():
-                place.client.forget()
-                started = time.perf_counter_ns()
-                operation()
-                micros = (time.perf_counter_ns() - started) / 1000
-                place.waited_us.setdefault(name, []).append(micros)
-                if turn == ROUNDS - 1:
-                    place.costs[name] = place.client.cost()
+                place.measured.take(name, operation)
 
 
 def _add_rows(report: Report, places: list[Place]) -> None:
-    least = {name: median(waited) for name, waited in places[0].waited_us.items()}
+    least = places[0].measured
     for place in places:
-        for name, waited in place.waited_us.items():
-            ratio = median(waited) / least[name]
-            calls, read_units, write_units = place.costs[name]
-            report.add(
-                {
-                    "growth": f"{place.size:,} {place.growth}",
-                    "operation": name,
-                    "p50": round(median(waited)),
-                    "x": round(ratio, 2),
-                    "calls": calls,
-                    "read units": read_units,
-                    "write units": write_units,
-                }
-            )
+        grown = f"{place.size:,} {place.growth}"
+        for name, ratio in place.measured.add_rows(report, grown, least):
             if place is not places[0]:
-                label = f"{name} at {place.size:,} {place.growth}"
+                label = f"{name} at {grown}"
                 report.aim_at_most(f"{label}, p50", ratio, AIM)
-                same = place.costs[name] == places[0].costs[name]
-                assert same, f"{label} costs {place.costs[name]}, not {places[0].costs[name]}"
+                cost, least_cost = place.measured.costs[name], least.costs[name]
+                assert cost == least_cost, f"{label} costs {cost}, not {least_cost}"
         if place.growth in (OPEN_HOLDS, MIXED):
-            label = f"bytes of the counter, {place.size:,} {place.growth}"
-            report.aim_at_most(label, place.counter_bytes(), 1024)
+            report.aim_at_most(f"bytes of the counter, {grown}", place.counter_bytes(), 1024)
 
 
 def _with_items(world: World, budget: Budget, size: int) -> None:

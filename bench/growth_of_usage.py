@@ -5,16 +5,16 @@ Every day has as many records; the report is about the last 30 days in both logs
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from bench.report import Report, median
+from bench.measurements import Measurements
+from bench.report import Report
 from spendgate_service.store.client import Table
 from spendgate_service.usage.roll_up import AGAIN_SECONDS, BEHIND_MS, roll_up_usage
 from tests.support.clock import NOON_MS
-from tests.support.counting_client import CountingClient, counting
+from tests.support.counting_client import counting
 from tests.support.engines import table_at
 from tests.support.rollover import list_for_rollups
 from tests.support.synthetic_usage import (
@@ -40,24 +40,12 @@ _MINUTE_MS = 60_000
 
 @dataclass(slots=True)
 class Log:
-    """The usage log of so many days, with the times (us) and the costs of its operations."""
+    """The usage log of so many days, and what its operations took."""
 
     table: Table
-    client: CountingClient
+    measured: Measurements
     spends: list[Spend]
     now_ms: int = _MIDNIGHT_MS
-    waited_us: dict[str, list[float]] = field(default_factory=dict)
-    costs: dict[str, tuple[int, float, float]] = field(default_factory=dict)
-    """Of an operation: calls, read units, write units."""
-
-    def measure(self, name: str, operation: Callable[[], object]) -> object:
-        """Run an operation, and keep what it took."""
-        self.client.forget()
-        started = time.perf_counter_ns()
-        result = operation()
-        self.waited_us.setdefault(name, []).append((time.perf_counter_ns() - started) / 1000)
-        self.costs[name] = self.client.cost()
-        return result
 
     def report(self) -> object:
         """Report the usage of the last days, until last midnight."""
@@ -96,10 +84,10 @@ def add_reports(report: Report, url: str, console: Console) -> None:
         console.print(f"  filled in {time.monotonic() - started:.0f} s")
     for _ in range(ROUNDS):
         for log in logs:
-            log.measure(f"report by model and day, {REPORTED_DAYS} days", log.report)
+            log.measured.take(f"report by model and day, {REPORTED_DAYS} days", log.report)
             log.now_ms += AGAIN_SECONDS * 1000 + BEHIND_MS  # when the tenant is due again
             log.spend(NEW_RECORDS)
-            log.measure(f"roll up {NEW_RECORDS} records", log.roll_up)
+            log.measured.take(f"roll up {NEW_RECORDS} records", log.roll_up)
     for log in logs:
         _assert_sum(log)
         _add_rows(report, log, logs[0])
@@ -107,7 +95,7 @@ def add_reports(report: Report, url: str, console: Console) -> None:
 
 def _log(url: str, days: int) -> Log:
     table, client = counting(table_at(url))
-    log = Log(table, client, [])
+    log = Log(table, Measurements(client), [])
     list_for_rollups(table, _TENANT, since_ms=_MIDNIGHT_MS - days * DAY_MS)
     for day in range(days):
         log.now_ms = _MIDNIGHT_MS - (days - day) * DAY_MS + DAY_MS // 2
@@ -125,24 +113,14 @@ def _assert_sum(log: Log) -> None:
 
 
 def _add_rows(report: Report, log: Log, least: Log) -> None:
-    for name, waited in log.waited_us.items():
-        ratio = median(waited) / median(least.waited_us[name])
-        calls, read_units, write_units = log.costs[name]
-        label = f"{len(log.spends):,} usage records in the log"
-        report.add(
-            {
-                "growth": label,
-                "operation": name,
-                "p50": round(median(waited)),
-                "x": round(ratio, 2),
-                "calls": calls,
-                "read units": read_units,
-                "write units": write_units,
-            }
-        )
+    grown = f"{len(log.spends):,} usage records in the log"
+    for name, ratio in log.measured.add_rows(report, grown, least.measured):
         if log is not least:
-            report.aim_at_most(f"{name} at {label}, p50", ratio, AIM)
+            report.aim_at_most(f"{name} at {grown}, p50", ratio, AIM)
             for unit, much, little in zip(
-                ("calls", "read units"), log.costs[name], least.costs[name], strict=False
+                ("calls", "read units"),
+                log.measured.costs[name],
+                least.measured.costs[name],
+                strict=False,
             ):
-                report.aim_at_most(f"{name} at {label}, {unit}", much / little, 1)
+                report.aim_at_most(f"{name} at {grown}, {unit}", much / little, 1)
