@@ -86,7 +86,7 @@ def _measure(
         event = next(events)
         twin.prepare(noting.take())()
         noting.left_out = operation.left_out
-        handled.take(lambda event=event: handler(event, CONTEXT))  # type: ignore[misc]
+        handled.take(partial(handler, event, CONTEXT))
         noting.left_out = ()
         calls = noting.take()
         made = made or calls_text(calls) if place > 3 else ""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 
-from peers_client import COLD_AGENTS, HOT_AGENT, Turns  # type: ignore[import-not-found]
+from peers_client import COLD_AGENTS, HOT_AGENT, Turns  # type: ignore[import-not-found]  # run as a script
 from snipz import Budget, Scope
 
 LIMIT_CENTS = Decimal(10**9)

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from peers_client import Turns  # type: ignore[import-not-found]
+from peers_client import Turns  # type: ignore[import-not-found]  # run as a script
 from zae_limiter import Limit, SyncRateLimiter, SyncRepository
 
 RESOURCE = "llm"

@@ -59,7 +59,7 @@ class Guards:
 
         It sends through `inner`, by default a new HTTP transport.
         """
-        from spendgate._sync.transport import guard_transport  # noqa: PLC0415
+        from spendgate._sync.transport import guard_transport  # noqa: PLC0415 (only for those who wrap)
 
         options = {"provider": provider, "models": models, "ask_for_usage": ask_for_usage}
         return guard_transport(self._runtime, lib, inner, options, subjects)
