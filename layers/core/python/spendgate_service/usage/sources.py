@@ -151,10 +151,10 @@ class Source:
             self._table, self._tenant_id, days[0], days[-1], consistent=consistent
         )
         found = {day: _Read(state.position) for day in days if day not in rolled}
-        for day, its in rolled.items():
-            known = self._remembered.get(self._tenant_id, day, its, self._query)
-            if day in days and known is not None:
-                found[day] = _Read(max(state.position, its.counted_to), known)
+        for day in [day for day in days if day in rolled]:
+            known = self._remembered.get(self._tenant_id, day, rolled[day], self._query)
+            if known is not None:
+                found[day] = _read_to(rolled[day], state, known)
         unknown = [day for day in days if day not in found]
         whole = [day for day in unknown if self._is_read_whole(day, rolled[day])]
         if whole:
@@ -186,7 +186,7 @@ class Source:
         added_up = self._remembered.add_up(
             self._tenant_id, day, rolled, self._query, self._counted(lines)
         )
-        return {day: _Read(max(state.position, rolled.counted_to), added_up)}
+        return {day: _read_to(rolled, state, added_up)}
 
     def _is_read_whole(self, day: str, rolled: RolledDay) -> bool:
         return rolled.is_whole and is_undivided(self._query, day)
@@ -201,3 +201,8 @@ class Source:
     ) -> Mapping[str, StoredRollup]:
         items = rollup_items(self._table, partition, first, last, consistent=consistent)
         return read_rollups(items) or {}
+
+
+def _read_to(rolled: RolledDay, state: RollupState, lines: Sequence[UsageLine]) -> _Read:
+    """Make what was read of a day: its roll-ups count up to its own position if that is later."""
+    return _Read(max(state.position, rolled.counted_to), lines)
