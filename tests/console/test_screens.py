@@ -333,19 +333,21 @@ def test_a_group_of_the_explorer_leads_to_what_it_is_made_of(admin: Visit) -> No
 
 
 def test_a_slow_list_says_that_it_loads(admin: Visit) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
     page = admin.page
-    page.route("**/v1/keys*", hold)
+    said: list[str] = []
+
+    def answer_once_it_says_so(route: Route) -> None:
+        loading = page.get_by_role("status").get_by_text("Loading keys")
+        loading.wait_for()
+        said.append(loading.inner_text())
+        route.continue_()
+
+    page.route("**/v1/keys*", answer_once_it_says_so)
     page.evaluate("() => { location.hash = '#/keys'; }")
 
-    page.get_by_role("status").get_by_text("Loading keys").wait_for()
-    held[0].continue_()
     page.get_by_role("table", name="Keys").wait_for()
     admin.settled()
+    assert said
 
 
 def test_a_failure_says_what_happened_with_the_request_id_and_can_be_tried_again(
