@@ -32,6 +32,7 @@ def _files(folder: str, *names: str) -> list[str]:
 
 _SUITES: tuple[tuple[str, Sequence[str]], ...] = (
     ("conditions", _files(_STORE, "conditions", "interleavings")),
+    ("creation races", _files(_STORE, "creation_races")),
     ("settling", _files(_STORE, "settling", "extending", "recording", "policy_changes")),
     (
         "leases",
@@ -66,7 +67,8 @@ _LIKELY = (
     (re.compile(r"MOVE|THERE|LEASED|revision|held_until|#from"), "leases"),
     (re.compile(r"DUE|WINDOW|WAITS|periods|windows"), "closing"),
     (re.compile(r"#slice"), "reversals"),
-    (re.compile(r"PENDING|EXPIRED|NOTHING|increase_requests|slugs"), "handlers"),
+    (re.compile(r"PENDING|EXPIRED|NOTHING"), "handlers"),
+    (re.compile(r"IS_NEW in|EVER_IS_AS_READ|HAS_EXPIRED"), "creation races"),
 )
 """Which suite most likely notices a mutant whose name has such a text: it is tried first."""
 
