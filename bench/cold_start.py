@@ -30,10 +30,10 @@ _STARTS = {
 }
 _PARTS = {
     "part: import boto3": "import boto3",
-    "part: pydantic after boto3": "import boto3|from pydantic import BaseModel, TypeAdapter, Field",
-    "part: request bodies after pydantic": (
-        "import boto3; from pydantic import BaseModel, TypeAdapter, Field|"
-        "import spendgate_service.api.bodies.reserving"
+    "part: pydantic's core after boto3": "import boto3|import pydantic_core",
+    "part: bodies of reserve after the core and the domain": (
+        "import boto3, pydantic_core, spendgate_service.reservations.reserve|"
+        "import spendgate_service.api.handlers.reserve"
     ),
     "part: powertools after boto3": "import boto3|import spendgate_service.observability",
     "part: store and domain after boto3": (

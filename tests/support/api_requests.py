@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from spendgate_service.api.bodies.fields import Body
+from spendgate_service.api.bodies.body import Body
 from spendgate_service.api.dispatch import handle
 from spendgate_service.api.json_body import read_object
 from spendgate_service.api.route import Handler

@@ -89,7 +89,15 @@ def test_a_reservation_waits_for_no_models_but_its_own() -> None:
     models = {name for name in modules if name.startswith("spendgate_service.api.bodies.")}
     assert models == {
         f"spendgate_service.api.bodies.{name}"
-        for name in ("binding", "fields", "reserving", "spending")
+        for name in (
+            "binding",
+            "body",
+            "core_schema",
+            "declaring",
+            "fields",
+            "reserving",
+            "spending",
+        )
     }
     assert (
         not {
@@ -118,9 +126,16 @@ def test_responses_are_declared_without_pydantic() -> None:
     )
 
 
-def test_the_authorizer_and_the_rollover_do_without_models_of_the_wire() -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_starts_without_the_half_of_pydantic_that_derives_schemas(
+    function: str,
+) -> None:
+    assert "pydantic" not in start(function)[0]
+
+
+def test_the_authorizer_and_the_rollover_read_no_body() -> None:
     for function in ("authorizer", "rollover"):
-        assert "pydantic" not in start(function)[0]
+        assert "pydantic_core" not in start(function)[0]
 
 
 def test_the_authorizer_waits_for_nothing_that_changes_keys() -> None:

@@ -7,8 +7,9 @@
     queue           the consumer of the settlement queue; `isolation` finds a message that kills it
     lambda_handler  what every function does around its work
     handlers/       the work: read the request, call one capability, build the response
-    bodies/         the pydantic models of what callers send; `json_body` reads them strictly,
-                    `validation` turns pydantic's errors into sentences
+    bodies/         what callers send: declared as pydantic's models are and read by its core
+                    (ADR 51); `json_body` parses strictly, `validation` turns the core's errors into
+                    sentences
     parameters      the parameters in path, query and headers, by type; `query` and `moments` read
                     them, `usage_query` those of the usage log
     principal       the caller by its API key; `author` who makes a change

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from pydantic import BaseModel
+from spendgate_service.api.bodies.body import Body
 
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DIGITS = 32
@@ -13,7 +13,7 @@ _DIGITS = 32
 
 def fingerprint(
     operation: str,
-    body: BaseModel,
+    body: Body,
     *,
     target: str = "",
     fields: Iterable[str] | None = None,

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic import BaseModel
-
+from spendgate_service.api.bodies.body import Body
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.json_body import read_event_body
 from spendgate_service.api.parameters import Parameter
@@ -32,7 +31,7 @@ _PATH_ID_LENGTH_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Request[B: BaseModel = BaseModel]:
+class Request[B: Body = Body]:
     """One HTTP request to one route, from a caller whose role the route admits.
 
     `now_ms` is its time, read once. The route says which body and which query it has; None for
@@ -88,7 +87,7 @@ class Request[B: BaseModel = BaseModel]:
     def path_value(self, parameter: Parameter) -> Any:
         """Read a parameter in the path as its type. Raises InvalidValue."""
         text = self.path_text(parameter.name)
-        return validated(parameter.adapter.validate_python, text, root=f"path.{parameter.name}")
+        return validated(parameter.read, text, root=f"path.{parameter.name}")
 
     def path_text(self, name: str) -> str:
         """Read a text in the path. Raises InvalidValue.
@@ -110,7 +109,7 @@ class Request[B: BaseModel = BaseModel]:
         text = self.query().get(parameter.name)
         if text is None:
             return None
-        return validated(parameter.adapter.validate_python, text, root=f"query.{parameter.name}")
+        return validated(parameter.read, text, root=f"query.{parameter.name}")
 
     def subject(self) -> Subject | None:
         """Read the `subject` parameter, if there is one. Raises InvalidValue."""

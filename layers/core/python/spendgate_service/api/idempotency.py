@@ -1,7 +1,6 @@
 """Idempotency of POST: a creation with an Idempotency-Key happens once."""
 
-from pydantic import BaseModel
-
+from spendgate_service.api.bodies.body import Body
 from spendgate_service.api.fingerprint import fingerprint
 from spendgate_service.api.http import Request
 from spendgate_service.store.idempotency import IdempotencyRecord
@@ -10,7 +9,7 @@ from spendgate_service.store.idempotency import IdempotencyRecord
 def idempotency_record_of(
     request: Request,
     operation: str,
-    body: BaseModel,
+    body: Body,
     *,
     target: str = "",
 ) -> IdempotencyRecord | None:

@@ -4,11 +4,13 @@ The type validates a value and gives the schema in the OpenAPI document.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, WithJsonSchema
-
+from spendgate_service.api.bodies.body import reader_of
+from spendgate_service.api.bodies.declaring import (
+    Limits,
+    WithJsonSchema,
+)
 from spendgate_service.api.bodies.fields import (
     ID_PATTERN,
     SUBJECT_SCHEMA,
@@ -25,6 +27,7 @@ from spendgate_service.domain.calendar import CalendarUnit
 from spendgate_service.domain.increase_requests import RequestState
 from spendgate_service.domain.subjects import ID_LENGTH_MAX
 from spendgate_service.store.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from spendgate_service.wire.fields import Doc
 
 ROWS_DEFAULT = 100
 ROWS_MAX = 1000
@@ -56,10 +59,9 @@ class Parameter:
     meaning: str
     any_name: bool = False
 
-    @cached_property
-    def adapter(self) -> TypeAdapter[Any]:
-        """The validator of its type, built when it is first needed."""
-        return TypeAdapter(self.type)
+    def read(self, text: object) -> Any:
+        """Read a value as its type. Raises pydantic's ValidationError."""
+        return reader_of(self.type)(text)
 
 
 ID = Parameter(
@@ -96,7 +98,7 @@ REQUEST_STATE = Parameter(
 )
 OLDER_THAN = Parameter(
     "older_than_seconds",
-    Annotated[int, Field(ge=0, le=MAX_AGE_SECONDS)],
+    Annotated[int, Limits(ge=0, le=MAX_AGE_SECONDS)],
     "Only holds that were taken at least so many seconds ago.",
 )
 SORT = Parameter("sort", Literal["-utilization"], "-utilization: the highest utilization first.")
@@ -110,24 +112,24 @@ ACTOR = Parameter(
 )
 CURSOR = Parameter(
     "cursor",
-    Annotated[str, Field(max_length=CURSOR_LENGTH_MAX)],
+    Annotated[str, Limits(max_length=CURSOR_LENGTH_MAX)],
     "Where to continue: the next cursor of the page before.",
 )
 LIMIT = Parameter(
     "limit",
-    Annotated[int, Field(ge=1, le=PAGE_SIZE_MAX, default=PAGE_SIZE_DEFAULT)],
+    Annotated[int, Limits(ge=1, le=PAGE_SIZE_MAX), Doc(default=PAGE_SIZE_DEFAULT)],
     "How many on one page.",
 )
 
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
-    Annotated[str, Field(pattern="^[!-~]{1,255}$")],
+    Annotated[str, Limits(pattern="^[!-~]{1,255}$")],
     "A request with the key and the body of an earlier one gets the first response again.",
 )
 
 IF_MATCH = Parameter(
     "If-Match",
-    Annotated[str, Field(pattern=r'^(\*|"[!#-~]*")$')],
+    Annotated[str, Limits(pattern=r'^(\*|"[!#-~]*")$')],
     "The ETag of the object as you have read it; if it has changed since, nothing is changed.",
 )
 
@@ -151,7 +153,7 @@ REFUSED_FROM = Parameter("from", _Moment, "The first minute; default: a day befo
 REFUSED_TO = Parameter("to", _Moment, "The first moment after the span; default: now.")
 TIMEZONE = Parameter("timezone", LabelField, "An IANA time zone for days; default: UTC.")
 GROUP_BY = Parameter(
-    "group_by", Annotated[str, Field(max_length=512)], f"Names, separated by commas: {_NAMES}."
+    "group_by", Annotated[str, Limits(max_length=512)], f"Names, separated by commas: {_NAMES}."
 )
 INTERVAL = Parameter(
     "interval", CalendarUnit.__value__, "Divide the span by hours, days and so on; default: not."
@@ -161,12 +163,12 @@ FILTERS = Parameter(
 )
 ROWS = Parameter(
     "limit",
-    Annotated[int, Field(ge=1, le=ROWS_MAX, default=ROWS_DEFAULT)],
+    Annotated[int, Limits(ge=1, le=ROWS_MAX), Doc(default=ROWS_DEFAULT)],
     "How many rows on one page.",
 )
 RESERVATION = Parameter(
     "reservation_id",
-    Annotated[str, Field(max_length=64)],
+    Annotated[str, Limits(max_length=64)],
     "Only the spend of this reservation.",
 )
 USAGE_FORMAT = Parameter(
@@ -181,11 +183,11 @@ _LATIN = r"[ -~\u00a1-\u00ac\u00ae-\u00ff]"
 
 ACTOR_HEADER = Parameter(
     "Spendgate-Actor",
-    Annotated[str, Field(pattern=f"^{_LATIN}{{0,{ACTOR_LENGTH_MAX}}}$")],
+    Annotated[str, Limits(pattern=f"^{_LATIN}{{0,{ACTOR_LENGTH_MAX}}}$")],
     f"For whom the key acts, for the change log; up to {ACTOR_LENGTH_MAX} printable characters.",
 )
 REASON_HEADER = Parameter(
     "Spendgate-Reason",
-    Annotated[str, Field(pattern=f"^{_LATIN}{{0,{REASON_LENGTH_MAX}}}$")],
+    Annotated[str, Limits(pattern=f"^{_LATIN}{{0,{REASON_LENGTH_MAX}}}$")],
     f"Why, for the change log; up to {REASON_LENGTH_MAX} printable characters.",
 )

@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from spendgate_service.api.bodies.body import Body, reader_of
 from spendgate_service.api.http import Request, Response
 from spendgate_service.api.parameters import CURSOR, LIMIT, Parameter
 from spendgate_service.domain.tenants import Role
 
 type FunctionName = Literal["check", "reserve", "settle", "admin"]
-type Handler[B: BaseModel] = Callable[[Request[B]], Response]
+type Handler[B: Body] = Callable[[Request[B]], Response]
 
 PUBLIC: tuple[Role, ...] = ()
 """No API key is needed."""
@@ -70,7 +69,7 @@ class Route:
     path: str
     handler: Handler[Any]
     roles: tuple[Role, ...]
-    body: type[BaseModel] | None
+    body: type[Body] | None
     query: tuple[Parameter, ...]
     response: object
     status: int
@@ -121,7 +120,7 @@ class Route:
         )
 
 
-def route[B: BaseModel = BaseModel](  # noqa: PLR0913 (each is a fact about the route)
+def route[B: Body = Body](  # noqa: PLR0913 (each is a fact about the route)
     key: str,
     *,
     role: tuple[Role, ...],
@@ -137,8 +136,13 @@ def route[B: BaseModel = BaseModel](  # noqa: PLR0913 (each is a fact about the 
     media_types: tuple[str, ...] = ("application/json",),
     headers: tuple[str, ...] = (),
 ) -> Callable[[Handler[B]], Route]:
-    """Declare the route that a handler serves; the name of the handler becomes the route's."""
+    """Declare the route that a handler serves; the name of the handler becomes the route's.
+
+    The reader of its body is made now, while Lambda gives a function that starts a whole processor.
+    """
     method, _, path = key.partition(" ")
+    if body is not None:
+        reader_of(body)
 
     def declare(handler: Handler[B]) -> Route:
         return Route(

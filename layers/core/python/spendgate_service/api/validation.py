@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, ValidationError
 
+from spendgate_service.api.bodies.body import Body
 from spendgate_service.domain.errors import InvalidValue
 
 PARAM_LENGTH_MAX = 200
@@ -32,7 +32,7 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
-def read_model[M: BaseModel](model: type[M], value: Mapping[str, object]) -> M:
+def read_model[M: Body](model: type[M], value: Mapping[str, object]) -> M:
     """Validate a parsed body. Raises InvalidValue with the path of the first wrong field."""
     return validated(model.model_validate, value)
 

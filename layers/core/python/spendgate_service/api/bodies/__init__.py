@@ -1,1 +1,1 @@
-"""Pydantic models of everything that callers send; each converts itself to the domain's values."""
+"""Everything that callers send; each body converts itself to the domain's values."""

@@ -3,14 +3,19 @@
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic.config import JsonDict
-
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    JsonSchema,
+    Limits,
+    WithJsonSchema,
+    field,
+    model_validator,
+)
 from spendgate_service.api.bodies.fallbacks import FallbackModelsField
 from spendgate_service.api.bodies.fields import (
     TOKENS_MAX,
     WORD_SCHEMA,
-    Body,
     MomentField,
     NameField,
     PositiveAmountField,
@@ -37,7 +42,7 @@ from spendgate_service.wire.fields import Doc
 _CAPS = ("max_prompt_tokens", "max_completion_tokens", "max_total_tokens")
 
 
-def _caps(name: str) -> JsonDict:
+def _caps(name: str) -> JsonSchema:
     return {"required": [name], "properties": {name: {"type": "integer"}}}
 
 
@@ -48,7 +53,7 @@ MAX_AGE_SECONDS_MAX = 366 * 86_400  # a rate that is good for longer needs no ma
 
 GRACE_SECONDS_MAX = 30 * 86_400  # a release cycle; a secret that two parties know for longer leaks
 
-DefaultOutputField = Annotated[int, Field(ge=1, le=1_000_000)]
+DefaultOutputField = Annotated[int, Limits(ge=1, le=1_000_000)]
 
 
 class CreateKeyBody(Body):
@@ -62,7 +67,7 @@ class CreateKeyBody(Body):
             "Subjects that are part of every request that spends with the key, which must be a "
             "caller; another value is refused with 403."
         ),
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     expires_at: Annotated[
         MomentField | None,
         Doc("The first moment at which the key is invalid; null: it does not expire."),
@@ -75,7 +80,7 @@ class CreateKeyBody(Body):
         ),
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _fits_the_role(self) -> Self:
         if self.subjects and self.role != "caller":
             raise ValueError(
@@ -112,7 +117,7 @@ class RotateKeyBody(Body):
 
     grace_seconds: Annotated[
         int,
-        Field(ge=0, le=GRACE_SECONDS_MAX),
+        Limits(ge=0, le=GRACE_SECONDS_MAX),
         Doc("How long the secrets before this one stay valid at most; 0: they end now."),
     ] = 0
 
@@ -140,7 +145,7 @@ class CreateTenantBody(Body):
     fallback_models: Annotated[
         FallbackModelsField,
         Doc("Models, as provider/model, that refusals and checks name if they fit."),
-    ] = Field(default_factory=list)
+    ] = field(default_factory=list)
 
     def to_tenant(self, *, now_ms: int) -> Tenant:
         """The tenant."""
@@ -160,10 +165,8 @@ class CreateTenantBody(Body):
 _TENANT_NULLABLE = ("name", "default_agent")
 
 
-class PatchTenantBody(Body):
+class PatchTenantBody(Body, json_schema_extra=patch_schema(nullable=_TENANT_NULLABLE)):
     """A change to the settings of the caller's tenant: only what is named changes."""
-
-    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_TENANT_NULLABLE))
 
     name: Annotated[NameField | None, Doc("A name for people.")] = None
     require_budget: Annotated[
@@ -186,7 +189,7 @@ class PatchTenantBody(Body):
         Doc("Models, as provider/model, that refusals and checks name if they fit."),
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _changes_something(self) -> Self:
         return changing(self, nullable=_TENANT_NULLABLE)
 
@@ -216,10 +219,8 @@ class PatchTenantBody(Body):
         )
 
 
-class TokenCapBody(Body):
+class TokenCapBody(Body, json_schema_extra={"anyOf": [_caps(name) for name in _CAPS]}):
     """How many tokens one request of a subject may have; at least one of the three."""
-
-    model_config = ConfigDict(json_schema_extra={"anyOf": [_caps(name) for name in _CAPS]})
 
     max_prompt_tokens: Annotated[
         TokensField | None, Doc("How many prompt tokens one request may have; null: no cap.")
@@ -231,7 +232,7 @@ class TokenCapBody(Body):
         TokensField | None, Doc("How many tokens one request may have in all; null: no cap.")
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _caps_something(self) -> Self:
         if self.to_token_cap() == TokenCap():
             raise ValueError("name at least one cap; DELETE takes the caps away")
@@ -282,7 +283,7 @@ class _RatesBody(Body):
 
     def to_rates(self) -> Rates:
         """Return the rates."""
-        named = {name for name in Rates.__slots__ if name in type(self).model_fields}
+        named = {name for name in Rates.__slots__ if name in type(self).field_names()}
         return Rates(**self.model_dump(include=named))
 
 
@@ -291,7 +292,7 @@ class PriceTierBody(_RatesBody):
 
     above_input_tokens: Annotated[
         int,
-        Field(ge=1, le=TOKENS_MAX),
+        Limits(ge=1, le=TOKENS_MAX),
         Doc("The tier applies to requests with more input tokens than this."),
     ]
     input_per_million: Annotated[
@@ -317,16 +318,16 @@ class PriceBody(_RatesBody):
     per_web_search: Annotated[SpentAmountField | None, Doc("The price of one web search.")] = None
     tiers: Annotated[
         list[PriceTierBody],
-        Field(max_length=PRICE_TIERS_MAX),
+        Limits(max_length=PRICE_TIERS_MAX),
         Doc("Rates of large requests, each for all tokens of a request above its threshold."),
-    ] = Field(default_factory=list)
+    ] = field(default_factory=list)
     service_tiers: Annotated[
         dict[Literal["batch", "flex", "priority"], SpentAmountField],
         Doc("The factor on the price of tokens in a service tier, such as 0.5 for batch."),
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     currency: Annotated[CurrencyField, Doc("The unit of the prices.")] = PRICE_UNIT
 
-    @model_validator(mode="after")
+    @model_validator
     def _tiers_differ(self) -> Self:
         thresholds = [tier.above_input_tokens for tier in self.tiers]
         if len(set(thresholds)) < len(thresholds):
@@ -352,7 +353,7 @@ class PriceBody(_RatesBody):
         )
 
 
-MaxAgeField = Annotated[int, Field(ge=1, le=MAX_AGE_SECONDS_MAX)]
+MaxAgeField = Annotated[int, Limits(ge=1, le=MAX_AGE_SECONDS_MAX)]
 
 
 class RateBody(Body):

@@ -3,12 +3,17 @@
 from dataclasses import replace
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
-
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    Limits,
+    WithJsonSchema,
+    field,
+    model_validator,
+)
 from spendgate_service.api.bodies.fields import (
     SUBJECT_SCHEMA,
     AmountField,
-    Body,
     CreditAmountField,
     MetadataField,
     MomentField,
@@ -61,8 +66,8 @@ class CarryOverBody(Body):
         return CarryOver(unused=self.unused, max=self.max, debt=self.debt)
 
 
-PercentField = Annotated[int, Field(ge=1, le=100)]
-ThresholdsField = Annotated[list[PercentField], Field(max_length=THRESHOLDS_MAX)]
+PercentField = Annotated[int, Limits(ge=1, le=100)]
+ThresholdsField = Annotated[list[PercentField], Limits(max_length=THRESHOLDS_MAX)]
 SubjectField = Annotated[str, AfterValidator(_subject), WithJsonSchema(SUBJECT_SCHEMA)]
 
 
@@ -96,7 +101,7 @@ class PutBudgetBody(Body):
     ] = "warn"
     warn_at_pct: Annotated[
         ThresholdsField, Doc("The percentages of the limit from which on the budget warns.")
-    ] = Field(default_factory=lambda: list(WARN_AT_PCT_DEFAULT))
+    ] = field(default_factory=lambda: list(WARN_AT_PCT_DEFAULT))
     period: Annotated[PeriodField, Doc("Over which periods the limit holds.")] = NoPeriodBody(
         type="none"
     )
@@ -109,7 +114,7 @@ class PutBudgetBody(Body):
     name: Annotated[NameField | None, Doc("A name for people.")] = None
     metadata: Annotated[
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     opening_spent: Annotated[OpeningSpentField | None, Doc(_OPENING_SPENT)] = None
 
     def to_budget(
@@ -151,13 +156,11 @@ class CreateBudgetBody(PutBudgetBody):
     ] = None
 
 
-class PatchBudgetBody(Body):
+class PatchBudgetBody(Body, json_schema_extra=patch_schema(nullable=_NULLABLE)):
     """A change to a budget: only what is named changes.
 
     `soft_limit`, `carry_over`, `name` and `slug` may be set to null; any other null is refused.
     """
-
-    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_NULLABLE))
 
     limit: Annotated[AmountField | None, Doc("What may be spent in one period.")] = None
     soft_limit: Annotated[
@@ -185,7 +188,7 @@ class PatchBudgetBody(Body):
     ] = None
     opening_spent: Annotated[OpeningSpentField | None, Doc(_OPENING_SPENT)] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _changes_something(self) -> Self:
         if self.opening_spent is not None and self.period is None:
             raise ValueError("opening_spent is what another period starts with; send period too")

@@ -3,10 +3,15 @@
 from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
-
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    JsonSchema,
+    Limits,
+    field,
+    model_validator,
+)
 from spendgate_service.api.bodies.fields import (
-    Body,
     ExactAmountsField,
     LabelField,
     MetadataField,
@@ -35,22 +40,25 @@ def _short(metadata: dict[str, object]) -> dict[str, object]:
     return metadata
 
 
+_TOTALS: JsonSchema = {"anyOf": [{"required": ["actual"]}, {"required": ["returned"]}]}
+
+
 class EntryBody(Body):
     """One call of a lease, or several that are alike: a line of the usage log."""
 
-    amounts: Annotated[ExactAmountsField, Doc("What they cost, by unit.")] = Field(
+    amounts: Annotated[ExactAmountsField, Doc("What they cost, by unit.")] = field(
         default_factory=dict
     )
     usage: Annotated[
         ActualUsage | None, Doc("The tokens that they used; the amounts say what they cost.")
     ] = None
     calls: Annotated[
-        Annotated[TokensField, Field(ge=1)] | None,
+        Annotated[TokensField, Limits(ge=1)] | None,
         Doc("How many calls the entry stands for; left out: the billed calls of its usage, or 1."),
     ] = None
     subjects: Annotated[
         SubjectsField, Doc("Subjects that the lease does not name, for example the session.")
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     ref_type: Annotated[LabelField | None, Doc("The type of what the amount was spent on.")] = None
     ref_id: Annotated[
         ReferenceField | None, Doc("The id, in your system, of what it was spent on.")
@@ -59,7 +67,7 @@ class EntryBody(Body):
         MetadataField,
         AfterValidator(_short),
         Doc("Your own data about the calls, up to 512 bytes."),
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
 
     def to_entry(self, upto: dict[str, Decimal]) -> CapturedEntry:
         """Return the entry that explains what was spent up to totals."""
@@ -74,34 +82,30 @@ class EntryBody(Body):
         )
 
 
-class CaptureBody(Body):
+class CaptureBody(Body, json_schema_extra=_TOTALS):
     """The body of capture: the totals of a lease since its start."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["actual"]}, {"required": ["returned"]}]}
-    )
 
     actual: Annotated[
         ExactAmountsField, Doc("All that was spent since the start, by unit; a total only grows.")
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     returned: Annotated[
         ExactAmountsField,
         Doc("All that is given back since the start, by unit; a total only grows."),
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     since: Annotated[
         ExactAmountsField,
         Doc("The `actual` of the last capture: the entries explain what was spent above it."),
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     entries: Annotated[
         list[EntryBody],
-        Field(max_length=ENTRIES_MAX),
+        Limits(max_length=ENTRIES_MAX),
         Doc(
             "The calls that explain what was spent since then, as lines of the usage log. What "
             "they do not explain becomes one line without attribution."
         ),
-    ] = Field(default_factory=list)
+    ] = field(default_factory=list)
 
-    @model_validator(mode="after")
+    @model_validator
     def _reports_something(self) -> Self:
         if not self.model_fields_set & {"actual", "returned"}:
             raise ValueError("send actual or returned, or both")

@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    Limits,
+)
 from spendgate_service.api.bodies.fields import ModelNameField
 from spendgate_service.pricing.names import normalised_name
 
@@ -20,6 +22,6 @@ def _distinct(names: list[str]) -> list[str]:
 
 FallbackModelsField = Annotated[
     list[ModelNameField],
-    Field(max_length=FALLBACK_MODELS_MAX),
+    Limits(max_length=FALLBACK_MODELS_MAX),
     AfterValidator(_distinct),
 ]

@@ -12,8 +12,13 @@ from decimal import Decimal
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
-
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    Limits,
+    PlainValidator,
+    WithJsonSchema,
+)
 from spendgate_service.domain.amounts import parse_amount, parse_exact, parse_spent_amount
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.hold_buckets import TTL_SECONDS_MAX
@@ -45,12 +50,6 @@ TOKENS_MAX = 10**12  # a million times the largest context window; priced, it is
 _TENANT_ID = re.compile(TENANT_ID_PATTERN)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Body(BaseModel):
-    """What a caller sends: unknown fields are refused, nothing is coerced."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def changing[B: Body](body: B, *, nullable: Collection[str]) -> B:
@@ -312,19 +311,19 @@ CreditAmountField = Annotated[int, PlainValidator(_credited), WithJsonSchema(_CR
 UnitField = Annotated[str, AfterValidator(_unit), WithJsonSchema(WORD_SCHEMA)]
 ExactAmountsField = Annotated[
     dict[UnitField, Annotated[Decimal, PlainValidator(_exact_amount)]],
-    Field(max_length=UNITS_MAX),
+    Limits(max_length=UNITS_MAX),
     WithJsonSchema(_AMOUNTS_SCHEMA),
 ]
 """Amounts that are added up before they are rounded."""
 
 AmountsField = Annotated[
-    dict[UnitField, SpentAmountField], Field(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
+    dict[UnitField, SpentAmountField], Limits(max_length=UNITS_MAX), WithJsonSchema(_AMOUNTS_SCHEMA)
 ]
 SubjectTypeField = Annotated[str, AfterValidator(_subject_type)]
 SubjectIdField = Annotated[str, AfterValidator(_subject_id), WithJsonSchema(_SUBJECT_ID_SCHEMA)]
 SubjectsField = Annotated[
     dict[SubjectTypeField, SubjectIdField],
-    Field(max_length=SUBJECTS_MAX),
+    Limits(max_length=SUBJECTS_MAX),
     WithJsonSchema(SUBJECTS_SCHEMA),
 ]
 MomentField = Annotated[
@@ -333,22 +332,22 @@ MomentField = Annotated[
 MetadataField = Annotated[dict[str, object], AfterValidator(_metadata)]
 SLUG_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
 
-SlugField = Annotated[str, Field(pattern=f"^{SLUG_PATTERN}$")]
+SlugField = Annotated[str, Limits(pattern=f"^{SLUG_PATTERN}$")]
 ProviderUsageField = Annotated[dict[str, object], AfterValidator(_provider_usage)]
-TtlField = Annotated[int, Field(ge=1, le=TTL_SECONDS_MAX)]
-TokensField = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
+TtlField = Annotated[int, Limits(ge=1, le=TTL_SECONDS_MAX)]
+TokensField = Annotated[int, Limits(ge=0, le=TOKENS_MAX)]
 
-NameField = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
-DescriptionField = Annotated[str, Field(min_length=1, max_length=DESCRIPTION_LENGTH_MAX)]
-ReferenceField = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
-LabelField = Annotated[str, Field(min_length=1, max_length=LABEL_LENGTH_MAX)]
+NameField = Annotated[str, Limits(min_length=1, max_length=NAME_LENGTH_MAX)]
+DescriptionField = Annotated[str, Limits(min_length=1, max_length=DESCRIPTION_LENGTH_MAX)]
+ReferenceField = Annotated[str, Limits(min_length=1, max_length=REFERENCE_LENGTH_MAX)]
+LabelField = Annotated[str, Limits(min_length=1, max_length=LABEL_LENGTH_MAX)]
 ModelNameField = Annotated[
     str,
-    Field(
+    Limits(
         pattern=r"^[^/\s][^/]*/.*\S$",
         max_length=LABEL_LENGTH_MAX + 1 + REFERENCE_LENGTH_MAX,
-        examples=["openai/gpt-4o-mini"],
     ),
+    Doc(examples=["openai/gpt-4o-mini"]),
 ]
 """A provider and a model of it."""
 
@@ -365,9 +364,9 @@ def whole_seconds(moment_ms: int | None) -> int | None:
     return None if moment_ms is None else moment_ms // 1000
 
 
-ModelsField = Annotated[list[ModelNameField], Field(max_length=MODELS_MAX)]
-EventIdField = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
-ObjectIdField = Annotated[str, Field(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]
+ModelsField = Annotated[list[ModelNameField], Limits(max_length=MODELS_MAX)]
+EventIdField = Annotated[str, Limits(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
+ObjectIdField = Annotated[str, Limits(min_length=1, max_length=OBJECT_ID_LENGTH_MAX)]
 TenantIdField = Annotated[
     str,
     AfterValidator(_tenant_id),

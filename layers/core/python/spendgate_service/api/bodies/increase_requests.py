@@ -2,12 +2,13 @@
 
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, model_validator
-from pydantic.config import JsonDict
-
+from spendgate_service.api.bodies.body import Body
 from spendgate_service.api.bodies.budgets import SubjectField, own_subject
+from spendgate_service.api.bodies.declaring import (
+    JsonSchema,
+    model_validator,
+)
 from spendgate_service.api.bodies.fields import (
-    Body,
     DescriptionField,
     MomentField,
     ObjectIdField,
@@ -17,11 +18,11 @@ from spendgate_service.api.bodies.fields import (
 from spendgate_service.domain.subjects import Subject
 from spendgate_service.wire.fields import Doc
 
-_BY_BUDGET: JsonDict = {
+_BY_BUDGET: JsonSchema = {
     "required": ["budget_id"],
     "properties": {"budget_id": {"type": "string"}, "unit": {"type": "null"}},
 }
-_BY_SUBJECT: JsonDict = {
+_BY_SUBJECT: JsonSchema = {
     "required": ["subject", "unit"],
     "properties": {
         "subject": {"type": "string"},
@@ -31,10 +32,8 @@ _BY_SUBJECT: JsonDict = {
 }
 
 
-class CreateIncreaseRequestBody(Body):
+class CreateIncreaseRequestBody(Body, json_schema_extra={"anyOf": [_BY_BUDGET, _BY_SUBJECT]}):
     """A request for more on a budget."""
-
-    model_config = ConfigDict(json_schema_extra={"anyOf": [_BY_BUDGET, _BY_SUBJECT]})
 
     budget_id: Annotated[
         ObjectIdField | None, Doc("The budget, as a refusal names it; or send subject and unit.")
@@ -57,7 +56,7 @@ class CreateIncreaseRequestBody(Body):
     ] = None
     reason: Annotated[DescriptionField, Doc("Why, for the person who decides.")]
 
-    @model_validator(mode="after")
+    @model_validator
     def _names_a_budget(self) -> Self:
         if (self.budget_id is None) == (self.unit is None):
             raise ValueError("send budget_id, or subject and unit")

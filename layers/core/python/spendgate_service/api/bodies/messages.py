@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
-
+from spendgate_service.api.bodies.body import Body, reader_of
 from spendgate_service.api.bodies.capturing import CaptureBody
-from spendgate_service.api.bodies.fields import Body, EventIdField, ObjectIdField, TenantIdField
+from spendgate_service.api.bodies.declaring import (
+    Discriminator,
+)
+from spendgate_service.api.bodies.fields import EventIdField, ObjectIdField, TenantIdField
 from spendgate_service.api.bodies.settling import RecordBody, SettleBody
 from spendgate_service.api.json_body import read_object
 from spendgate_service.api.notes import spenders_and_notes
@@ -54,17 +56,18 @@ class RecordMessage(RecordBody):
 
 type Message = SettleMessage | CaptureMessage | ReleaseMessage | RecordMessage
 
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(
-    Annotated[
-        SettleMessage | CaptureMessage | ReleaseMessage | RecordMessage,
-        Field(discriminator="type"),
-    ]
-)
+AnyMessage = Annotated[
+    SettleMessage | CaptureMessage | ReleaseMessage | RecordMessage, Discriminator("type")
+]
+
+
+_read = reader_of(AnyMessage)
 
 
 def read_message(body: str) -> Message:
     """Read the message in the body of an SQS record. Raises InvalidJson and InvalidValue."""
-    return validated(_MESSAGE.validate_python, read_object(body))
+    message: Message = validated(_read, read_object(body))
+    return message
 
 
 def command_of(

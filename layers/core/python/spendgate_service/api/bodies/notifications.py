@@ -4,9 +4,14 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
-
-from spendgate_service.api.bodies.fields import Body, changing, patch_schema
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    Limits,
+    WithJsonSchema,
+    model_validator,
+)
+from spendgate_service.api.bodies.fields import changing, patch_schema
 from spendgate_service.domain.notifications import Notification
 from spendgate_service.domain.receivers import URL_LENGTH_MAX, parse_receiver
 from spendgate_service.notifications.targets import new_notification_id, new_secret
@@ -35,11 +40,11 @@ EventTypesField = Annotated[
             WithJsonSchema({"type": "string", "enum": list(DETAILS)}),
         ]
     ],
-    Field(min_length=1, max_length=100),
+    Limits(min_length=1, max_length=100),
     AfterValidator(_once_each),
 ]
-UrlField = Annotated[str, Field(min_length=1, max_length=URL_LENGTH_MAX)]
-SubjectPrefixField = Annotated[str, Field(min_length=1, max_length=_SUBJECT_PREFIX_LENGTH_MAX)]
+UrlField = Annotated[str, Limits(min_length=1, max_length=URL_LENGTH_MAX)]
+SubjectPrefixField = Annotated[str, Limits(min_length=1, max_length=_SUBJECT_PREFIX_LENGTH_MAX)]
 
 _URL = Doc(
     "Where messages are posted: https on port 443, by a host name. It is never shown again: a "
@@ -82,16 +87,14 @@ class CreateNotificationBody(Body):
         )
 
 
-class PatchNotificationBody(Body):
+class PatchNotificationBody(Body, json_schema_extra=patch_schema(nullable=_NULLABLE)):
     """A change of a target; what is left out stays."""
-
-    model_config = ConfigDict(json_schema_extra=patch_schema(nullable=_NULLABLE))
 
     url: Annotated[UrlField | None, _URL] = None
     event_types: Annotated[EventTypesField | None, _TYPES] = None
     subject_prefix: Annotated[SubjectPrefixField | None, _PREFIX] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _names_a_change(self) -> Self:
         return changing(self, nullable=_NULLABLE)
 

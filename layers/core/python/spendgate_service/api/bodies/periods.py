@@ -2,10 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
-
-from spendgate_service.api.bodies.fields import Body, LabelField
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    AfterValidator,
+    Discriminator,
+    JsonSchema,
+    Limits,
+    model_validator,
+)
+from spendgate_service.api.bodies.fields import LabelField
 from spendgate_service.domain.calendar import (
     NO_ANCHOR,
     Anchor,
@@ -57,16 +62,16 @@ class AnchorBody(Body):
     """Where a calendar period turns: a billing day, a reset hour, the first day of the week."""
 
     month: Annotated[
-        Annotated[int, Field(ge=1, le=12)] | None,
+        Annotated[int, Limits(ge=1, le=12)] | None,
         Doc("The month of a year, or the month within a quarter (1 to 3)."),
     ] = None
     day: Annotated[
-        Annotated[int, Field(ge=1, le=31)] | None,
+        Annotated[int, Limits(ge=1, le=31)] | None,
         Doc("The day of the month; a shorter month turns on its last day."),
     ] = None
     weekday: Annotated[Weekday | None, Doc("The first day of a week.")] = None
     hour: Annotated[
-        Annotated[int, Field(ge=0, le=23)] | None, Doc("The hour, on the clocks of the time zone.")
+        Annotated[int, Limits(ge=0, le=23)] | None, Doc("The hour, on the clocks of the time zone.")
     ] = None
 
     def to_anchor(self) -> Anchor:
@@ -88,7 +93,7 @@ class CalendarPeriodBody(Body):
         ),
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _anchor_fits_the_unit(self) -> Self:
         if self.anchor is not None:
             try:
@@ -111,15 +116,15 @@ WINDOW_PATTERN = (
 )
 """The spellings of `domain.periods.parse_window`, in any case."""
 
-SecondsField = Annotated[int, Field(ge=1, le=WINDOW_SECONDS_MAX)]
+SecondsField = Annotated[int, Limits(ge=1, le=WINDOW_SECONDS_MAX)]
 WindowField = Annotated[
     LabelField,
     AfterValidator(_window),
-    Field(examples=["5h", "30d"], json_schema_extra={"pattern": WINDOW_PATTERN}),
+    Doc(examples=["5h", "30d"], pattern=WINDOW_PATTERN),
 ]
 
 
-_ONE_LENGTH: JsonDict = {
+_ONE_LENGTH: JsonSchema = {
     "oneOf": [
         {"required": ["seconds"], "properties": {"seconds": {"type": "integer"}}},
         {"required": ["window"], "properties": {"window": {"type": "string"}}},
@@ -127,9 +132,7 @@ _ONE_LENGTH: JsonDict = {
 }
 
 
-class _LengthBody(Body):
-    model_config = ConfigDict(json_schema_extra=_ONE_LENGTH)
-
+class _LengthBody(Body, json_schema_extra=_ONE_LENGTH):
     seconds: Annotated[
         SecondsField | None, Doc("The length of the period in seconds; send this or window.")
     ] = None
@@ -138,7 +141,7 @@ class _LengthBody(Body):
         Doc("The length of the period, such as 30 min, 5h, 7d or 2 weeks; send this or seconds."),
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _one_length(self) -> Self:
         if (self.seconds is None) == (self.window is None):
             raise ValueError('send either seconds, such as 18000, or window, such as "5h"')
@@ -175,5 +178,5 @@ class RollingPeriodBody(_LengthBody):
 
 PeriodField = Annotated[
     NoPeriodBody | CalendarPeriodBody | DurationPeriodBody | RollingPeriodBody,
-    Field(discriminator="type"),
+    Discriminator("type"),
 ]

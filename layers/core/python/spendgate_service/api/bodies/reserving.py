@@ -1,16 +1,17 @@
 """The body of check and reserve, and the query that asks what was spent."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter, model_validator
-
 from spendgate_service.api.bodies.binding import bound_to_key, with_subjects_of_key
+from spendgate_service.api.bodies.body import Body, reader_of
+from spendgate_service.api.bodies.declaring import (
+    field,
+    model_validator,
+)
 from spendgate_service.api.bodies.fields import (
     TOKENS_MAX,
     AmountsField,
-    Body,
     MetadataField,
     ModelsField,
     SubjectsField,
@@ -51,7 +52,7 @@ class EstimatedUsage(UsageBody):
         ),
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _adds_up(self) -> Self:
         least, most = self.min_output_tokens, self.max_output_tokens
         if least is not None and most is not None and least > most:
@@ -67,15 +68,13 @@ class EstimatedUsage(UsageBody):
         return self._with_output(max(known, self.min_output_tokens or 0))
 
 
-class ReserveBody(Body):
+class ReserveBody(Body, json_schema_extra=one_of_these("amounts")):
     """The body of check and reserve."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_these("amounts"))
-
-    subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = Field(
+    subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = field(
         default_factory=dict
     )
-    amounts: Annotated[AmountsField, Doc("The amounts to hold, by unit.")] = Field(
+    amounts: Annotated[AmountsField, Doc("The amounts to hold, by unit.")] = field(
         default_factory=dict
     )
     min_amounts: Annotated[
@@ -84,7 +83,7 @@ class ReserveBody(Body):
             "The least of the amounts, by unit: if the whole does not fit, all amounts shrink by "
             "one factor, and what fits is held if it is not below these."
         ),
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
     usage: Annotated[
         EstimatedUsage | None, Doc("The tokens of a call to a model, which the service prices.")
     ] = None
@@ -93,7 +92,7 @@ class ReserveBody(Body):
     )
     metadata: Annotated[
         MetadataField, Doc("Any JSON object up to 4 KB; stored and returned unread.")
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
 
     on_expiry: Annotated[
         OnExpiry,
@@ -108,9 +107,9 @@ class ReserveBody(Body):
             "Models whose prices the response shall carry, as provider/model: a lease prices its "
             "calls by them."
         ),
-    ] = Field(default_factory=list)
+    ] = field(default_factory=list)
 
-    @model_validator(mode="after")
+    @model_validator
     def _minimum_is_part_of_it(self) -> Self:
         for unit, least in self.min_amounts.items():
             if least > self.amounts.get(unit, 0):
@@ -120,7 +119,7 @@ class ReserveBody(Body):
             raise ValueError("a minimum goes with amounts or with usage, not with both")
         return self
 
-    @model_validator(mode="after")
+    @model_validator
     def _asks_for_something(self) -> Self:
         if not self.amounts and self.usage is None:
             raise ValueError("send amounts or usage, or both")
@@ -142,7 +141,7 @@ class ReserveBody(Body):
     @property
     def fingerprint(self) -> str:
         """What tells this request from another one under the same idempotency key."""
-        return fingerprint("reserve", self, fields=ReserveBody.model_fields.keys() - {"models"})
+        return fingerprint("reserve", self, fields=ReserveBody.field_names() - {"models"})
 
     @property
     def models_to_price(self) -> list[tuple[str, str]]:
@@ -220,13 +219,8 @@ def subjects_in_query(query: Mapping[str, str], principal: Principal) -> tuple[S
 
     Raises InvalidValue, and ForeignSubject for another subject than the key is bound to.
     """
-    named = validated(_subjects_field().validate_python, dict(query), root="query")
+    named = validated(reader_of(SubjectsField), dict(query), root="query")
     subjects = with_subjects_of_key(named, principal, root="query")
     return subjects_of(
         subjects, tenant_id=principal.tenant_id, key_id=principal.key_id, root="query"
     )
-
-
-@cache
-def _subjects_field() -> TypeAdapter[dict[str, str]]:
-    return TypeAdapter(SubjectsField)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
-
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import (
+    JsonSchema,
+    field,
+    model_validator,
+)
 from spendgate_service.api.bodies.fields import (
     AmountsField,
-    Body,
     MetadataField,
     ModelsField,
     MomentField,
@@ -30,15 +32,13 @@ from spendgate_service.pricing.provider_usage import read_provider_usage
 from spendgate_service.store.counters import RETENTION_SECONDS
 from spendgate_service.wire.fields import Doc
 
-_COUNTS_OR_OBJECT: JsonDict = {
+_COUNTS_OR_OBJECT: JsonSchema = {
     "oneOf": [{"required": ["input_tokens"]}, {"required": ["provider_usage"]}]
 }
 
 
-class ActualUsage(UsageBody):
+class ActualUsage(UsageBody, json_schema_extra=_COUNTS_OR_OBJECT):
     """What a call to a model used: by counts, or as the provider's own usage object says."""
-
-    model_config = ConfigDict(json_schema_extra=_COUNTS_OR_OBJECT)
 
     output_tokens: Annotated[TokensField, Doc("All tokens that the model wrote.")] = 0
     provider_usage: Annotated[
@@ -46,7 +46,7 @@ class ActualUsage(UsageBody):
         Doc("The provider's own usage object, in place of the counts (OpenAI, Anthropic, ...)."),
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _counts_or_object(self) -> Self:
         counted = self.model_fields_set & _ALL_COUNTS
         if self.provider_usage is None:
@@ -78,12 +78,12 @@ class ActualUsage(UsageBody):
         return self.service_tier if "service_tier" in self.model_fields_set else None
 
 
-_ALL_COUNTS = set(ActualUsage.model_fields) - {
+_ALL_COUNTS = set(ActualUsage.field_names()) - {
     "provider", "model", "provider_usage", "requests", "service_tier",
 }  # fmt: skip
 
 
-_NOT_BOTH: JsonDict = {
+_NOT_BOTH: JsonSchema = {
     "not": {
         "required": ["actual", "usage"],
         "properties": {"actual": {"type": "object"}, "usage": {"type": "object"}},
@@ -91,17 +91,25 @@ _NOT_BOTH: JsonDict = {
 }
 
 
-class _ActualBody(ProvenanceBody):
-    """What was spent, by amount or by usage, and where the number comes from."""
+_SOMETHING_SPENT: JsonSchema = {**_NOT_BOTH, **one_of_these("actual")}
 
-    model_config = ConfigDict(json_schema_extra=_NOT_BOTH)
+_SOMETHING_CHANGED: JsonSchema = {
+    "anyOf": [
+        {"required": [name], "properties": {name: {"type": kind}}}  # null is left out
+        for name, kind in (("ttl_seconds", "integer"), ("amounts", "object"))
+    ]
+}
+
+
+class _ActualBody(ProvenanceBody, json_schema_extra=_NOT_BOTH):
+    """What was spent, by amount or by usage, and where the number comes from."""
 
     actual: Annotated[AmountsField | None, Doc("What was spent, by unit.")] = None
     usage: Annotated[
         ActualUsage | None, Doc("The tokens of a call to a model, which the service prices.")
     ] = None
 
-    @model_validator(mode="after")
+    @model_validator
     def _actual_or_usage(self) -> Self:
         if self.actual is not None and self.usage is not None:
             raise ValueError("send actual or usage, not both")
@@ -131,24 +139,22 @@ class SettleBody(_ActualBody):
             reservation_id,
             priced.amounts,
             self.to_provenance(),
-            fingerprint("settle", self, fields=SettleBody.model_fields),
+            fingerprint("settle", self, fields=SettleBody.field_names()),
             priced.problem,
             priced.metered(self.named_usage()),
         )
 
 
-class RecordBody(_ActualBody):
+class RecordBody(_ActualBody, json_schema_extra=_SOMETHING_SPENT):
     """The body of a record: spend that was never reserved."""
 
-    model_config = ConfigDict(json_schema_extra={**_NOT_BOTH, **one_of_these("actual")})
-
-    subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = Field(
+    subjects: Annotated[SubjectsField, Doc("Who or what spends: the id of each type.")] = field(
         default_factory=dict
     )
 
     metadata: Annotated[
         MetadataField, Doc("Your own data about the spend, shown in the usage log.")
-    ] = Field(default_factory=dict)
+    ] = field(default_factory=dict)
 
     occurred_at: Annotated[
         MomentField | None,
@@ -178,7 +184,7 @@ class RecordBody(_ActualBody):
             return PricedAmounts({}, problem=problem)
         return priced_or_problem(self, policy_cache, tenant_id, self.occurred_at)
 
-    @model_validator(mode="after")
+    @model_validator
     def _spent_something(self) -> Self:
         if not self.actual and self.usage is None:
             raise ValueError("send actual or usage")
@@ -200,7 +206,7 @@ class RecordBody(_ActualBody):
                 self.subjects, tenant_id=tenant_id, key_id=key_id, usage=self.usage
             ),
             actual=priced.amounts,
-            fingerprint=fingerprint("record", self, fields=RecordBody.model_fields),
+            fingerprint=fingerprint("record", self, fields=RecordBody.field_names()),
             idempotency_key=idempotency_key,
             provenance=self.to_provenance(),
             unpriced=priced.unpriced,
@@ -211,17 +217,8 @@ class RecordBody(_ActualBody):
         )
 
 
-class ExtendBody(Body):
+class ExtendBody(Body, json_schema_extra=_SOMETHING_CHANGED):
     """The body of extend: the hold expires that long after now, or a lease grows, or both."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": kind}}}  # null is left out
-                for name, kind in (("ttl_seconds", "integer"), ("amounts", "object"))
-            ]
-        }
-    )
 
     ttl_seconds: Annotated[
         TtlField | None, Doc("How long the hold lasts from now on; left out: as it is.")
@@ -235,9 +232,9 @@ class ExtendBody(Body):
     ] = None
     models: Annotated[
         ModelsField, Doc("Models whose prices the response shall carry, as provider/model.")
-    ] = Field(default_factory=list)
+    ] = field(default_factory=list)
 
-    @model_validator(mode="after")
+    @model_validator
     def _changes_something(self) -> Self:
         if self.ttl_seconds is None and self.amounts is None:
             raise ValueError("send ttl_seconds or amounts, or both")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic.config import JsonDict
-
-from spendgate_service.api.bodies.fields import Body, LabelField, ReferenceField, TokensField
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.declaring import JsonSchema
+from spendgate_service.api.bodies.fields import LabelField, ReferenceField, TokensField
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import ServiceTier, Usage
 from spendgate_service.domain.subjects import (
@@ -126,10 +126,10 @@ class UsageBody(Body):
         return usage
 
 
-_COUNTS = set(UsageBody.model_fields) - {"provider", "model", "input_tokens", "service_tier"}
+_COUNTS = set(UsageBody.field_names()) - {"provider", "model", "input_tokens", "service_tier"}
 
 
-def one_of_these(amounts: str) -> JsonDict:
+def one_of_these(amounts: str) -> JsonSchema:
     """What a schema says of a body that has at least amounts or usage."""
     return {
         "anyOf": [

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from spendgate_service.api.bodies.fields import Body, DescriptionField
+from spendgate_service.api.bodies.body import Body
+from spendgate_service.api.bodies.fields import DescriptionField
 from spendgate_service.wire.fields import Doc
 
 

@@ -6,8 +6,9 @@ Only the admin function imports it.
 from collections.abc import Mapping
 from functools import cache
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema
 
+from spendgate_service.api.bodies.core_schema import core_schema_of
 from spendgate_service.api.openapi.headers import HEADERS
 from spendgate_service.api.openapi.operations import documented_path, error_response, operation
 from spendgate_service.api.openapi.schemas import REF_TEMPLATE, Schema
@@ -69,8 +70,7 @@ def _response_schemas() -> tuple[Mapping[object, Schema], Mapping[str, Schema]]:
 def _body_schemas() -> dict[str, Schema]:
     models = {route.body for route in ROUTES if route.body is not None}
     in_order = sorted(models, key=lambda model: model.__name__)
-    _, schema = models_json_schema(
-        [(model, "validation") for model in in_order], ref_template=REF_TEMPLATE
+    _, definitions = GenerateJsonSchema(ref_template=REF_TEMPLATE).generate_definitions(
+        [(model.__name__, "validation", core_schema_of(model)) for model in in_order]
     )
-    definitions: dict[str, Schema] = schema["$defs"]
-    return definitions
+    return {str(name): schema for name, schema in definitions.items()}

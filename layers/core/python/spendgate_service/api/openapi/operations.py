@@ -5,6 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from pydantic.json_schema import GenerateJsonSchema
+
+from spendgate_service.api.bodies.core_schema import core_schema_of
 from spendgate_service.api.bodies.fields import EmptyBody
 from spendgate_service.api.errors import PROBLEM_BY_CODE
 from spendgate_service.api.openapi.examples import Example, examples
@@ -95,7 +98,7 @@ def _parameters(route: Route, calls: Sequence[Example]) -> list[Schema]:
 def _parameter(
     parameter: Parameter, place: Place, route: Route, calls: Sequence[Example]
 ) -> Schema:
-    schema = parameter.adapter.json_schema()
+    schema = GenerateJsonSchema().generate(core_schema_of(parameter.type))
     described_parameter: Schema = {
         "name": parameter.name,
         "in": place,
