@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any
 
 from spendgate_service.store import keys
-from tests.faults.operations import OPERATIONS, Known, Operation
+from tests.faults.catalogue import OPERATIONS
+from tests.faults.operations import Known, Operation
 from tests.support.fault_fixture import Snapshot, Stage, a_stage
 from tests.support.faulty_client import Killed
 from tests.support.functions import HttpAnswer
@@ -34,7 +35,7 @@ _WAITS_SECONDS_MAX = 8
 
 _UNTIL_A_HOLD_EXPIRED_SECONDS = 400
 _UNTIL_ALL_EXPIRED_SECONDS = 2 * 86_400
-_OBJECT_ID = re.compile(r"(?:bud|ntf)_[0-9a-z]{26}")
+_OBJECT_ID = re.compile(r"(?:bud|key|ntf)_[0-9a-z]{26}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""Every operation of the service, with what must be there before it, for faults to be tried on.
+"""Operations that spend and budgets, with what must be there before, for faults to be tried on.
+
+Those on leases and of administration are in `leases` and `administration`, all in `catalogue`.
 
 `prepare` lays it down and answers what the operation has to know; `act` is one try of the caller,
 who sends the same again, with the same idempotency key, until it is answered something else than
@@ -56,14 +58,18 @@ def in_use(stage: Stage) -> Known:
     return known
 
 
-def _with(prepare: Callable[[Stage], Known], *more: Callable[[Stage, Known], object]) -> Any:
-    def prepared(stage: Stage) -> Known:
+def prepared(
+    prepare: Callable[[Stage], Known], *more: Callable[[Stage, Known], object]
+) -> Callable[[Stage], Known]:
+    """Lay down what `prepare` does, and then what each of these steps does."""
+
+    def prepare_all(stage: Stage) -> Known:
         known = prepare(stage)
         for step in more:
             step(stage, known)
         return known
 
-    return prepared
+    return prepare_all
 
 
 def _holds_expire(stage: Stage, _known: Known) -> None:
@@ -145,7 +151,9 @@ def _check(stage: Stage, _known: Known) -> HttpAnswer:
     return stage.ask("POST", "/v1/check", wish)
 
 
-def _on_held(what: str, body: object = None) -> Act:
+def on_held(what: str, body: object = None) -> Act:
+    """A request about the reservation that is held."""
+
     def act(stage: Stage, known: Known) -> HttpAnswer:
         return stage.ask("POST", f"/v1/reservations/{known['held']['reservation_id']}/{what}", body)
 
@@ -212,9 +220,6 @@ def _consume(stage: Stage, known: Known) -> HttpAnswer:
     return stage.consume()
 
 
-NOTIFICATION = {
-    "format": "slack", "url": "https://example.com/hook", "event_types": ["budget.exhausted"],
-}  # fmt: skip
 NEW_BUDGET = {"subject": "session:s-42", "unit": "usd", "limit": "5", "period": HOUR}
 TOMORROW = in_seconds(FakeClock(NOON_MS), 86_400)
 OWN_BUDGET = {"subject": "agent:researcher", "unit": "usd", "limit": "5", "period": HOUR}
@@ -222,7 +227,7 @@ SLUG = "/v1/budgets/by-slug/researcher"
 CREDIT = {"amount": "5", "description": "a top-up"}
 SETTLED = {"actual": {"usd": "1.5"}}
 
-OPERATIONS = (
+SPENDING = (
     Operation("check, 3 budgets", in_use, _check),
     Operation("reserve, 1 budget", one_budget, _reserve()),
     Operation("reserve, 1 budget, with a key", one_budget, _reserve(key="k")),
@@ -230,47 +235,40 @@ OPERATIONS = (
     Operation("reserve, 3 budgets, with a key", in_use, _reserve(key="k")),
     Operation("reserve, first use of an own window", _window("agent:researcher"), _reserve()),
     Operation("reserve, first use of a default's window", _window("agent:*"), _reserve(key="k")),
-    Operation("reserve what expired holds leave", _with(one_budget, _holds_expire), _reserve(9)),
-    Operation("reserve, refused by one of 3", _with(three_budgets, _session_is_spent), _reserve(2)),
+    Operation("reserve what expired holds leave", prepared(one_budget, _holds_expire), _reserve(9)),
+    Operation(
+        "reserve, refused by one of 3", prepared(three_budgets, _session_is_spent), _reserve(2)
+    ),
     Operation(
         "reserve, refused, with a key",
-        _with(three_budgets, _session_is_spent),
+        prepared(three_budgets, _session_is_spent),
         _reserve(2, key="k"),
     ),
     Operation(
-        "reserve under a changed default", _with(three_budgets, _default_changes), _reserve(15)
+        "reserve under a changed default", prepared(three_budgets, _default_changes), _reserve(15)
     ),
     Operation("reserve a part", in_use, _reserve(20, key="k", min_amounts={"usd": "1"})),
     Operation(
-        "reserve after a credit's end", _with(three_budgets, _a_credit_ends), _reserve("0.5")
+        "reserve after a credit's end", prepared(three_budgets, _a_credit_ends), _reserve("0.5")
     ),
-    Operation("settle, 3 budgets", in_use, _on_held("settle", SETTLED)),
-    Operation("settle a batch of 5, 2 of them twice", _with(in_use, _messages), _consume),
+    Operation("settle, 3 budgets", in_use, on_held("settle", SETTLED)),
+    Operation("settle a batch of 5, 2 of them twice", prepared(in_use, _messages), _consume),
     Operation(
         "settle 2 messages at their third delivery",
-        _with(in_use, _messages, _a_third_delivery),
+        prepared(in_use, _messages, _a_third_delivery),
         _consume,
     ),
-    Operation("release", in_use, _on_held("release")),
-    Operation("extend", in_use, _on_held("extend", {"ttl_seconds": 900})),
-    Operation("capture a lease", in_use, _on_held("capture", {"actual": {"usd": "1.5"}})),
-    Operation(
-        "grow a lease",
-        in_use,
-        _on_held("extend", {"ttl_seconds": 900, "amounts": {"usd": "4"}}),
-    ),
+    Operation("release", in_use, on_held("release")),
+    Operation("extend", in_use, on_held("extend", {"ttl_seconds": 900})),
     Operation("record, with a key", in_use, _record),
     Operation("credit, with a key", in_use, _on_budget("POST", "/credits", CREDIT, key="k")),
     Operation("ask for more, with a key", in_use, _ask_for_more),
-    Operation("approve a request, with a key", _with(in_use, _asks_for_more), _decide("approve")),
-    Operation("deny a request, with a key", _with(in_use, _asks_for_more), _decide("deny")),
-    Operation("expire a request", _with(in_use, _asks_for_more, _its_end_comes), _expire),
-    Operation("create a budget, with a key", in_use, _create),
     Operation(
-        "create a notification, with a key",
-        one_budget,
-        lambda stage, _known: stage.ask("POST", "/v1/notifications", NOTIFICATION, key="k"),
+        "approve a request, with a key", prepared(in_use, _asks_for_more), _decide("approve")
     ),
+    Operation("deny a request, with a key", prepared(in_use, _asks_for_more), _decide("deny")),
+    Operation("expire a request", prepared(in_use, _asks_for_more, _its_end_comes), _expire),
+    Operation("create a budget, with a key", in_use, _create),
     Operation(
         "give a credit with an end",
         in_use,
@@ -291,9 +289,9 @@ OPERATIONS = (
     Operation("change a period", in_use, _on_budget("PATCH", body={"period": FIVE_HOURS})),
     Operation("pause", in_use, _on_budget("POST", "/pause")),
     Operation("delete a budget", in_use, _on_budget("DELETE"), done_before=404),
-    Operation("reverse a spend", _with(in_use, _a_spend), _reverse),
+    Operation("reverse a spend", prepared(in_use, _a_spend), _reverse),
     Operation("audit", in_use, _on_budget("GET", "/audit")),
     Operation(
-        "close a period", _with(in_use, _a_period_ends), lambda stage, _known: stage.roll_over()
+        "close a period", prepared(in_use, _a_period_ends), lambda stage, _known: stage.roll_over()
     ),
 )

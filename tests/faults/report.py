@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from itertools import takewhile
 
+from tests.faults.catalogue import OPERATIONS
 from tests.faults.every_call import COLUMNS, tried
-from tests.faults.operations import OPERATIONS
 from tests.support.generated_blocks import part, write_part
 
 PART = "faults"

@@ -8,9 +8,12 @@ import os
 
 import pytest
 
+from spendgate_service.api.route import Route
+from spendgate_service.api.routes import ROUTES, route_at
+from tests.faults.catalogue import OPERATIONS
 from tests.faults.every_call import COLUMNS, TELLING, tried
-from tests.faults.operations import OPERATIONS
 from tests.faults.report import documented_rows, rows_of
+from tests.support.fault_fixture import a_stage
 
 FAULTS = COLUMNS if "SPENDGATE_ALL_FAULTS" in os.environ else TELLING
 
@@ -23,6 +26,24 @@ def test_a_fault_at_any_call_is_answered_right_or_503_and_then_right(name: str) 
     assert rows == documented_rows(name, FAULTS)
     outcomes = {cell.partition(",")[0] for row in rows for cell in row[2:]}
     assert outcomes <= {"ok", "503", "killed", ""}
+
+
+def test_every_route_that_may_write_is_among_the_operations() -> None:
+    asked: set[str] = set()
+
+    def find(method: str, path: str) -> Route | None:
+        route = route_at(method, path)
+        assert route is not None
+        asked.add(route.key)
+        return route
+
+    for operation in OPERATIONS:
+        with a_stage() as stage, pytest.MonkeyPatch.context() as patch:
+            known = operation.prepare(stage)
+            patch.setattr("tests.scenarios.service.route_at", find)
+            operation.act(stage, known)
+
+    assert not {route.key for route in ROUTES if route.method != "GET"} - asked
 
 
 def test_a_fault_means_the_same_by_the_client_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "PATCH /v1/notifications/{id}": {"subject_prefix": "agent:"},
     "POST /v1/usage/{id}/reverse": {"reason": "by mistake"},
-    "PATCH /v1/tenant": {"require_budget": False},
+    "PATCH /v1/tenant": {"name": "Acme"},
     "POST /v1/tenants": {"tenant_id": "another"},
     "POST /v1/tenants/{id}/keys": {"role": "reader"},
 }

@@ -12,7 +12,7 @@ from spendgate_service.api.route import Route
 from spendgate_service.api.routes import ROUTES
 from spendgate_service.app import Spendgate
 from spendgate_service.store import keys
-from tests.handlers.test_access import as_role, new_objects, send
+from tests.handlers.test_access import BODIES, as_role, new_objects, send
 from tests.support.handlers import Ask, all_entries
 from tests.support.http_events import a_principal
 
@@ -131,10 +131,20 @@ def test_the_log_names_objects_without_an_id(ask: Ask) -> None:
 def test_a_change_that_changes_nothing_or_fails_leaves_no_entry(ask: Ask) -> None:
     budget = ask("POST", "/v1/budgets", DAILY).body
     path = f"/v1/budgets/{budget['budget_id']}"
+    target = ask("POST", "/v1/notifications", BODIES["POST /v1/notifications"]).body
+    settings = {"name": "Acme", "require_budget": False}
+    ask("PATCH", "/v1/tenant", settings)
     before = changes(ask)
 
     ask("PATCH", path, {"limit": "10"})
     ask("POST", f"{path}/resume")
+    for same_path, body in (
+        ("/v1/tenant", settings),
+        (f"/v1/notifications/{target['id']}", {"event_types": target["event_types"]}),
+    ):
+        tag = ask("GET", same_path).headers["ETag"]
+        same = ask("PATCH", same_path, body)
+        assert (same.status, same.headers["ETag"]) == (200, tag)
     assert ask("PATCH", path, {"limit": "20"}, headers={"If-Match": '"7"'}).status == 412
     assert ask("DELETE", "/v1/keys/key_00000000000000000000000000").status == 404
 

@@ -11,12 +11,14 @@ from typing import Any
 
 from spendgate_service.domain.changes import Author
 from spendgate_service.domain.notifications import DeliveryState, Notification
+from spendgate_service.events.change_log import Changed, change_entry
 from spendgate_service.notifications.sentences import TEST_EVENT, Event
-from spendgate_service.notifications.targets import TEST_INTERVAL_MS, find_target, note_test
+from spendgate_service.notifications.targets import TEST_INTERVAL_MS, find_target
 from spendgate_service.store.client import Table
-from spendgate_service.store.errors import Unavailable
+from spendgate_service.store.errors import TransactionFailed, Unavailable
 from spendgate_service.store.ids import new_ulid
 from spendgate_service.store.messaging import SqsClient, call, call_batches
+from spendgate_service.store.notifications import update_of_test
 from spendgate_service.wire.events import envelope
 
 
@@ -104,5 +106,28 @@ def send_test(
         occurred_at_ms=now_ms,
     )
     queue.send([Delivery(tenant_id, notification_id, event)])
-    note_test(table, tenant_id, notification_id, by=by, now_ms=now_ms)
+    _note_test(table, tenant_id, notification_id, seen_ms=tested_at_ms, by=by, now_ms=now_ms)
     return target, state
+
+
+def _note_test(
+    table: Table,
+    tenant_id: str,
+    notification_id: str,
+    *,
+    seen_ms: int | None,
+    by: Author,
+    now_ms: int,
+) -> None:
+    """Write when a target was tested, with the entry of the change log: one for tests at once."""
+    changed = Changed("notification.tested", notification_id, None, None)
+    try:
+        table.transact(
+            [
+                update_of_test(table, tenant_id, notification_id, seen_ms=seen_ms, now_ms=now_ms),
+                change_entry(table, tenant_id, by, changed, now_ms=now_ms),
+            ]
+        )
+    except TransactionFailed as failed:
+        if not failed.may_succeed_next:
+            raise

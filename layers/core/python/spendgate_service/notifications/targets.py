@@ -26,7 +26,6 @@ from spendgate_service.store.notifications import (
     put_of_targets,
     read_states,
     read_targets,
-    update_of_test,
 )
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.wire.changes import notification_fields
@@ -100,7 +99,8 @@ def change_target(
 
     def replace_it(targets: Targets) -> _Step:
         before = _find(targets, notification_id)
-        after = _revised(change(before), now_ms=now_ms)
+        changed = change(before)
+        after = before if changed == before else _revised(changed, now_ms=now_ms)
         return _step(targets, "notification.changed", before, after)
 
     return _applied(table, tenant_id, replace_it, by=by, now_ms=now_ms)
@@ -168,19 +168,6 @@ def state_of(table: Table, tenant_id: str, notification_id: str) -> DeliveryStat
     return read_states(table, tenant_id, [notification_id]).get(notification_id)
 
 
-def note_test(
-    table: Table, tenant_id: str, notification_id: str, *, by: Author, now_ms: int
-) -> None:
-    """Write when a target was tested, with the entry of the change log."""
-    changed = Changed("notification.tested", notification_id, None, None)
-    table.transact(
-        [
-            update_of_test(table, tenant_id, notification_id, now_ms=now_ms),
-            change_entry(table, tenant_id, by, changed, now_ms=now_ms),
-        ]
-    )
-
-
 def _find(targets: Targets, notification_id: str) -> Notification:
     found = targets.get(notification_id)
     if found is None:
@@ -243,7 +230,8 @@ def _changed(
 ) -> Notification | Replay:
     """Change a tenant's targets, on condition that they are as they were read.
 
-    Raises IdempotencyConflict, and what `change` raises.
+    A change that changes nothing is not written. Raises IdempotencyConflict, and what `change`
+    raises.
     """
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
@@ -252,6 +240,8 @@ def _changed(
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
         seen = read_targets(table, tenant_id)
         step = change(seen.targets)
+        if step.targets == seen.targets:
+            return step.subject
         writes = [
             put_of_targets(table, tenant_id, seen, step.targets.values()),
             change_entry(table, tenant_id, by, step.changed, now_ms=now_ms),

@@ -35,6 +35,7 @@ FAILED = (
     "failures = if_not_exists(failures, :none) + :one"
 )
 TESTED = "SET tested_at_ms = :now"
+NO_OTHER_TEST_SINCE = "attribute_not_exists(tested_at_ms) OR tested_at_ms = :seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +145,19 @@ def note_failed(
 
 
 def update_of_test(
-    table: Table, tenant_id: str, notification_id: str, *, now_ms: int
+    table: Table, tenant_id: str, notification_id: str, *, seen_ms: int | None, now_ms: int
 ) -> dict[str, Any]:
-    """Build the write, for a transaction, that notes when a target was tested."""
+    """Build the write, for a transaction, that notes when a target was tested.
+
+    It fails if another test was noted since the last one was seen (None: there was none).
+    """
     return {
         "Update": {
             "TableName": table.name,
             "Key": _state_key(tenant_id, notification_id),
             "UpdateExpression": TESTED,
-            "ExpressionAttributeValues": {":now": number(now_ms)},
+            "ConditionExpression": NO_OTHER_TEST_SINCE,
+            "ExpressionAttributeValues": {":now": number(now_ms), ":seen": number(seen_ms or 0)},
         }
     }
 

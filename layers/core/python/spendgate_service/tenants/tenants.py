@@ -119,14 +119,16 @@ def change_tenant(
 ) -> Tenant:
     """Change a tenant's settings, on condition that they are as they were read.
 
-    Reservations use the new settings within seconds. `change` may be called several times. Raises
-    NotFound.
+    Reservations use the new settings within seconds. `change` may be called several times; one
+    that changes nothing is not written. Raises NotFound.
     """
     changing = "the tenant's settings are being changed right now; try again"
     for _ in attempts(CHANGE_TRIES_MAX, exhausted=lambda: Throttled(changing)):
         before = read_tenant_of(table, tenant_id)
-        moment_ms = max(now_ms, before.updated_at_ms + 1)
-        after = replace(change.change(before), updated_at_ms=moment_ms)
+        changed = replace(change.change(before), updated_at_ms=before.updated_at_ms)
+        if changed == before:
+            return before
+        after = replace(changed, updated_at_ms=max(now_ms, before.updated_at_ms + 1))
         entry = change_entry(
             table,
             tenant_id,
