@@ -16,7 +16,7 @@ from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.store.client import Table
 from spendgate_service.tenants.tenants import create_tenant
-from tests.support.engines import client_at
+from tests.support.engines import new_client_at
 from tests.support.faulty_client import Killed
 from tests.support.ledger_invariants import assert_books_balance
 from tests.support.numbered_calls import Fault, FaultyWire, put_on_wire, sender_of
@@ -73,7 +73,7 @@ class Consumers:
             self.queue.settle(batch, answer)
 
     def _new_environment(self, dice: random.Random) -> World:
-        client = client_at.__wrapped__(self.url)
+        client = new_client_at(self.url)
         wire = FaultyWire(sender_of(client))
         wire.fault_at = lambda _number, _operation: (
             dice.choice(KILLS) if dice.random() < KILLED else None

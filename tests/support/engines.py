@@ -142,8 +142,13 @@ def lean_client_at(
 @cache
 def client_at(url: str) -> DynamoClient:
     """A client of an engine on this machine, of the kind that is tested in this run."""
+    return new_client_at(url)
+
+
+def new_client_at(url: str) -> DynamoClient:
+    """The same, with a wire of its own that a test may put faults on."""
     if CLIENT_KIND == "boto3":
-        return cast("DynamoClient", boto_client_at(url))
+        return cast("DynamoClient", boto_client_at.__wrapped__(url))
     return lean_client_at(url)
 
 
