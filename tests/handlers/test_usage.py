@@ -5,10 +5,13 @@ override; 0 as the default of an upper bound; two names for one thing that never
 money that is refused for its form.
 """
 
+import json
 from typing import Any
 
 import pytest
 
+from spendgate_service.app import Spendgate
+from tests.support.functions import LambdaContext, load_function
 from tests.support.handlers import Ask
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -198,6 +201,42 @@ def test_the_tail_of_an_amount_that_is_spent_is_rounded_up(ask: Ask, tail: str) 
     assert settled.body["actual"] == {"usd": "0.001615001"}
     assert (again.status, again.body) == (200, settled.body)
     assert recorded.body["actual"] == {"usd": "0.001615001"}
+
+
+@pytest.mark.parametrize(
+    ("number", "counted"),
+    [
+        ("0.0016150000000000001", "0.001615001"),
+        ("0.30000000000000004", "0.300000001"),
+        ("8.333333333333333e-06", "0.000008334"),
+        ("1e-10", "0.000000001"),
+    ],
+)
+def test_a_number_with_a_tail_is_rounded_up_wherever_it_is_spent(
+    ask: Ask, app: Spendgate, number: str, counted: str
+) -> None:
+    """As a program writes it, in JSON; from the queue as well."""
+    text = f'{{"usd": {number}}}'
+    amounts, actual = f'{{"amounts": {text}}}', f'{{"actual": {text}}}'
+
+    checked = ask("POST", "/v1/check", amounts)
+    held = ask("POST", "/v1/reservations", amounts)
+    lease = f"/v1/reservations/{held.body['reservation_id']}"
+    captured = ask("POST", f"{lease}/capture", actual)
+    settled = [ask("POST", f"{lease}/settle", actual) for _ in range(2)]
+    recorded = ask("POST", "/v1/spend", actual)
+    message = {"version": 1, "type": "record", "tenant_id": "acme", "event_id": "e"}
+    body = json.dumps({**message, "subjects": {"agent": "queue"}})[:-1] + f', "actual": {text}}}'
+    load_function("settle", app).handler(
+        {"Records": [{"messageId": "m", "body": body}]}, LambdaContext()
+    )
+
+    assert checked.status == 200, checked.body
+    assert held.body["amounts"] == captured.body["captured"] == {"usd": counted}
+    assert [answer.body["actual"] for answer in (*settled, recorded)] == [{"usd": counted}] * 3
+    assert [answer.status for answer in settled] == [200, 200]
+    (record,) = ask("GET", "/v1/usage/records", query={"agent": "queue"}).body["data"]
+    assert record["amounts"] == {"usd": counted}
 
 
 def test_a_price_has_its_tail_rounded_up_and_a_limit_with_a_tail_is_refused(ask: Ask) -> None:

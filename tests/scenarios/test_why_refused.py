@@ -4,6 +4,7 @@ The kinds behind the cases: contention told as exhaustion; a header that machine
 that does not know that nothing was asked for; a refusal that hides the others.
 """
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -116,9 +117,14 @@ def test_a_wait_above_a_minute_is_not_one_for_sdks(
     agent.budget("agent:a", 1, period=period)
     agent.spend(1)
 
-    headers = agent.try_reserve(1).headers
+    refused = agent.try_reserve(1)
 
+    headers = refused.headers
     assert (int(headers["Retry-After"]) > 60) == is_long
+    (violation,) = violations(refused)
+    comes_back = datetime.fromisoformat(violation["period"]["resets_at"]).timestamp()
+    wait = comes_back - agent.service.clock.now_ms() / 1000
+    assert 0 <= int(headers["Retry-After"]) - wait <= CLOCKS_DIFFER_SECONDS
     assert headers.get("x-should-retry") == ("false" if is_long else None)
 
 
