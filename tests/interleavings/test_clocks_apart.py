@@ -19,7 +19,7 @@ from spendgate_service.store.clients import DynamoClient
 from tests.support.clock import FakeClock
 from tests.support.exact_table import ExactTable
 from tests.support.ledger_invariants import assert_books_balance
-from tests.support.rollover import close
+from tests.support.rollover import charge, close
 from tests.support.world import World
 
 HOLD_SECONDS = 5
@@ -141,6 +141,18 @@ def test_a_period_is_not_closed_for_good_over_a_hold_that_the_clock_behind_honou
     books = assert_books_balance(behind.table, now_ms=ahead.clock.now_ms())
     assert [statement.carried_out for statement in books.all_statements] == [0]
     behind.extend(held, 60)
+
+
+def test_a_lease_is_not_charged_while_the_clock_behind_may_extend_it(clocks: Clocks) -> None:
+    behind, ahead = clocks
+    budget = behind.budget(10)
+    lease = behind.reserve(6, ttl_seconds=HOLD_SECONDS, on_expiry="charge")
+    behind.clock.at_ms = behind.find(lease).expires_at_ms - 1
+
+    assert charge(ahead).charged == 0
+
+    behind.extend(lease, 60)
+    assert behind.spent_and_held(budget) == (0, 6)
 
 
 def _until_the_end_of_a_bucket(*, from_seconds: int) -> int:
