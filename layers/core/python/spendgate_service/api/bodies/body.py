@@ -49,7 +49,8 @@ class Body:
     @classmethod
     def field_names(cls) -> AbstractSet[str]:
         """Return the names of the fields."""
-        return defaults_of(cls).keys()
+        own: Any = cls
+        return defaults_of(own).keys()
 
     @property
     def model_fields_set(self) -> set[str]:

@@ -7,6 +7,7 @@ generator. What a body may declare is what stands here; anything else raises Typ
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import (
@@ -52,7 +53,8 @@ def core_schema_of(type_: Any) -> CoreSchema:
     }
 
 
-def defaults_of(body: type) -> dict[str, object]:
+@cache
+def defaults_of(body: Any) -> Mapping[str, object]:
     """Return the names of a body's fields, those of its bases first, each with its default.
 
     Where there is none it is Ellipsis.
