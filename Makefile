@@ -147,7 +147,8 @@ demo: setup ## Start the local stack and replay a trace of LLM requests (TRACE=f
 fuzz: setup ## Fuzz the running API with requests generated from its OpenAPI document (EXAMPLES=n SEED=n)
 	@$(BIN)/python -m tests.e2e.fuzz
 
-docs: .venv/.stamp ## Regenerate the examples, docs/api.md, docs/events.schema.json, docs/cost.md and the plots
+docs: .venv/.stamp ## Regenerate the examples, the built-in prices, docs/api.md, docs/events.schema.json, docs/cost.md and the plots
+	@$(BIN)/python -m tools.builtin_prices
 	@$(BIN)/python -m tests.docs.story
 	@$(BIN)/python -m tools.docs
 	@$(BIN)/python -m bench.cost

@@ -14,7 +14,8 @@ from spendgate_service.domain.errors import InvalidValue, UnknownPrice
 from spendgate_service.domain.model_usage import Usage
 from spendgate_service.domain.prices import Price, PriceTier, Rates, cost_of
 from spendgate_service.domain.tenants import Tenant
-from spendgate_service.pricing.builtin import TABLE_VERSION, builtin_price, installed_table_version
+from spendgate_service.pricing.builtin import TABLE_VERSION, builtin_price
+from spendgate_service.pricing.library import installed_table_version
 from spendgate_service.pricing.priced_amounts import PricedAmounts, own_price, with_usage
 from spendgate_service.pricing.provider_usage import read_provider_usage
 

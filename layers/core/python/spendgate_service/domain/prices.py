@@ -16,6 +16,9 @@ from spendgate_service.domain.model_usage import ServiceTier, Usage
 
 TOKENS_PER_RATE = 1_000_000
 
+PRICE_UNIT = "usd"
+"""The unit of all built-in prices."""
+
 type PriceSource = Literal["override", "builtin"]
 
 

@@ -7,7 +7,8 @@ Model
     that the caller named.
 
     names           one spelling for each model: in own prices, built-in prices, the subject `model`
-    builtin         the built-in table: genai-prices, as prices of `domain.prices`
+    builtin         the built-in prices: `listed` reads them from a text, `library` asks
+                    genai-prices for what is not listed (ADR 52)
     provider_usage  usage objects of the providers, read into `domain.model_usage`
     priced_amounts  what one request asks for or reports, priced as its tenant wants it
     alternatives    the same usage of the tenant's fallback models
@@ -20,8 +21,8 @@ Invariants
     - A total contains its parts once, in every provider's usage object.
 
 Cost
-    No write units. The built-in table is loaded when a usage is first priced, in about 0.3 s; a
-    request that names amounts alone never loads it.
+    No write units. A listed price is found in 2 ms. genai-prices is loaded, in about 0.3 s, for a
+    name that is not listed and for a provider's own usage object.
 
 Boundaries
     How a price is computed is a rule of `domain.prices`. Prices of a tenant are settings, kept in

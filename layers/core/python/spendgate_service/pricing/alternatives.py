@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import InvalidValue, UnknownPrice
 from spendgate_service.domain.fitting import UsageEstimate
-from spendgate_service.domain.prices import cost_of
+from spendgate_service.domain.prices import PRICE_UNIT, cost_of
 from spendgate_service.domain.rates import Conversion
 from spendgate_service.domain.tenants import Tenant
-from spendgate_service.pricing.builtin import PRICE_UNIT
 from spendgate_service.pricing.names import normalised_name
 from spendgate_service.pricing.priced_amounts import price_for
 

@@ -8,10 +8,10 @@ from spendgate_service.domain.amounts import Amount
 from spendgate_service.domain.errors import SpendgateError, UnknownPrice
 from spendgate_service.domain.fitting import UsageEstimate
 from spendgate_service.domain.model_usage import TOKENS, Usage
-from spendgate_service.domain.prices import Price, cost_of
+from spendgate_service.domain.prices import PRICE_UNIT, Price, cost_of
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.domain.usage_records import MeteredUsage
-from spendgate_service.pricing.builtin import PRICE_UNIT, builtin_price, find_builtin
+from spendgate_service.pricing.builtin import builtin_price, find_builtin
 from spendgate_service.pricing.names import (
     base_of,
     normalised_model,

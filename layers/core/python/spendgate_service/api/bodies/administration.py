@@ -31,10 +31,9 @@ from spendgate_service.api.bodies.fields import (
 from spendgate_service.domain.budgets import TokenCap
 from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import TOKENS, ServiceTier
-from spendgate_service.domain.prices import Price, PriceTier, Rates
+from spendgate_service.domain.prices import PRICE_UNIT, Price, PriceTier, Rates
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.tenants import DEFAULT_MAX_OUTPUT_TOKENS, Tenant, UnpricedModel
-from spendgate_service.pricing.builtin import PRICE_UNIT
 from spendgate_service.pricing.names import normalised_model, normalised_provider
 from spendgate_service.tenants.api_keys import IssuedKey, new_key
 from spendgate_service.wire.fields import Doc
