@@ -20,7 +20,7 @@ import httpx2
 from spendgate import Spendgate
 
 ROOT = Path(__file__).resolve().parents[4]
-START_ATTEMPTS = 3  # its engine may be slow to start on a busy machine
+START_ATTEMPTS = 3  # DynamoDB Local may be slow to start on a busy machine
 PROCESS = Path(__file__).with_name("service_process.py")
 
 
@@ -124,7 +124,9 @@ def running_service() -> Iterator[Service]:
     python = os.environ.get("SPENDGATE_SERVICE_PYTHON", str(ROOT / ".venv/bin/python"))
     foreign = ("PYTHON", "AWS_", "POWERTOOLS_", "SPENDGATE_")
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(foreign)
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(foreign) or name == "SPENDGATE_ENGINE"
     }
     for attempt in range(START_ATTEMPTS):
         process = subprocess.Popen(

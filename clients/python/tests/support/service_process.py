@@ -10,7 +10,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
 from local.dynamodb_local import dynamodb_local
+from spendgate_service.store.client import Table
 from tests.docs import service as in_process
 from tests.support.engines import table_at
+from tests.support.exact_table import ExactTable
 
 
 class Faults:
@@ -139,6 +142,16 @@ class QuietServer(ThreadingHTTPServer):
         """Log nothing."""
 
 
+@contextmanager
+def empty_table() -> Iterator[Table]:
+    """A table in memory, or in DynamoDB Local where `SPENDGATE_ENGINE` is `dynamodb_local`."""
+    if os.environ.get("SPENDGATE_ENGINE") == "dynamodb_local":
+        with dynamodb_local() as url:
+            yield table_at(url)
+    else:
+        yield Table(ExactTable(), "spendgate-memory", sleep=lambda _seconds: None)
+
+
 def main() -> int:
     """Serve until standard input closes."""
     os.environ.update(
@@ -148,8 +161,8 @@ def main() -> int:
         LOG_LEVEL="CRITICAL",
     )
     output, sys.stdout = sys.stdout, sys.stderr
-    with dynamodb_local() as url:
-        service = Service(table_at(url))
+    with empty_table() as table:
+        service = Service(table)
         service.create_keys()
         Front.service, Front.faults = OneAtATime(service), Faults()
         server = QuietServer(("127.0.0.1", 0), Front)
