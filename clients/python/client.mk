@@ -70,8 +70,8 @@ test-client: .venv/.stamp $(CLIENT_STAMPS) ## Check and test the Python client, 
 test-client-long: .venv/.stamp $(CLIENT_STAMPS) $(CLIENT_LONG_STAMPS) ## Make 1,000 random calls per SDK set, and break each rule of the client once
 	@$(say) "Client: the suites that need no SDK, with Python 3.11"
 	$(call client-runs,core311)
-	@$(say) "Client: every scenario and call with openai 2"
-	@export WHOLE_TABLE=1; cd $(CLIENT) && \
+	@$(say) "Client: every scenario and call with openai 2, on DynamoDB Local"
+	@export WHOLE_TABLE=1 SPENDGATE_ENGINE=dynamodb_local; cd $(CLIENT) && \
 	    ../../.local/venvs/client-openai2/bin/python -m pytest -q tests/sdk --ignore=tests/sdk/test_readme.py
 	@$(say) "Client: every scenario with every framework"
 	@export WHOLE_TABLE=1; cd $(CLIENT) && \
