@@ -19,6 +19,8 @@ from tests.support.exact_table import ExactTable
 
 type NewTable = Callable[[], Table]
 
+ON_DYNAMODB_LOCAL = os.environ.get("SPENDGATE_ENGINE") == "dynamodb_local"
+
 
 @dataclass(frozen=True, slots=True)
 class OneCallAtATime:
@@ -44,7 +46,7 @@ def table_in_memory() -> Table:
 @pytest.fixture(scope="session")
 def new_table(request: pytest.FixtureRequest) -> NewTable:
     """Make an empty table, each time another one."""
-    if os.environ.get("SPENDGATE_ENGINE") == "dynamodb_local":
+    if ON_DYNAMODB_LOCAL:
         url: str = request.getfixturevalue("dynamodb_local_url")
         return lambda: table_at(url)
     return table_in_memory

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 from local.dynamodb_local import dynamodb_local
 from spendgate_service.store.client import Table
 from tests.docs import service as in_process
+from tests.support.any_engine import ON_DYNAMODB_LOCAL, table_in_memory
 from tests.support.engines import table_at
-from tests.support.exact_table import ExactTable
 
 
 class Faults:
@@ -144,12 +144,12 @@ class QuietServer(ThreadingHTTPServer):
 
 @contextmanager
 def empty_table() -> Iterator[Table]:
-    """A table in memory, or in DynamoDB Local where `SPENDGATE_ENGINE` is `dynamodb_local`."""
-    if os.environ.get("SPENDGATE_ENGINE") == "dynamodb_local":
+    """A table in the engine that `SPENDGATE_ENGINE` names."""
+    if ON_DYNAMODB_LOCAL:
         with dynamodb_local() as url:
             yield table_at(url)
     else:
-        yield Table(ExactTable(), "spendgate-memory", sleep=lambda _seconds: None)
+        yield table_in_memory()
 
 
 def main() -> int:
