@@ -93,7 +93,7 @@ def _close(report: Report, periods: int, terms: CarryOver | None, console: Conso
             transient=True,
         ):
             puts = [{"PutRequest": {"Item": item}} for item in counters]
-            world.table.client.batch_write_item(RequestItems={world.table.name: puts})  # type: ignore[attr-defined]
+            world.table.client.batch_write_item(RequestItems={world.table.name: puts})  # type: ignore[attr-defined] # (boto3 has it)
         client = Tallying(world.table.client)
         table = Table(cast("DynamoClient", client), world.table.name)
         tracemalloc.start()

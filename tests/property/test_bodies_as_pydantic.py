@@ -1,6 +1,6 @@
 """Bodies read, refuse, dump and document what pydantic's own models of the same fields do.
 
-The kind: whatever a body declares. The models are made from the same declarations; each value is
+The kind: all that a body may declare. The models are made from the same declarations; each value is
 an example of the API of which a few members were changed, added or taken out.
 """
 

@@ -37,8 +37,8 @@ class Body:
             cls.model_config = {**cls.model_config, "json_schema_extra": json_schema_extra}
 
     def __init__(self, **fields: object) -> None:
-        own: Any = type(self)
-        _validator(own).validate_python(fields, self_instance=self)
+        validator, _ = _core_of(type(self))
+        validator.validate_python(fields, self_instance=self)
 
     @classmethod
     def model_validate(cls, value: object) -> Self:
@@ -63,8 +63,8 @@ class Body:
 
         `which` may have `include`, `exclude_defaults` and `exclude_none`, as in pydantic.
         """
-        own: Any = type(self)
-        dumped: dict[str, Any] = _serializer(own).to_python(self, **which)
+        _, serializer = _core_of(type(self))
+        dumped: dict[str, Any] = serializer.to_python(self, **which)
         return dumped
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self:
@@ -102,14 +102,19 @@ class Body:
 
 def reader_of(type_: Any) -> Callable[[object], Any]:
     """Return what reads a value of a declared type. It raises pydantic's ValidationError."""
-    return _validator(type_).validate_python
+    validator, _ = _core_of(type_)
+    return validator.validate_python
+
+
+def _core_of(type_: Any) -> tuple[SchemaValidator, SchemaSerializer]:
+    """Return what reads and what dumps a type, made once from one schema.
+
+    The type checker takes the `__hash__` of bodies for that of their class; so this takes Any.
+    """
+    return _made_core(type_)
 
 
 @cache
-def _validator(type_: Hashable) -> SchemaValidator:
-    return SchemaValidator(core_schema_of(type_))
-
-
-@cache
-def _serializer(body: Hashable) -> SchemaSerializer:
-    return SchemaSerializer(core_schema_of(body))
+def _made_core(type_: Hashable) -> tuple[SchemaValidator, SchemaSerializer]:
+    schema = core_schema_of(type_)
+    return SchemaValidator(schema), SchemaSerializer(schema)

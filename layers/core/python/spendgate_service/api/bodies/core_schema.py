@@ -39,6 +39,9 @@ _PLAIN: Mapping[object, str] = {
     Any: "any",
 }
 
+_DOCUMENTS = "pydantic_js_annotation_functions"
+"""Where pydantic's generator of JSON Schemas looks for what documents say of a type."""
+
 
 def core_schema_of(type_: Any) -> CoreSchema:
     """Return the core schema of a body, or of the type of a parameter."""
@@ -165,15 +168,10 @@ class _Types:
 
     def _field(self, type_: Any, default: object) -> CoreSchema:
         schema = self.schema_of(type_)
-        match default:
-            case Made():
-                return {
-                    "type": "default",
-                    "schema": schema,
-                    "default_factory": default.factory,
-                }
-            case _ if default is ...:
-                return schema
+        if default is ...:
+            return schema
+        if isinstance(default, Made):
+            return {"type": "default", "schema": schema, "default_factory": default.factory}
         return {"type": "default", "schema": schema, "default": default}
 
 
@@ -206,7 +204,3 @@ def _marked(schema: CoreSchema, marker: object) -> CoreSchema:
         raise TypeError(f"a body cannot declare {marker!r}")
     documents = schema.get("metadata", {}).get(_DOCUMENTS, [])
     return schema | {"metadata": {_DOCUMENTS: [*documents, document]}}
-
-
-_DOCUMENTS = "pydantic_js_annotation_functions"
-"""Where pydantic's generator of JSON Schemas looks for what documents say of a type."""
