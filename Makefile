@@ -227,7 +227,6 @@ pictures: setup browser ## Take the pictures of the console in docs/pictures
 	@$(BIN)/python -m tests.console.pictures
 
 test-long: setup test-client-long ## Run the random suites at length, every fault at every call, and 50,000 interleavings
-	@SPENDGATE_FUZZ_ONE_IN=1 $(BIN)/python -m pytest -q tests/e2e/test_fuzz.py $(PYTEST_ARGS)
 	@SPENDGATE_ENGINE=dynamodb_local SPENDGATE_ALL_FAULTS=1 SPENDGATE_LONGER=20 SPENDGATE_INTERLEAVINGS=600 SPENDGATE_EXAMPLES=500 SPENDGATE_ROUNDS=600 SPENDGATE_WHILE_SECONDS=0.5 SPENDGATE_MESSAGES=10000 SPENDGATE_YEAR_STEPS=2000 \
 	    $(BIN)/python -m pytest tests/interleavings tests/model tests/property tests/scenarios tests/simulation tests/concurrency tests/faults \
 	    $(PYTEST_ARGS)

@@ -33,7 +33,7 @@ class Arena:
     keys: dict[str, str]
     ids: dict[str, list[str]]
 
-    def environment(self, stack: StackFile, *, one_in: int) -> dict[str, str]:
+    def environment(self, stack: StackFile) -> dict[str, str]:
         """What the configuration and the hooks of schemathesis read."""
         in_use = [key.split(".")[2] for key in self.keys.values()]
         return {
@@ -45,7 +45,6 @@ class Arena:
             **{f"SPENDGATE_{role.upper()}_KEY": key for role, key in self.keys.items()},
             "SPENDGATE_IDS": json.dumps(self.ids),
             "SPENDGATE_KEY_IDS": json.dumps(in_use),
-            "SPENDGATE_FUZZ_ONE_IN": str(one_in),
         }
 
 
@@ -80,17 +79,10 @@ def new_arena(stack: StackFile) -> Arena:
 
 
 def fuzz(
-    stack: StackFile,
-    *,
-    seed: int,
-    examples: int,
-    scratch: Path,
-    one_in: int = 1,
-    live: bool = False,
+    stack: StackFile, *, seed: int, examples: int, scratch: Path, live: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run all phases and all checks; what it says is on the standard output.
 
-    Of the requests that try the boundaries of each schema, `one_in` so many is sent.
     Keys are in the environment and never in the arguments, and schemathesis hides them.
     """
     command = [
@@ -103,7 +95,7 @@ def fuzz(
     return subprocess.run(
         command,
         cwd=scratch,
-        env=new_arena(stack).environment(stack, one_in=one_in),
+        env=new_arena(stack).environment(stack),
         stdout=None if live else subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
