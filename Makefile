@@ -44,9 +44,8 @@ ifeq ($(UV_CACHE_DIR)$(XDG_CACHE_HOME)$(shell test -w "$$HOME/.cache" -o -w "$$H
 export UV_NO_CACHE := 1
 endif
 
-# Three workers share the engines. Tests that need the local stack are one group, in one worker, and
-# wait for it; the two others use the processors meanwhile.
-PARALLEL = -n 3
+# Two workers share the engines. Tests that need the local stack are one group, in one worker.
+PARALLEL = -n 2
 COVERAGE = --cov --cov-report=term:skip-covered
 # The interpreter's own monitoring measures coverage at almost no cost.
 export COVERAGE_CORE := sysmon
