@@ -19,6 +19,12 @@ QUIET = (
     "--disable-component-update", "--disable-domain-reliability", "--no-first-run",
 )  # fmt: skip
 AXE = ROOT / "tests/console/vendor/axe.min.js"
+RENDERED = """async () => {
+  for (let round = 0; round < 2; round += 1) {
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  }
+}"""
+"""Lets a change of the address reach the screen, and the screen begin to load what it shows."""
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 860}
 
@@ -55,12 +61,27 @@ class Visit:
         self.page.get_by_role("button", name="Sign in").click()
         self.page.locator("main.main h1").wait_for()
 
+    def starts_again(self) -> bool:
+        """Leave what an earlier test showed; False if the tab cannot be used again."""
+        self.log.clear()
+        self.theme("light")
+        self.open("nothing")
+        shown = self.page.get_by_role("heading", level=1, name="Not found")
+        return shown.count() == 1 and self.page.get_by_role("dialog").count() == 0
+
+    def holds_its_promises(self, console_url: str) -> None:
+        """Assert that its browser logged nothing and asked one origin only."""
+        assert self.log == []
+        assert self.origins <= {origin_of(console_url)}
+
     def open(self, address: str) -> None:
         """Go to a screen, and wait until it has loaded everything."""
         self.page.evaluate("address => { location.hash = address; }", f"#/{address}")
         self.settled()
 
     def settled(self) -> None:
+        """Wait until the page shows its address and has loaded everything."""
+        self.page.evaluate(RENDERED)
         self.page.wait_for_function(
             "() => document.querySelector('h1') && !document.querySelector('.loading')"
         )
@@ -68,12 +89,13 @@ class Visit:
     def theme(self, theme: Theme) -> None:
         self.page.emulate_media(color_scheme=theme)
 
-    def violations(self) -> list[str]:
-        """What axe finds: the rule, and the first element that breaks it."""
+    def violations(self, *rules: str) -> list[str]:
+        """What axe finds by these or by all rules: the rule, the first element that breaks it."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(axe_source())
+        options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
         found: list[dict[str, Any]] = self.page.evaluate(
-            "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+            "async options => (await axe.run(document, options)).violations", options
         )
         return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
 

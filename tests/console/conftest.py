@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from local.bootstrap import StackFile
-from tests.console.browser import DESK, Visit, chromium, origin_of
+from tests.console.browser import DESK, Visit, chromium
 from tests.console.company import Company, Open, found_company
 from tests.support.local_stack import NewTenant
 
@@ -30,21 +30,40 @@ def visit(browser: Browser, stack: StackFile) -> Iterator[Open]:
     opened: list[Visit] = []
 
     def open_tab(**options: Any) -> Visit:
-        context = browser.new_context(**{"viewport": DESK, "color_scheme": "light", **options})
-        context.set_default_timeout(60_000)
-        opened.append(Visit(context.new_page(), stack.console_url))
+        opened.append(new_tab(browser, stack, **options))
         return opened[-1]
 
     yield open_tab
     for tab in opened:
         tab.page.context.close()
-        assert tab.log == []
-        assert tab.origins <= {origin_of(stack.console_url)}
+        tab.holds_its_promises(stack.console_url)
+
+
+def new_tab(browser: Browser, stack: StackFile, **options: Any) -> Visit:
+    """Open a tab that shares nothing with another."""
+    context = browser.new_context(**{"viewport": DESK, "color_scheme": "light", **options})
+    context.set_default_timeout(60_000)
+    return Visit(context.new_page(), stack.console_url)
+
+
+@pytest.fixture(scope="session")
+def admins_tabs() -> list[Visit]:
+    """The tabs in which an admin signed in; the last one is in use."""
+    return []
 
 
 @pytest.fixture
-def admin(visit: Open, company: Company) -> Visit:
-    """A tab in which an admin is signed in."""
-    tab = visit()
-    tab.sign_in(company.keys["admin"])
-    return tab
+def admin(
+    browser: Browser, stack: StackFile, company: Company, admins_tabs: list[Visit]
+) -> Iterator[Visit]:
+    """A tab in which an admin is signed in: the one of the test before, if it can be used again.
+
+    Loading the console and signing in takes longer than most tests.
+    """
+    if not (admins_tabs and admins_tabs[-1].starts_again()):
+        admins_tabs.append(new_tab(browser, stack))
+        admins_tabs[-1].sign_in(company.keys["admin"])
+    tab = admins_tabs[-1]
+    yield tab
+    tab.page.unroute_all()
+    tab.holds_its_promises(stack.console_url)

