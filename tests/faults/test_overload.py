@@ -37,7 +37,10 @@ def stage() -> Iterator[Stage]:
 
 
 class Overload:
-    """Refuses every other call by chance until its time is over; every call takes a while."""
+    """Refuses every other call by chance until its time is over; every call takes a while.
+
+    It begins with as many as one call is tried, so the first caller is told for certain.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -49,7 +52,8 @@ class Overload:
 
     def fault_at(self, _number: int, _operation: str) -> Fault | None:
         self.stage.clock.advance(CALL_SECONDS)
-        if self.is_over or self.dice.random() < 0.5:
+        begins = self.refused < TRIES_MAX
+        if self.is_over or not (begins or self.dice.random() < 0.5):
             return None
         self.refused += 1
         return THROTTLED
