@@ -230,7 +230,7 @@ test-long: setup test-client-long ## Run the random suites at length, every faul
 	    $(BIN)/python -m pytest tests/interleavings tests/model tests/property tests/scenarios tests/simulation tests/concurrency tests/faults \
 	    $(PYTEST_ARGS)
 	@$(say) "The same by boto3's client"
-	@SPENDGATE_DYNAMO_CLIENT=boto3 SPENDGATE_ENGINE=dynamodb_local SPENDGATE_EXAMPLES=100 \
+	@SPENDGATE_DYNAMO_CLIENT=boto3 SPENDGATE_ENGINE=dynamodb_local SPENDGATE_EXAMPLES=100 SPENDGATE_INVALID_ONE_IN=1 \
 	    $(BIN)/python -m pytest -q tests/store tests/faults tests/concurrency tests/model tests/interleavings/test_exact_table.py tests/e2e $(PYTEST_ARGS)
 	@$(say) "The store's contract on the emulator"
 	@$(BIN)/python -m pytest -q tests/store --ignore tests/store/single_engine --engine ministack $(PYTEST_ARGS)

@@ -13,8 +13,9 @@ from tests.support.engines import REGION
 
 @pytest.fixture
 def sqs() -> Iterator[Any]:
-    """The queues of moto."""
-    with mock_aws():
+    """The queues of moto, which has no second server to ask: nothing waits for its answer."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spendgate_service.dead_letters.redrive._WAIT_SECONDS", 0)
         yield boto3.client("sqs", region_name=REGION)
 
 

@@ -33,7 +33,7 @@ class Arena:
     keys: dict[str, str]
     ids: dict[str, list[str]]
 
-    def environment(self, stack: StackFile) -> dict[str, str]:
+    def environment(self, stack: StackFile, *, invalid_one_in: int) -> dict[str, str]:
         """What the configuration and the hooks of schemathesis read."""
         in_use = [key.split(".")[2] for key in self.keys.values()]
         return {
@@ -45,6 +45,7 @@ class Arena:
             **{f"SPENDGATE_{role.upper()}_KEY": key for role, key in self.keys.items()},
             "SPENDGATE_IDS": json.dumps(self.ids),
             "SPENDGATE_KEY_IDS": json.dumps(in_use),
+            "SPENDGATE_INVALID_ONE_IN": str(invalid_one_in),
         }
 
 
@@ -79,10 +80,17 @@ def new_arena(stack: StackFile) -> Arena:
 
 
 def fuzz(
-    stack: StackFile, *, seed: int, examples: int, scratch: Path, live: bool = False
+    stack: StackFile,
+    *,
+    seed: int,
+    examples: int,
+    scratch: Path,
+    invalid_one_in: int = 1,
+    live: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run all phases and all checks; what it says is on the standard output.
 
+    Of the requests just outside a boundary of the schema, `invalid_one_in` so many is sent.
     Keys are in the environment and never in the arguments, and schemathesis hides them.
     """
     command = [
@@ -95,7 +103,7 @@ def fuzz(
     return subprocess.run(
         command,
         cwd=scratch,
-        env=new_arena(stack).environment(stack),
+        env=new_arena(stack).environment(stack, invalid_one_in=invalid_one_in),
         stdout=None if live else subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
