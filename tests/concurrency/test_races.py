@@ -1,11 +1,13 @@
 """Four processes at once: what fits is granted, never more, and everything adds up afterwards."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from spendgate_service.domain.amounts import ONE
 from spendgate_service.domain.calendar import CalendarPeriod
+from spendgate_service.domain.errors import BudgetExceeded
 from tests.concurrency.conftest import Race
 from tests.concurrency.workers import PROCESSES, apply_commands, live, reserve_many
 from tests.support.ledger_invariants import assert_books_balance
@@ -162,12 +164,16 @@ def test_parts_of_what_is_left_are_never_past_a_limit_nor_below_the_minimum(
     asked = {"tokens": 100, "at_least": {"usd": 3}}
 
     score = race(reserve_many, [([10] * 10, THREE, [asked] * 10)] * PROCESSES)
+    # Holds that were given back may have stood in the way of all others; alone they do not.
+    with suppress(BudgetExceeded):
+        while True:
+            score.granted.append(world.reserve(10, by=THREE, **asked))
 
     held = [world.find(reservation_id).amounts for reservation_id in score.granted]
     assert all(3 * ONE <= amounts["usd"] <= 10 * ONE for amounts in held)
     assert all(0 <= amounts["usd"] * 10 - amounts["tokens"] < 10 for amounts in held)
     sums = {unit: sum(amounts[unit] for amounts in held) for unit in ("usd", "tokens")}
-    assert len(held) >= 4 and sums["usd"] <= 40 * ONE
+    assert len(held) >= 4 and 37 * ONE < sums["usd"] <= 40 * ONE
     assert [world.counter(counted).available for counted in (*money, tokens)] == [
         90 * ONE - sums["usd"], 40 * ONE - sums["usd"], 700 * ONE - sums["tokens"],
     ]  # fmt: skip

@@ -23,6 +23,18 @@ from tests.support.functions import LambdaContext
 handler({"requestContext": {"requestId": "req-1"}}, LambdaContext())
 """
 
+_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+from spendgate_service.observability import count, publish_counts
+
+def count_and_publish(_number):
+    count("example")
+    publish_counts()
+
+with ThreadPoolExecutor(16) as pool:
+    list(pool.map(count_and_publish, range(2000)))
+"""
+
 _HTTP = """
 from dataclasses import replace
 from spendgate_service.api.dispatch import http_handler
@@ -140,6 +152,10 @@ def test_a_request_that_fails_is_counted_under_the_service_and_the_stack() -> No
         "spendgate",
     )
     assert second["unavailable"] == [1.0]
+
+
+def test_what_threads_count_at_once_is_published_once() -> None:
+    assert sum(sum(line["example"]) for line in lines_of(_THREADS)) == 2000
 
 
 def test_what_is_logged_about_a_message_names_the_message_its_tenant_and_the_reason() -> None:

@@ -48,10 +48,10 @@ def publish_counts() -> None:
     with _counts_lock:
         counted = {name: times for name, times in _counts.items() if times}
         _counts.clear()
-    for name, times in counted.items():
-        metrics.add_metric(name, "Count", times)
-    if counted:
-        metrics.flush_metrics()
+        for name, times in counted.items():
+            metrics.add_metric(name, "Count", times)
+        if counted:
+            metrics.flush_metrics()
 
 
 def measured[**P, T](handler: Callable[P, T]) -> Callable[P, T]:
