@@ -306,11 +306,15 @@ def test_captures_go_to_the_queue_and_the_last_one_does_not(
     sent: list[str] = []
     guard = guard_on(api, settlement="sqs", queue_url="queue")
 
-    def send(delivery: Delivery) -> None:
-        sent.append(delivery.message("t"))
-        authority.deliver(delivery)
+    class Queue:
+        def __init__(self, _url: str, _tenant_id: str) -> None:
+            pass
 
-    monkeypatch.setattr(guard._runtime, "_send_to_queue", send)
+        def send(self, delivery: Delivery) -> None:
+            sent.append(delivery.message("t"))
+            authority.deliver(delivery)
+
+    monkeypatch.setattr("spendgate._sqs.SettlementQueue", Queue)
     with guard.lease(amounts={"usd": "10"}, entries="each", agent="a") as lease:
         for _ in range(120):
             lease.admit(amounts=CENT).settle()

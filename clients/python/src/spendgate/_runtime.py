@@ -5,22 +5,24 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from spendgate._requests import request
 from spendgate._settings import Settings, in_lambda
 from spendgate._sync._http import API
 
 if TYPE_CHECKING:
+    from spendgate._async._http import AsyncAPI
     from spendgate._deliveries import Delivery
     from spendgate._heartbeat import Heartbeat
     from spendgate._journal import Journal
     from spendgate._lease_book import LeaseBook
+    from spendgate._sqs import SettlementQueue
     from spendgate._worker import Worker
     from spendgate.usage import Usage
 
@@ -29,7 +31,32 @@ _log = logging.getLogger("spendgate")
 _EXIT_FLUSH_SECONDS = 5.0
 _HEARTBEAT_TIMEOUT_SECONDS = 5.0
 
+T = TypeVar("T")
+
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+class _Part(Generic[T]):
+    """A part of a runtime, made when it is first used, by one thread for all.
+
+    `functools.cached_property` lets two threads make it twice: one would hold leases or deliveries
+    that nobody closes.
+    """
+
+    def __init__(self, make: Callable[[Runtime], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, runtime: Runtime, _owner: type | None = None) -> T:
+        with runtime._making:
+            made = vars(runtime)
+            if self._name not in made:
+                made[self._name] = self._make(runtime)
+            part: T = made[self._name]
+            return part
 
 
 class Runtime:
@@ -37,23 +64,22 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._making = threading.RLock()
         self.api = API(settings)
         self._beats_api = API(settings, timeout=_HEARTBEAT_TIMEOUT_SECONDS, max_retries=0)
-        self._queue: Any = None
-        self._async_api: Any = None
         self.closed = False
         _runtimes.add(self)
         if settings.journal is not None:
             self.worker.recover()
 
-    @cached_property
+    @_Part
     def heartbeat(self) -> Heartbeat:
         """Extends the holds of calls that run."""
         from spendgate._heartbeat import Heartbeat  # noqa: PLC0415 (loaded when it is needed)
 
         return Heartbeat(self._extend)
 
-    @cached_property
+    @_Part
     def journal(self) -> Journal | None:
         """The journal, if one is configured."""
         if self.settings.journal is None:
@@ -62,33 +88,38 @@ class Runtime:
 
         return Journal(self.settings.journal)
 
-    @cached_property
+    @_Part
     def worker(self) -> Worker:
         """Delivers in the background."""
         from spendgate._worker import Worker  # noqa: PLC0415 (loaded when it is needed)
 
         return Worker(self.send, self.journal)
 
-    @cached_property
+    @_Part
     def leases(self) -> LeaseBook:
         """The leases of all calls, and the threads that renew them."""
         from spendgate._lease_book import LeaseBook  # noqa: PLC0415 (loaded when it is needed)
 
         return LeaseBook(self)
 
-    @property
-    def async_api(self) -> Any:
-        """The connections of the asynchronous client, made when it is first used."""
-        if self._async_api is None:
-            from spendgate._async._http import AsyncAPI  # noqa: PLC0415 (asyncio where it is used)
+    @_Part
+    def async_api(self) -> AsyncAPI:
+        """The connections of the asynchronous client."""
+        from spendgate._async._http import AsyncAPI  # noqa: PLC0415 (asyncio where it is used)
 
-            self._async_api = AsyncAPI(self.settings)
-        return self._async_api
+        return AsyncAPI(self.settings)
+
+    @_Part
+    def queue(self) -> SettlementQueue:
+        """The settlement queue, if settlements are sent to it."""
+        from spendgate._sqs import SettlementQueue  # noqa: PLC0415 (needs the extra)
+
+        return SettlementQueue(str(self.settings.queue_url), self.settings.tenant_id)
 
     def send(self, delivery: Delivery) -> None:
         """Deliver once, by HTTP or by SQS; raises SpendgateError."""
         if self.settings.settlement == "sqs":
-            self._send_to_queue(delivery)
+            self.queue.send(delivery)
         else:
             self.send_by_http(delivery)
 
@@ -146,17 +177,16 @@ class Runtime:
 
     def after_fork(self) -> None:
         """Make everything anew in the child: locks, threads and connections are the parent's."""
+        self._making = threading.RLock()
         self.api.after_fork()
-        if self._async_api is not None:
-            self._async_api.after_fork()
         self._beats_api.after_fork()
-        for part in ("heartbeat", "journal", "worker", "leases"):
+        for part in ("async_api", "heartbeat", "journal", "worker", "leases"):
             made = self.__dict__.get(part)
             if made is not None:
                 made.after_fork()
         if self.settings.on_unavailable is not None:
             self.settings.on_unavailable.after_fork()
-        self._queue = None
+        vars(self).pop("queue", None)
 
     def _extend(self, reservation_id: str, ttl_seconds: int) -> None:
         self._beats_api.send(
@@ -164,13 +194,6 @@ class Runtime:
                 "POST", "reservations", reservation_id, "extend", body={"ttl_seconds": ttl_seconds}
             )
         )
-
-    def _send_to_queue(self, delivery: Delivery) -> None:
-        from spendgate._sqs import SettlementQueue  # noqa: PLC0415 (needs the extra)
-
-        if self._queue is None:
-            self._queue = SettlementQueue(str(self.settings.queue_url), self.settings.tenant_id)
-        self._queue.send(delivery)
 
 
 def _after_fork_in_child() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any, TypeVar
 
 import httpx2
@@ -27,6 +28,7 @@ class AsyncAPI:
         max_retries: int | None = None,
     ) -> None:
         self._settings = settings
+        self._lock = threading.Lock()
         self._timeout = settings.timeout if timeout is None else timeout
         self._max_retries = settings.max_retries if max_retries is None else max_retries
         self._abandoned: list[httpx2.AsyncClient] = []
@@ -36,12 +38,15 @@ class AsyncAPI:
 
     def retain(self) -> None:
         """Count a client or transport that uses the connections."""
-        self._users += 1
+        with self._lock:
+            self._users += 1
 
     async def release(self) -> None:
         """Close the connections with their last user."""
-        self._users -= 1
-        if self._users <= 0:
+        with self._lock:
+            self._users -= 1
+            is_last = self._users <= 0
+        if is_last:
             await self.aclose()
 
     async def fetch(self, model: type[ModelT], request: Request) -> ModelT:
@@ -73,26 +78,33 @@ class AsyncAPI:
 
     async def aclose(self) -> None:
         """Close the connections; a later request opens new ones."""
-        client, self._client = self._client, None
+        with self._lock:
+            client, self._client = self._client, None
         if client is not None:
             await client.aclose()
 
     def after_fork(self) -> None:
         """Leave the connections to the parent."""
+        self._lock = threading.Lock()
         if self._client is not None:
             self._abandoned.append(self._client)
         self._client = None
         self._binding = _io.LoopBinding()
 
     async def _once(self, request: Request) -> httpx2.Response:
-        if self._client is None:
-            self._client = self._new_client()
         headers = {**request.headers, "Content-Type": "application/json"}
         if request.content is None:
             headers = dict(request.headers)
-        return await self._client.request(
+        return await self._connected().request(
             request.method, request.path, content=request.content, headers=headers
         )
+
+    def _connected(self) -> httpx2.AsyncClient:
+        """Return the pool of connections; only one is made, however many threads ask at first."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._new_client()
+            return self._client
 
     def _new_client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(

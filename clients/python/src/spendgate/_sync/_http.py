@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any, TypeVar
 
 import httpx2
@@ -28,6 +29,7 @@ class API:
         max_retries: int | None = None,
     ) -> None:
         self._settings = settings
+        self._lock = threading.Lock()
         self._timeout = settings.timeout if timeout is None else timeout
         self._max_retries = settings.max_retries if max_retries is None else max_retries
         self._abandoned: list[httpx2.Client] = []
@@ -37,12 +39,15 @@ class API:
 
     def retain(self) -> None:
         """Count a client or transport that uses the connections."""
-        self._users += 1
+        with self._lock:
+            self._users += 1
 
     def release(self) -> None:
         """Close the connections with their last user."""
-        self._users -= 1
-        if self._users <= 0:
+        with self._lock:
+            self._users -= 1
+            is_last = self._users <= 0
+        if is_last:
             self.close()
 
     def fetch(self, model: type[ModelT], request: Request) -> ModelT:
@@ -74,26 +79,33 @@ class API:
 
     def close(self) -> None:
         """Close the connections; a later request opens new ones."""
-        client, self._client = self._client, None
+        with self._lock:
+            client, self._client = self._client, None
         if client is not None:
             client.close()
 
     def after_fork(self) -> None:
         """Leave the connections to the parent."""
+        self._lock = threading.Lock()
         if self._client is not None:
             self._abandoned.append(self._client)
         self._client = None
         self._binding = _io.LoopBinding()
 
     def _once(self, request: Request) -> httpx2.Response:
-        if self._client is None:
-            self._client = self._new_client()
         headers = {**request.headers, "Content-Type": "application/json"}
         if request.content is None:
             headers = dict(request.headers)
-        return self._client.request(
+        return self._connected().request(
             request.method, request.path, content=request.content, headers=headers
         )
+
+    def _connected(self) -> httpx2.Client:
+        """Return the pool of connections; only one is made, however many threads ask at first."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._new_client()
+            return self._client
 
     def _new_client(self) -> httpx2.Client:
         return httpx2.Client(
