@@ -5,7 +5,7 @@ can fail (a price, a rate, a cap, a policy, a pause) in front of the question "w
 before?".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from tests.support.functions import HttpAnswer
 from tests.support.settlement_queue import RecordingDeadLetters, send
 
 OWN = "/v1/prices/mine/m"
+RATE = "/v1/rates/eur/usd"
 PRICE = {"input_per_million": "1000000", "output_per_million": "1000000"}
 USAGE = {"provider": "mine", "model": "m", "input_tokens": 1, "max_output_tokens": 1}
 USED = {"provider": "mine", "model": "m", "input_tokens": 1, "output_tokens": 1}
@@ -214,6 +215,68 @@ class TestWhatWasAskedBefore:
         for again, first in ((settled_again, settled), (recorded_again, recorded)):
             assert (again.status, again.body) == (200, first.body)
             assert again.headers["Idempotency-Replayed"] == "true"
+
+    @pytest.mark.parametrize(
+        ("set_up", "change", "what"),
+        [
+            pytest.param(
+                ("PUT", RATE, {"rate": "2"}), ("DELETE", RATE),
+                {"subjects": {"agent": "a"}, "amounts": {"eur": "1"}}, id="a rate is removed",
+            ),
+            pytest.param(
+                ("PUT", RATE, {"rate": "2"}), ("PUT", RATE, {"rate": "3"}),
+                {"subjects": {"agent": "a"}, "amounts": {"eur": "1"}}, id="a rate is changed",
+            ),
+            pytest.param(
+                ("PATCH", "/v1/tenant", {"default_agent": "a"}),
+                ("PATCH", "/v1/tenant", {"default_agent": "b"}),
+                {"subjects": {"user": "u"}, "amounts": {"usd": "2"}}, id="another default agent",
+            ),
+            pytest.param(
+                ("PATCH", "/v1/tenant", {"default_agent": "a"}),
+                ("PATCH", "/v1/tenant", {"default_agent": None}),
+                {"subjects": {"user": "u"}, "amounts": {"usd": "2"}}, id="no default agent",
+            ),
+        ],
+    )  # fmt: skip
+    def test_what_a_rate_or_the_default_agent_decided_is_repeated_when_they_change(
+        self,
+        dead_letters: RecordingDeadLetters,
+        service: Service,
+        priced: Party,
+        set_up: Sequence[Any],
+        change: Sequence[Any],
+        what: Body,
+    ) -> None:
+        priced.done(*set_up)
+        spent = {"subjects": what["subjects"], "actual": what["amounts"]}
+        message = {"version": 1, "tenant_id": "acme", "type": "record", "event_id": "e", **spent}
+
+        settled_id = keyed(priced, "r", "/v1/reservations", what).body["reservation_id"]
+
+        def ask_all() -> list[HttpAnswer]:
+            send(service, [message])
+            return [
+                keyed(priced, "open", "/v1/reservations", what),
+                priced.ask(
+                    "POST", f"/v1/reservations/{settled_id}/settle", {"actual": what["amounts"]}
+                ),
+                keyed(priced, "s", "/v1/spend", spent),
+            ]
+
+        first = ask_all()
+        balance = priced.on(agent="a").balance
+        priced.done(*change)
+        priced.wait(6)
+
+        again = ask_all()
+
+        assert [answer.status for answer in first] == [201, 200, 201]
+        assert [answer.status for answer in again] == [200, 200, 200]
+        assert [answer.body for answer in again] == [answer.body for answer in first]
+        assert priced.on(agent="a").balance == balance
+        assert (balance["spent"], balance["held"]) == ("6", "2")
+        assert dead_letters.codes == []
 
     def test_duplicates_from_the_queue_are_never_dead_letters(
         self, dead_letters: RecordingDeadLetters, service: Service, priced: Party
