@@ -39,8 +39,8 @@ _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
 class _Part(Generic[T]):
     """A part of a runtime, made when it is first used, by one thread for all.
 
-    `functools.cached_property` lets two threads make it twice: one would hold leases or deliveries
-    that nobody closes.
+    `functools.cached_property` lets two threads make it twice: the leases and deliveries of one
+    would be left behind when the client is closed.
     """
 
     def __init__(self, make: Callable[[Runtime], T]) -> None:
