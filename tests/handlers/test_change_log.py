@@ -190,6 +190,18 @@ def test_pages_and_filters_show_each_entry_once_newest_first(ask: Ask) -> None:
     assert changes(ask, **{"from": caps[0]["at"]})[-1]["at"] >= caps[0]["at"]
 
 
+@pytest.mark.parametrize(
+    "path", ["changes", "refusals", "usage", "usage/records", "export/usage", "export/ledger"]
+)
+@pytest.mark.parametrize("to", ["2026-03-01", "2026-03-02"])
+def test_a_span_without_a_moment_in_it_is_422_wherever_there_is_a_span(
+    ask: Ask, path: str, to: str
+) -> None:
+    refused = ask("GET", f"/v1/{path}", query={"from": "2026-03-02", "to": to})
+
+    assert (refused.status, refused.body["error"]["param"]) == (422, "query.to")
+
+
 def test_what_the_headers_may_hold(ask: Ask) -> None:
     for name, length_max in (("Spendgate-Actor", 256), ("Spendgate-Reason", 500)):
         longest = {name: "x" * length_max}

@@ -104,6 +104,22 @@ def test_each_subject_and_each_budget_has_its_own_row(
     assert listed(ask, to="2020-01-01") == []
 
 
+def test_a_page_whose_place_is_older_than_the_span_is_by_now_is_the_last(
+    ask: Ask, memory_table: Table, clock: FakeClock
+) -> None:
+    """The span without `from` moves with the clock, past the cursor of the page before."""
+    create(ask, subject="agent:*", limit="1")
+    refusing = Refusing(memory_table, clock)
+    for agent in ("a", "b"):
+        refusing.refuse(5, agent)
+    page = ask("GET", "/v1/refusals", query={"limit": "1"}).body
+
+    clock.advance(86_400 + 60)
+    rest = ask("GET", "/v1/refusals", query={"limit": "1", "cursor": page["next_cursor"]})
+
+    assert (rest.status, rest.body) == (200, {"data": [], "next_cursor": None})
+
+
 def test_a_log_that_cannot_be_written_does_not_change_the_answer(
     ask: Ask, memory_table: Table, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,10 +24,15 @@ def refusals_page(
     last: int,
     subject: str | None,
 ) -> Page[Refusals]:
-    """Read a page of the refusals between two minutes. Raises InvalidValue for a foreign cursor."""
+    """Read a page of the refusals between two minutes. Raises InvalidValue for a foreign cursor.
+
+    A cursor whose minute lies before the first one has no rest: the clock has moved on.
+    """
     position = page_request.position(_POSITION)
     if position:
         last = min(last, int(position["minute"]))
+    if last < first:
+        return Page((), None)
     found = (
         refusals
         for refusals in _folded(_read(table, tenant_id, first, last))

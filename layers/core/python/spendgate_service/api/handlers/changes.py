@@ -1,7 +1,7 @@
 """The change log: what admins and operators have changed."""
 
 from spendgate_service.api.http import Request, Response, ok
-from spendgate_service.api.moments import moment_ms
+from spendgate_service.api.moments import check_order, moment_ms
 from spendgate_service.api.parameters import ACTOR, CHANGED_FROM, CHANGED_TO, OBJECT
 from spendgate_service.api.route import CHANGE_READER, route, routes_in
 from spendgate_service.store.changes import LAST_MOMENT_MS, ChangeFilter
@@ -30,6 +30,7 @@ def list_changes(request: Request) -> Response:
         about=request.query_value(OBJECT),
         actor=request.query_value(ACTOR),
     )
+    check_order(from_ms=wanted.from_ms, to_ms=wanted.to_ms)
     page = changes_of(request.app.table, request.tenant_id, wanted, request.page())
     return ok(page_response(page.data, next_cursor=page.next_cursor))
 
