@@ -43,7 +43,7 @@ def test_the_summary_says_how_much_of_what_and_until_when(ask: Ask) -> None:
     start, _, end = said["summary"].partition("; resets in ")
     assert start == (
         "agent:researcher may spend up to 1.09 usd now: 0.71 of 2 usd used today, "
-        "0.20 held by calls in flight"
+        "0.2 held by calls in flight"
     )
     assert end.endswith(".")
     assert (said["status"], said["max_amounts"], said["hint"]) == (
@@ -95,6 +95,25 @@ def test_the_most_is_the_least_of_all_budgets_in_a_unit_and_no_shadow(ask: Ask) 
     assert len(said["budgets"]) == 3
     granted = ask("POST", "/v1/reservations", {"subjects": AGENT, "amounts": said["max_amounts"]})
     assert granted.status == 201, granted
+
+
+def test_the_sentences_are_about_the_budget_with_the_least_left(ask: Ask) -> None:
+    """Also where a larger one is used more, and warns: never do they promise more than fits."""
+    create(ask, subject="organization:acme", limit="1000", period={"type": "none"})
+    create(ask, subject="user:*", limit="5")
+    create(ask, subject="agent:x", limit="2")
+    both = {"agent": "x", "user": "u"}
+
+    unused = allowance(ask, **both).body
+    spend(ask, "900", team="other")
+    warned = allowance(ask, **both).body
+
+    assert unused["max_amounts"] == warned["max_amounts"] == {"usd": "2"}
+    for said in (unused, warned):
+        assert said["summary"].startswith("agent:x may spend up to 2 usd now: 0 of 2 usd used")
+    assert (unused["status"], unused["hint"]) == ("active", "Go on.")
+    assert warned["status"] == "warning"
+    assert warned["hint"].startswith("Go on, but save: agent:x has 2 usd left until ")
 
 
 def test_without_a_budget_nothing_is_limited_unless_one_is_required(ask: Ask) -> None:

@@ -144,7 +144,7 @@ class TestActions:
             "usd",
         )
         assert answer["hint"] == (
-            "Go on, but save: agent:a has 1.50 usd left until 2026-03-09T00:00:00.000Z."
+            "Go on, but save: agent:a has 1.5 usd left until 2026-03-09T00:00:00.000Z."
         )
 
     def test_a_pause_asks_for_people(self, agent: Party) -> None:

@@ -21,7 +21,7 @@ from spendgate_service.wire.hints import Refusal
 from spendgate_service.wire.ledger import ledger_entry_response
 from spendgate_service.wire.reservations import reservation_granted, reservation_response
 from spendgate_service.wire.spend import recorded_spend_response, spend_response
-from spendgate_service.wire.values import amount_in_sentence
+from spendgate_service.wire.values import amount_in_warning
 from tests.support.api_requests import BALANCE, NOON_MS, balance
 
 SUBJECTS = (
@@ -132,7 +132,7 @@ def test_above_a_soft_limit_the_warning_names_it_and_not_the_threshold() -> None
     [("10", "10"), ("8.5", "8.50"), ("8.25", "8.25"), ("0.0125", "0.0125"), ("-0.5", "-0.50")],
 )
 def test_a_fraction_in_a_sentence_has_two_digits_at_least(amount: str, text: str) -> None:
-    assert amount_in_sentence(parse_amount(amount)) == text
+    assert amount_in_warning(parse_amount(amount)) == text
 
 
 def test_a_granted_reservation() -> None:

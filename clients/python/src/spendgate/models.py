@@ -65,7 +65,7 @@ class Allowance(Model):
     status: str
     """The most restrictive of the budgets: exhausted before paused."""
     summary: str
-    """One sentence about the tightest budget."""
+    """One sentence about the budget that limits a request most."""
     max_amounts: dict[str, Decimal]
     """The most that a request may ask for now, by unit; absent: not limited."""
     hint: str

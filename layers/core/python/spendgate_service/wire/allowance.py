@@ -16,9 +16,9 @@ from spendgate_service.domain.wording import duration_text
 from spendgate_service.wire.alternatives import AlternativeResponse, alternatives_response
 from spendgate_service.wire.balances import warnings_of
 from spendgate_service.wire.fields import Amounts, AmountText, Doc, Time
-from spendgate_service.wire.hints import ASK_FOR_MORE, hint_of, hint_to_go_on
+from spendgate_service.wire.hints import ASK_FOR_MORE, hint_of, hint_to_save
 from spendgate_service.wire.periods import boundary_on_wire
-from spendgate_service.wire.values import amount_in_sentence, optional_amount
+from spendgate_service.wire.values import amounts_on_wire, optional_amount
 
 type AllowanceStatus = Literal["active", "warning", "paused", "exhausted", "no_budgets"]
 
@@ -69,7 +69,7 @@ class AllowanceResponse(TypedDict):
     status: Annotated[
         AllowanceStatus, Doc("The most restrictive of the budgets: exhausted before paused.")
     ]
-    summary: Annotated[str, Doc("One sentence about the tightest budget.")]
+    summary: Annotated[str, Doc("One sentence about the budget that limits a request most.")]
     max_amounts: Annotated[
         Amounts, Doc("The most that a request may ask for now, by unit; absent: not limited.")
     ]
@@ -127,8 +127,8 @@ def _response(
     status: AllowanceStatus
     if refusal is None:
         status = "warning" if warnings else "active"
-        tightest = max(enforced, key=lambda balance: balance.tenths_pct_of(balance.committed))
-        hint = hint_to_go_on(tightest, warnings)
+        tightest = _with_the_least(enforced)
+        hint = hint_to_save(tightest, _grantable(tightest)) if warnings else "Go on."
     else:
         refusal.alternatives = alternatives
         short = refusal.short if isinstance(refusal, BudgetExceeded) else refusal.violations
@@ -142,7 +142,7 @@ def _response(
     return {
         "status": status,
         "summary": _summary(tightest, status),
-        "max_amounts": _max_amounts(enforced),
+        "max_amounts": amounts_on_wire(_least_by_unit(enforced)),
         "hint": _with_what_waits(_shortened(hint, tightest.subject), tightest, waiting),
         "budgets": [_budget(balance, waiting) for balance in enforced],
     }
@@ -162,7 +162,7 @@ def _without_budgets(subjects: Sequence[Subject], *, requires_budget: bool) -> A
 
 def _summary(balance: Balance, status: AllowanceStatus) -> str:
     unit, who = balance.budget.unit, _name(balance.subject)
-    most = amount_in_sentence(_grantable(balance))
+    most = amount_text(_grantable(balance))
     match status:
         case "exhausted":
             start = f"{who} may spend no {unit} now"
@@ -170,10 +170,10 @@ def _summary(balance: Balance, status: AllowanceStatus) -> str:
             start = f"{who} is paused"
         case _:
             start = f"{who} may spend up to {most} {unit} now"
-    used = f"{amount_in_sentence(balance.spent)} of {amount_in_sentence(balance.entitlement)}"
+    used = f"{amount_text(balance.spent)} of {amount_text(balance.entitlement)}"
     sentence = f"{start}: {used} {unit} used {_when(balance.budget.period)}"
     if balance.held > 0:
-        sentence += f", {amount_in_sentence(balance.held)} held by calls in flight"
+        sentence += f", {amount_text(balance.held)} held by calls in flight"
     if balance.resets_in_seconds is not None:
         sentence += f"; resets in {duration_text(balance.resets_in_seconds)}"
     return f"{sentence}."
@@ -203,12 +203,20 @@ def _shortened(hint: str, subject: Subject) -> str:
     return hint.replace(str(subject), _name(subject))
 
 
-def _max_amounts(balances: Sequence[Balance]) -> dict[str, str]:
-    most: dict[str, Amount] = {}
+def _with_the_least(balances: Sequence[Balance]) -> Balance:
+    """Return a budget with the least left of its unit; of several, the one that is used most."""
+    most = _least_by_unit(balances)
+    limiting = [balance for balance in balances if _grantable(balance) == most[balance.budget.unit]]
+    return max(limiting, key=lambda balance: balance.tenths_pct_of(balance.committed))
+
+
+def _least_by_unit(balances: Sequence[Balance]) -> dict[str, Amount]:
+    """Return the most that a request may ask for by unit: the least that a budget has left."""
+    least: dict[str, Amount] = {}
     for balance in balances:
         unit, amount = balance.budget.unit, _grantable(balance)
-        most[unit] = min(amount, most.get(unit, amount))
-    return {unit: amount_text(amount) for unit, amount in most.items()}
+        least[unit] = min(amount, least.get(unit, amount))
+    return least
 
 
 def _grantable(balance: Balance) -> Amount:

@@ -9,7 +9,7 @@ from spendgate_service.domain.forecast import Forecast, forecast_of
 from spendgate_service.wire.fields import AmountText, Doc, Time
 from spendgate_service.wire.periods import PeriodResponse, boundary_on_wire, period_response
 from spendgate_service.wire.values import (
-    amount_in_sentence,
+    amount_in_warning,
     optional_amount,
     optional_time_on_wire,
 )
@@ -117,11 +117,11 @@ def _warning(balance: Balance) -> str:
 
     At or above a soft limit: `agent:researcher usd day soft limit exceeded: 8.50 of 8 (limit 10)`.
     """
-    budget, committed = balance.budget, amount_in_sentence(balance.committed)
+    budget, committed = balance.budget, amount_in_warning(balance.committed)
     start = f"{balance.subject} {budget.unit} {budget.period.label}"
-    whole = amount_in_sentence(balance.entitlement)
+    whole = amount_in_warning(balance.entitlement)
     if balance.warning == "soft limit" and budget.soft_limit is not None:
-        soft_limit = amount_in_sentence(budget.soft_limit)
+        soft_limit = amount_in_warning(budget.soft_limit)
         return f"{start} soft limit exceeded: {committed} of {soft_limit} (limit {whole})"
     tenths = balance.tenths_pct_of(balance.committed)
     return f"{start} at {tenths // 10}.{tenths % 10}%: {committed} of {whole}"

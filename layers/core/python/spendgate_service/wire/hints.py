@@ -5,7 +5,7 @@ A hint names what would fit and when to come back. What only an admin can do it 
 
 from collections.abc import Sequence
 
-from spendgate_service.domain.amounts import amount_text
+from spendgate_service.domain.amounts import Amount, amount_text
 from spendgate_service.domain.balances import Balance
 from spendgate_service.domain.errors import (
     BudgetExceeded,
@@ -17,7 +17,7 @@ from spendgate_service.domain.errors import (
     Violation,
 )
 from spendgate_service.domain.wording import duration_text
-from spendgate_service.wire.values import amount_in_sentence, time_on_wire
+from spendgate_service.wire.values import time_on_wire
 
 ASK_FOR_MORE = ": ask for more with POST /v1/increase-requests"
 
@@ -30,14 +30,16 @@ type Refusal = (
 def hint_to_go_on(budget: Balance | None, warnings: Sequence[str]) -> str:
     """Write the hint of a request that is granted; `budget` is the most restrictive one."""
     if budget is not None and budget.warning:
-        return f"Go on, but save: {_what_is_left(budget)}."
+        return hint_to_save(budget, budget.available)
     return "Go on, but heed the warnings." if warnings else "Go on."
 
 
-def _what_is_left(balance: Balance) -> str:
-    left = f"{balance.subject} has {amount_in_sentence(balance.available)} {balance.budget.unit}"
+def hint_to_save(balance: Balance, left: Amount) -> str:
+    """Write the hint of a request that is granted while little is left."""
     ends_at = balance.period.ends_at
-    return f"{left} left" + (f" until {time_on_wire(ends_at * 1000)}" if ends_at else "")
+    until = f" until {time_on_wire(ends_at * 1000)}" if ends_at else ""
+    amount = f"{amount_text(left)} {balance.budget.unit}"
+    return f"Go on, but save: {balance.subject} has {amount} left{until}."
 
 
 def hint_of(refusal: Refusal) -> str:

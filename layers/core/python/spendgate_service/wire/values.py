@@ -39,8 +39,8 @@ def optional_amount(amount: Amount | None) -> str | None:
     return None if amount is None else amount_text(amount)
 
 
-def amount_in_sentence(amount: Amount) -> str:
-    """Write an amount for people: `8.50` and `10`, with two digits of a fraction at least."""
+def amount_in_warning(amount: Amount) -> str:
+    """Write an amount of a warning: `8.50` and `10`, with two digits of a fraction at least."""
     text = amount_text(amount)
     _, point, fraction = text.partition(".")
     return text + "0" if point and len(fraction) == 1 else text
