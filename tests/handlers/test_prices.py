@@ -66,6 +66,31 @@ def test_an_own_model_may_have_slashes_and_another_currency(ask: Ask) -> None:
     assert priced == {"eur": "255", "tokens": "2000000"}
 
 
+SPELLINGS = [
+    ("openai/gpt-4o-mini", "openai/GPT-4o-mini"),
+    ("openai/gpt-4.1-nano", "OpenAI/gpt-4.1-nano"),
+    ("azure/gpt-4o-2024-08-06", "azure_openai/GPT-4o-2024-08-06"),
+    ("google/gemini-2.5-flash", "vertex_ai/models%2FGemini-2.5-Flash"),
+]
+
+
+@pytest.mark.parametrize(("plain", "other"), SPELLINGS)
+def test_every_spelling_of_a_model_has_the_same_price_and_tag(
+    ask: Ask, plain: str, other: str
+) -> None:
+    paths = [f"/v1/prices/{name}" for name in (plain, other)]
+    builtin, same = (ask("GET", path) for path in paths)
+    assert (builtin.body["source"], same.body) == ("builtin", builtin.body)
+    tags = {"If-Match": same.headers["ETag"]}
+
+    own = ask("PUT", paths[1], OWN, headers=tags)
+
+    assert (own.status, same.headers["ETag"]) == (200, builtin.headers["ETag"])
+    assert [ask("GET", path).headers["ETag"] for path in paths] == [own.headers["ETag"]] * 2
+    deleted = ask("DELETE", paths[1], headers={"If-Match": own.headers["ETag"]})
+    assert (deleted.status, deleted.body) == (200, own.body)
+
+
 def test_a_model_that_nobody_knows_has_no_price(ask: Ask) -> None:
     assert ask("GET", "/v1/prices/nobody/nothing").status == 404
     assert ask("POST", "/v1/reservations", {"usage": usage("nothing")}).code == "unknown_price"

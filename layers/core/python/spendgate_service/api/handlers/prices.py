@@ -17,6 +17,7 @@ from spendgate_service.domain.prices import Price, price_key
 from spendgate_service.domain.rates import Rate
 from spendgate_service.domain.tenants import Tenant
 from spendgate_service.pricing.builtin import TABLE_DATE
+from spendgate_service.pricing.names import normalised_model, normalised_provider
 from spendgate_service.pricing.priced_amounts import own_price, price_for
 from spendgate_service.store.listings import start_of
 from spendgate_service.store.paging import Page, PageRequest
@@ -215,7 +216,9 @@ def _change(
 
 
 def _model_in_path(request: Request) -> tuple[str, str]:
-    return request.path_value(PROVIDER), request.path_value(MODEL)
+    """Read the normalised names of a model: each spelling is shown, tagged and changed as one."""
+    provider = request.path_value(PROVIDER)
+    return normalised_provider(provider), normalised_model(provider, request.path_value(MODEL))
 
 
 def _units_in_path(request: Request) -> tuple[str, str]:
