@@ -23,6 +23,7 @@ from spendgate_service.notifications.targets import (
 )
 from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled
+from spendgate_service.store.paging import PageRequest
 from tests.support.notifying import DEAD, QUEUE, Notifying
 from tests.unit.notifications.examples import about, balance, event, reached
 
@@ -142,7 +143,7 @@ def test_of_what_happens_while_a_receiver_is_down_nothing_is_lost(
 
     assert arrived(notifying, "down.example.com") == every_agent(60)
     assert (notifying.waiting, notifying.dead) == (0, [])
-    (_, states) = list_targets(notifying.app.table, TENANT)
+    (_, states) = list_targets(notifying.app.table, TENANT, PageRequest())
     assert [state.failures for state in states.values()] == [0]
 
 

@@ -1,10 +1,13 @@
 """What is there can be listed: balances by status and utilization, and token caps (case 26)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 
+from spendgate_service.api.routes import ROUTES
+from spendgate_service.wire.pages import PageResponse
+from tests.handlers.test_access import as_role, new_objects, send
 from tests.support.handlers import Ask, all_entries, pages
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -91,6 +94,25 @@ def test_a_wrong_status_sort_or_cursor_is_422(ask: Ask) -> None:
     for name, value in (("status", "over"), ("sort", "limit"), ("cursor", "eA")):
         refused = ask("GET", path, query={name: value})
         assert (refused.status, refused.body["error"]["param"]) == (422, f"query.{name}")
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": "0"}, {"limit": "x"}, {"limit": "1001"}, {"cursor": "W10"}, {"No": "1"}]
+)
+def test_every_list_refuses_a_limit_a_cursor_or_a_parameter_that_it_does_not_know(
+    ask: Ask, query: dict[str, str]
+) -> None:
+    objects, (name,) = new_objects(ask, "acme"), query
+    lists = [route for route in ROUTES if get_origin(route.response) is PageResponse]
+    answers = {
+        route.key: send(ask, route, objects, as_role(route.roles[0], "acme"), query=query)
+        for route in lists
+    }
+
+    assert len(lists) >= 15
+    assert {(answer.status, answer.body["error"]["param"]) for answer in answers.values()} == {
+        (422, f"query.{name}")
+    }, answers
 
 
 def test_token_caps_are_listed_while_they_are_there(ask: Ask) -> None:

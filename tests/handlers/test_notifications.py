@@ -16,7 +16,7 @@ from tests.handlers.test_change_log import changes, fields
 from tests.support.app import ListedNotifications, spendgate_over
 from tests.support.clock import FakeClock
 from tests.support.functions import HttpAnswer
-from tests.support.handlers import Ask
+from tests.support.handlers import Ask, all_entries, pages
 from tests.support.ledger_invariants import scan
 
 pytestmark = pytest.mark.usefixtures("acme")
@@ -247,6 +247,22 @@ def test_a_target_shows_how_its_last_delivery_went(ask: Ask, app: Spendgate) -> 
     }
     assert (delivered["state"], delivered["failures"]) == ("delivered", 0)
     assert (delivered["at"], delivered["reason"]) == ("1970-01-01T00:01:10.000Z", None)
+
+
+def test_targets_are_listed_in_pages_with_how_their_last_delivery_went(
+    ask: Ask, app: Spendgate
+) -> None:
+    made = [create(ask, CHAT).body["id"] for _ in range(3)]
+    note_delivered(app.table, "acme", made[2], now_ms=1)
+
+    listed = list(pages(ask, "/v1/notifications", limit="2"))
+    together = [target for page in listed for target in page]
+
+    assert list(map(len, listed)) == [2, 1]
+    assert [target["id"] for target in together] == sorted(made)
+    assert all_entries(ask, "/v1/notifications") == together
+    one = [ask("GET", f"/v1/notifications/{target['id']}").body for target in together]
+    assert together == one
 
 
 def test_nothing_of_a_deleted_target_stays(ask: Ask, app: Spendgate) -> None:

@@ -21,12 +21,14 @@ from spendgate_service.store.client import Table
 from spendgate_service.store.errors import Throttled, TransactionFailed
 from spendgate_service.store.idempotency import IdempotencyRecord, Replay
 from spendgate_service.store.ids import new_id
+from spendgate_service.store.listings import page_by_name
 from spendgate_service.store.notifications import (
     deletion_of_state,
     put_of_targets,
     read_states,
     read_targets,
 )
+from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.retrying import CHANGE_TRIES_MAX, LoopEnded, attempts
 from spendgate_service.wire.changes import notification_fields
 from spendgate_service.wire.notifications import notification_with_secret
@@ -148,11 +150,15 @@ def delete_target(
 
 
 def list_targets(
-    table: Table, tenant_id: str
-) -> tuple[list[Notification], Mapping[str, DeliveryState]]:
-    """Read the targets of a tenant in the order of their creation, and their states by id."""
-    targets = read_targets(table, tenant_id).targets
-    return [targets[name] for name in sorted(targets)], read_states(table, tenant_id, targets)
+    table: Table, tenant_id: str, page_request: PageRequest
+) -> tuple[Page[Notification], Mapping[str, DeliveryState]]:
+    """Read a page of the targets in the order of their creation, and their states by id.
+
+    Raises InvalidValue for a cursor of another list.
+    """
+    page = page_by_name(read_targets(table, tenant_id).targets, page_request, _ID)
+    shown = [target.notification_id for target in page.data]
+    return page, read_states(table, tenant_id, shown)
 
 
 def find_target(

@@ -4,7 +4,7 @@ A deleted budget moves to the list of deleted budgets, so that its ledger stays 
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
@@ -15,7 +15,7 @@ from spendgate_service.domain.errors import NotFound
 from spendgate_service.domain.subjects import Subject, parse_subject
 from spendgate_service.store import keys, values
 from spendgate_service.store.client import Table
-from spendgate_service.store.paging import PageRequest
+from spendgate_service.store.paging import Page, PageRequest
 from spendgate_service.store.values import Item
 
 LISTED_AFTER = "pk = :pk AND sk > :after"
@@ -28,6 +28,19 @@ def start_of(page_request: PageRequest, pattern: re.Pattern[str]) -> str:
     """Return the id after which a page begins. Raises InvalidValue for a cursor of another list."""
     position = page_request.position(pattern)
     return position[0] if position else _BEFORE_ALL_IDS
+
+
+def page_by_name[T](
+    found: Mapping[str, T], page_request: PageRequest, pattern: re.Pattern[str]
+) -> Page[T]:
+    """Build a page of objects that are in memory, in the order of their names.
+
+    Raises InvalidValue for a cursor of another list.
+    """
+    after = start_of(page_request, pattern)
+    names = sorted(name for name in found if name > after)
+    page = page_request.page_of(names[: page_request.limit + 1], lambda name: name)
+    return Page(tuple(found[name] for name in page.data), page.next_cursor)
 
 
 def listed(

@@ -52,12 +52,19 @@ def create_notification(request: Request[CreateNotificationBody]) -> Response:
     return _tagged(made, created(notification_with_secret(made, secret=made.secret)))
 
 
-@route("GET /v1/notifications", role=ADMIN_READER, response=PageResponse[NotificationResponse])
+@route(
+    "GET /v1/notifications",
+    role=ADMIN_READER,
+    response=PageResponse[NotificationResponse],
+    paged=True,
+)
 def list_notifications(request: Request) -> Response:
     """List the targets of notifications, 20 at most, with how their last delivery went."""
-    found, states = targets.list_targets(request.app.table, request.tenant_id)
-    shown = [notification_response(target, states.get(target.notification_id)) for target in found]
-    return ok(page_response(shown, next_cursor=None))
+    page, states = targets.list_targets(request.app.table, request.tenant_id, request.page())
+    shown = [
+        notification_response(target, states.get(target.notification_id)) for target in page.data
+    ]
+    return ok(page_response(shown, next_cursor=page.next_cursor))
 
 
 @route("GET /v1/notifications/{id}", role=ADMIN_READER, response=NotificationResponse, headers=TAG)

@@ -1,7 +1,7 @@
 """What a tenant sets for itself: prices over the built-in table, and rates between units."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from spendgate_service.api.author import author_of
@@ -19,8 +19,7 @@ from spendgate_service.domain.tenants import Tenant
 from spendgate_service.pricing.builtin import TABLE_DATE
 from spendgate_service.pricing.names import normalised_model, normalised_provider
 from spendgate_service.pricing.priced_amounts import own_price, price_for
-from spendgate_service.store.listings import start_of
-from spendgate_service.store.paging import Page, PageRequest
+from spendgate_service.store.listings import page_by_name
 from spendgate_service.store.tenants import read_tenant_of
 from spendgate_service.tenants import tenants
 from spendgate_service.tenants.tenants import TenantChange
@@ -36,7 +35,7 @@ _RATE_POSITION = re.compile("[a-z0-9_]+/[a-z0-9_]+")
 @route("GET /v1/prices", role=ADMIN_READER, response=PageResponse[PriceResponse], paged=True)
 def list_prices(request: Request) -> Response:
     """List the tenant's own prices, by provider and model."""
-    page = _page_of(_tenant(request).prices, request.page(), _PRICE_POSITION)
+    page = page_by_name(_tenant(request).prices, request.page(), _PRICE_POSITION)
     return ok(page_response([_shown(price) for price in page.data], next_cursor=page.next_cursor))
 
 
@@ -95,7 +94,7 @@ def list_rates(request: Request) -> Response:
         for target, by_source in _tenant(request).rates.items()
         for source, rate in by_source.items()
     }
-    page = _page_of(rates, request.page(), _RATE_POSITION)
+    page = page_by_name(rates, request.page(), _RATE_POSITION)
     return ok(
         page_response([rate_response(rate) for rate in page.data], next_cursor=page.next_cursor)
     )
@@ -144,16 +143,6 @@ def delete_rate(request: Request) -> Response:
         raise NotFound("rate from", f"{source} to {target}")
     _change_rate(request, "rate.deleted", last, lambda tenant: tenant.without_rate(source, target))
     return _tagged(rate_response(last))
-
-
-def _page_of[T](
-    found: Mapping[str, T], page_request: PageRequest, pattern: re.Pattern[str]
-) -> Page[T]:
-    """Build a page of the tenant's own objects, in the order of their names."""
-    after = start_of(page_request, pattern)
-    names = sorted(name for name in found if name > after)
-    page = page_request.page_of(names[: page_request.limit + 1], lambda name: name)
-    return Page(tuple(found[name] for name in page.data), page.next_cursor)
 
 
 def _tenant(request: Request) -> Tenant:
