@@ -15,7 +15,7 @@ from spendgate_service.audit.partition import Finding
 from spendgate_service.audit.table import TableAudit
 from spendgate_service.domain.errors import BudgetExceeded
 from spendgate_service.domain.reservations import OnExpiry
-from spendgate_service.store.errors import Unavailable
+from spendgate_service.store.errors import OutcomeUnknown, Throttled, Unavailable
 from tests.concurrency.conftest import Race
 from tests.concurrency.storm import FastClock
 from tests.concurrency.workers import PROCESSES, Score, Track
@@ -70,10 +70,19 @@ class Holder:
         lasts: int = LASTING_SECONDS,
         on_expiry: OnExpiry = "release",
     ) -> str:
-        answered = _again(
-            self.world.ask, amount, by=BOTH, key=key, ttl_seconds=lasts, on_expiry=on_expiry
-        )
-        return id_in(answered)
+        refused = 0
+        while True:
+            try:
+                return id_in(
+                    self.world.ask(
+                        amount, by=BOTH, key=f"{key} {refused}", ttl_seconds=lasts,
+                        on_expiry=on_expiry,
+                    )
+                )  # fmt: skip
+            except Throttled:  # a short one ends before a busy machine has stored it
+                refused, lasts = refused + 1, lasts * 2
+            except OutcomeUnknown:
+                continue
 
     def plain(self, key: str) -> None:
         _again(self.world.settle, self.take(2, key), 2)
