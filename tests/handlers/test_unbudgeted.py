@@ -51,6 +51,19 @@ def test_a_misspelt_unit_is_named(ask: Ask, path: str) -> None:
     assert any("in usd_cents:" in sentence for sentence in answered["warnings"])
 
 
+@pytest.mark.parametrize("unit", ["tokens", "requests"])
+@pytest.mark.parametrize("path", SPENDING)
+def test_the_price_of_a_usage_needs_no_budget_of_its_own(ask: Ask, path: str, unit: str) -> None:
+    a_budget(ask, unit=unit)
+    usage = {"provider": "openai", "model": "gpt-4o", "input_tokens": 1, "max_output_tokens": 1}
+    if path == "/v1/spend":
+        usage["output_tokens"] = usage.pop("max_output_tokens")
+
+    answered = ask("POST", path, {"subjects": {"user": "u"}, "usage": usage}).body
+
+    assert not any("has ever been in" in sentence for sentence in answered.get("warnings", ()))
+
+
 @pytest.mark.parametrize("path", SPENDING)
 def test_a_standard_type_without_a_budget_is_only_unbudgeted(ask: Ask, path: str) -> None:
     a_budget(ask)

@@ -16,8 +16,8 @@ from spendgate_service.store import holds
 def count_repeated_captures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A capture that is repeated counts twice."""
 
-    def counting(lease: Reservation, command: Capture) -> Reservation:
-        after = capture(lease, command)
+    def counting(lease: Reservation, command: Capture, *, now_ms: int) -> Reservation:
+        after = capture(lease, command, now_ms=now_ms)
         is_repeated = lease.state == "held" and command.captured == lease.captured
         if after is not lease or not is_repeated or not lease.captured:
             return after
@@ -30,8 +30,8 @@ def count_repeated_captures(monkeypatch: pytest.MonkeyPatch) -> None:
 def count_the_last_capture(monkeypatch: pytest.MonkeyPatch) -> None:
     """An older capture that arrives later takes the place of a larger one."""
 
-    def counting(lease: Reservation, command: Capture) -> Reservation:
-        after = capture(lease, command)
+    def counting(lease: Reservation, command: Capture, *, now_ms: int) -> Reservation:
+        after = capture(lease, command, now_ms=now_ms)
         if lease.state != "held" or not command.captured:
             return after
         captured = {**lease.captured, **command.captured}

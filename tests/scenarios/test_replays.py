@@ -137,6 +137,40 @@ class TestHoldsThatHaveEnded:
         assert agent.balance["spent"] == "1"
 
 
+class TestLeasesInUse:
+    @pytest.mark.parametrize(
+        "captured",
+        [
+            {"actual": {"usd": "0"}, "returned": {"usd": "1"}},
+            {"actual": {"usd": "1"}},
+            {"actual": {"usd": "0.4"}, "returned": {"usd": "0.6"}},
+            {"actual": {"usd": "0.4"}},
+            {"actual": {"usd": "0"}, "returned": {"usd": "0.1"}},
+        ],
+    )
+    def test_what_was_captured_or_given_back_is_not_promised_again(
+        self, agent: Party, captured: Body
+    ) -> None:
+        agent.budget("agent:a", 1)
+        first = reserve(agent, "job", ttl_seconds=600).body
+        agent.done("POST", f"/v1/reservations/{first['reservation_id']}/capture", captured)
+
+        again = reserve(agent, "job", ttl_seconds=600)
+
+        assert_ended(agent, again, "reservation_finalized", first)
+
+    def test_a_lease_of_which_nothing_was_used_or_that_grew_is_repeated(self, agent: Party) -> None:
+        agent.budget("agent:a", 9)
+        first = reserve(agent, "job", ttl_seconds=600).body
+        path = f"/v1/reservations/{first['reservation_id']}"
+        agent.done("POST", f"{path}/capture", {"actual": {"usd": "0"}})
+        agent.done("POST", f"{path}/extend", {"ttl_seconds": 900, "amounts": {"usd": "2"}})
+
+        again = reserve(agent, "job", ttl_seconds=600)
+
+        assert (again.status, again.body["amounts"]) == (200, {"usd": "1"})
+
+
 def take_the_price_away(party: Party) -> None:
     party.done("DELETE", OWN)
 
@@ -277,6 +311,18 @@ class TestWhatWasAskedBefore:
         assert priced.on(agent="a").balance == balance
         assert (balance["spent"], balance["held"]) == ("6", "2")
         assert dead_letters.codes == []
+
+    @pytest.mark.parametrize("role", ["caller", "admin"])
+    def test_a_key_whose_end_has_come_is_shown_again(self, acme: Party, role: str) -> None:
+        body = {"role": role, "expires_at": "2026-03-08T12:01:00Z"}
+        first = keyed(acme, "k", "/v1/keys", body)
+        acme.wait(100)
+
+        again = keyed(acme, "k", "/v1/keys", body)
+
+        assert (first.status, again.status) == (201, 200)
+        assert again.body == {**first.body, "secret": None}
+        assert keyed(acme, "other", "/v1/keys", body).status == 422
 
     def test_duplicates_from_the_queue_are_never_dead_letters(
         self, dead_letters: RecordingDeadLetters, service: Service, priced: Party

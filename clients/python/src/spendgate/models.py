@@ -518,7 +518,7 @@ class Reservation(Model):
     charged: bool
     """Whether what was held when it expired counts as spent; a settlement replaces that."""
     late: bool
-    """Whether it was settled after its hold had expired."""
+    """Whether it was settled or captured after its hold had expired."""
     overrun: bool
     """Whether more was settled or captured than was granted."""
     lines: list[Line]
@@ -951,7 +951,7 @@ class ReservationExtended(Model):
     charged: bool
     """Whether what was held when it expired counts as spent; a settlement replaces that."""
     late: bool
-    """Whether it was settled after its hold had expired."""
+    """Whether it was settled or captured after its hold had expired."""
     overrun: bool
     """Whether more was settled or captured than was granted."""
     lines: list[Line]

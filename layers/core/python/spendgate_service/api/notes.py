@@ -31,11 +31,11 @@ def spenders_and_notes(
 ) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
     """Return who spends under the tenant's settings, and the warnings about the request.
 
-    The tokens of a usage need no budget of their own.
+    Only a unit that the caller names can be misspelt: the tokens and the price of a usage need no
+    budget of their own.
     """
     spenders = tenant.spenders(subjects)
-    units = [unit for unit in priced.amounts if unit != TOKENS or unit in body.named_amounts()]
-    return spenders, (*priced.notes, *warnings_about(tenant, spenders, units))
+    return spenders, (*priced.notes, *warnings_about(tenant, spenders, body.named_amounts()))
 
 
 def notes_on_uncounted(body: Priceable, units: tuple[str, ...]) -> tuple[str, ...]:

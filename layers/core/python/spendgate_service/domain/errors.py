@@ -235,15 +235,19 @@ class IdempotencyConflict(SpendgateError):
 
 
 class ReservationEnded(SpendgateError):
-    """The hold of a reservation has ended, and the request needs it or differs from its end."""
+    """The hold of a reservation has ended, and the request needs it or differs from its end.
 
-    def __init__(self, reservation: "Reservation", *, why: str) -> None:
+    `is_in_force`: it still holds, but not what the request needs.
+    """
+
+    def __init__(self, reservation: "Reservation", *, why: str, is_in_force: bool = False) -> None:
         super().__init__(f"the reservation {reservation.reservation_id} {why}")
         self.reservation = reservation
+        self.is_in_force = is_in_force
 
 
 class ReservationFinalized(ReservationEnded):
-    """The reservation is settled or released, and the request differs from that."""
+    """The reservation is settled, released or captured in part; the request differs from that."""
 
 
 class ReservationExpired(ReservationEnded):

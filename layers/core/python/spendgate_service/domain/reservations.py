@@ -74,14 +74,16 @@ class Line:
         """Return the actual amounts that may count here at rates of the settlement.
 
         They are in units that were not held; the rates of held units are those of the reservation,
-        unless nothing had to be converted then.
+        unless nothing had to be converted then. A rate that a capture counted at stays.
         """
         if actual.get(self.unit):
             return {}
+        counted_at = {conversion.unit for conversion in self.conversions}
+        known = counted_at | ({*held} if self.conversions else set())
         return {
             unit: amount
             for unit, amount in actual.items()
-            if amount and unit != self.unit and not (self.conversions and unit in held)
+            if amount and unit != self.unit and unit not in known
         }
 
     def with_rates(
@@ -137,11 +139,17 @@ class Reservation:
     revision: int = 0
     on_expiry: OnExpiry = "release"
     charged: bool = False
+    captured_late: bool = False
 
     @property
     def charges(self) -> bool:
         """Whether what is held counts as spent when it expires."""
         return self.on_expiry == "charge"
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether something was captured or given back."""
+        return any(self.captured.values()) or any(self.returned.values())
 
     @property
     def counted(self) -> Mapping[str, Amount]:
@@ -163,9 +171,10 @@ class Reservation:
 
     @property
     def late(self) -> bool:
-        """Whether it was settled after its hold had expired."""
+        """Whether it was settled or captured after its hold had expired."""
         settled_at_ms = self.finalized_at_ms if self.state == "settled" else None
-        return settled_at_ms is not None and settled_at_ms >= self.expires_at_ms
+        is_settled_late = settled_at_ms is not None and settled_at_ms >= self.expires_at_ms
+        return self.captured_late or is_settled_late
 
     @property
     def overrun(self) -> bool:
@@ -206,15 +215,11 @@ class Reservation:
             return 0
         return line.reach(self.uncaptured) if self.revision else line.amount
 
-    def reach_on(self, line: Line, totals: Mapping[str, Amount]) -> Amount:
-        """Return what totals come to on the counter of a line; units not granted count apart."""
-        return line.reach({unit: totals.get(unit, 0) for unit in self.amounts})
-
     def spent_on(self, line: Line) -> Amount:
         """Return what counts as spent on the counter of a line: captured, charged or settled."""
         if self.state != "settled":
-            return self.reach_on(line, self.counted)
-        return max(self.reach_on(line, self.captured), line.cost(self.actual or {}))
+            return line.reach(self.counted)
+        return max(line.reach(self.captured), line.cost(self.actual or {}))
 
     def settled_amounts(self, actual: Mapping[str, Amount]) -> dict[str, Amount]:
         """Return the settled amounts: a unit that is not named costs what was captured of it.

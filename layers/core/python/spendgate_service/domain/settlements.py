@@ -94,7 +94,7 @@ def _covers_captures(reservation: Reservation, actual: Mapping[str, Amount]) -> 
             )
 
 
-def capture(reservation: Reservation, command: Capture) -> Reservation:
+def capture(reservation: Reservation, command: Capture, *, now_ms: int) -> Reservation:
     """Return the reservation after a capture; the same object if no total is above the last one.
 
     A capture after the expiry counts, because the money was spent. Raises ReservationFinalized for
@@ -110,8 +110,13 @@ def capture(reservation: Reservation, command: Capture) -> Reservation:
     returned = largest(reservation.returned, command.returned)
     if (captured, returned) == (reservation.captured, reservation.returned):
         return reservation
+    is_late = captured != reservation.captured and now_ms >= reservation.expires_at_ms
     return replace(
-        reservation, captured=captured, returned=returned, revision=reservation.revision + 1
+        reservation,
+        captured=captured,
+        returned=returned,
+        revision=reservation.revision + 1,
+        captured_late=reservation.captured_late or is_late,
     )
 
 
@@ -143,8 +148,14 @@ def extension_refused(reservation: Reservation, *, now_ms: int) -> ReservationEn
 
 
 def replay_refused(reservation: Reservation, *, now_ms: int) -> ReservationEnded | None:
-    """Return why the first response may not be repeated, or None while its hold is in force."""
+    """Return why the first response may not be repeated, or None while its hold is in force.
+
+    What was captured or given back of it is no longer there for a call that is made again.
+    """
     match reservation.state_at(now_ms=now_ms):
+        case "held" if reservation.is_in_use:
+            why = "is in use: part of it was captured or given back; use a new idempotency key"
+            return ReservationFinalized(reservation, why=f"{why} for a new call", is_in_force=True)
         case "held":
             return None
         case "expired":

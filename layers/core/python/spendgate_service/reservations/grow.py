@@ -178,6 +178,7 @@ class Leases:
                 before,
                 why="cannot grow: a period of it has ended, or other budgets apply by now; "
                 "reserve again",
+                is_in_force=True,
             )
         if any(claim.is_paused_by_admin for claim in claims):
             balances = read_balances(self._table, claims, now_ms=now_ms)

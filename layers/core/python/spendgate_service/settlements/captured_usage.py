@@ -9,7 +9,7 @@ at it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from spendgate_service.domain.amounts import Amount
+from spendgate_service.domain.amounts import Amount, covers
 from spendgate_service.domain.captures import Step
 from spendgate_service.domain.periods import period_of
 from spendgate_service.domain.reservations import Line, Reservation
@@ -21,17 +21,21 @@ type _Budget = tuple[str, Subject]
 
 
 def usage_of_captures(
+    before: Reservation,
     lease: Reservation,
     steps: Iterable[Step],
     shares: Sequence[BudgetShare],
     debits: Sequence[Debit],
     *,
-    counted_before: Mapping[str, Amount],
     now_ms: int,
 ) -> list[UsageRecord]:
-    """Make the records; `shares` are those of all steps together, from `counted_before` on."""
+    """Make the records; `shares` are those of all steps together, from the lease before on."""
     occurred_at_ms = _occurred_at_ms(lease, now_ms=now_ms)
-    lines: dict[_Budget, Line] = {(line.budget_id, line.subject): line for line in lease.lines}
+    counted_before = before.counted
+    lines: dict[_Budget, tuple[Line, Line]] = {
+        (line.budget_id, line.subject): (held, line)
+        for held, line in zip(before.lines, lease.lines, strict=True)
+    }
     beyond: dict[_Budget, Line] = {
         (debit.claim.budget.budget_id, debit.claim.subject): _line_of(debit) for debit in debits
     }
@@ -46,11 +50,15 @@ def usage_of_captures(
             }
         )
 
+    def spent_on(held: Line, line: Line, totals: Mapping[str, Amount]) -> Amount:
+        """Return what totals come to; what counted before counted at the rates of then."""
+        return line.reach(totals) if not covers(counted_before, totals) else held.reach(totals)
+
     def share_of(step: Step, whole: BudgetShare) -> BudgetShare:
         budget = whole.budget_id, whole.subject
         if budget in lines:
-            line = lines[budget]
-            amount = lease.reach_on(line, step.end) - lease.reach_on(line, step.start)
+            held, line = lines[budget]
+            amount = spent_on(held, line, step.end) - spent_on(held, line, step.start)
         else:
             line = beyond[budget]
             amount = beyond_on(line, step.end) - beyond_on(line, step.start)

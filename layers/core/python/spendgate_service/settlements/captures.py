@@ -50,7 +50,7 @@ class CapturePlanner:
         results: dict[int, Captured | SpendgateError] = {}
         for place, command in commands.items():
             try:
-                after = capture(after, command)
+                after = capture(after, command, now_ms=now_ms)
             except SpendgateError as refusal:
                 results[place] = refusal
         accepted = {place: commands[place] for place in commands if place not in results}
@@ -73,12 +73,7 @@ class CapturePlanner:
         usage = [
             replace(record, provenance=provenance)
             for record in usage_of_captures(
-                after,
-                steps,
-                shares_of_postings(postings),
-                (),
-                counted_before=before.counted,
-                now_ms=now_ms,
+                before, after, steps, shares_of_postings(postings), (), now_ms=now_ms
             )
         ]
         write = charging(self._table.name, command.tenant_id, before, after)
@@ -92,15 +87,14 @@ class CapturePlanner:
         now_ms: int,
     ) -> Plan:
         tenant_id = next(iter(commands.values())).tenant_id
+        after = self._debits.with_rates(tenant_id, after, now_ms=now_ms)
         spending = Spending(after.subjects, Provenance(), now_ms, after.reservation_id)
         postings = postings_of(tenant_id, before, after, spending)
         beyond = not_granted(after, spent_between(before, after))
         debits = self._debits.of_settlement(tenant_id, spending, beyond, after)
         shares = (*shares_of_postings(postings), *shares_of_debits(debits))
         steps = _steps_of(before, after, commands.values())
-        usage = usage_of_captures(
-            after, steps, shares, debits, counted_before=before.counted, now_ms=now_ms
-        )
+        usage = usage_of_captures(before, after, steps, shares, debits, now_ms=now_ms)
         write = capturing(self._table.name, tenant_id, before, after)
         finish = _finishing(write, after)
         postings += [debit.posting for debit in debits if debit.posting]

@@ -89,20 +89,20 @@ class Debits:
 
         return self._debits(tenant_id, spending, actual, debit, at_ms=at_ms)
 
-    def with_rates(self, tenant_id: str, settled: Reservation, *, now_ms: int) -> Reservation:
-        """Add to the lines the rates of units that are first named at the settlement.
+    def with_rates(self, tenant_id: str, spent: Reservation, *, now_ms: int) -> Reservation:
+        """Add to the lines the rates of units that are first named when it is spent.
 
         Reads the rates only if one of them may count. Raises Throttled.
         """
-        held, actual = settled.amounts, settled.actual or {}
-        if not any(line.unconverted(held, actual) for line in settled.lines):
-            return settled
-        rates = self._policy_cache.rules(tenant_id, settled.subjects).tenant.rates
+        held, actual = spent.amounts, spent.counted
+        if not any(line.unconverted(held, actual) for line in spent.lines):
+            return spent
+        rates = self._policy_cache.rules(tenant_id, spent.subjects).tenant.rates
         lines = tuple(
             line.with_rates(rates.get(line.unit, {}), held, actual, now_ms=now_ms)
-            for line in settled.lines
+            for line in spent.lines
         )
-        return replace(settled, lines=lines)
+        return replace(spent, lines=lines)
 
     def of_settlement(
         self,

@@ -41,6 +41,7 @@ FINALIZE_OVERRUN = f"{FINALIZE}, overran = :overran"
 CAPTURE = (
     "SET captured = :captured, returned = :returned, revision = :revision, holds_of = :holds_of"
 )
+CAPTURE_LATE = f"{CAPTURE}, captured_late = :captured_late"
 CHARGE = "REMOVE due_shard, ends_at SET charged = :charged, revision = :revision"
 NEW_DUE = "ends_at = :ends_at"
 NEW_LINES = "#lines = :lines"
@@ -130,6 +131,7 @@ def read_reservation(reservation_id: str, item: Item) -> Reservation:
         revision=values.read_optional_number(item, "revision") or 0,
         on_expiry="charge" if "charges" in item else "release",
         charged="charged" in item,
+        captured_late="captured_late" in item,
     )
 
 
@@ -181,15 +183,18 @@ def capturing(
 
     A lease is listed among the open holds.
     """
-    return _update(
-        table_name, tenant_id, before, CAPTURE,
+    late: Item = {":captured_late": {"BOOL": True}} if after.captured_late else {}
+    write = _update(
+        table_name, tenant_id, before, CAPTURE_LATE if late else CAPTURE,
         {
             ":captured": values.amounts(after.captured),
             ":returned": values.amounts(after.returned),
             ":revision": number(after.revision),
             ":holds_of": text(keys.holds_of(tenant_id)),
+            **late,
         },
     )  # fmt: skip
+    return _with_lines(write, after) if after.lines != before.lines else write
 
 
 def charging(
@@ -224,11 +229,15 @@ def finalizing(
             **overran,
         },
     )  # fmt: skip
-    if has_new_rates:
-        update = write["Update"]
-        update["UpdateExpression"] += f", {NEW_LINES}"
-        update["ExpressionAttributeNames"] = {"#lines": "lines"}
-        update["ExpressionAttributeValues"][":lines"] = _lines_value(after.lines)
+    return _with_lines(write, after) if has_new_rates else write
+
+
+def _with_lines(write: dict[str, Any], after: Reservation) -> dict[str, Any]:
+    """Store the lines as well, with the rates of units that were not held."""
+    update = write["Update"]
+    update["UpdateExpression"] += f", {NEW_LINES}"
+    update["ExpressionAttributeNames"] = {"#lines": "lines"}
+    update["ExpressionAttributeValues"][":lines"] = _lines_value(after.lines)
     return write
 
 

@@ -105,14 +105,20 @@ def create_key(
     idempotency: IdempotencyRecord | None,
     by: Author = BY_COMMAND,
 ) -> IssuedKey | Replay:
-    """Make a new key valid, once under an idempotency key. Raises IdempotencyConflict.
+    """Make a new key valid, once under an idempotency key.
 
-    The response for replays is built from the key without its secret.
+    The response for replays is built from the key without its secret. Raises IdempotencyConflict,
+    and InvalidValue for an end in the past.
     """
     now_ms = issued.key.created_at_ms
     replay = idempotency.replay(table, now_ms=now_ms) if idempotency else None
     if replay:
         return replay
+    if issued.key.expires_at_ms is not None and issued.key.expires_at_ms <= now_ms:
+        raise InvalidValue(
+            "body.expires_at: this moment is in the past; send a later one",
+            param="body.expires_at",
+        )
     writes = writes_of_key(table, issued, by)
     if idempotency:
         writes.append(

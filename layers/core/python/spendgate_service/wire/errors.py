@@ -158,8 +158,8 @@ def error_response(error: Exception, *, code: str, error_type: str, message: str
             )
         case ReservationEnded():
             # Its hold has ended: it is shown as it is from its expiry on.
-            ended_at_ms = error.reservation.expires_at_ms
-            details["reservation"] = reservation_response(error.reservation, now_ms=ended_at_ms)
+            seen_at_ms = error.reservation.expires_at_ms - error.is_in_force
+            details["reservation"] = reservation_response(error.reservation, now_ms=seen_at_ms)
     return {"error": details}
 
 

@@ -142,7 +142,7 @@ class ReservationResponse(_Reservation):
         bool,
         Doc("Whether what was held when it expired counts as spent; a settlement replaces that."),
     ]
-    late: Annotated[bool, Doc("Whether it was settled after its hold had expired.")]
+    late: Annotated[bool, Doc("Whether it was settled or captured after its hold had expired.")]
     overrun: Annotated[bool, Doc("Whether more was settled or captured than was granted.")]
     lines: Annotated[
         list[LineResponse],

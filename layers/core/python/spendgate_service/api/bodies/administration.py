@@ -29,7 +29,6 @@ from spendgate_service.api.bodies.fields import (
     patch_schema,
 )
 from spendgate_service.domain.budgets import TokenCap
-from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.domain.model_usage import TOKENS, ServiceTier
 from spendgate_service.domain.prices import PRICE_UNIT, Price, PriceTier, Rates
 from spendgate_service.domain.rates import Rate
@@ -94,12 +93,7 @@ class CreateKeyBody(Body):
         return self
 
     def to_key(self, *, tenant_id: str, now_ms: int) -> IssuedKey:
-        """Return the new key, with its secret. Raises InvalidValue for an end in the past."""
-        if self.expires_at is not None and self.expires_at <= now_ms:
-            raise InvalidValue(
-                "body.expires_at: this moment is in the past; send a later one",
-                param="body.expires_at",
-            )
+        """Return the new key, with its secret."""
         return new_key(
             tenant_id,
             self.role,
