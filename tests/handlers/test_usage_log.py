@@ -277,10 +277,44 @@ def test_what_a_balance_says_follows_a_reversal(ask: Ask) -> None:
     path = f"/v1/budgets/{made['budget_id']}/balance"
     before = get(ask, path).body
 
-    assert ask("POST", f"/v1/usage/{usage_id}/reverse", {"reason": "by mistake"}).status == 201
+    assert reverse(ask, usage_id).status == 201
     after = get(ask, path).body
 
     assert (before["spent"], before["overrun"], before["status"]) == ("12", "2", "exhausted")
     assert before["forecast"]["limit_reached_at"] is not None
     assert (after["spent"], after["overrun"], after["status"]) == ("0", "0", "active")
     assert after["forecast"] == {"burn_rate_per_hour": "0", "limit_reached_at": None}
+
+
+@pytest.fixture
+def usage_id(ask: Ask, acme: None) -> str:  # noqa: ARG001
+    """A spend that can be reversed."""
+    body = {"subjects": {"agent": "a"}, "actual": {"usd": "1"}}
+    return str(ask("POST", "/v1/spend", body, principal=CALLER).body["usage_id"])
+
+
+def reverse(ask: Ask, usage_id: str, **headers: str) -> HttpAnswer:
+    path = f"/v1/usage/{usage_id}/reverse"
+    return ask("POST", path, {"reason": "by mistake"}, headers=headers)
+
+
+def test_a_reversal_that_is_repeated_says_so(ask: Ask, usage_id: str) -> None:
+    first, again = (reverse(ask, usage_id, **{"Idempotency-Key": "k"}) for _ in range(2))
+
+    assert (first.status, again.status, first.body) == (201, 200, again.body)
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [({}, "by mistake"), ({"Spendgate-Reason": "a wrong model"}, "a wrong model")],
+)
+def test_the_change_log_has_why_a_spend_was_reversed(
+    ask: Ask, usage_id: str, headers: dict[str, str], reason: str
+) -> None:
+    """The header says it; without one, the reason of the body."""
+    assert reverse(ask, usage_id, **headers).status == 201
+
+    (entry,) = get(ask, "/v1/changes", object=usage_id).body["data"]
+    assert entry["reason"] == reason

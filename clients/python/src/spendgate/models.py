@@ -313,7 +313,7 @@ class Change(Model):
     actor: str | None
     """For whom the key acted: the header Spendgate-Actor of the request."""
     reason: str | None
-    """Why: the header Spendgate-Reason of the request."""
+    """Why: the header Spendgate-Reason, or else the reason of a reversal."""
     request_id: str | None
     """The id of the request, also in the logs."""
     action: str

@@ -7,7 +7,7 @@ changes its total of all time only.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spendgate_service.domain.changes import BY_COMMAND, Author
@@ -54,6 +54,8 @@ def reverse(
 ) -> Reversed:
     """Reverse a record, or return the reversal that it has.
 
+    Where the author gives no reason, the change log has the one of the reversal.
+
     Two write units for the record, the marker, the entry of the change log, each counter and each
     ledger entry. Raises NotFound for a record that is not in the log, InvalidValue for a reversal,
     Throttled.
@@ -73,7 +75,8 @@ def reverse(
         plan = _planned(table, tenant_id, record, reason, now_ms)
         writes, written = plan.writes(table, tenant_id, now_ms)
         changed = Changed("usage.reversed", record_id, None, reversal_fields(written))
-        writes.append(change_entry(table, tenant_id, by, changed, now_ms=now_ms))
+        author = replace(by, reason=by.reason or reason)
+        writes.append(change_entry(table, tenant_id, author, changed, now_ms=now_ms))
         try:
             table.transact(writes)
         except TransactionFailed as failed:

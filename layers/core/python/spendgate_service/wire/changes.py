@@ -55,7 +55,9 @@ class ChangeResponse(TypedDict):
     actor: Annotated[
         str | None, Doc("For whom the key acted: the header Spendgate-Actor of the request.")
     ]
-    reason: Annotated[str | None, Doc("Why: the header Spendgate-Reason of the request.")]
+    reason: Annotated[
+        str | None, Doc("Why: the header Spendgate-Reason, or else the reason of a reversal.")
+    ]
     request_id: Annotated[str | None, Doc("The id of the request, also in the logs.")]
     action: Annotated[Action, Doc("What was done.")]
     object: Annotated[

@@ -2,7 +2,7 @@
 
 from spendgate_service.api.author import author_of
 from spendgate_service.api.bodies.usage import ReverseBody
-from spendgate_service.api.http import Request, Response, created, ok
+from spendgate_service.api.http import Request, Response, created, ok, replayed
 from spendgate_service.api.parameters import (
     CURSOR,
     FILTERS,
@@ -123,7 +123,7 @@ def reverse_usage(request: Request[ReverseBody]) -> Response:
         threshold_events=request.app.threshold_events,
     )
     response = usage_record_response(result.record)
-    return ok(response) if result.replayed else created(response)
+    return replayed(response) if result.replayed else created(response)
 
 
 @route(

@@ -120,7 +120,7 @@ def _responses(route: Route, schema: Schema, calls: Sequence[Example]) -> dict[s
     responses: dict[str, object] = {}
     headers = (*EVERY_RESPONSE, *route.headers)
     if route.idempotent or route.repeatable:
-        creates_or_changes = route.repeatable and route.status == 201
+        creates_or_changes = route.method == "PUT"
         responses["200"] = _response(
             "The first response again." if route.idempotent else "Done, now or before.",
             route,
