@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,42 @@ def test_settings_come_from_the_environment_or_say_what_is_missing(
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
     with pytest.raises(ConfigurationError, match="Lambda"):
         Spendgate(settlement="background", journal="/nowhere")
+
+
+def test_whitespace_around_the_url_and_the_key_is_removed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPENDGATE_URL", f" {service.url}\n")
+    monkeypatch.setenv("SPENDGATE_API_KEY", f"\t{service.caller_key} \r\n")
+    with Spendgate(timeout=60) as guard:
+        assert guard.me().tenant_id == service.caller_key.split(".")[1]
+
+
+@pytest.mark.parametrize("broken", ["\n", "\x00", "é", "\u200b"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(broken: str) -> None:
+    with pytest.raises(ConfigurationError, match="API key") as refused:
+        Spendgate(url="https://example.test", api_key=f"sg.acme.key_1.secret{broken}more")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://x:abc", "http://x:99999", "http://", "http://a\nb", "ftp://x", "x.test",
+     "sg.acme.key_1.secret"],
+)  # fmt: skip
+def test_a_url_that_cannot_be_used_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="the URL") as refused:
+        Spendgate(url=url, api_key="key")
+    assert "secret" not in str(refused.value)
+
+
+def test_a_header_that_cannot_be_sent_is_neither_shown_nor_an_outage(
+    guard: Spendgate, account: Account
+) -> None:
+    key = "a\nprivate"
+    with pytest.raises(ConfigurationError, match="idempotency key") as refused:
+        guard.reserve(agent=account.agent, amounts={"usd": 1}, idempotency_key=key)
+    assert "private" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_lists_are_read_page_by_page(admin: Spendgate, accounts: Callable[..., Account]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import httpx2
+
 from spendgate._subjects import named
 from spendgate.errors import ConfigurationError
 
@@ -21,6 +23,7 @@ Settlement = Literal["inline", "background", "sqs"]
 DEFAULT_TIMEOUT_SECONDS = 10.0
 DEFAULT_MAX_RETRIES = 2
 DEFAULT_TTL_SECONDS = 300
+_PORT_MAX = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +82,10 @@ def resolve(
     reason: str | None,
 ) -> Settings:
     """Check the arguments; raises ConfigurationError that says what is missing."""
-    url = url or os.environ.get("SPENDGATE_URL")
-    api_key = api_key or os.environ.get("SPENDGATE_API_KEY")
-    if not url:
-        raise ConfigurationError("the URL is missing: pass url= or set SPENDGATE_URL")
-    if not url.startswith(("http://", "https://")):
-        raise ConfigurationError(f"the URL must start with https:// or http://, got {url!r}")
-    if not api_key:
-        raise ConfigurationError("the API key is missing: pass api_key= or set SPENDGATE_API_KEY")
     _check_settlement(settlement, journal=journal, queue_url=queue_url)
     return Settings(
-        url=url.rstrip("/").removesuffix("/v1"),
-        api_key=api_key,
+        url=_url(url or os.environ.get("SPENDGATE_URL")),
+        api_key=_api_key(api_key or os.environ.get("SPENDGATE_API_KEY")),
         timeout=timeout,
         max_retries=max_retries,
         subjects=named(subjects or {}),
@@ -104,6 +99,37 @@ def resolve(
         lease=_lease_terms(lease),
         authorship=_authorship(actor, reason),
     )
+
+
+def _url(given: str | None) -> str:
+    url = (given or "").strip()
+    if not url:
+        raise ConfigurationError("the URL is missing: pass url= or set SPENDGATE_URL")
+    if not url.startswith(("http://", "https://")):
+        shown = "an API key" if url.startswith("sg.") else repr(url)
+        raise ConfigurationError(f"the URL must start with https:// or http://, got {shown}")
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise ConfigurationError(f"the URL {url!r} cannot be read: {error}") from None
+    if not parsed.host:
+        raise ConfigurationError(f"the URL {url!r} names no host")
+    if (parsed.port or 0) > _PORT_MAX:
+        raise ConfigurationError(f"the URL {url!r} has a port above {_PORT_MAX}")
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def _api_key(given: str | None) -> str:
+    """Return the key without surrounding whitespace; an error never shows it."""
+    api_key = (given or "").strip()
+    if not api_key:
+        raise ConfigurationError("the API key is missing: pass api_key= or set SPENDGATE_API_KEY")
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise ConfigurationError(
+            "the API key has characters that no key has (a line break, or a letter outside "
+            "ASCII): copy it again into api_key= or SPENDGATE_API_KEY"
+        )
+    return api_key
 
 
 def _authorship(actor: str | None, reason: str | None) -> dict[str, str]:

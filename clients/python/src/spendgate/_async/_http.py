@@ -12,7 +12,7 @@ from spendgate import _retry
 from spendgate._async import _io
 from spendgate._requests import USER_AGENT, Reply, Request
 from spendgate._settings import Settings
-from spendgate.errors import APIConnectionError, APITimeoutError, status_error
+from spendgate.errors import APIConnectionError, APITimeoutError, ConfigurationError, status_error
 
 ModelT = TypeVar("ModelT")
 
@@ -63,6 +63,11 @@ class AsyncAPI:
             is_last = attempt >= self._max_retries
             try:
                 response = await self._once(request)
+            except httpx2.LocalProtocolError:  # its text may hold a header, such as the API key
+                raise ConfigurationError(
+                    f"{request.method} {request.path} was not sent: one of its headers has "
+                    "characters that HTTP does not allow; check the idempotency key"
+                ) from None
             except httpx2.TransportError as error:
                 if is_last or isinstance(error, httpx2.UnsupportedProtocol):
                     raise self._connection_error(error) from error

@@ -13,7 +13,7 @@ from spendgate import _retry
 from spendgate._requests import USER_AGENT, Reply, Request
 from spendgate._settings import Settings
 from spendgate._sync import _io
-from spendgate.errors import APIConnectionError, APITimeoutError, status_error
+from spendgate.errors import APIConnectionError, APITimeoutError, ConfigurationError, status_error
 
 ModelT = TypeVar("ModelT")
 
@@ -64,6 +64,11 @@ class API:
             is_last = attempt >= self._max_retries
             try:
                 response = self._once(request)
+            except httpx2.LocalProtocolError:  # its text may hold a header, such as the API key
+                raise ConfigurationError(
+                    f"{request.method} {request.path} was not sent: one of its headers has "
+                    "characters that HTTP does not allow; check the idempotency key"
+                ) from None
             except httpx2.TransportError as error:
                 if is_last or isinstance(error, httpx2.UnsupportedProtocol):
                     raise self._connection_error(error) from error
