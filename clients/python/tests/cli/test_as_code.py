@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from ruamel.yaml import YAML
 
-from spendgate import Spendgate
+from spendgate import PermissionDeniedError, Spendgate, models
+from spendgate._sync.resources import Budgets
 from spendgate.cli.code.model import MARK, json_schema
 from tests.cli.conftest import Run
 from tests.cli.test_plans import files
@@ -130,6 +131,80 @@ def test_a_renamed_slug_says_what_it_loses(as_tenant: Run, tenant: Spendgate) ->
     assert id_of(tenant, "researcher") == before, "nothing was changed"
     applied(as_tenant, renamed, "--prune", "--force")
     assert {budget.slug for budget in tenant.budgets.list()} == {"every-agent-daily", "science"}
+
+
+def replaced(run: Run, tenant: Spendgate, subject: str) -> models.Budget:
+    """A budget that a changed file moves to another subject; returns it as it is before."""
+    text = "version: 1\nstack: s\nbudgets: {a: {subject: 'team:%s', unit: usd, limit: 5}}\n"
+    applied(run, text % "before")
+    write((text % "before").replace("team:before", subject))
+    return tenant.budgets.retrieve(id_of(tenant, "a"))
+
+
+def test_a_replacement_that_is_refused_leaves_the_budget_as_it_was(
+    as_tenant: Run, tenant: Spendgate
+) -> None:
+    old = replaced(as_tenant, tenant, "organization:another")
+    ran = as_tenant("apply", "--yes")
+    assert ran.code == 1
+    assert "stopped at -/+ budget a: body.subject: organization:another is not" in ran.err
+    assert "budget a is as it was. 0 of 1 changes were made" in ran.err
+    assert list(tenant.budgets.list()) == [old]
+
+
+def test_a_replacement_whose_old_budget_cannot_be_deleted_is_taken_back(
+    as_tenant: Run, tenant: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, delete = replaced(as_tenant, tenant, "team:after"), Budgets.delete
+
+    def refusing(self: Budgets, budget_id: str, **options: Any) -> Any:
+        if budget_id == old.budget_id:
+            raise PermissionDeniedError("no", status_code=403)
+        return delete(self, budget_id, **options)
+
+    monkeypatch.setattr(Budgets, "delete", refusing)
+    ran = as_tenant("apply", "--yes")
+    assert (ran.code, "budget a is as it was" in ran.err) == (77, True)
+    assert list(tenant.budgets.list()) == [old]
+
+
+def test_a_replacement_that_cannot_be_completed_says_what_is_there(
+    as_tenant: Run, tenant: Spendgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced(as_tenant, tenant, "team:after")
+
+    def refusing(*_: object, **__: object) -> None:
+        raise PermissionDeniedError("no", status_code=403)
+
+    with monkeypatch.context() as only_here:
+        only_here.setattr(Budgets, "update", refusing)
+        ran = as_tenant("apply", "--yes")
+    (left,) = tenant.budgets.list()
+    assert (ran.code, left.subject, left.slug) == (77, "team:after", None)
+    assert f"the old budget was deleted, and the new one, {left.budget_id}" in ran.err
+    assert "Plan with --adopt gives it its slug" in ran.err
+    applied(as_tenant, FILE.read_text(encoding="utf-8"), "--adopt")
+    assert tenant.budgets.retrieve(left.budget_id).slug == "a"
+
+    with monkeypatch.context() as only_here:
+        write(FILE.read_text(encoding="utf-8").replace("team:after", "team:last"))
+        only_here.setattr(Budgets, "delete", refusing)
+        ran = as_tenant("apply", "--yes")
+    (new,) = (budget for budget in tenant.budgets.list() if budget.subject == "team:last")
+    assert ran.code == 77
+    assert f"the old budget {left.budget_id} was not deleted" in ran.err
+    assert f"{new.budget_id} on team:last, was created and could not be deleted again" in ran.err
+
+
+def test_a_budget_that_changed_since_the_plan_is_not_replaced(
+    as_tenant: Run, tenant: Spendgate
+) -> None:
+    old = replaced(as_tenant, tenant, "team:after")
+    assert as_tenant("plan", "--out", "saved.plan").code == 0
+    tenant.budgets.update(old.budget_id, limit=6)
+    ran = as_tenant("apply", "saved.plan")
+    assert (ran.code, "changed: limit 5 -> 6 since the plan" in ran.err) == (1, True)
+    assert [budget.budget_id for budget in tenant.budgets.list()] == [old.budget_id]
 
 
 def test_pruning_touches_only_its_own_stack(as_tenant: Run, tenant: Spendgate) -> None:
@@ -274,6 +349,7 @@ def test_what_is_imported_is_adopted_without_a_change(as_tenant: Run, tenant: Sp
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ("&file\nversion: 1\nstack: *file", "3:1: stack: it contains itself"),
         ("version: 2\nstack: s", "1:1: version: Input should be 1"),
         ("version: 1", "1:1: stack: it is missing"),
         ("- 1", "1:1: write version: 1"),
@@ -305,6 +381,37 @@ def test_what_is_imported_is_adopted_without_a_change(as_tenant: Run, tenant: Sp
 )
 def test_a_mistake_has_its_line_and_column_offline(run: Run, wrong: str, message: str) -> None:
     write(wrong)
+    ran = run("validate")
+    assert ran.code == 65
+    assert f"budgets.yaml:{message}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("subject: 'team:r*1'", "4:15: budgets.a.subject: a subject's id is * alone"),
+        ('subject: "team:r\\t"', "4:15: budgets.a.subject: a subject's id has no control"),
+        ("soft_limit: 7", "4:3: budgets.a: soft_limit: 7 is above the limit of 5"),
+        (f"name: {'n' * 101}", "4:15: budgets.a.name: "),
+        (f"metadata: {{a: {'m' * 4096}}}", "4:15: budgets.a.metadata: metadata has at most"),
+        ("metadata: {d: 2024-01-01}", "4:26: budgets.a.metadata.d: write a date"),
+        ("metadata: {d: 2024-01-01T10:00:00Z}", "4:26: budgets.a.metadata.d: write a date"),
+        ("metadata: {d: !!binary aGk=}", "4:26: budgets.a.metadata.d: write a text"),
+        ("metadata: {d: !!set {x, y}}", "4:26: budgets.a.metadata.d: write a list"),
+        ("metadata: {d: !own x}", "4:26: budgets.a.metadata.d: it has a tag"),
+        ("metadata: {1: x}", "4:26: budgets.a.metadata.1: write the name 1 in quotes"),
+        ("metadata: {d: .nan}", "4:26: budgets.a.metadata.d: NaN is no number"),
+        ("metadata: {d: [1, .inf]}", "4:33: budgets.a.metadata.d.1: Infinity is no number"),
+        ("metadata: {d: 1e999}", "4:26: budgets.a.metadata.d: 1E+999 is no number"),
+        ('metadata: {d: "\\ud800"}', "4:26: budgets.a.metadata.d: it is no valid Unicode"),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused_offline(
+    run: Run, part: str, message: str
+) -> None:
+    plain = {"subject": "subject: 'team:r'", "unit": "unit: usd", "limit": "limit: 5"}
+    parts = [part, *(text for name, text in plain.items() if not part.startswith(name))]
+    write(f"version: 1\nstack: s\nbudgets:\n  a: {{        {', '.join(parts)}}}")
     ran = run("validate")
     assert ran.code == 65
     assert f"budgets.yaml:{message}" in ran.err

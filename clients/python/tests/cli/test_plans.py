@@ -125,7 +125,6 @@ CASES: dict[str, tuple[Mapping[str, Any], State, Options]] = {
         of_service(one()),
         Options(),
     ),
-    "a soft limit above the limit": (one(soft_limit=11), of_service(one()), Options()),
     "another subject": (one(subject="agent:b"), of_service(one(), money=SPENT), Options()),
     "another subject, forced": (one(unit="eur"), of_service(one()), Options(force=True)),
     "a renamed slug": (

@@ -59,7 +59,7 @@ def sentence_of(error: SpendgateError) -> str:
     text = str(error).rstrip(".")
     if not isinstance(error, APIStatusError):
         return f"{text}."
-    if error.param:
+    if error.param and not text.startswith(f"{error.param}:"):
         text = f"{error.param}: {text}"
     known = [error.code, f"request {error.request_id}" if error.request_id else None]
     where = ", ".join(filter(None, known))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from spendgate import ConflictError, NotFoundError, Spendgate, VersionMismatch
+from spendgate import (
+    ConflictError,
+    NotFoundError,
+    Spendgate,
+    SpendgateError,
+    Unavailable,
+    VersionMismatch,
+)
 from spendgate.cli.code import state
 from spendgate.cli.code.model import MARK
 from spendgate.cli.code.objects import Key
 from spendgate.cli.code.planner import SIGNS, Change, Existing, Plan
-from spendgate.cli.exits import CommandError, Exit
+from spendgate.cli.code.replacing import replace_budget
+from spendgate.cli.exits import CommandError, Exit, code_of, sentence_of
 from spendgate.cli.values import amount, shown
-
-if TYPE_CHECKING:
-    from spendgate import models
 
 Report = Callable[[str], object]
 
@@ -36,6 +41,8 @@ def apply_plan(client: Spendgate, plan: Plan, report: Report) -> None:
                 warnings = []  # it was made by this change, and only the response was lost
             else:
                 raise _stopped(change, now, number, len(plan.changes)) from error
+        except SpendgateError as error:
+            raise _failed(change, error, number, len(plan.changes)) from error
         report(f"{SIGNS[change.action]:>3} {change.key}")
         for warning in warnings:
             report(f"      warning: {warning}")
@@ -93,25 +100,13 @@ def _make_budget(client: Spendgate, change: Change, stack: str) -> list[str]:
     elif change.action == "create" or facts is None:
         made = client.budgets.create(slug=slug, **body)
     else:
-        made = _replace(client, change, body)
+        made = replace_budget(client, change, body)
     left = [
         f"{amount(replaced.spent)} spent under {replaced.subject} no longer counts"
         for replaced in made.replaces or ()
         if replaced.spent
     ]
     return [*(made.warnings or ()), *left]
-
-
-def _replace(client: Spendgate, change: Change, body: Any) -> models.Budget:
-    """Delete a budget and create another; under another slug in the order that leaves no gap."""
-    facts, tag, slug = change.before.facts, change.before.etag, change.key.name
-    assert facts is not None
-    if facts.slug == slug:
-        client.budgets.delete(facts.budget_id, if_match=tag)
-        return client.budgets.create(slug=slug, **body)
-    made = client.budgets.create(slug=slug, **body)
-    client.budgets.delete(facts.budget_id, if_match=tag)
-    return made
 
 
 def _as_it_is(client: Spendgate, change: Change) -> Existing:
@@ -150,4 +145,19 @@ def _stopped(change: Change, now: Existing, made: int, whole: int) -> CommandErr
         f"stopped: {change.key} {what} since the plan; {made} of {whole} changes were made."
         " Plan again",
         Exit.FAILED,
+    )
+
+
+def _failed(change: Change, error: SpendgateError, made: int, whole: int) -> CommandError:
+    """Say which change failed, why, and what was made before it."""
+    if isinstance(error, CommandError):
+        left = ""
+    elif isinstance(error, Unavailable):
+        left = " Whether it was made is not known."
+    else:
+        left = "" if change.action == "create" else f" {change.key} is as it was."
+    return CommandError(
+        f"stopped at {SIGNS[change.action]} {change.key}: {sentence_of(error)}{left} {made} of"
+        f" {whole} changes were made",
+        code_of(error),
     )

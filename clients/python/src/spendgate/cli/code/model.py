@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from spendgate.cli.code import periods
+from spendgate.cli.values import amount
 
 MARK = "spendgate:stack"
 """The field of a budget's metadata that names the stack to which it belongs."""
 
+METADATA_BYTES_MAX = 4000
+"""The service takes 4,096 bytes as JSON, with the mark of the stack."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WORD = "[a-z][a-z0-9_]{0,31}"
 _SLUG = "[a-z0-9][a-z0-9._-]{0,63}"
 
@@ -19,6 +26,32 @@ _SLUG = "[a-z0-9][a-z0-9._-]{0,63}"
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal | float):
         raise ValueError("write a number, such as 10 or 0.05")
+    return value
+
+
+def _subject(text: str) -> str:
+    """Check the id of a subject by the rules of the service."""
+    _, _, name = text.partition(":")
+    if "*" in name and name != "*":
+        raise ValueError(
+            "a subject's id is * alone, for every subject of the type, or has no *: patterns such"
+            " as team-* are not supported"
+        )
+    if _CONTROL.search(name):
+        raise ValueError("a subject's id has no control characters")
+    return text
+
+
+def _agent(name: str) -> str:
+    if name == "*":
+        raise ValueError("* stands for every agent; name one")
+    return _subject(f"agent:{name}").removeprefix("agent:")
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode())
+    if size > METADATA_BYTES_MAX:
+        raise ValueError(f"metadata has at most {METADATA_BYTES_MAX} bytes as JSON")
     return value
 
 
@@ -36,7 +69,12 @@ Rate = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, max_digits=27, d
 Tokens = Annotated[int, Field(ge=0, strict=True)]
 Word = Annotated[str, Field(pattern=f"^{_WORD}$")]
 Slug = Annotated[str, Field(pattern=f"^{_SLUG}$")]
-Subject = Annotated[str, Field(pattern=f"^{_WORD}:.{{1,256}}$", examples=["agent:researcher"])]
+Subject = Annotated[
+    str,
+    Field(pattern=f"^{_WORD}:.{{1,256}}$", examples=["agent:researcher"]),
+    AfterValidator(_subject),
+]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
 ModelName = Annotated[str, Field(pattern="^[^/]+/.+$", examples=["openai/my-finetune"])]
 UnitPair = Annotated[str, Field(pattern=f"^{_WORD}/{_WORD}$", examples=["eur/usd"])]
 Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
@@ -141,8 +179,8 @@ class Budget(Part):
     warn_at_pct: Percents | None = None
     carry_over: CarryOver | None = None
     mode: Literal["enforce", "shadow"] | None = None
-    name: Annotated[str, Field(min_length=1)] | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    name: Name | None = None
+    metadata: Annotated[dict[str, Any], AfterValidator(_metadata)] = Field(default_factory=dict)
     opening_spent: Literal["inherit"] | Amount | None = Field(
         default=None,
         description="What it starts with as spent, at its creation and at a change of period.",
@@ -152,6 +190,11 @@ class Budget(Part):
     def _fields_agree(self) -> Self:
         if self.on_soft_limit == "pause" and self.soft_limit is None:
             raise ValueError("on_soft_limit: there is no soft_limit to pause at")
+        if self.soft_limit is not None and self.soft_limit > self.limit:
+            raise ValueError(
+                f"soft_limit: {amount(self.soft_limit)} is above the limit of"
+                f" {amount(self.limit)}; write {amount(self.limit)} or less"
+            )
         if self.carry_over and self.carry_over.max is not None and not self.carry_over.unused:
             raise ValueError("carry_over.max limits what was not used; set unused to true as well")
         if self.opening_spent is not None and self.subject.endswith(":*"):
@@ -214,11 +257,13 @@ class ConversionRate(Part):
 class Tenant(Part):
     """Settings of the tenant; those that are not named stay as they are."""
 
-    name: Annotated[str, Field(min_length=1)] | None = None
+    name: Name | None = None
     require_budget: bool | None = None
     unpriced_model: Literal["reject", "allow"] | None = None
     default_max_output_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    default_agent: Annotated[str, Field(min_length=1)] | None = None
+    default_agent: (
+        Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_agent)] | None
+    ) = None
     fallback_models: Annotated[list[ModelName], Field(max_length=10)] | None = None
 
 

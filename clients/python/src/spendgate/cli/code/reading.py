@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from spendgate.cli.code.json_values import not_json
 from spendgate.cli.code.model import BudgetFile
 from spendgate.cli.code.objects import Objects, objects_of
 from spendgate.cli.exits import CommandError, Exit
@@ -49,7 +50,7 @@ class _ExactConstructor(RoundTripConstructor):
         try:
             return Decimal(text)
         except ArithmeticError:
-            return node.value  # .inf and .nan: no amounts, refused as such
+            return Decimal(text.replace(".", ""))  # .inf and .nan, which JSON has not
 
 
 _ExactConstructor.add_constructor("tag:yaml.org,2002:float", _ExactConstructor.construct_yaml_float)
@@ -64,6 +65,8 @@ def read_file(path: Path) -> tuple[BudgetFile, Objects]:
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} cannot be read: {error}", Exit.DATA) from None
     parsed = _parse(path, text)
+    if strange := [Mistake(*_place(parsed, where), text) for where, text in not_json(parsed)]:
+        raise WrongFile(path, sorted(strange))
     try:
         file = BudgetFile.model_validate(parsed)
     except ValidationError as error:

@@ -72,14 +72,6 @@ def _override(change: Change, _plan: Plan, wanted: Objects, state: State) -> Ite
         yield f"{subject} no longer counts under the default {', '.join(defaults)}{inherits}"
 
 
-def _soft_limit(change: Change, *_: object) -> Iterator[str]:
-    after = change.after
-    if after is None or after["soft_limit"] is None:
-        return
-    if Decimal(after["soft_limit"]) > Decimal(after["limit"]):
-        yield "soft_limit is above limit: it is refused unless there are credits for it"
-
-
 def _loses(change: Change, *_: object) -> Iterator[str]:
     facts = change.before.facts
     if not change.ends_budget or facts is None:
@@ -110,7 +102,6 @@ _RULES: tuple[Rule, ...] = (
     _limit_below_spent,
     _period_starts_anew,
     _override,
-    _soft_limit,
     _loses,
     _other_stack,
 )
