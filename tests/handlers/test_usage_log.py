@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 
 from spendgate_service.api import export
+from spendgate_service.api.usage_query import read_report_query
+from spendgate_service.domain.errors import InvalidValue
 from spendgate_service.store.paging import cursor_after
 from spendgate_service.usage import records
+from spendgate_service.wire.values import time_on_wire
 from tests.handlers.test_budgets import create
 from tests.support.functions import HttpAnswer
 from tests.support.handlers import Ask, all_entries
@@ -163,6 +167,42 @@ def test_a_record_is_found_by_its_reservation(ask: Ask) -> None:
     assert record["metadata"] == {"trace": "x"}
 
 
+@pytest.mark.usefixtures("spends")
+def test_records_are_found_between_any_two_moments(ask: Ask) -> None:
+    """To the millisecond, as an export has them; a page that continues knows the span."""
+    body = {"subjects": {"agent": "early"}, "actual": {"usd": 1}}
+    day_ago = datetime.now(UTC) - timedelta(days=1)
+    before, moment, after = (f"{day_ago:%Y-%m-%dT%H}:07:03.{number}Z" for number in (216, 217, 218))
+    made = ask("POST", "/v1/spend", {**body, "occurred_at": moment}, principal=CALLER)
+    assert made.status == 201, made
+    (record,) = get(ask, "/v1/usage/records", agent="early").body["data"]
+    assert record["occurred_at"] == moment
+
+    for since, until in ((moment, after), (before, after)):
+        span = {"from": since, "to": until, "agent": "early"}
+        assert all_entries(ask, "/v1/usage/records", **span) == [record]
+        assert exported(ask, format="jsonl", **span)[0].count("\n") == 1
+    assert not all_entries(ask, "/v1/usage/records", **{"from": before, "to": moment})
+    later = all_entries(ask, "/v1/usage/records", limit="5", **{"from": after})
+    assert len(later) == 12
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 899, 900])
+def test_a_report_up_to_now_may_have_the_longest_span(seconds: int) -> None:
+    """The quarter of an hour that has begun does not count against the 31 days."""
+    now_ms = (1_772_971_200 + seconds) * 1000
+    first_ms = now_ms // 900_000 * 900_000 - 31 * 86_400_000
+    query = {"from": time_on_wire(first_ms), "group_by": "session"}
+
+    asked, *_ = read_report_query(query, tenant_id="acme", now_ms=now_ms)
+
+    assert asked.span.starts_at * 1000 == first_ms
+    assert asked.span.ends_at * 1000 > now_ms
+    query["from"] = time_on_wire(first_ms - 900_000)
+    with pytest.raises(InvalidValue):
+        read_report_query(query, tenant_id="acme", now_ms=now_ms)
+
+
 @pytest.mark.parametrize(
     ("path", "query", "param"),
     [
@@ -172,6 +212,7 @@ def test_a_record_is_found_by_its_reservation(ask: Ask) -> None:
         ("/v1/usage", {"group_by": "organization"}, "query.group_by"),
         ("/v1/usage", {"group_by": "a,b,c,d,e,f"}, "query.group_by"),
         ("/v1/usage", {"from": "2026-03-01T00:07:00Z"}, "query.from"),
+        ("/v1/usage", {"to": "2026-03-01T00:15:00.001Z"}, "query.to"),
         ("/v1/usage", {"from": "2026-13-01"}, "query.from"),
         ("/v1/usage", {"from": "2026-03-02", "to": "2026-03-01"}, "query.to"),
         ("/v1/usage", {"from": "2026-01-01", "group_by": "session"}, "query.from"),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from spendgate_service.api.query import refuse
 
@@ -15,25 +15,24 @@ _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def moment_ms[T](query: Mapping[str, str], name: str, *, default: T) -> int | T:
-    """Read a date (its midnight in UTC) or a moment of RFC 3339, in milliseconds since the epoch.
+def moment_ms[T](
+    query: Mapping[str, str], name: str, *, default: T, timezone: tzinfo = UTC
+) -> int | T:
+    """Read a date (its midnight in the time zone) or a moment of RFC 3339, in epoch milliseconds.
 
     Fractions of a millisecond are rounded up: entries are known to the millisecond. Raises
     InvalidValue.
     """
     if name not in query:
         return default
-    moment = date_or_moment(
-        name,
-        query[name],
-        wanted="send a date such as 2026-03-01, or a moment such as 2026-03-01T00:00:00Z",
-    )
-    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    moment = _date_or_moment(name, query[name])
+    since = (moment if moment.tzinfo else moment.replace(tzinfo=timezone)) - _EPOCH
     return max(0, -(-since // _MILLISECOND))
 
 
-def date_or_moment(name: str, text: str, *, wanted: str) -> datetime:
+def _date_or_moment(name: str, text: str) -> datetime:
     """Read a date, which has no time zone, or a moment of RFC 3339. Raises InvalidValue."""
+    wanted = "send a date such as 2026-03-01, or a moment such as 2026-03-01T00:15:00Z"
     if not _DATE_OR_MOMENT.fullmatch(text):
         refuse(f"query.{name}", wanted)
     try:

@@ -148,6 +148,7 @@ _NAMES = "subject types, provider, model, key_id, metadata.<name>"
 SPAN_FROM = Parameter(
     "from", _Moment, "The first moment, on a quarter of an hour; default: 30 days before `to`."
 )
+RECORDS_FROM = Parameter("from", _Moment, "The first moment; default: 30 days before `to`.")
 SPAN_TO = Parameter("to", _Moment, "The first moment after the span; default: now.")
 REFUSED_FROM = Parameter("from", _Moment, "The first minute; default: a day before `to`.")
 REFUSED_TO = Parameter("to", _Moment, "The first moment after the span; default: now.")

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from spendgate_service.api.moments import DAY_MS, check_end, check_span, date_or_moment, moment_ms
+from spendgate_service.api.moments import DAY_MS, check_end, check_order, check_span, moment_ms
 from spendgate_service.api.parameters import ROWS_DEFAULT, ROWS_MAX
 from spendgate_service.api.query import CURSOR_LENGTH_MAX, limit_in, refuse
 from spendgate_service.domain.calendar import (
@@ -43,6 +43,7 @@ GROUPS_MAX = 5
 
 _POSITION = re.compile(r"\[.{1,2000}\]", re.DOTALL)
 _SECONDS_OF_DAY = 86_400
+_QUARTER_HOUR_MS = QUARTER_HOUR_SECONDS * 1000
 _REPORT = {"from", "to", "group_by", "interval", "timezone", "limit", "cursor"}
 _EXPORT = {"from", "to", "format", "cursor"}
 _RECORDS = {"from", "to", "timezone", "reservation_id", "limit", "cursor"}
@@ -61,14 +62,16 @@ def read_report_query(
     if unit is not None and unit not in CALENDAR_UNITS:
         refuse("query.interval", f"send one of {', '.join(CALENDAR_UNITS)}")
     asked = ReportQuery(
-        span=_span(query, timezone, now_ms=now_ms),
+        span=_quarters(query, timezone, now_ms=now_ms),
         group_by=tuple(map(_dimension, names)),
         period=CalendarPeriod(unit, timezone.key) if unit else None,
         only=_filter(query, _REPORT, tenant_id=tenant_id),
     )
     span, place = _read_place(query.get("cursor"), asked)
     asked = replace(asked, span=span)
-    if asked.needs_records and span.ends_at - span.starts_at > RECORDS_DAYS_MAX * _SECONDS_OF_DAY:
+    current_quarter = 0 if "to" in query else QUARTER_HOUR_SECONDS
+    longest = RECORDS_DAYS_MAX * _SECONDS_OF_DAY + current_quarter
+    if asked.needs_records and span.ends_at - span.starts_at > longest:
         refuse("query.from", f"sessions and metadata are known for {RECORDS_DAYS_MAX} days at once")
     limit = limit_in(query, default=ROWS_DEFAULT, most=ROWS_MAX)
     return asked, names, limit, place
@@ -78,9 +81,9 @@ def read_records_query(
     query: Mapping[str, str], *, reservation_id: str | None, tenant_id: str, now_ms: int
 ) -> RecordsQuery:
     """Read which records are wanted. Raises InvalidValue."""
-    span = _span(query, _timezone(query), now_ms=now_ms)
+    from_ms, to_ms = _span_ms(query, _timezone(query), now_ms=now_ms)
     only = _filter(query, _RECORDS, tenant_id=tenant_id)
-    return RecordsQuery(span, only, reservation_id)
+    return RecordsQuery(from_ms, to_ms, only, reservation_id)
 
 
 def read_export_filter(query: Mapping[str, str], *, tenant_id: str) -> UsageFilter:
@@ -176,33 +179,33 @@ def _timezone(query: Mapping[str, str]) -> ZoneInfo:
         refuse("query.timezone", str(error))
 
 
-def _span(query: Mapping[str, str], timezone: ZoneInfo, *, now_ms: int) -> Interval:
-    """Read `from` and `to`; without them the last 30 days, today included, in the time zone."""
-    now = now_ms // 1000
-    to = -(-(now + 1) // QUARTER_HOUR_SECONDS) * QUARTER_HOUR_SECONDS
-    if "to" in query:
-        to = _moment("to", query["to"], timezone)
-    if "from" in query:
-        since = _moment("from", query["from"], timezone)
-    else:
-        check_end(to * 1000, now_ms=now_ms)
-        last_day = datetime.fromtimestamp(max(to - 1, 0), timezone).date()
-        first_day = last_day - timedelta(days=DAYS_DEFAULT - 1)
-        midnight = datetime(first_day.year, first_day.month, first_day.day, tzinfo=timezone)
-        since = max(0, int(midnight.timestamp()))
-    check_span(from_ms=since * 1000, to_ms=to * 1000, now_ms=now_ms)
-    return Interval(since, to)
+def _quarters(query: Mapping[str, str], timezone: ZoneInfo, *, now_ms: int) -> Interval:
+    """Read a span of whole quarters of an hour, of which there are totals. Raises InvalidValue."""
+    from_ms, to_ms = _span_ms(query, timezone, now_ms=now_ms)
+    for name, moment in (("from", from_ms), ("to", to_ms)):
+        if moment % _QUARTER_HOUR_MS and name in query:
+            refuse(f"query.{name}", "send a moment on a quarter of an hour, such as 00:15:00")
+    return Interval(from_ms // 1000, to_ms // 1000)
 
 
-def _moment(name: str, text: str, timezone: ZoneInfo) -> int:
-    """Read a date (its midnight in the time zone), or a moment on a quarter of an hour."""
-    wanted = "send a date such as 2026-03-01, or a moment such as 2026-03-01T00:15:00Z"
-    read = date_or_moment(name, text, wanted=wanted)
-    try:
-        moment = (read if read.tzinfo else read.replace(tzinfo=timezone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        refuse(f"query.{name}", wanted)
-    seconds = moment.timestamp()
-    if seconds % QUARTER_HOUR_SECONDS:
-        refuse(f"query.{name}", "send a moment on a quarter of an hour, such as 00:15:00")
-    return max(0, int(seconds))
+def _span_ms(query: Mapping[str, str], timezone: ZoneInfo, *, now_ms: int) -> tuple[int, int]:
+    """Read `from` and `to`; without them the last 30 days, today included, in the time zone.
+
+    Raises InvalidValue.
+    """
+    end_of_quarter_ms = (now_ms // _QUARTER_HOUR_MS + 1) * _QUARTER_HOUR_MS
+    to_ms = moment_ms(query, "to", default=end_of_quarter_ms, timezone=timezone)
+    check_end(to_ms, now_ms=now_ms)
+    from_ms = moment_ms(query, "from", default=None, timezone=timezone)
+    if from_ms is None:
+        from_ms = _days_before_ms(to_ms, timezone)
+    check_order(from_ms=from_ms, to_ms=to_ms)
+    return from_ms, to_ms
+
+
+def _days_before_ms(to_ms: int, timezone: ZoneInfo) -> int:
+    """Return the midnight with which the 30 days up to a moment begin."""
+    last_day = datetime.fromtimestamp(max(to_ms - 1, 0) // 1000, timezone).date()
+    first_day = last_day - timedelta(days=DAYS_DEFAULT - 1)
+    midnight = datetime(first_day.year, first_day.month, first_day.day, tzinfo=timezone)
+    return max(0, int(midnight.timestamp()) * 1000)

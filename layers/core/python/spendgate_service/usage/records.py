@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spendgate_service.domain.usage_records import UsageRecord
 from spendgate_service.domain.usage_report import Interval, UsageFilter, days_of
@@ -19,21 +19,22 @@ DAYS_READ_MAX = 100
 """How many days without a record are passed for one page."""
 
 _POSITION = re.compile(
-    r"(?P<from>\d{1,12}) (?P<to>\d{1,12}) (?P<day>\d{8}) (?P<after>(use_[0-9a-z]{36})?)"
+    r"(?P<from>\d{1,13}) (?P<to>\d{1,13}) (?P<day>\d{8}) (?P<after>(use_[0-9a-z]{36})?)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordsQuery:
-    """Which records: in a span, with these values, of one reservation or of any."""
+    """Which records: from one moment to before another, with these values, of a reservation."""
 
-    span: Interval
+    from_ms: int
+    to_ms: int
     only: UsageFilter
     reservation_id: str | None = None
 
     def admits(self, record: UsageRecord) -> bool:
         """Whether a record is one of them."""
-        if not self.span.starts_at <= record.occurred_at_ms // 1000 < self.span.ends_at:
+        if not self.from_ms <= record.occurred_at_ms < self.to_ms:
             return False
         if self.reservation_id not in {None, record.reservation_id}:
             return False
@@ -57,13 +58,12 @@ def records_page(
     """
     start: _Place | None = None
     if position := page_request.position(_POSITION):
-        span = Interval(int(position["from"]), int(position["to"]))
-        query = RecordsQuery(span, query.only, query.reservation_id)
+        query = replace(query, from_ms=int(position["from"]), to_ms=int(position["to"]))
         start = _Place(position["day"], position["after"])
     found: list[UsageRecord] = []
     for place, record in _steps(table, tenant_id, query, start):
         if record is None or len(found) == page_request.limit:
-            return Page(tuple(found), _cursor(query.span, place))
+            return Page(tuple(found), _cursor(query, place))
         if query.admits(record):
             found.append(record)
     return Page(tuple(found), None)
@@ -73,7 +73,8 @@ def _steps(
     table: Table, tenant_id: str, query: RecordsQuery, start: _Place | None
 ) -> Iterator[tuple[_Place, UsageRecord | None]]:
     """Yield the records, each with the place before it; None where enough was read for a page."""
-    days = [day for day, _ in reversed(days_of(query.span)) if start is None or day <= start.day]
+    span = Interval(query.from_ms // 1000, -(-query.to_ms // 1000))
+    days = [day for day, _ in reversed(days_of(span)) if start is None or day <= start.day]
     read = 0
     for number, day in enumerate(days):
         place = start if start is not None and start.day == day else _Place(day)
@@ -97,5 +98,5 @@ def _records_of_day(table: Table, tenant_id: str, place: _Place) -> Iterator[Usa
                 yield record
 
 
-def _cursor(span: Interval, place: _Place) -> str:
-    return cursor_after(f"{span.starts_at} {span.ends_at} {place.day} {place.after}")
+def _cursor(query: RecordsQuery, place: _Place) -> str:
+    return cursor_after(f"{query.from_ms} {query.to_ms} {place.day} {place.after}")

@@ -9,6 +9,7 @@ from spendgate_service.api.parameters import (
     FROM,
     GROUP_BY,
     INTERVAL,
+    RECORDS_FROM,
     REFUSED_FROM,
     REFUSED_TO,
     RESERVATION,
@@ -78,7 +79,7 @@ def read_usage_totals(request: Request) -> Response:
     "GET /v1/usage/records",
     role=APPROVER_READER,
     response=PageResponse[UsageRecordResponse],
-    query=(SPAN_FROM, SPAN_TO, TIMEZONE, RESERVATION, FILTERS),
+    query=(RECORDS_FROM, SPAN_TO, TIMEZONE, RESERVATION, FILTERS),
     paged=True,
 )
 def list_usage_records(request: Request) -> Response:
