@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spendgate import _threads
 from spendgate.errors import ConflictError, NotFoundError, SpendgateError
 
 _log = logging.getLogger("spendgate")
@@ -57,10 +58,7 @@ class Heartbeat:
         with self._changed:
             self._push(beat)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, name="spendgate-heartbeat", daemon=True, args=(self._changed,)
-                )
-                self._thread.start()
+                self._thread = _threads.start("spendgate-heartbeat", self._run, self._changed)
             if self._due[0][2] is beat:
                 self._changed.notify()
         return beat

@@ -40,7 +40,7 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._locks: dict[str, int] = {}
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a response may be dropped, and collected, meanwhile
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, delivery: Delivery) -> None:
@@ -53,6 +53,10 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._entry(delivery.id))
+
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether this process has stored a delivery that is not confirmed yet."""
+        return delivery.id in self._locks
 
     def confirm(self, delivery: Delivery) -> None:
         """Remove what the service has confirmed."""
@@ -82,7 +86,7 @@ class Journal:
 
     def after_fork(self) -> None:
         """Close the locks that are the parent's; closing does not unlock them there."""
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
         for descriptor in self._locks.values():
             os.close(descriptor)
         self._locks.clear()

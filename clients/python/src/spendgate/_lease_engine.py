@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from spendgate import _threads
 from spendgate._leases.amounts import Units
 from spendgate._leases.holder import Holder, Waiter
 from spendgate._leases.lines import CallInfo
@@ -148,11 +149,12 @@ class LeaseEngine:
         with self._changed:
             self._push(lease, 0.0)
             if not self._idle and self._threads < THREADS_MAX:
-                self._threads += 1
-                threading.Thread(
-                    target=self._run, name="spendgate-lease", daemon=True, args=(self._changed,)
-                ).start()
-            self._changed.notify()
+                started = _threads.start("spendgate-lease", self._run, self._changed)
+                self._threads += started is not None
+            if self._threads:
+                self._changed.notify()
+                return
+        self.work(lease)  # the process ends
 
     def work(self, lease: SharedLease) -> None:
         """Take the steps that are due."""

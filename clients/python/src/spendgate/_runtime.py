@@ -12,17 +12,20 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from spendgate import _threads
 from spendgate._requests import request
 from spendgate._settings import Settings, in_lambda
 from spendgate._sync._http import API
 
 if TYPE_CHECKING:
     from spendgate._async._http import AsyncAPI
+    from spendgate._async.settlement import AsyncSettlement
     from spendgate._deliveries import Delivery
     from spendgate._heartbeat import Heartbeat
     from spendgate._journal import Journal
     from spendgate._lease_book import LeaseBook
     from spendgate._sqs import SettlementQueue
+    from spendgate._sync.settlement import Settlement
     from spendgate._worker import Worker
     from spendgate.usage import Usage
 
@@ -68,6 +71,9 @@ class Runtime:
         self.api = API(settings)
         self._beats_api = API(settings, timeout=_HEARTBEAT_TIMEOUT_SECONDS, max_retries=0)
         self.closed = False
+        self._settlements: weakref.WeakValueDictionary[int, AsyncSettlement | Settlement] = (
+            weakref.WeakValueDictionary()
+        )
         _runtimes.add(self)
         if settings.journal is not None:
             self.worker.recover()
@@ -128,7 +134,8 @@ class Runtime:
         self.api.send(delivery.request())
 
     def keep(self, delivery: Delivery) -> None:
-        """Deliver later what could not be delivered now."""
+        """Deliver later what could not be delivered now; until then the journal has it."""
+        self._store(delivery)
         if in_lambda():
             _log.error(
                 "spendgate: %s %s was not delivered; its hold expires",
@@ -136,7 +143,17 @@ class Runtime:
                 delivery.target,
             )
             return
+        self.closed = False
         self.worker.submit(delivery)
+
+    def _store(self, delivery: Delivery) -> None:
+        journal = self.journal
+        if journal is None or journal.holds(delivery):
+            return
+        try:
+            journal.write(delivery)
+        except OSError as error:
+            _log.error("spendgate: the journal cannot store %s: %s", delivery.target, error)
 
     def keep_release(self, reservation_id: str) -> None:
         """Release a hold later."""
@@ -171,6 +188,22 @@ class Runtime:
         self._beats_api.close()
         return flushed
 
+    def watch(self, settlement: AsyncSettlement | Settlement) -> None:
+        """Remember the settlement of a call as long as it lives, for exits and forks."""
+        self._settlements[id(settlement)] = settlement
+
+    def _watched(self) -> list[AsyncSettlement | Settlement]:
+        references = self._settlements.valuerefs()  # a copy: other threads go on
+        return [settlement for ref in references if (settlement := ref()) is not None]
+
+    def settle_open(self) -> None:
+        """Settle the streams that are still open at what was seen of them."""
+        for settlement in self._watched():
+            try:
+                settlement.settle_later()
+            except Exception:  # noqa: BLE001 (the others must be settled)
+                _log.exception("spendgate: an open stream was not settled")
+
     def flush(self, timeout: float | None) -> bool:
         """Wait until everything is delivered; False if the time was too short."""
         return self.worker.flush(timeout) if "worker" in self.__dict__ else True
@@ -178,6 +211,8 @@ class Runtime:
     def after_fork(self) -> None:
         """Make everything anew in the child: locks, threads and connections are the parent's."""
         self._making = threading.RLock()
+        for settlement in self._watched():
+            settlement.disown()
         self.api.after_fork()
         self._beats_api.after_fork()
         for part in ("async_api", "heartbeat", "journal", "worker", "leases"):
@@ -201,11 +236,15 @@ def _after_fork_in_child() -> None:
         runtime.after_fork()
 
 
-def _close_all() -> None:
+def _at_exit() -> None:
+    """Settle the streams that are open, deliver, close; after that no thread starts."""
+    for runtime in list(_runtimes):
+        runtime.settle_open()
     for runtime in list(_runtimes):
         runtime.close()
+    _threads.end()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
-atexit.register(_close_all)
+atexit.register(_at_exit)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from spendgate import _retry
+from spendgate import _retry, _threads
 from spendgate._deliveries import Delivery, fallback, is_temporary
 from spendgate._journal import Journal
 from spendgate.errors import APIStatusError, SpendgateError
@@ -37,9 +37,13 @@ class Worker:
     def submit(self, delivery: Delivery) -> None:
         """Deliver as soon as possible; does not wait."""
         with self._changed:
-            self._push(0.0, 0, delivery)
-            self._start()
-            self._changed.notify_all()
+            if not _threads.have_ended():
+                self._push(0.0, 0, delivery)
+                self._start()
+                self._changed.notify_all()
+                return
+        kept = "it stays in the journal" if self._journal is not None else "its hold expires"
+        _log.error("spendgate: %s %s came after the exit; %s", delivery.kind, delivery.target, kept)
 
     def recover(self) -> None:
         """Deliver what processes that have ended left in the journal."""
@@ -73,10 +77,7 @@ class Worker:
 
     def _start(self) -> None:
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(
-                target=self._run, name="spendgate-worker", daemon=True, args=(self._changed,)
-            )
-            self._thread.start()
+            self._thread = _threads.start("spendgate-worker", self._run, self._changed)
 
     def _push(self, due: float, attempt: int, delivery: Delivery) -> None:
         heapq.heappush(self._due, (due, next(self._order), attempt, delivery))

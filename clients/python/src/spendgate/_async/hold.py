@@ -160,7 +160,7 @@ class AsyncHold:
         if runtime.journal is not None:
             await _io.run_blocking(runtime.journal.write, delivery)
         if runtime.settings.settlement == "background" or (self.is_local and not in_lambda()):
-            runtime.worker.submit(delivery)
+            runtime.keep(delivery)
             return
         try:
             await self._send(delivery)

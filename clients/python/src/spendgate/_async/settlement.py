@@ -45,6 +45,7 @@ class AsyncSettlement:
         self.call = call
         self.usage = usage  # what is reserved
         self.observer: ResponseObserver | SeenResponse | None = None
+        runtime.watch(self)
 
     async def after_exception(self, error: BaseException) -> None:
         """Release if the request was never sent; otherwise the hold expires."""
@@ -94,8 +95,16 @@ class AsyncSettlement:
         except SpendgateError as error:
             _log.error("spendgate: %s was not reported: %s", self._hold.id, error)
 
-    def __del__(self) -> None:
-        """Settle a response that was dropped without being closed."""
+    def settle_later(self) -> None:
+        """Settle, in the background, a response that was dropped or is open at exit."""
         if not self._done and self.observer is not None:
             self._done = True
             self._hold.settle_later(**self._settlement())
+
+    def disown(self) -> None:
+        """Leave the call to the parent process, which settles it."""
+        self._done = True
+
+    def __del__(self) -> None:
+        """Settle a response that was dropped without being closed."""
+        self.settle_later()

@@ -161,7 +161,7 @@ class Hold:
         if runtime.journal is not None:
             _io.run_blocking(runtime.journal.write, delivery)
         if runtime.settings.settlement == "background" or (self.is_local and not in_lambda()):
-            runtime.worker.submit(delivery)
+            runtime.keep(delivery)
             return
         try:
             self._send(delivery)

@@ -44,6 +44,7 @@ class Settlement:
         self.call = call
         self.usage = usage  # what is reserved
         self.observer: ResponseObserver | SeenResponse | None = None
+        runtime.watch(self)
 
     def after_exception(self, error: BaseException) -> None:
         """Release if the request was never sent; otherwise the hold expires."""
@@ -93,8 +94,16 @@ class Settlement:
         except SpendgateError as error:
             _log.error("spendgate: %s was not reported: %s", self._hold.id, error)
 
-    def __del__(self) -> None:
-        """Settle a response that was dropped without being closed."""
+    def settle_later(self) -> None:
+        """Settle, in the background, a response that was dropped or is open at exit."""
         if not self._done and self.observer is not None:
             self._done = True
             self._hold.settle_later(**self._settlement())
+
+    def disown(self) -> None:
+        """Leave the call to the parent process, which settles it."""
+        self._done = True
+
+    def __del__(self) -> None:
+        """Settle a response that was dropped without being closed."""
+        self.settle_later()
