@@ -27,6 +27,7 @@ from spendgate import (
 from spendgate._deliveries import Delivery
 from spendgate._leases.amounts import ONE, parsed
 from spendgate._leases.holder import Waiter
+from spendgate._leases.tenures import LeaseTerms
 from spendgate._requests import Reply, Request
 from spendgate.errors import InternalServerError
 from tests.support.authority import Authority
@@ -336,6 +337,16 @@ def test_a_fork_leaves_the_lease_and_its_calls_to_the_parent(
         lease.admit(amounts={"usd": "0.25"}).settle()
         assert authority.calls.count("reserve") == 2
     assert authority.spent() == parsed("0.25")
+
+
+def test_a_fork_frees_the_lock_of_a_lease_that_the_client_has_forgotten(guard: Spendgate) -> None:
+    book = guard._runtime.leases
+    forgotten = book.new(LeaseTerms(), {"agent": "a"})
+    forgotten.close()
+    book.new(LeaseTerms(), {"agent": "a"})
+    of_the_parent = forgotten.lock
+    guard._runtime.after_fork()  # what a child process does first
+    assert forgotten.lock is not of_the_parent
 
 
 def test_a_closed_lease_admits_nothing_and_lets_calls_end(

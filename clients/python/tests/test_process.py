@@ -278,3 +278,35 @@ def test_a_child_process_leaves_the_open_streams_to_its_parent(
     """
     program.run(body)
     assert account.tokens == (program.served_tokens(), 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_process_waits_for_no_lock_that_a_thread_of_its_parent_held(
+    program: Program,
+) -> None:
+    body = """
+    import signal, warnings
+    from spendgate import LocalCap
+    from spendgate.estimators import CallToEstimate, LearnedEstimator
+    warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside our own threads
+    estimator, cap = LearnedEstimator(), LocalCap({"tokens": 100})
+    held, ended = threading.Event(), threading.Event()
+    def hold():
+        with estimator._lock, cap._lock:
+            held.set()
+            ended.wait()
+    threading.Thread(target=hold).start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # ends a child that hangs
+        asked = CallToEstimate("gpt-4o", {}, 10)
+        estimator.observe(asked, 5)
+        assert estimator.output_tokens(asked) == 10
+        assert cap.take({"tokens": 1}, None)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    ended.set()
+    assert status == 0
+    """
+    program.run(body)

@@ -143,6 +143,34 @@ def test_base64_is_never_counted() -> None:
     assert IMAGE_TOKENS + FILE_TOKENS < ByteEstimator().input_tokens(call(body)) < 8_000
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"type": "text", "media_type": "text/plain", "data": "x" * 300_000},
+        {"type": "content", "content": [{"type": "text", "text": "x" * 300_000}]},
+        {"type": "of tomorrow", "data": "x" * 300_000},
+    ],
+    ids=lambda source: source["type"],
+)
+def test_a_document_of_text_counts_by_its_bytes(source: dict[str, Any]) -> None:
+    body = {"messages": [{"content": [{"type": "document", "source": source}]}]}
+    assert 100_000 <= ByteEstimator().input_tokens(call(body)) < 100_100
+
+
+@pytest.mark.parametrize("kind", ["base64", "url", "file"])
+def test_a_document_of_bytes_counts_a_constant_and_the_text_beside_it(kind: str) -> None:
+    source = {"type": kind, "data": "B" * 100_000}
+    document = {"type": "document", "source": source, "context": "x" * 3_000}
+    body = {"messages": [{"content": [document]}]}
+    assert 1_000 <= ByteEstimator().input_tokens(call(body)) - FILE_TOKENS < 1_100
+
+
+def test_an_object_that_only_is_named_like_a_binary_part_counts_by_its_bytes() -> None:
+    arguments = {"type": "image", "text": "x" * 300_000}
+    body = {"messages": [{"content": [{"type": "tool_use", "input": arguments}]}]}
+    assert ByteEstimator().input_tokens(call(body)) >= 100_000
+
+
 def test_tools_and_schemas_count() -> None:
     tools = [{"type": "function", "function": {"name": "f", "description": "x" * 300}}]
     assert ByteEstimator().input_tokens(call({"input": "", "tools": tools})) > 100

@@ -30,7 +30,7 @@ _DRAIN_POLL_SECONDS = 0.01
 class SharedLease:
     """A holder and its lock, shared by all threads and tasks that spend from it."""
 
-    __slots__ = ("_engine", "due_at", "holder", "is_awake", "is_busy", "lock")
+    __slots__ = ("__weakref__", "_engine", "due_at", "holder", "is_awake", "is_busy", "lock")
 
     def __init__(self, engine: LeaseEngine, holder: Holder) -> None:
         self._engine = engine

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import ROUND_UP, Decimal
 
+from spendgate._forks import Lock
 from spendgate.errors import ConfigurationError
 from spendgate.usage import Usage
 
@@ -36,7 +36,7 @@ class LocalCap:
         self.per = per
         self._monotonic = monotonic
         self._granted: deque[tuple[float, dict[str, Decimal]]] = deque()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         if _CURRENCY in self.amounts:
             _require_prices()
 
@@ -57,10 +57,6 @@ class LocalCap:
                     return False
             self._granted.append((now, asked))
             return True
-
-    def after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may have held."""
-        self._lock = threading.Lock()
 
     def _asked(
         self, amounts: Mapping[str, Decimal | int | float | str] | None, usage: Usage | None

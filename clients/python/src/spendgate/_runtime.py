@@ -219,8 +219,6 @@ class Runtime:
             made = self.__dict__.get(part)
             if made is not None:
                 made.after_fork()
-        if self.settings.on_unavailable is not None:
-            self.settings.on_unavailable.after_fork()
         vars(self).pop("queue", None)
 
     def _extend(self, reservation_id: str, ttl_seconds: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from spendgate._forks import Lock
 
 DEFAULT_MAX_OUTPUT_TOKENS = 4096
 IMAGE_TOKENS = 2_000
@@ -17,13 +18,17 @@ _PROMPT_FIELDS = (
     "messages", "input", "prompt", "system", "instructions", "tools", "functions",
     "response_format", "text", "output_config", "suffix",
 )  # fmt: skip
-_BINARY_PARTS = {
+_PART_TOKENS = {
     "image_url": IMAGE_TOKENS, "input_image": IMAGE_TOKENS, "image": IMAGE_TOKENS,
     "input_audio": FILE_TOKENS, "file": FILE_TOKENS, "input_file": FILE_TOKENS,
     "document": FILE_TOKENS,
 }  # fmt: skip
 _LEARNED_OUTPUTS_MAX = 200
 _LEARNED_KEYS_MAX = 1_000
+_PAYLOADS = frozenset(
+    {"source", "image_url", "input_audio", "file", "file_id", "file_data", "file_url"}
+)
+_BINARY_SOURCES = frozenset({"base64", "url", "file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class LearnedEstimator:
 
     base: ByteEstimator = field(default_factory=ByteEstimator)
     _outputs: OrderedDict[tuple[str, str], deque[int]] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def input_tokens(self, call: CallToEstimate) -> int:
         """As the base estimator does."""
@@ -155,6 +160,14 @@ def text_size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+def _is_binary(part: Mapping[str, Any]) -> bool:
+    """Whether a part carries base64, a URL or an id, and no text that counts by its bytes."""
+    source = part.get("source")
+    if isinstance(source, Mapping):
+        return source.get("type") in _BINARY_SOURCES
+    return not _PAYLOADS.isdisjoint(part)
+
+
 def _prompt_of(body: Mapping[str, Any]) -> list[object]:
     return [body[name] for name in _PROMPT_FIELDS if name in body]
 
@@ -165,9 +178,10 @@ def _collect(node: object, texts: list[str]) -> int:
         texts.append(node)
         return 0
     if isinstance(node, Mapping):
-        part = _BINARY_PARTS.get(str(node.get("type")))
-        if part is not None:
-            return part
+        part = _PART_TOKENS.get(str(node.get("type")))
+        if part is not None and _is_binary(node):
+            beside = [value for key, value in node.items() if key not in {"type", *_PAYLOADS}]
+            return part + sum(_collect(value, texts) for value in beside)
         texts.extend(str(key) for key in node)
         return sum(_collect(value, texts) for value in node.values())
     if isinstance(node, Sequence):
