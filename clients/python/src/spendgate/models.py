@@ -888,7 +888,7 @@ class Refusals(Model):
     """Refusals of one subject by one budget with one code, in one minute."""
 
     minute: datetime
-    """The minute in which they were written."""
+    """The minute in which they were written; first_at may lie in an earlier one."""
     budget_id: str
     """The budget that refused."""
     subject: str

@@ -11,7 +11,9 @@ from spendgate_service.wire.values import time_on_wire
 class RefusalsResponse(TypedDict):
     """Refusals of one subject by one budget with one code, in one minute."""
 
-    minute: Annotated[Time, Doc("The minute in which they were written.")]
+    minute: Annotated[
+        Time, Doc("The minute in which they were written; first_at may lie in an earlier one.")
+    ]
     budget_id: Annotated[str, Doc("The budget that refused.")]
     subject: Annotated[str, Doc("The subject that was refused, as type:id.")]
     code: Annotated[str, Doc("The code of the responses.")]
