@@ -7,7 +7,7 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -144,6 +144,92 @@ def test_decorated_coroutines_and_async_generators(service: Service, account: Ac
 
     asyncio.run(work())
     assert account.tokens == (140, 0)
+
+
+def talk(seen: list[Any]) -> Generator[str, Any, str]:
+    """Note all that a caller does to a generator."""
+    try:
+        seen.append((yield "0.1"))
+        try:
+            yield "0.2"
+        except LookupError as error:
+            seen.append(error.args[0])
+        yield "0.3"
+        return "the end"
+    finally:
+        seen.append("finally")
+
+
+async def talk_async(seen: list[Any]) -> AsyncGenerator[str, Any]:
+    try:
+        seen.append((yield "0.1"))
+        try:
+            yield "0.2"
+        except LookupError as error:
+            seen.append(error.args[0])
+        yield "0.3"
+    finally:
+        await asyncio.sleep(0)
+        seen.append("finally")
+
+
+def test_a_decorated_generator_is_sent_thrown_and_returned_what_it_would_be(
+    guard: Spendgate, account: Account
+) -> None:
+    decorated = guard.guard(
+        agent=account.agent, amounts={"usd": 1}, actual=lambda last: {"usd": last}
+    )(talk)
+    seen: list[Any] = []
+    words = decorated(seen)
+    assert [next(words), words.send("sent"), words.throw(LookupError("thrown"))] == [
+        "0.1", "0.2", "0.3",
+    ]  # fmt: skip
+    with pytest.raises(StopIteration) as end:
+        next(words)
+    assert end.value.value == "the end"
+    assert seen == ["sent", "thrown", "finally"]
+    assert account.usd == (Decimal("0.3"), Decimal(0))
+    words = decorated(seen)
+    next(words)
+    words.close()
+    assert seen[3:] == ["finally"]
+    assert account.usd == (Decimal("0.4"), Decimal(0))
+    words = decorated(seen)
+    next(words)
+    with pytest.raises(KeyError):
+        words.throw(KeyError("not caught"))
+    assert seen[4:] == ["finally"]
+    assert account.usd == (Decimal("0.4"), Decimal(1))
+
+
+def test_a_decorated_async_generator_is_sent_and_thrown_what_it_would_be(
+    service: Service, account: Account
+) -> None:
+    async def work() -> None:
+        async with AsyncSpendgate(url=service.url, api_key=service.caller_key) as guard:
+            decorated = guard.guard(
+                agent=account.agent, amounts={"usd": 1}, actual=lambda last: {"usd": last}
+            )(talk_async)
+            seen: list[Any] = []
+            words = decorated(seen)
+            assert await anext(words) == "0.1"
+            assert await words.asend("sent") == "0.2"
+            assert await words.athrow(LookupError("thrown")) == "0.3"
+            with pytest.raises(StopAsyncIteration):
+                await anext(words)
+            assert seen == ["sent", "thrown", "finally"]
+            words = decorated(seen)
+            await anext(words)
+            await words.aclose()
+            assert seen[3:] == ["finally"]
+            words = decorated(seen)
+            await anext(words)
+            with pytest.raises(KeyError):
+                await words.athrow(KeyError("not caught"))
+            assert seen[4:] == ["finally"]
+
+    asyncio.run(work())
+    assert account.usd == (Decimal("0.4"), Decimal(1))
 
 
 def test_a_settlement_that_finds_no_service_is_delivered_later(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import Any
 
 from spendgate._runtime import Runtime
@@ -81,20 +81,39 @@ def _generator(
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        last: Any = None
         with client.reserve(**reserve(args, kwargs)) as hold:
+            watched = _Watched(function(*args, **kwargs))
             try:
-                for last in function(*args, **kwargs):
-                    yield last
+                result = yield from watched
             except GeneratorExit:
-                hold.settle(**settle(last))
+                hold.settle(**settle(watched.last))
                 raise
             except free:
                 hold.release()
                 raise
-            hold.settle(**settle(last))
+            hold.settle(**settle(watched.last))
+            return result
 
     return guarded
+
+
+class _Watched(Generator[Any, Any, Any]):
+    """A generator, and the last value that it has yielded."""
+
+    def __init__(self, generator: Generator[Any, Any, Any]) -> None:
+        self._generator = generator
+        self.last: Any = None
+
+    def send(self, value: Any) -> Any:
+        self.last = self._generator.send(value)
+        return self.last
+
+    def throw(self, *error: Any) -> Any:
+        self.last = self._generator.throw(*error)
+        return self.last
+
+    def close(self) -> None:
+        self._generator.close()
 
 
 def _coroutine(
@@ -127,17 +146,52 @@ def _async_generator(
 
     @functools.wraps(function)
     async def guarded(*args: Any, **kwargs: Any) -> Any:
-        last: Any = None
         async with client.reserve(**reserve(args, kwargs)) as hold:
+            watched = _AsyncWatched(function(*args, **kwargs))
             try:
-                async for last in function(*args, **kwargs):
-                    yield last
+                while await watched.step():
+                    try:
+                        watched.send((yield watched.last))
+                    except GeneratorExit:
+                        await watched.aclose()
+                        raise
+                    except BaseException as error:  # noqa: BLE001 (by `athrow`: for the function)
+                        watched.throw(error)
             except GeneratorExit:
-                await hold.settle(**settle(last))
+                await hold.settle(**settle(watched.last))
                 raise
             except free:
                 await hold.release()
                 raise
-            await hold.settle(**settle(last))
+            await hold.settle(**settle(watched.last))
 
     return guarded
+
+
+class _AsyncWatched:
+    """An async generator, and the last value that it has yielded; `yield from` has no async."""
+
+    def __init__(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generator = generator
+        self._next: Callable[[], Awaitable[Any]] = generator.__anext__
+        self.last: Any = None
+
+    async def step(self) -> bool:
+        """Run to the next value; False at the end."""
+        try:
+            self.last = await self._next()
+        except StopAsyncIteration:
+            return False
+        return True
+
+    def send(self, value: Any) -> None:
+        """Send a value at the next step."""
+        self._next = functools.partial(self._generator.asend, value)
+
+    def throw(self, error: BaseException) -> None:
+        """Throw an error at the next step."""
+        self._next = functools.partial(self._generator.athrow, error)
+
+    async def aclose(self) -> None:
+        """Close the generator."""
+        await self._generator.aclose()
