@@ -9,7 +9,11 @@ export function saveCsv(name, rows) {
   save(name, rows.map((row) => `${row.map(cell).join(",")}\r\n`));
 }
 
-/** Saves what an export of the API gives as CSV, all of its parts under the first header. */
+/**
+ * Saves what an export of the API gives as CSV, all of its parts under the first header.
+ *
+ * Returns whether that is all of it: after 200 parts the file ends, and its name says so.
+ */
 export async function saveExport(name, path, query) {
   const parts = [];
   let cursor;
@@ -19,7 +23,8 @@ export async function saveExport(name, path, query) {
     cursor = headers.get("X-Next-Cursor");
     if (!cursor) break;
   }
-  save(name, parts);
+  save(cursor ? name.replace(/\.csv$/, "-incomplete.csv") : name, parts);
+  return !cursor;
 }
 
 function cell(value) {

@@ -3,6 +3,7 @@
 import { compare, exact, read, sum } from "./amounts.js";
 import { getAll } from "./api.js";
 import { seriesOf } from "./chart.js";
+import { textOf } from "./filters.js";
 import { to } from "./route.js";
 
 export const HOUR_MS = 3_600_000;
@@ -94,8 +95,7 @@ function nameOf(group) {
 /** The address of the records behind an entry of a ledger; a hold ends within a week. */
 export function recordsOf({ subject, created_at: at, reservation_id: reservation }) {
   const date = dateIn(OWN_TIMEZONE, at);
-  const only = filtersOf(subject).map((pair) => pair.join("=")).join(", ");
-  return to("explorer", { span: "custom", from: reservation ? addDays(date, -7) : date, to: date, only, reservation });
+  return to("explorer", { span: "custom", from: reservation ? addDays(date, -7) : date, to: date, only: textOf(filtersOf(subject)), reservation });
 }
 
 /** Every start of an interval in the span, as the service divides it: with zeros where nothing is. */

@@ -333,6 +333,62 @@ def test_a_group_of_the_explorer_leads_to_what_it_is_made_of(admin: Visit) -> No
     assert "agent:researcher" not in records.inner_text()
 
 
+AWKWARD = [
+    "cn=ada,ou=research", "a,b", "a, b=c", "a&b=c#d/e?f", "100%", "a%2Cb", " a ", "+", ",",
+]  # fmt: skip
+"""Ids with the characters that mean something in an address or between filters."""
+
+
+def test_filters_with_any_characters_are_read_as_they_were_written(admin: Visit) -> None:
+    written = [[["user", value], ["agent", "z"]] for value in AWKWARD]
+    read = admin.page.evaluate(
+        """async (views) => {
+          const main = document.querySelector("script[type=module]").src;
+          const { filtersIn, textOf } = await import(new URL("filters.js", main));
+          return views.map((filters) => filtersIn(textOf(filters)));
+        }""",
+        written,
+    )
+
+    assert read == written
+
+
+def test_a_link_to_a_subject_with_any_characters_shows_its_records_only(
+    admin: Visit, company: Company
+) -> None:
+    for value in AWKWARD[:3]:
+        spent = {"subjects": {"user": value}, "actual": {"eur": "1"}, "description": f"<{value}>"}
+        company.tenant.caller.post("/v1/spend", spent, expected=201)
+    for value in AWKWARD[:3]:
+        admin.open("explorer?by=user&span=7d&unit=eur")
+        admin.page.get_by_role("link", name=value, exact=True).click()
+        admin.settled()
+        records = admin.page.get_by_role("table", name="Records").locator("tbody tr")
+        assert records.count() == 1
+        assert f"<{value}>" in records.inner_text()
+
+    admin.page.get_by_label("Only").fill("user=a,b")
+    admin.page.get_by_label("Only").press("Enter")
+    admin.settled()
+    assert "<a,b>" in admin.page.get_by_role("table", name="Records").inner_text()
+
+
+def test_a_download_that_is_not_all_of_the_view_says_so_or_is_not_offered(admin: Visit) -> None:
+    admin.open("explorer?by=agent&span=7d&reservation=rsv_unknown")
+    page, records = admin.page, admin.page.get_by_role("button", name="Download its records")
+    page.get_by_role("button", name="Download this view").wait_for()
+    assert records.count() == 0
+
+    page.get_by_role("button", name="Show all").click()
+    headers = {"X-Next-Cursor": "more", "Content-Type": "text/csv"}
+    page.route("**/v1/export/usage?*", lambda route: route.fulfill(body="a\n1\n", headers=headers))
+    with page.expect_download() as waiting:
+        records.click()
+    page.get_by_text("The file has only the first part of the records.").wait_for()
+    assert waiting.value.suggested_filename.endswith("-records-incomplete.csv")
+    assert waiting.value.path().read_text().splitlines() == ["a", *["1"] * 200]
+
+
 def test_a_slow_list_says_that_it_loads(admin: Visit) -> None:
     page = admin.page
     said: list[str] = []

@@ -2,6 +2,7 @@
 
 import { html } from "../../vendor/htm-preact.js";
 import { Lines } from "../chart.js";
+import { textOf } from "../filters.js";
 import { useLoad } from "../load.js";
 import { Failure, Loading, entitlement } from "../parts.js";
 import { to } from "../route.js";
@@ -23,10 +24,10 @@ export function BurnDown({ balance }) {
   if (state.error) return html`<${Failure} error=${state.error} retry=${state.reload} />`;
   if (!state.data) return html`<div class="card"><${Loading} what="the burn-down" /></div>`;
   const drawn = drawing(balance, state.data.rows, step);
-  const [[name, value] = []] = filters;
+  const [[name] = []] = filters;
   return html`<section class="card"><div class="inside head"><div><h2>Left in this period</h2>
       <p class="small muted">From ${labelOf(period.starts_at, "hour", OWN_TIMEZONE)} to ${labelOf(period.ends_at, "hour", OWN_TIMEZONE)}, in ${unit}</p></div>
-      <a href=${to("explorer", { by: name === "model" ? "agent" : "model", only: name ? `${name}=${value}` : "" })}>What it was spent on</a></div>
+      <a href=${to("explorer", { by: name === "model" ? "agent" : "model", only: textOf(filters) })}>What it was spent on</a></div>
     <${Lines} label="What is left of ${subject} over the period, in ${unit}" labels=${drawn.labels} unit=${unit} lines=${drawn.lines} />
   </section>`;
 }

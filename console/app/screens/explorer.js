@@ -4,6 +4,7 @@ import { html, useState } from "../../vendor/htm-preact.js";
 import { isZero, share, shown } from "../amounts.js";
 import { Bars } from "../chart.js";
 import { saveCsv, saveExport } from "../download.js";
+import { filtersIn, textOf } from "../filters.js";
 import { useLoad, usePages } from "../load.js";
 import { Amount, Amounts, Choice, Empty, Failure, Field, Listed, Loaded, Long, Screen, ShareBar, Time } from "../parts.js";
 import { refine, to } from "../route.js";
@@ -19,14 +20,6 @@ function viewOf(query) {
   const moments = momentsOf(query, timezone);
   const interval = query.interval || (moments.to - moments.from <= 2 * DAY_MS ? "hour" : "day");
   return { ...moments, timezone, interval, groupBy: query.by ?? "agent", filters: filtersIn(query.only), reservation: query.reservation };
-}
-
-/** `agent=a, model=m` as pairs. */
-function filtersIn(text = "") {
-  return text.split(",").map((pair) => pair.trim()).filter((pair) => pair.includes("=")).map((pair) => {
-    const [name, ...value] = pair.split("=");
-    return [name.trim(), value.join("=").trim()];
-  });
 }
 
 export function Explorer({ query }) {
@@ -84,6 +77,7 @@ function View({ data, view, query }) {
 function Groups({ rows, total, unit, view, title, data, query }) {
   const [failed, setFailed] = useState(null);
   const [reading, setReading] = useState(false);
+  const [short, setShort] = useState(false);
   const name = `spend-${view.days.join("-to-")}`;
   const saveView = () => saveCsv(`${name}.csv`, [
     ["from", "to", ...(view.groupBy ? [view.groupBy] : []), "unit", "amount", "calls", "input_tokens", "output_tokens"],
@@ -92,14 +86,16 @@ function Groups({ rows, total, unit, view, title, data, query }) {
   const saveRecords = async () => {
     setReading(true);
     setFailed(null);
+    setShort(false);
     try {
-      await saveExport(`${name}-records.csv`, "export/usage", { from: view.from.toISOString(), to: view.to.toISOString(), format: "csv", ...Object.fromEntries(view.filters) });
+      const complete = await saveExport(`${name}-records.csv`, "export/usage", { from: view.from.toISOString(), to: view.to.toISOString(), format: "csv", ...Object.fromEntries(view.filters) });
+      setShort(!complete);
     } catch (error) {
       setFailed(error);
     }
     setReading(false);
   };
-  const narrow = (group) => [...view.filters, ...Object.entries(group)].map((pair) => pair.join("=")).join(", ");
+  const narrow = (group) => textOf([...view.filters, ...Object.entries(group)]);
   return html`<${Long} caption=${title} rows=${rows} rowKey=${(row) => row.name} columns=${[
       { name: NAMES[view.groupBy] ?? (view.groupBy || "Group"), cell: (row) => (view.groupBy && !Object.values(row.group).includes(null)
         ? html`<a href=${to("explorer", { ...query, by: view.groupBy === "model" ? "agent" : "model", only: narrow(row.group) })}>${row.name}</a>` : row.name) },
@@ -113,10 +109,11 @@ function Groups({ rows, total, unit, view, title, data, query }) {
     foot=${html`<tr><th scope="row">All</th><td class="opt"></td><td class="number"><${Amount} value=${total} unit=${unit} /></td><td class="number">100.0</td>
       <td class="number">${rows.reduce((calls, row) => calls + row.calls, 0).toLocaleString("en")}</td>
       <td class="number opt">${rows.reduce((tokens, row) => tokens + row.input, 0).toLocaleString("en")}</td><td class="number opt">${rows.reduce((tokens, row) => tokens + row.output, 0).toLocaleString("en")}</td></tr>`}>
+    ${short && html`<div class="notice warn" role="status"><span>The file has only the first part of the records. Choose a shorter time to download all of them.</span></div>`}
     ${failed && html`<${Failure} error=${failed} />`}
     <div class="below"><span>Choose a name to see what it is made of.</span><div class="actions">
       <button type="button" onClick=${saveView}>Download this view</button>
-      <button type="button" disabled=${reading} onClick=${saveRecords}>${reading ? "Reading…" : "Download its records"}</button></div></div>
+      ${!view.reservation && html`<button type="button" disabled=${reading} onClick=${saveRecords}>${reading ? "Reading…" : "Download its records"}</button>`}</div></div>
   <//>`;
 }
 

@@ -4,6 +4,7 @@ import { html } from "../../vendor/htm-preact.js";
 import { compare, exact, isZero, read, share, shown } from "../amounts.js";
 import { get, getAll } from "../api.js";
 import { Lines } from "../chart.js";
+import { textOf } from "../filters.js";
 import { useLoad } from "../load.js";
 import { Amount, Bar, Empty, Failure, Loaded, Long, Screen, ShareBar, Status, Table, Tile, Time } from "../parts.js";
 import { to } from "../route.js";
@@ -121,7 +122,7 @@ function Ranking({ name, title, rows, unit, total }) {
   const groups = totals(rows, unit).filter((group) => !isZero(group.amount));
   const named = groups.filter((group) => group.group[name] !== null).slice(0, TOP);
   return html`<${Table} caption=${title} rows=${named} rowKey=${(group) => group.name} columns=${[
-      { name, cell: (group) => html`<a href=${to("explorer", { span: "month", by: name === "model" ? "agent" : "model", only: `${name}=${group.group[name]}` })}>${group.name}</a>
+      { name, cell: (group) => html`<a href=${to("explorer", { span: "month", by: name === "model" ? "agent" : "model", only: textOf([[name, group.group[name]]]) })}>${group.name}</a>
         <${ShareBar} part=${group.amount} whole=${total} />` },
       { name: unit, number: true, cell: (group) => html`<${Amount} value=${group.amount} unit=${unit} />` },
     ]} empty=${html`<${Empty} title="No ${name} is named">Requests that name a subject of the type ${name} appear here.<//>`}>

@@ -4,6 +4,7 @@ import { html } from "../../vendor/htm-preact.js";
 import { shown } from "../amounts.js";
 import { get, getAll } from "../api.js";
 import { Bars, seriesOf } from "../chart.js";
+import { textOf } from "../filters.js";
 import { useLoad } from "../load.js";
 import { Amount, Choice, Empty, Field, Loaded, Long, Screen, Time } from "../parts.js";
 import { refine, to } from "../route.js";
@@ -85,9 +86,8 @@ function Spent({ subject, from, hours }) {
     const unit = unitsIn(rows)[0];
     if (!unit) return html`<div class="card"><${Empty} title="Nothing was spent in this time">What is spent stands here beside what was refused.<//></div>`;
     const starts = startsOf(rows, view);
-    const [[name, value] = []] = filters;
     return html`<section class="card"><div class="inside head"><div><h2>Spent per ${view.interval}</h2><p class="small muted">${shown(totalOf(rows, unit), unit)} ${unit} in the same time${subject ? ` by ${subject}` : ""}</p></div>
-        <a href=${to("explorer", { span: hours <= 24 ? "today" : hours <= 168 ? "7d" : "30d", only: name ? `${name}=${value}` : "" })}>Explore</a></div>
+        <a href=${to("explorer", { span: hours <= 24 ? "today" : hours <= 168 ? "7d" : "30d", only: textOf(filters) })}>Explore</a></div>
       <${Bars} label="Spent over the same time, in ${unit}" unit=${unit} labels=${starts.map((start) => labelOf(start, view.interval, OWN_TIMEZONE))} series=${spendSeries(rows, unit, starts)} />
     </section>`;
   }}<//>`;
