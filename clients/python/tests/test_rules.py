@@ -88,6 +88,19 @@ def test_the_public_message_has_no_figures_of_the_budget() -> None:
 
 
 @pytest.mark.parametrize(
+    ("blocked_by", "why"),
+    [(["held"], "held by calls in flight"), (["held", "spent"], "used up")],
+)
+def test_the_public_message_says_if_money_is_only_held(blocked_by: list[str], why: str) -> None:
+    body = refusal("rate_limit_exceeded", "budget_exceeded")
+    body["error"]["violations"] = [{"blocked_by": cause} for cause in blocked_by]
+    error = status_error(429, body, {"Retry-After": "5"})
+    assert error.public_message == (
+        f"The budget for this request is {why}. Try again in about 5 seconds."
+    )
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (1, "1 second"),

@@ -153,11 +153,19 @@ class BudgetExceeded(BudgetRefused):
     @property
     def public_message(self) -> str:  # type: ignore[override]
         """A sentence for end users: no figures and no names."""
+        why = "used up"
+        if self._is_only_held:
+            why = "held by calls in flight"
+        text = f"The budget for this request is {why}."
         if self.retry_after is None:
-            return "The budget for this request is used up."
-        return (
-            f"The budget for this request is used up. Try again in about {about(self.retry_after)}."
-        )
+            return text
+        return f"{text} Try again in about {about(self.retry_after)}."
+
+    @property
+    def _is_only_held(self) -> bool:
+        """Whether the request fits once open reservations end."""
+        blocked_by = {item.get("blocked_by") for item in self.error.get("violations", ())}
+        return blocked_by == {"held"}
 
 
 class BudgetPaused(BudgetRefused):

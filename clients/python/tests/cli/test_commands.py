@@ -341,6 +341,30 @@ def test_run_settles_what_it_held(as_admin: Run, account: Account) -> None:
     assert account.usd == spent_and_held(4, 0)
 
 
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ("--agent", "a", "--amount", "usd=1", "--usd", "2"),
+        ("--agent", "a", "--amount", "eur=1", "--amount", "eur=1"),
+        ("--agent", "a", "--subject", "agent:b", "--usd", "2"),
+        ("--subject", "team:a", "--subject", "team:b", "--usd", "2"),
+    ],
+)
+@pytest.mark.parametrize("name", ["record", "reserve", "check"])
+def test_two_values_for_one_name_are_a_mistake(
+    as_admin: Run, name: str, twice: tuple[str, ...]
+) -> None:
+    ran = as_admin(name, *twice)
+    assert ran.code == 64
+    assert "there are two values for the" in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_an_error_names_its_field_once(as_admin: Run) -> None:
+    ran = as_admin("budgets", "create", "agent:a", "--unit", "usd", "--limit", "1e30")
+    assert ran.code == 1
+    assert ran.err.count("body.limit:") == 1
+
+
 def test_run_leaves_the_settlement_to_a_program_that_does_it(
     as_admin: Run, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +390,10 @@ def test_run_starts_nothing_that_is_refused_and_releases_what_does_not_start(
     missing = as_admin("run", *who, "--", "no-such-program")
     assert missing.code == 127
     assert "released" in missing.err
-    assert as_admin("run", *who, "--", "/").code in (126, 127)
+    Path("text").write_text("no program", encoding="utf-8")
+    for found in ("/", "./text"):
+        ran = as_admin("run", *who, "--", found)
+        assert (ran.code, f"{found}: not executable" in ran.err) == (126, True)
     assert account.usd == spent_and_held(0, 0)
 
 

@@ -22,6 +22,7 @@ _ARGUMENTS = {
 """What the client's methods call their own arguments, beside the subjects."""
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+ValueT = TypeVar("ValueT")
 
 Out = Annotated[Output, typer.Option("--output", "-o", help="The form of the output.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Show so many at most.")]
@@ -81,10 +82,10 @@ def subject_of(text: str) -> tuple[str, str]:
 
 def subjects_of(agent: str | None, others: Iterable[str] | None) -> dict[str, Any]:
     """The subjects that a request names."""
-    named: dict[str, Any] = dict(map(subject_of, others or ()))
+    pairs = list(map(subject_of, others or ()))
     if agent is not None:
-        named["agent"] = agent
-    return named
+        pairs.append(("agent", agent))
+    return _each_once(pairs, "subject of the type")
 
 
 def given(**fields: object) -> dict[str, Any]:
@@ -105,15 +106,25 @@ def decimal_of(text: str) -> Decimal:
 
 def amounts_of(usd: str | None, others: Iterable[str] | None) -> dict[str, Decimal] | None:
     """The amounts by unit; None if there are none."""
-    amounts: dict[str, Decimal] = {}
+    amounts: list[tuple[str, Decimal]] = []
     for text in others or ():
         unit, separator, number = text.partition("=")
         if not separator or not unit:
             raise typer.BadParameter(f"{text!r} is no amount: write unit=number, as in tokens=1000")
-        amounts[unit] = decimal_of(number)
+        amounts.append((unit, decimal_of(number)))
     if usd is not None:
-        amounts["usd"] = decimal_of(usd)
-    return amounts or None
+        amounts.append(("usd", decimal_of(usd)))
+    return _each_once(amounts, "amount in") or None
+
+
+def _each_once(pairs: Iterable[tuple[str, ValueT]], what: str) -> dict[str, ValueT]:
+    """Return pairs as a dict. Raises BadParameter for a name that is given twice."""
+    named: dict[str, ValueT] = {}
+    for name, value in pairs:
+        if name in named:
+            raise typer.BadParameter(f"there are two values for the {what} {name}: write one")
+        named[name] = value
+    return named
 
 
 def usage_of(

@@ -71,13 +71,14 @@ def run(
 
 def _run_under(hold: Hold, program: Sequence[str]) -> int:
     """Run a program and finish its hold; returns the program's exit code."""
-    if shutil.which(program[0]) is None:
-        return _not_started(hold, f"{program[0]}: not found", NOT_FOUND)
     environment = {**os.environ, "SPENDGATE_RESERVATION_ID": str(hold.id)}
     try:
         process = subprocess.Popen(program, env=environment)  # noqa: S603 (what the user asked for)
     except OSError as error:
-        return _not_started(hold, f"{program[0]}: {error.strerror}", NOT_EXECUTABLE)
+        if isinstance(error, FileNotFoundError) and shutil.which(program[0]) is None:
+            return _not_started(hold, f"{program[0]}: not found", NOT_FOUND)
+        why = f"{program[0]}: not executable ({error.strerror})"
+        return _not_started(hold, why, NOT_EXECUTABLE)
     _wait(process)
     _finish(hold.settle)
     code = process.returncode
