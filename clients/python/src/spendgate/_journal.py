@@ -35,7 +35,10 @@ _log = logging.getLogger("spendgate")
 
 
 class Journal:
-    """The deliveries of a directory that are not confirmed yet."""
+    """The deliveries of a directory that are not confirmed yet.
+
+    Where the file system fails, an error is logged and the delivery goes on without the journal.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -45,14 +48,22 @@ class Journal:
 
     def write(self, delivery: Delivery) -> None:
         """Store a delivery before its first attempt, locked by this process."""
-        self._lock(delivery.id)
+        text = delivery.to_json()
         temporary = self._directory / f"{delivery.id}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(delivery.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._entry(delivery.id))
+        with self._logged("a crash loses", delivery):
+            self._lock(delivery.id)
+            try:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(self._entry(delivery.id))
+            except OSError:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                self._unlock(delivery.id)
+                raise
 
     def holds(self, delivery: Delivery) -> bool:
         """Whether this process has stored a delivery that is not confirmed yet."""
@@ -60,13 +71,17 @@ class Journal:
 
     def confirm(self, delivery: Delivery) -> None:
         """Remove what the service has confirmed."""
-        self._entry(delivery.id).unlink(missing_ok=True)
+        with self._logged("the next process sends again", delivery):
+            self._entry(delivery.id).unlink(missing_ok=True)
         self._unlock(delivery.id)
 
     def set_aside(self, delivery: Delivery) -> None:
         """Keep what the service will never accept as `*.failed`, for a person to look at."""
-        with contextlib.suppress(FileNotFoundError):
-            entry = self._entry(delivery.id)
+        entry = self._entry(delivery.id)
+        with (
+            self._logged("the next process sends again", delivery),
+            contextlib.suppress(FileNotFoundError),
+        ):
             entry.replace(entry.with_suffix(".failed"))
         self._unlock(delivery.id)
 
@@ -90,6 +105,17 @@ class Journal:
         for descriptor in self._locks.values():
             os.close(descriptor)
         self._locks.clear()
+
+    @contextlib.contextmanager
+    def _logged(self, consequence: str, delivery: Delivery) -> Iterator[None]:
+        """Log a failure of the file system: it must not stop the delivery, nor reach the caller."""
+        try:
+            yield
+        except OSError as error:
+            _log.error(
+                "spendgate: the journal %s failed, so %s %s %s: %s",
+                self._directory, consequence, delivery.kind, delivery.target, error,
+            )  # fmt: skip
 
     def _entry(self, name: str) -> Path:
         return self._directory / f"{name}.json"

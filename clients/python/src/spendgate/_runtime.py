@@ -146,14 +146,27 @@ class Runtime:
         self.closed = False
         self.worker.submit(delivery)
 
+    def deliver_dropped(self, delivery: Delivery) -> None:
+        """Deliver from a finalizer, where nothing can be awaited.
+
+        Lambda freezes threads between invocations, so there it waits for the delivery. A thread
+        sends it: the finalizer may run within a lock of the connections.
+        """
+        self._store(delivery)
+        self.closed = False
+        self.worker.submit(delivery)
+        if in_lambda() and not self.worker.flush(_EXIT_FLUSH_SECONDS):
+            _log.error(
+                "spendgate: %s %s is not delivered yet; it is tried again while an invocation "
+                "runs, until its hold expires",
+                delivery.kind,
+                delivery.target,
+            )
+
     def _store(self, delivery: Delivery) -> None:
         journal = self.journal
-        if journal is None or journal.holds(delivery):
-            return
-        try:
+        if journal is not None and not journal.holds(delivery):
             journal.write(delivery)
-        except OSError as error:
-            _log.error("spendgate: the journal cannot store %s: %s", delivery.target, error)
 
     def keep_release(self, reservation_id: str) -> None:
         """Release a hold later."""

@@ -12,7 +12,6 @@ from spendgate._calls import ModelCall
 from spendgate._outcomes import (
     ResponseObserver,
     SeenResponse,
-    Settled,
     outcome_of_exception,
 )
 from spendgate._runtime import Runtime
@@ -74,19 +73,23 @@ class AsyncSettlement:
         """Settle at what was seen of the response."""
         if not self._done:
             self._done = True
-            settlement = self._settlement()
-            await _io.shielded(lambda: self._quietly(lambda: self._hold.settle(**settlement)))
+            await _io.shielded(lambda: self._quietly(self._settle))
 
-    def _settlement(self) -> Settled:
-        observer = self.observer
-        assert observer is not None, "a response is observed before it is settled"
-        settlement = observer.settlement()
-        output_tokens = observer.output_tokens
+    async def _settle(self) -> None:
+        await self._hold.settle(**self._observer().settlement())
+        self._learn()
+
+    def _observer(self) -> ResponseObserver | SeenResponse:
+        assert self.observer is not None, "a response is observed before it is settled"
+        return self.observer
+
+    def _learn(self) -> None:
+        """Show the estimator what the model has written."""
+        output_tokens = self._observer().output_tokens
         if output_tokens is not None:
             agent = self._hold.subjects.get("agent", "")
             estimator = self._runtime.settings.estimator
             estimator.observe(self.call.to_estimate(agent), output_tokens)
-        return settlement
 
     async def _quietly(self, report: Callable[[], _io.Done]) -> None:
         """Report; an error of the books must not take the response from the application."""
@@ -94,12 +97,15 @@ class AsyncSettlement:
             await report()
         except SpendgateError as error:
             _log.error("spendgate: %s was not reported: %s", self._hold.id, error)
+        except Exception:  # noqa: BLE001 (the provider has served, and is paid)
+            _log.exception("spendgate: the report of %s failed", self._hold.id)
 
     def settle_later(self) -> None:
         """Settle, in the background, a response that was dropped or is open at exit."""
         if not self._done and self.observer is not None:
             self._done = True
-            self._hold.settle_later(**self._settlement())
+            self._hold.settle_later(**self._observer().settlement())
+            self._learn()
 
     def disown(self) -> None:
         """Leave the call to the parent process, which settles it."""

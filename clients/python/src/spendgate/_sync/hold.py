@@ -132,10 +132,10 @@ class Hold:
         ref_type: str | None,
         ref_id: str | None,
     ) -> None:
-        """Settle in the background, from where nothing can be awaited."""
+        """Settle from where nothing can be awaited: in the background, in Lambda at once."""
         self.leave()
         body = actual_body(usage=usage, meter_source=meter_source, ref_type=ref_type, ref_id=ref_id)
-        self._runtime.keep(self.settlement(body, usage))
+        self._runtime.deliver_dropped(self.settlement(body, usage))
 
     def leave(self) -> None:
         """Neither settle nor release: what happened is unknown, so the hold expires."""
@@ -158,12 +158,12 @@ class Hold:
         """Deliver a settlement or release in the way that the client is configured for."""
         self.leave()
         runtime = self._runtime
-        if runtime.journal is not None:
-            _io.run_blocking(runtime.journal.write, delivery)
-        if runtime.settings.settlement == "background" or (self.is_local and not in_lambda()):
-            runtime.keep(delivery)
-            return
         try:
+            if runtime.journal is not None:
+                _io.run_blocking(runtime.journal.write, delivery)
+            if runtime.settings.settlement == "background" or (self.is_local and not in_lambda()):
+                runtime.keep(delivery)
+                return
             self._send(delivery)
         except _io.Interrupted:
             runtime.keep(delivery)
