@@ -243,6 +243,22 @@ def test_a_stream_that_was_left_is_settled_before_the_process_ends(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("options", [{}, BACKGROUND], ids=["inline", "background"])
+def test_a_decorated_generator_that_is_open_at_exit_settles_at_its_last_value(
+    program: Program, account: Account, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    body = """
+    @guard.guard(agent=agent, amounts={"tokens": 20}, actual=lambda last: {"tokens": last})
+    def numbers():
+        yield from (7, 9)
+    open_at_exit = numbers()
+    next(open_at_exit)
+    """
+    program.run(body, journal=str(tmp_path), **options)
+    assert account.tokens == (7, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stream_that_is_left_after_the_exit_is_in_the_journal(
     program: Program, service: Service, account: Account, tmp_path: Path
 ) -> None:

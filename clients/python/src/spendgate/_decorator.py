@@ -82,27 +82,72 @@ def _generator(
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         with client.reserve(**reserve(args, kwargs)) as hold:
-            watched = _Watched(function(*args, **kwargs))
+            watched = _Watched(hold, settle, function(*args, **kwargs))
+            runtime.watch(watched)
             try:
                 result = yield from watched
             except GeneratorExit:
-                hold.settle(**settle(watched.last))
+                watched.settle()
                 raise
             except free:
-                hold.release()
+                watched.release()
                 raise
-            hold.settle(**settle(watched.last))
+            except BaseException:
+                watched.disown()
+                raise
+            watched.settle()
             return result
 
     return guarded
 
 
-class _Watched(Generator[Any, Any, Any]):
-    """A generator, and the last value that it has yielded."""
+class _Unfinished:
+    """The hold of a generator that has not ended, which settles by the last value."""
 
-    def __init__(self, generator: Generator[Any, Any, Any]) -> None:
-        self._generator = generator
+    def __init__(self, hold: Any, settlement: _Settlement) -> None:
+        self._hold = hold
+        self._settlement = settlement
         self.last: Any = None
+        self._done = False
+
+    def ends(self) -> bool:
+        """Whether this is the first that ends it; only that one may report."""
+        was_done, self._done = self._done, True
+        return not was_done
+
+    def settlement(self) -> dict[str, Any]:
+        """The arguments of `settle`."""
+        return self._settlement(self.last)
+
+    def settle_later(self) -> None:
+        """Settle, in the background, what is open at exit."""
+        if self.ends():
+            self._hold.settle_later(**self.settlement())
+
+    def disown(self) -> None:
+        """Leave the hold: to the parent process, or to expire."""
+        if self.ends():
+            self._hold.leave()
+
+
+class _Watched(_Unfinished, Generator[Any, Any, Any]):
+    """A generator that notes the last value that it has yielded."""
+
+    def __init__(
+        self, hold: Any, settlement: _Settlement, generator: Generator[Any, Any, Any]
+    ) -> None:
+        super().__init__(hold, settlement)
+        self._generator = generator
+
+    def settle(self) -> None:
+        """Settle by the last value."""
+        if self.ends():
+            self._hold.settle(**self.settlement())
+
+    def release(self) -> None:
+        """Give the hold back."""
+        if self.ends():
+            self._hold.release()
 
     def send(self, value: Any) -> Any:
         self.last = self._generator.send(value)
@@ -147,7 +192,8 @@ def _async_generator(
     @functools.wraps(function)
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         async with client.reserve(**reserve(args, kwargs)) as hold:
-            watched = _AsyncWatched(function(*args, **kwargs))
+            watched = _AsyncWatched(hold, settle, function(*args, **kwargs))
+            runtime.watch(watched)
             try:
                 while await watched.step():
                     try:
@@ -158,23 +204,38 @@ def _async_generator(
                     except BaseException as error:  # noqa: BLE001 (by `athrow`: for the function)
                         watched.throw(error)
             except GeneratorExit:
-                await hold.settle(**settle(watched.last))
+                await watched.settle()
                 raise
             except free:
-                await hold.release()
+                await watched.release()
                 raise
-            await hold.settle(**settle(watched.last))
+            except BaseException:
+                watched.disown()
+                raise
+            await watched.settle()
 
     return guarded
 
 
-class _AsyncWatched:
-    """An async generator, and the last value that it has yielded; `yield from` has no async."""
+class _AsyncWatched(_Unfinished):
+    """The same for an async generator; `yield from` has no async."""
 
-    def __init__(self, generator: AsyncGenerator[Any, Any]) -> None:
+    def __init__(
+        self, hold: Any, settlement: _Settlement, generator: AsyncGenerator[Any, Any]
+    ) -> None:
+        super().__init__(hold, settlement)
         self._generator = generator
         self._next: Callable[[], Awaitable[Any]] = generator.__anext__
-        self.last: Any = None
+
+    async def settle(self) -> None:
+        """Settle by the last value."""
+        if self.ends():
+            await self._hold.settle(**self.settlement())
+
+    async def release(self) -> None:
+        """Give the hold back."""
+        if self.ends():
+            await self._hold.release()
 
     async def step(self) -> bool:
         """Run to the next value; False at the end."""

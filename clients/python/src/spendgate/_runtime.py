@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from spendgate import _threads
 from spendgate._requests import request
@@ -19,13 +19,11 @@ from spendgate._sync._http import API
 
 if TYPE_CHECKING:
     from spendgate._async._http import AsyncAPI
-    from spendgate._async.settlement import AsyncSettlement
     from spendgate._deliveries import Delivery
     from spendgate._heartbeat import Heartbeat
     from spendgate._journal import Journal
     from spendgate._lease_book import LeaseBook
     from spendgate._sqs import SettlementQueue
-    from spendgate._sync.settlement import Settlement
     from spendgate._worker import Worker
     from spendgate.usage import Usage
 
@@ -37,6 +35,16 @@ _HEARTBEAT_TIMEOUT_SECONDS = 5.0
 T = TypeVar("T")
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+class Open(Protocol):
+    """A call whose response may still be read; both do nothing once it is settled."""
+
+    def settle_later(self) -> None:
+        """Settle, in the background, at what was seen."""
+
+    def disown(self) -> None:
+        """Leave the call to the parent process, which settles it."""
 
 
 class _Part(Generic[T]):
@@ -71,9 +79,7 @@ class Runtime:
         self.api = API(settings)
         self._beats_api = API(settings, timeout=_HEARTBEAT_TIMEOUT_SECONDS, max_retries=0)
         self.closed = False
-        self._settlements: weakref.WeakValueDictionary[int, AsyncSettlement | Settlement] = (
-            weakref.WeakValueDictionary()
-        )
+        self._open: weakref.WeakValueDictionary[int, Open] = weakref.WeakValueDictionary()
         _runtimes.add(self)
         if settings.journal is not None:
             self.worker.recover()
@@ -201,19 +207,19 @@ class Runtime:
         self._beats_api.close()
         return flushed
 
-    def watch(self, settlement: AsyncSettlement | Settlement) -> None:
-        """Remember the settlement of a call as long as it lives, for exits and forks."""
-        self._settlements[id(settlement)] = settlement
+    def watch(self, call: Open) -> None:
+        """Remember a call as long as it lives, for exits and forks."""
+        self._open[id(call)] = call
 
-    def _watched(self) -> list[AsyncSettlement | Settlement]:
-        references = self._settlements.valuerefs()  # a copy: other threads go on
-        return [settlement for ref in references if (settlement := ref()) is not None]
+    def _watched(self) -> list[Open]:
+        references = self._open.valuerefs()  # a copy: other threads go on
+        return [call for reference in references if (call := reference()) is not None]
 
     def settle_open(self) -> None:
         """Settle the streams that are still open at what was seen of them."""
-        for settlement in self._watched():
+        for call in self._watched():
             try:
-                settlement.settle_later()
+                call.settle_later()
             except Exception:  # noqa: BLE001 (the others must be settled)
                 _log.exception("spendgate: an open stream was not settled")
 
@@ -224,8 +230,6 @@ class Runtime:
     def after_fork(self) -> None:
         """Make everything anew in the child: locks, threads and connections are the parent's."""
         self._making = threading.RLock()
-        for settlement in self._watched():
-            settlement.disown()
         self.api.after_fork()
         self._beats_api.after_fork()
         for part in ("async_api", "heartbeat", "journal", "worker", "leases"):
@@ -233,6 +237,8 @@ class Runtime:
             if made is not None:
                 made.after_fork()
         vars(self).pop("queue", None)
+        for call in self._watched():
+            call.disown()
 
     def _extend(self, reservation_id: str, ttl_seconds: int) -> None:
         self._beats_api.send(

@@ -126,14 +126,17 @@ class AsyncHold:
     def settle_later(
         self,
         *,
-        usage: Usage | None,
-        meter_source: str | None,
-        ref_type: str | None,
-        ref_id: str | None,
+        actual: Amounts | None = None,
+        usage: Usage | None = None,
+        meter_source: str | None = None,
+        ref_type: str | None = None,
+        ref_id: str | None = None,
     ) -> None:
         """Settle from where nothing can be awaited: in the background, in Lambda at once."""
         self.leave()
-        body = actual_body(usage=usage, meter_source=meter_source, ref_type=ref_type, ref_id=ref_id)
+        body = actual_body(
+            actual=actual, usage=usage, meter_source=meter_source, ref_type=ref_type, ref_id=ref_id
+        )
         self._runtime.deliver_dropped(self.settlement(body, usage))
 
     def leave(self) -> None:

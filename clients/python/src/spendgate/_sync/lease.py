@@ -88,13 +88,14 @@ class LeasedCall(Hold):
     def settle_later(
         self,
         *,
-        usage: Usage | None,
-        meter_source: str | None,  # noqa: ARG002 (lines of the usage log do not say it)
-        ref_type: str | None,
-        ref_id: str | None,
+        actual: Amounts | None = None,
+        usage: Usage | None = None,
+        meter_source: str | None = None,  # noqa: ARG002 (lines of the usage log do not say it)
+        ref_type: str | None = None,
+        ref_id: str | None = None,
     ) -> None:
         """Settle from where nothing can be awaited."""
-        self._count(None, usage, ref_type=ref_type, ref_id=ref_id)
+        self._count(actual, usage, ref_type=ref_type, ref_id=ref_id)
 
     def release(self) -> None:
         """Give the hold back; only if it is certain that nothing was spent."""
