@@ -53,11 +53,15 @@ class ModelCall:
 
     @property
     def lacks_usage(self) -> bool:
-        """Whether the stream would end without a usage, unless it is asked for."""
+        """Whether the stream would end without a usage, unless it is asked for.
+
+        False for options of another form, which are the provider's to refuse.
+        """
         options = self.body.get("stream_options") or {}
         return (
             self.streams
             and self.kind in ("chat", "completions")
+            and isinstance(options, Mapping)
             and not options.get("include_usage")
         )
 
@@ -97,7 +101,8 @@ class ModelCall:
             return 1
         prompts = self.body.get("prompt")
         many = isinstance(prompts, list) and bool(prompts) and not isinstance(prompts[0], int)
-        count = max(int(self.body.get("n") or 1), int(self.body.get("best_of") or 1))
+        counts = (self.body.get("n"), self.body.get("best_of"))
+        count = max([1, *(count for count in counts if isinstance(count, int))])
         return count * (len(prompts) if many and prompts else 1)
 
 

@@ -19,6 +19,9 @@ Outcome = Literal["settle", "release", "unknown"]
 _NOT_BILLED = frozenset({400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503, 529})
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
 _PREVENTED = frozenset({"UnsupportedProtocol"})
+_PLAIN = frozenset({"", "identity"})
+_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
+_READABLE = _PLAIN | _COMPRESSED
 _REF_TYPE = "llm_generation"
 _REF_ID_MAX = 256  # what the service takes; gateways make longer ids
 
@@ -112,8 +115,10 @@ class ResponseObserver:
         self._estimate = estimate
         self._estimator = estimator
         self._is_stream = "text/event-stream" in headers.get("content-type", "")
-        self._decoder = _decoder(headers.get("content-encoding", ""))
-        self._swallows = swallow_usage and self._is_stream and self._decoder is None
+        encoding = headers.get("content-encoding", "").strip().lower()
+        self._decoder = _decoder(encoding)
+        self._is_unreadable = encoding not in _READABLE
+        self._swallows = swallow_usage and self._is_stream and encoding in _PLAIN
         self._splitter = EventSplitter()
         self._body = bytearray()
         self._usage: dict[str, Any] = {}
@@ -123,12 +128,23 @@ class ResponseObserver:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take a chunk of the body; return what is passed on of it."""
-        plain = self._decoder.decompress(chunk) if self._decoder is not None else chunk
+        plain = self._plain(chunk)
         if not self._is_stream:
             self._body += plain
             return chunk
         kept = [event for event in self._splitter.feed(plain) if self._sees(event)]
         return b"".join(kept) if self._swallows else chunk
+
+    def _plain(self, chunk: bytes) -> bytes:
+        """Return the chunk without its encoding; nothing once the body cannot be read."""
+        if self._is_unreadable or self._decoder is None:
+            return b"" if self._is_unreadable else chunk
+        try:
+            plain: bytes = self._decoder.decompress(chunk)
+        except zlib.error:
+            self._is_unreadable = True
+            return b""
+        return plain
 
     def end(self) -> bytes:
         """The body is complete; return what was held back."""
@@ -158,7 +174,8 @@ class ResponseObserver:
         return usage.output_tokens if usage is not None else None
 
     def _actual(self) -> tuple[Usage | None, str]:
-        seen = self._estimator.text_tokens(self._text_bytes) if self._is_stream else None
+        counts = self._is_stream and not self._is_unreadable
+        seen = self._estimator.text_tokens(self._text_bytes) if counts else None
         return settled_usage(
             self._call,
             self._estimate,
@@ -181,8 +198,11 @@ class ResponseObserver:
         data = event_data(event)
         if data is None:
             return True
-        for text in _calls.visible_text(self._call.kind, data):
-            self._text_bytes += text_size(text)
+        try:
+            for text in _calls.visible_text(self._call.kind, data):
+                self._text_bytes += text_size(text)
+        except (AttributeError, TypeError):  # an event of another form
+            self._is_unreadable = True
         self._note(data)
         return not (self._swallows and _calls.is_usage_only(data))
 
@@ -238,6 +258,4 @@ class SeenResponse:
 
 def _decoder(encoding: str) -> Any:
     """A decoder for a body that came compressed although `identity` was asked for."""
-    if encoding in ("", "identity"):
-        return None
-    return zlib.decompressobj(zlib.MAX_WBITS | 32)
+    return zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in _COMPRESSED else None

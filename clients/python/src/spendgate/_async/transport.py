@@ -51,10 +51,12 @@ class AsyncCallGuard:
         if call is None:
             return await inner.handle_async_request(self._without_header(request))
         try:
+            asks = self.options.ask_for_usage and call.lacks_usage
+            outbound = self._outbound(request, call.with_usage() if asks else None)
             settlement = await self._reserve(call, request)
         except SpendgateError as error:
             return self._refused(error, call, request)
-        return await self._send(settlement, request, inner)
+        return await self._send(settlement, outbound, inner, asks=asks)
 
     async def aclose(self) -> None:
         """Close the connections to the service, unless another client uses them."""
@@ -70,11 +72,10 @@ class AsyncCallGuard:
         )
         return await reserved(self._client, call, subjects)
 
-    async def _send(self, settlement: AsyncSettlement, request: Any, inner: Any) -> Any:
-        call = settlement.call
-        asks = self.options.ask_for_usage and call.lacks_usage
+    async def _send(
+        self, settlement: AsyncSettlement, outbound: Any, inner: Any, *, asks: bool
+    ) -> Any:
         try:
-            outbound = self._outbound(request, call.with_usage() if asks else None)
             response = await inner.handle_async_request(outbound)
         except BaseException as error:
             await settlement.after_exception(error)
@@ -87,7 +88,7 @@ class AsyncCallGuard:
                 settlement.leave(f"status {response.status_code}")
             return response
         settlement.observer = ResponseObserver(
-            call,
+            settlement.call,
             settlement.usage,
             self._runtime.settings.estimator,
             headers=response.headers,

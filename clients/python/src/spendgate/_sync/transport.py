@@ -52,10 +52,12 @@ class CallGuard:
         if call is None:
             return inner.handle_request(self._without_header(request))
         try:
+            asks = self.options.ask_for_usage and call.lacks_usage
+            outbound = self._outbound(request, call.with_usage() if asks else None)
             settlement = self._reserve(call, request)
         except SpendgateError as error:
             return self._refused(error, call, request)
-        return self._send(settlement, request, inner)
+        return self._send(settlement, outbound, inner, asks=asks)
 
     def close(self) -> None:
         """Close the connections to the service, unless another client uses them."""
@@ -71,11 +73,8 @@ class CallGuard:
         )
         return reserved(self._client, call, subjects)
 
-    def _send(self, settlement: Settlement, request: Any, inner: Any) -> Any:
-        call = settlement.call
-        asks = self.options.ask_for_usage and call.lacks_usage
+    def _send(self, settlement: Settlement, outbound: Any, inner: Any, *, asks: bool) -> Any:
         try:
-            outbound = self._outbound(request, call.with_usage() if asks else None)
             response = inner.handle_request(outbound)
         except BaseException as error:
             settlement.after_exception(error)
@@ -88,7 +87,7 @@ class CallGuard:
                 settlement.leave(f"status {response.status_code}")
             return response
         settlement.observer = ResponseObserver(
-            call,
+            settlement.call,
             settlement.usage,
             self._runtime.settings.estimator,
             headers=response.headers,
