@@ -7,7 +7,9 @@ import gc
 import json
 import logging
 import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -322,6 +324,40 @@ def test_a_local_grant_is_recorded_when_the_service_is_back(
             guard.reserve(agent=account.agent, amounts={"usd": "0.6"})
         assert guard.flush(30)
     assert account.usd == (Decimal("0.4"), Decimal(0))
+
+
+def test_the_record_of_a_local_grant_has_the_moment_of_its_call(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"max_retries": 0, "on_unavailable": LocalCap({"usd": 1})}
+    with Spendgate(url="http://127.0.0.1:9", api_key="key", **options) as guard:
+        before = datetime.now(UTC)
+        hold = guard.reserve(agent="a", amounts={"usd": 1})
+        after = datetime.now(UTC)
+    time.sleep(0.002)
+    journal = Journal(tmp_path)
+    journal.write(hold.settlement({}, None))
+    journal.after_fork()
+    (replayed,) = journal.take_over()
+    moment = datetime.fromisoformat(replayed.body["occurred_at"])
+    assert before - timedelta(milliseconds=1) < moment <= after
+
+
+def test_a_local_grant_counts_on_the_day_of_its_call(
+    service: Service, account: Account, admin: Spendgate
+) -> None:
+    cap = LocalCap({"usd": 1})
+    with Spendgate(
+        url=service.url, api_key=service.caller_key, max_retries=0, on_unavailable=cap
+    ) as guard:
+        service.fail_next({"path": "/v1/reservations", "status": 503})
+        hold = guard.reserve(agent=account.agent, amounts={"usd": "0.6"})
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        hold._granted_at = yesterday.isoformat(timespec="milliseconds")
+        hold.settle()
+        assert guard.flush(30)
+    (record,) = admin.usage.records(
+        start=(yesterday - timedelta(hours=1)).isoformat(), only={"agent": account.agent}
+    )
+    assert abs(record.occurred_at - yesterday) < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "no-price"])

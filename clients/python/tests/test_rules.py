@@ -295,6 +295,15 @@ def test_what_cannot_be_priced_is_reported_in_tokens() -> None:
     assert fallback(settle, status_error(409, refusal("reservation_finalized"), {})) is None
 
 
+def test_a_record_whose_moment_is_refused_counts_from_now() -> None:
+    body = {"occurred_at": "2020-01-01T00:00:00.000+00:00", "usage": {"model": "m"}}
+    refused = status_error(422, refusal("invalid_request", param="body.occurred_at"), {})
+    instead = fallback(Delivery("record", "key", body, tokens=7), refused)
+    assert instead is not None
+    assert instead.body == {"usage": {"model": "m"}}
+    assert fallback(replace(instead, body={}), refused) is None
+
+
 def test_what_may_succeed_later_is_kept() -> None:
     assert is_temporary(errors.APIConnectionError("down"))
     assert is_temporary(status_error(503, None, {}))

@@ -7,10 +7,13 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from spendgate._requests import Request, encode
 from spendgate.errors import APIStatusError, Unavailable, UnprocessableEntityError
+
+_MOMENT = "body.occurred_at"
 
 Kind = Literal["settle", "release", "record", "capture"]
 
@@ -60,12 +63,23 @@ class Delivery:
             raise ValueError(f"not an entry of the journal: {error}") from error
 
 
+def moment() -> str:
+    """Return the time of this machine, as the API takes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def fallback(delivery: Delivery, error: APIStatusError) -> Delivery | None:
     """What to send where the service cannot price a usage: its tokens.
 
-    The units that are not named settle at their estimate, so that no spend is lost.
+    The units that are not named settle at their estimate, so that no spend is lost. A record whose
+    moment is too old or, by a wrong clock, in the future counts from now.
     """
-    if not isinstance(error, UnprocessableEntityError) or "usage" not in delivery.body:
+    if not isinstance(error, UnprocessableEntityError):
+        return None
+    if error.param == _MOMENT and "occurred_at" in delivery.body:
+        timeless = {name: value for name, value in delivery.body.items() if name != "occurred_at"}
+        return replace(delivery, body=timeless)
+    if "usage" not in delivery.body:
         return None
     body = {name: value for name, value in delivery.body.items() if name != "usage"}
     return replace(delivery, body={**body, "actual": {"tokens": delivery.tokens}})

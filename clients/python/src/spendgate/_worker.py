@@ -122,7 +122,7 @@ class Worker:
         instead = fallback(delivery, error) if isinstance(error, APIStatusError) else None
         if instead is not None:
             _log.warning(
-                "spendgate: %s cannot be priced, so its tokens are reported: %s",
+                "spendgate: %s is refused; it is reported without the price or time: %s",
                 delivery.target, error,
             )  # fmt: skip
             self.submit(instead)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from spendgate._async import _io
 from spendgate._async._http import AsyncAPI
-from spendgate._deliveries import Delivery, fallback, is_temporary
+from spendgate._deliveries import Delivery, fallback, is_temporary, moment
 from spendgate._heartbeat import Beat
 from spendgate._requests import Amounts, actual_body, new_key, request
 from spendgate._runtime import Runtime
@@ -57,6 +57,7 @@ class AsyncHold:
         """
         self.subjects = subjects
         self.id: str | None = None if granted is None else granted["reservation_id"]
+        self._granted_at = moment()
 
     @property
     def is_local(self) -> bool:
@@ -146,12 +147,19 @@ class AsyncHold:
             self._beat.stop()
 
     def settlement(self, body: Mapping[str, Any], usage: Usage | None) -> Delivery:
-        """The settlement with that body; for a local grant the record that stands for it."""
+        """The settlement with that body; for a local grant the record that stands for it.
+
+        The record counts when the call was granted, however late it is delivered.
+        """
         metered = usage or self._usage
         tokens = metered.total_tokens if metered is not None else 0
         if self.id is not None:
             return Delivery("settle", self.id, body, tokens)
-        fields: dict[str, Any] = {"subjects": dict(self.subjects), **body}
+        fields: dict[str, Any] = {
+            "subjects": dict(self.subjects),
+            "occurred_at": self._granted_at,
+            **body,
+        }
         if "usage" not in body and "actual" not in body:
             fields.update(self._estimate_as_actual())
         return Delivery("record", new_key(), fields, tokens)
@@ -191,7 +199,11 @@ class AsyncHold:
             instead = fallback(delivery, error)
             if instead is None:
                 raise
-            _log.warning("spendgate: reporting tokens, since the price is unknown: %s", error)
+            _log.warning(
+                "spendgate: %s is refused; it is reported without the price or time: %s",
+                delivery.target,
+                error,
+            )
             await self._api.send(instead.request())
 
     def _read(self, provider_usage: object) -> Usage:

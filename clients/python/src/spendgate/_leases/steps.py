@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spendgate._deliveries import Delivery
+from spendgate._deliveries import Delivery, moment
 from spendgate._leases.amounts import Units, texts_of
 from spendgate._requests import Request, new_key, request
 from spendgate.usage import Usage
@@ -96,6 +96,7 @@ def record(reservation_id: str, *, subjects: Mapping[str, str], actual: Units) -
     body = {
         "subjects": dict(subjects),
         "actual": texts_of(actual),
+        "occurred_at": moment(),
         "ref_type": "reservation",
         "ref_id": reservation_id,
         "description": "spent from a lease that was ended meanwhile",
