@@ -2,6 +2,7 @@
 
 from collections import Counter as Sums
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 
 from tests.model.state import Amounts, Counter, CounterKey, Line, Reservation, Rule, View
@@ -149,13 +150,31 @@ class Balances:
         ]
 
     def _reach(self, one: Reservation, line: Line, totals: Amounts) -> Decimal:
-        """The most that totals in the units that were granted come to on the counter of a line."""
-        granted = {unit: totals[unit] for unit in one.amounts if unit in totals}
-        sources = [
-            unit for unit in granted if line.is_converted and (unit, line.rule.unit) in self.rates
-        ]
-        reached = [self._converted(granted[unit], unit, line.rule) for unit in sources]
-        return max([granted.get(line.rule.unit, Decimal(0)), *reached])
+        """The most that totals come to on the counter of a line, in its unit or converted."""
+        sources = [unit for unit in self._converted_units(one, line) if unit in totals]
+        reached = [self._converted(totals[unit], unit, line.rule) for unit in sources]
+        return max([totals.get(line.rule.unit, Decimal(0)), *reached])
+
+    def _converted_units(self, one: Reservation, line: Line) -> set[str]:
+        granted = one.amounts if line.is_converted else ()
+        return {unit for unit in granted if (unit, line.rule.unit) in self.rates} | line.rated
+
+    def _rated(self, one: Reservation, line: Line) -> Line:
+        """The line once a capture has named units, which count if nothing else counts as much.
+
+        The units that were granted count as they did then, unless none had to be converted.
+        """
+        known = self._converted_units(one, line)
+        others = known | ({*one.amounts} if known & {*one.amounts} else set())
+        new = {
+            unit: self._converted(amount, unit, line.rule)
+            for unit, amount in one.counted.items()
+            if amount and unit not in others and (unit, line.rule.unit) in self.rates
+        }
+        if one.counted.get(line.rule.unit) or not new:
+            return line
+        is_more = max(new.values()) > self._reach(one, line, one.counted)
+        return replace(line, rated=line.rated | new.keys()) if is_more else line
 
     def _seconds_until(self, moment: int) -> int:
         return max(1, -((self.now_ms - moment * 1000) // 1000))

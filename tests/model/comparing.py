@@ -95,7 +95,8 @@ def same_end(answer: HttpAnswer, one: Reservation, done: bool) -> None:
     assert answer.status == 200, answer
     assert answer.body["state"] == one.state
     assert answer.body["actual"] == on_wire(one.actual)
-    is_late = one.state == "settled" and one.finalized_at_ms >= one.expires_at_ms
+    is_settled_late = one.state == "settled" and one.finalized_at_ms >= one.expires_at_ms
+    is_late = one.captured_late or is_settled_late
     over = any(one.actual.get(unit, 0) > much for unit, much in one.amounts.items())
     assert (answer.body["late"], answer.body["overrun"]) == (is_late, over)
 

@@ -65,6 +65,10 @@ class Reported(Past):
         before = replace(one)
         one.captured = _above_0(largest(one.captured, report.captured))
         one.returned = _above_0(largest(one.returned, report.returned))
+        if one.captured != before.captured and self.now_ms >= one.expires_at_ms:
+            one.captured_late = True
+        if (one.captured, one.returned) != (before.captured, before.returned):
+            one.lines = [self._rated(one, line) for line in one.lines]
         self._report(before, one, calls=1 if one.is_charged else calls)
         return True
 
@@ -111,8 +115,8 @@ class Reported(Past):
             return
         self._log(spent, calls=calls)
         spent_at_ms = min(self.now_ms, before.gone_at * 1000)
-        for line in after.lines:
-            more = self._spent_on(after, line) - self._spent_on(before, line)
+        for held, line in zip(before.lines, after.lines, strict=True):
+            more = self._spent_on(after, line) - self._spent_on(before, held)
             self._spend(line.key, more, spent_at_ms)
         met = {(line.rule.budget_id, line.subject) for line in after.lines}
         beyond = {unit: amount for unit, amount in spent.items() if unit not in after.amounts}

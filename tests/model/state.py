@@ -59,6 +59,8 @@ class Line:
     key: CounterKey
     is_converted: bool
     """Whether amounts in other units count on it, as they did when it was reserved."""
+    rated: frozenset[str] = frozenset()
+    """The units that count on it since a capture named them."""
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Reservation:
     captured: Amounts = field(default_factory=dict)
     returned: Amounts = field(default_factory=dict)
     is_charged: bool = False
+    captured_late: bool = False
 
     @property
     def not_returned(self) -> dict[str, Decimal]:

@@ -135,3 +135,15 @@ def test_what_was_captured_stays_spent_after_the_expiry(service: Service, rated:
     assert spent(rated) == "60"
     assert rated.find(lease)["late"] is True
     assert_books_balance(service.table, now_ms=service.clock.now_ms())
+
+
+def test_nothing_in_a_unit_that_was_not_reserved_starts_no_window(acme: Party) -> None:
+    user = acme.on(user="u")
+    user.budget("user:u", 9, period=duration("30m"))
+    lease = user.reserve(5, "tokens")
+    user.wait(60)
+    settled = user.settle(lease, 0)
+    user.wait(60)
+
+    assert settled["actual"] == {"tokens": "5", "usd": "0"}
+    assert user.balance["resets_in_seconds"] == 1800

@@ -79,7 +79,7 @@ class Line:
         if actual.get(self.unit):
             return {}
         counted_at = {conversion.unit for conversion in self.conversions}
-        known = counted_at | ({*held} if self.conversions else set())
+        known = counted_at | ({*held} if counted_at & {*held} else set())
         return {
             unit: amount
             for unit, amount in actual.items()

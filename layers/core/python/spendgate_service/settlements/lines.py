@@ -29,8 +29,10 @@ def spent_between(before: Reservation, after: Reservation) -> dict[str, Amount]:
 
 
 def not_granted(reservation: Reservation, spent: Mapping[str, Amount]) -> dict[str, Amount]:
-    """Return what was spent in units that were not reserved."""
-    return {unit: spent[unit] for unit in spent if unit not in reservation.amounts}
+    """Return what was spent in units that were not reserved; nothing starts a window there."""
+    return {
+        unit: amount for unit, amount in spent.items() if amount and unit not in reservation.amounts
+    }
 
 
 def postings_of(
