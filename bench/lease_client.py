@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import redirect_stdout
+from types import SimpleNamespace
 from typing import Any, Literal, TextIO
 
 from spendgate import Spendgate
@@ -78,7 +79,7 @@ def leasing_guard(api: InProcessApi) -> Spendgate:
     )
     stand_in: Any = api
     guard._runtime.api = guard._api = stand_in
-    setattr(guard._runtime, "_send_to_queue", api.take)  # noqa: B010 (it is a method)
+    vars(guard._runtime)["queue"] = SimpleNamespace(send=api.take)
     return guard
 
 

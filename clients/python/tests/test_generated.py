@@ -1,4 +1,4 @@
-"""What is generated is current: `make client-models` would change nothing."""
+"""What is generated, or made from the code by its text, is current."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.support.service import ROOT, Service
 from tools import generate_models, unasync
+from tools.mutants import MUTANTS
 
 PACKAGE = ROOT / "clients/python/src/spendgate"
 RUFF = ROOT / ".venv/bin/ruff"
@@ -40,3 +41,10 @@ def test_the_synchronous_code_is_that_of_the_asynchronous() -> None:
         assert formatted(unasync.synchronous(path.read_text()), target) == target.read_text(), (
             "run: make client-models"
         )
+
+
+def test_every_broken_rule_still_stands_once_in_its_file() -> None:
+    found = {
+        mutant.name: (PACKAGE / mutant.file).read_text().count(mutant.old) for mutant in MUTANTS
+    }
+    assert {name: times for name, times in found.items() if times != 1} == {}

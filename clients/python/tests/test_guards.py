@@ -28,6 +28,8 @@ from spendgate import (
 )
 from spendgate._deliveries import Delivery
 from spendgate._journal import Journal
+from spendgate._requests import Reply, Request
+from spendgate._sync._http import API
 from tests.support.service import Account, Service, eventually
 
 GPT_4O = Usage(provider="openai", model="gpt-4o", input_tokens=100, max_output_tokens=100)
@@ -420,3 +422,23 @@ def test_settlements_by_sqs_are_accepted_by_the_consumer(
     assert queue.urls == ["queue"] * 3
     assert account.tokens == (110, 0)
     assert account.usd == (Decimal("0.00035"), Decimal(0))
+
+
+def test_an_inline_settlement_is_in_the_journal_before_its_first_attempt(
+    service: Service, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[int] = []
+    send = API.send
+
+    def watched(api: API, request: Request) -> Reply:
+        stored.append(len(list(tmp_path.glob("*.json"))))
+        return send(api, request)
+
+    with Spendgate(url=service.url, api_key=service.caller_key, journal=str(tmp_path)) as guard:
+        hold = guard.reserve(agent=account.agent, amounts={"usd": 1})
+        monkeypatch.setattr(API, "send", watched)
+        hold.settle(actual={"usd": "0.5"})
+
+    assert stored == [1]
+    assert list(tmp_path.iterdir()) == []
+    assert account.usd == (Decimal("0.5"), Decimal(0))
