@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 
-_locks: weakref.WeakValueDictionary[int, Lock] = weakref.WeakValueDictionary()
+from spendgate._living import Living
+
+_locks: Living[Lock] = Living()
 
 
 class Lock:
@@ -17,7 +18,7 @@ class Lock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        _locks[id(self)] = self
+        _locks.add(self)
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -31,10 +32,8 @@ class Lock:
 
 
 def _after_fork_in_child() -> None:
-    for reference in _locks.valuerefs():
-        lock = reference()
-        if lock is not None:
-            lock.renew()
+    for lock in _locks:
+        lock.renew()
 
 
 if hasattr(os, "register_at_fork"):

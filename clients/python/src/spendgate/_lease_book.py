@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from spendgate._leases.holder import Holder, model_name
 from spendgate._leases.pricing import Price
 from spendgate._leases.steps import Report
 from spendgate._leases.tenures import LeaseTerms
+from spendgate._living import Living
 from spendgate.errors import SpendgateError
 from spendgate.usage import Usage
 
@@ -41,7 +41,7 @@ class LeaseBook:
         self.engine = LeaseEngine(runtime.api.send, self._report, noticed=self.learn)
         self._leases: dict[Key, SharedLease] = {}
         self._own: list[SharedLease] = []
-        self._every: weakref.WeakValueDictionary[int, SharedLease] = weakref.WeakValueDictionary()
+        self._every: Living[SharedLease] = Living()
         self._reset()
 
     def _reset(self) -> None:
@@ -122,15 +122,13 @@ class LeaseBook:
     def after_fork(self) -> None:
         """Leave the leases to the parent, with the calls that they admitted."""
         self.engine.after_fork()
-        for reference in self._every.valuerefs():
-            lease = reference()
-            if lease is not None:
-                lease.after_fork()
+        for lease in self._every:
+            lease.after_fork()
         self._reset()
 
     def _new(self, terms: LeaseTerms, subjects: Mapping[str, str]) -> SharedLease:
         lease = SharedLease(self.engine, Holder(subjects, terms, self._prices))
-        self._every[id(lease)] = lease  # also when it is retired, while its calls run
+        self._every.add(lease)  # also when it is retired, while its calls run
         return lease
 
     def _named(self, subjects: Mapping[str, str]) -> dict[str, str]:

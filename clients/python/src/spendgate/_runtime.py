@@ -7,12 +7,12 @@ import logging
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from spendgate import _threads
+from spendgate._living import Living
 from spendgate._requests import request
 from spendgate._settings import Settings, in_lambda
 from spendgate._sync._http import API
@@ -34,7 +34,7 @@ _HEARTBEAT_TIMEOUT_SECONDS = 5.0
 
 T = TypeVar("T")
 
-_runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+_runtimes: Living[Runtime] = Living()
 
 
 class Open(Protocol):
@@ -79,7 +79,7 @@ class Runtime:
         self.api = API(settings)
         self._beats_api = API(settings, timeout=_HEARTBEAT_TIMEOUT_SECONDS, max_retries=0)
         self.closed = False
-        self._open: weakref.WeakValueDictionary[int, Open] = weakref.WeakValueDictionary()
+        self._open: Living[Open] = Living()
         _runtimes.add(self)
         if settings.journal is not None:
             self.worker.recover()
@@ -209,15 +209,11 @@ class Runtime:
 
     def watch(self, call: Open) -> None:
         """Remember a call as long as it lives, for exits and forks."""
-        self._open[id(call)] = call
-
-    def _watched(self) -> list[Open]:
-        references = self._open.valuerefs()  # a copy: other threads go on
-        return [call for reference in references if (call := reference()) is not None]
+        self._open.add(call)
 
     def settle_open(self) -> None:
         """Settle the streams that are still open at what was seen of them."""
-        for call in self._watched():
+        for call in self._open:
             try:
                 call.settle_later()
             except Exception:  # noqa: BLE001 (the others must be settled)
@@ -237,7 +233,7 @@ class Runtime:
             if made is not None:
                 made.after_fork()
         vars(self).pop("queue", None)
-        for call in self._watched():
+        for call in self._open:
             call.disown()
 
     def _extend(self, reservation_id: str, ttl_seconds: int) -> None:
@@ -249,15 +245,15 @@ class Runtime:
 
 
 def _after_fork_in_child() -> None:
-    for runtime in list(_runtimes):
+    for runtime in _runtimes:
         runtime.after_fork()
 
 
 def _at_exit() -> None:
     """Settle the streams that are open, deliver, close; after that no thread starts."""
-    for runtime in list(_runtimes):
+    for runtime in _runtimes:
         runtime.settle_open()
-    for runtime in list(_runtimes):
+    for runtime in _runtimes:
         runtime.close()
     _threads.end()
 
