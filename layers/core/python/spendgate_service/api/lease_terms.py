@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from spendgate_service.api.http import Request
 from spendgate_service.pricing.builtin import TABLE_DATE
-from spendgate_service.pricing.names import normalised_model, normalised_provider
 from spendgate_service.pricing.priced_amounts import price_for
 from spendgate_service.wire.prices import price_response
 from spendgate_service.wire.reservations import LeaseTerms
@@ -17,12 +16,7 @@ def lease_terms(request: Request, models: Iterable[tuple[str, str]]) -> LeaseTer
     """
     tenant = request.app.policy_cache.tenant(request.tenant_id)
     prices = {
-        f"{provider}/{model}": price_for(
-            tenant,
-            normalised_provider(provider),
-            normalised_model(provider, model),
-            now_ms=request.now_ms,
-        )
+        f"{provider}/{model}": price_for(tenant, provider, model, now_ms=request.now_ms)
         for provider, model in models
     }
     return {

@@ -154,8 +154,11 @@ def replay_refused(reservation: Reservation, *, now_ms: int) -> ReservationEnded
     """
     match reservation.state_at(now_ms=now_ms):
         case "held" if reservation.is_in_use:
-            why = "is in use: part of it was captured or given back; use a new idempotency key"
-            return ReservationFinalized(reservation, why=f"{why} for a new call", is_in_force=True)
+            why = (
+                "is in use: part of it was captured or given back; use a new idempotency key for a "
+                "new call"
+            )
+            return ReservationFinalized(reservation, why=why, is_in_force=True)
         case "held":
             return None
         case "expired":

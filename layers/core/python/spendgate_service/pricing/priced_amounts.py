@@ -159,7 +159,11 @@ def with_usage(
 
 
 def price_for(tenant: Tenant, provider: str, model: str, *, now_ms: int) -> Price | None:
-    """The price that a model's usage is counted at: the tenant's own, or the built-in one."""
+    """The price that a model's usage is counted at: the tenant's own, or the built-in one.
+
+    Every spelling of a model has the same one, under its normalised names.
+    """
+    provider, model = normalised_provider(provider), normalised_model(provider, model)
     return own_price(tenant, provider, model) or builtin_price(provider, model, now_ms=now_ms)
 
 

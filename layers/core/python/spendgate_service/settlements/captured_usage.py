@@ -52,7 +52,7 @@ def usage_of_captures(
 
     def spent_on(held: Line, line: Line, totals: Mapping[str, Amount]) -> Amount:
         """Return what totals come to; what counted before counted at the rates of then."""
-        return line.reach(totals) if not covers(counted_before, totals) else held.reach(totals)
+        return (held if covers(counted_before, totals) else line).reach(totals)
 
     def share_of(step: Step, whole: BudgetShare) -> BudgetShare:
         budget = whole.budget_id, whole.subject

@@ -157,8 +157,9 @@ def error_response(error: Exception, *, code: str, error_type: str, message: str
                 asked, now_ms=asked.created_at_ms if is_open else ended_at_ms
             )
         case ReservationEnded():
-            # Its hold has ended: it is shown as it is from its expiry on.
-            seen_at_ms = error.reservation.expires_at_ms - error.is_in_force
+            # It is shown as it is from its expiry on, or before it if it still holds.
+            ends_at_ms = error.reservation.expires_at_ms
+            seen_at_ms = ends_at_ms - 1 if error.is_in_force else ends_at_ms
             details["reservation"] = reservation_response(error.reservation, now_ms=seen_at_ms)
     return {"error": details}
 
