@@ -39,7 +39,7 @@ def stage() -> Iterator[Stage]:
 class Overload:
     """Refuses every other call by chance until its time is over; every call takes a while.
 
-    It begins with as many as one call is tried, so the first caller is told for certain.
+    It begins with as many as one call is tried, so that the first caller gets 503 in every run.
     """
 
     def __init__(self, stage: Stage) -> None:
